@@ -1,0 +1,198 @@
+//! Why a green thread ended without a value.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Tells why a green thread ended without giving a value.
+///
+/// It is the error half of everything that waits for a green thread. Cloning it is cheap, and all
+/// clones speak of the same end: a result may be waited for any number of times.
+///
+/// Corresponds to the exception that eventlet's `GreenThread.wait()` raises: `GreenletExit` when
+/// [`is_killed`](Exit::is_killed), the exception thrown in by `kill(g, exc)` when
+/// [`error`](Exit::error), an uncaught exception when [`is_panic`](Exit::is_panic).
+///
+/// # Examples
+///
+/// ```
+/// eventlet::run(async {
+///     let sleeper = eventlet::spawn(std::future::pending::<()>());
+///     sleeper.kill();
+///     assert!(sleeper.await.unwrap_err().is_killed());
+///
+///     let oops = eventlet::spawn(async { panic!("oops") });
+///     let exit = oops.await.unwrap_err();
+///     assert!(exit.is_panic());
+///     assert_eq!(exit.to_string(), "the green thread panicked: oops");
+/// });
+/// ```
+#[derive(Clone)]
+pub struct Exit(Reason);
+
+#[derive(Clone)]
+enum Reason {
+    Killed,
+    Error(Arc<dyn Error + Send + Sync>),
+    Panic(Arc<Panic>),
+}
+
+struct Panic {
+    message: Option<String>,
+    /// `None` once somebody took it with [`Exit::into_panic`].
+    payload: Mutex<Option<Box<dyn Any + Send>>>,
+}
+
+impl Exit {
+    /// Makes the end of a green thread that was killed: eventlet's `GreenletExit`.
+    pub(crate) fn killed() -> Exit {
+        Exit(Reason::Killed)
+    }
+
+    /// Makes an end out of an error thrown in from outside.
+    pub(crate) fn thrown(error: Box<dyn Error + Send + Sync>) -> Exit {
+        Exit(Reason::Error(error.into()))
+    }
+
+    /// Makes an end out of what `catch_unwind` caught.
+    ///
+    /// An unwind whose payload is an `Exit` is not a panic: it carries its own reason.
+    pub(crate) fn unwound(payload: Box<dyn Any + Send>) -> Exit {
+        match payload.downcast::<Exit>() {
+            Ok(exit) => *exit,
+            Err(payload) => Exit(Reason::Panic(Arc::new(Panic {
+                message: message(&*payload),
+                payload: Mutex::new(Some(payload)),
+            }))),
+        }
+    }
+
+    /// Returns whether the green thread was killed without a reason of its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// let gt = eventlet::spawn(async { 1 });
+    /// gt.kill();
+    /// assert!(gt.await.unwrap_err().is_killed());
+    /// # });
+    /// ```
+    pub fn is_killed(&self) -> bool {
+        matches!(self.0, Reason::Killed)
+    }
+
+    /// Returns whether the green thread panicked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// let gt = eventlet::spawn(async { panic!("oops") });
+    /// assert!(gt.await.unwrap_err().is_panic());
+    /// # });
+    /// ```
+    pub fn is_panic(&self) -> bool {
+        matches!(self.0, Reason::Panic(_))
+    }
+
+    /// Returns the error that was thrown into the green thread, if that is what ended it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// let gt = eventlet::spawn(async { 1 });
+    /// gt.throw("no longer needed");
+    /// assert_eq!(gt.await.unwrap_err().error().unwrap().to_string(), "no longer needed");
+    /// # });
+    /// ```
+    pub fn error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        match &self.0 {
+            Reason::Error(error) => Some(&**error),
+            _ => None,
+        }
+    }
+
+    /// Returns the error that was thrown into the green thread, if it is an `E`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io;
+    ///
+    /// # eventlet::run(async {
+    /// let gt = eventlet::spawn(async { 1 });
+    /// gt.throw(io::Error::from(io::ErrorKind::TimedOut));
+    /// let exit = gt.await.unwrap_err();
+    /// assert_eq!(exit.downcast_ref::<io::Error>().unwrap().kind(), io::ErrorKind::TimedOut);
+    /// # });
+    /// ```
+    pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
+        self.error()?.downcast_ref()
+    }
+
+    /// Returns the payload of the panic, to be handed to [`std::panic::resume_unwind`].
+    ///
+    /// Only the first of several clones gets the payload itself; the others get its message.
+    ///
+    /// # Errors
+    ///
+    /// Gives the `Exit` back when it is not a panic.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// let gt = eventlet::spawn(async { std::panic::panic_any(7_u8) });
+    /// let payload = gt.await.unwrap_err().into_panic().unwrap();
+    /// assert_eq!(*payload.downcast::<u8>().unwrap(), 7);
+    /// # });
+    /// ```
+    pub fn into_panic(self) -> Result<Box<dyn Any + Send>, Exit> {
+        let Reason::Panic(panic) = self.0 else {
+            return Err(self);
+        };
+        let payload = panic.payload.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Ok(payload.unwrap_or_else(|| Box::new(panic.message.clone().unwrap_or_default())))
+    }
+}
+
+/// Returns the text of a panic, where its payload is one.
+fn message(payload: &(dyn Any + Send)) -> Option<String> {
+    let text = payload.downcast_ref::<&'static str>().map(|text| text.to_string());
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Reason::Killed => f.write_str("the green thread was killed"),
+            Reason::Error(error) => write!(f, "the green thread was ended by an error: {error}"),
+            Reason::Panic(panic) => match &panic.message {
+                Some(message) => write!(f, "the green thread panicked: {message}"),
+                None => f.write_str("the green thread panicked"),
+            },
+        }
+    }
+}
+
+impl fmt::Debug for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Reason::Killed => f.write_str("Exit::Killed"),
+            Reason::Error(error) => f.debug_tuple("Exit::Error").field(error).finish(),
+            Reason::Panic(panic) => f.debug_tuple("Exit::Panic").field(&panic.message).finish(),
+        }
+    }
+}
+
+impl Error for Exit {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.0 {
+            Reason::Error(error) => Some(&**error),
+            _ => None,
+        }
+    }
+}
