@@ -1,0 +1,241 @@
+//! A green thread by name only: what can be said of it without knowing its result.
+
+use std::error::Error;
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+
+use crate::exit::Exit;
+use crate::hub::{self, Job, Key};
+
+/// Names a green thread, without its result.
+///
+/// It is a plain number: copying it is free, and keeping it does not keep the green thread or its
+/// result alive. A [`GreenThread`](super::GreenThread) derefs to it.
+///
+/// Corresponds to a raw `greenlet`, as eventlet's `spawn_n` and `getcurrent` return it.
+///
+/// # Differences
+///
+/// A greenlet belongs to the OS thread that made it, so it is `!Send`: eventlet would kill somebody
+/// else's greenlet, or nobody, without a word.
+///
+/// ```compile_fail
+/// fn send<T: Send>() {}
+/// send::<eventlet::Greenlet>();
+/// ```
+///
+/// # Examples
+///
+/// ```
+/// # eventlet::run(async {
+/// let greenlet = eventlet::spawn_n(std::future::pending::<()>());
+/// assert!(!greenlet.dead());
+/// greenlet.kill();
+/// assert!(greenlet.dead());
+/// # });
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Greenlet {
+    key: Key,
+    not_send: PhantomData<*const ()>,
+}
+
+impl Greenlet {
+    fn new(key: Key) -> Greenlet {
+        Greenlet { key, not_send: PhantomData }
+    }
+
+    /// Makes the name of something that has ended already.
+    pub(crate) fn ended() -> Greenlet {
+        Greenlet::new(Key::ended())
+    }
+
+    /// Adds a green thread to this OS thread's hub.
+    #[track_caller]
+    pub(crate) fn spawn(job: Pin<Box<dyn Job>>, delayed: bool) -> Greenlet {
+        Greenlet::new(hub::expect("spawning a green thread").spawn(job, delayed))
+    }
+
+    pub(crate) fn key(self) -> Key {
+        self.key
+    }
+
+    /// Returns a number that no other green thread of this OS thread ever has.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// let one = eventlet::spawn_n(async {});
+    /// let two = eventlet::spawn_n(async {});
+    /// assert_ne!(one.id(), two.id());
+    /// # });
+    /// ```
+    pub fn id(&self) -> u64 {
+        self.key.serial()
+    }
+
+    /// Returns whether the green thread has ended.
+    ///
+    /// Corresponds to eventlet's `GreenThread.dead`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// let gt = eventlet::spawn(async {});
+    /// assert!(!gt.dead());
+    /// gt.wait().await.unwrap();
+    /// assert!(gt.dead());
+    /// # });
+    /// ```
+    pub fn dead(&self) -> bool {
+        hub::current().is_none_or(|hub| hub.dead(self.key))
+    }
+
+    /// Ends the green thread before this call returns.
+    ///
+    /// Whatever it was waiting for, it stops there: a stackless one is dropped, the stack of a stackful
+    /// one is unwound. Its destructors and its links have run when this returns, and whoever waits for it gets
+    /// an [`Exit`] that [`is_killed`](Exit::is_killed). One that has not started never starts. One that
+    /// has ended is left alone.
+    ///
+    /// A green thread that kills itself goes on to its next wait, and ends there.
+    ///
+    /// Corresponds to eventlet's `GreenThread.kill()`.
+    ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
+    /// # Differences
+    ///
+    /// Eventlet's caller gives up a turn, its victim may catch the exception and live on, and
+    /// a green thread that kills itself sees the exception at once. Here a kill always ends the
+    /// victim, and the caller keeps its turn.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// let gt = eventlet::spawn(std::future::pending::<()>());
+    /// gt.kill();
+    /// assert!(gt.dead());
+    /// assert!(gt.await.unwrap_err().is_killed());
+    /// # });
+    /// ```
+    pub fn kill(&self) {
+        self.end(Exit::killed());
+    }
+
+    /// Ends the green thread like [`kill`](Greenlet::kill), with an error for whoever waits for it.
+    ///
+    /// Corresponds to eventlet's `GreenThread.kill(exc)`.
+    ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// let gt = eventlet::spawn(std::future::pending::<()>());
+    /// gt.throw("the disk is full");
+    /// assert_eq!(gt.await.unwrap_err().error().unwrap().to_string(), "the disk is full");
+    /// # });
+    /// ```
+    pub fn throw(&self, error: impl Into<Box<dyn Error + Send + Sync>>) {
+        self.end(Exit::thrown(error.into()));
+    }
+
+    /// Ends the green thread if it has not started yet, and leaves it alone if it has.
+    ///
+    /// Corresponds to eventlet's `GreenThread.cancel()`.
+    ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # eventlet::run(async {
+    /// let later = eventlet::spawn_after(Duration::from_secs(60), async {});
+    /// later.cancel();
+    /// assert!(later.await.unwrap_err().is_killed());
+    /// # });
+    /// ```
+    pub fn cancel(&self) {
+        if let Some(hub) = hub::current() {
+            if !hub.started(self.key) {
+                hub.kill(self.key, Exit::killed());
+            }
+        }
+    }
+
+    fn end(&self, exit: Exit) {
+        // Without a hub it has ended, together with the hub.
+        if let Some(hub) = hub::current() {
+            hub.kill(self.key, exit);
+        }
+    }
+}
+
+impl fmt::Debug for Greenlet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Greenlet").field(&self.id()).finish()
+    }
+}
+
+/// Returns the green thread that is running.
+///
+/// Corresponds to `eventlet.getcurrent`.
+///
+/// # Panics
+///
+/// Outside green threads: on an OS thread without a hub, or in a task that Tokio runs.
+///
+/// # Examples
+///
+/// ```
+/// # eventlet::run(async {
+/// let gt = eventlet::spawn(async { eventlet::getcurrent().id() });
+/// let id = gt.id();
+/// assert_eq!(gt.await.unwrap(), id);
+/// # });
+/// ```
+#[track_caller]
+pub fn getcurrent() -> Greenlet {
+    match hub::expect("asking for the current green thread").current() {
+        Some(key) => Greenlet::new(key),
+        None => panic!(
+            "no green thread is running: this code belongs to a Tokio task beside the hub; start \
+             it with `eventlet::spawn(..)` to make it a green thread"
+        ),
+    }
+}
+
+/// Ends a green thread before this call returns: the same as [`Greenlet::kill`].
+///
+/// Corresponds to `eventlet.kill`.
+///
+/// # Yields
+///
+/// Never.
+///
+/// # Examples
+///
+/// ```
+/// # eventlet::run(async {
+/// let gt = eventlet::spawn(std::future::pending::<()>());
+/// eventlet::kill(&gt);
+/// assert!(gt.dead());
+/// # });
+/// ```
+pub fn kill(greenlet: &Greenlet) {
+    greenlet.kill();
+}

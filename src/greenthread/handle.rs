@@ -1,0 +1,220 @@
+//! A green thread with its result.
+
+use std::fmt;
+use std::ops::Deref;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use super::greenlet::Greenlet;
+use super::outcome::{Link, Outcome};
+use crate::exit::Exit;
+use crate::waiters::Place;
+
+/// A green thread and, once it has ended, its result.
+///
+/// It is a future of the result, so it can be awaited, raced and joined like any other.
+/// [`wait`](GreenThread::wait) copies the result out instead and can be called any number of times.
+/// Dropping the handle leaves the green thread running.
+///
+/// It derefs to a [`Greenlet`], which has [`kill`](Greenlet::kill), [`throw`](Greenlet::throw),
+/// [`cancel`](Greenlet::cancel) and [`dead`](Greenlet::dead).
+///
+/// Corresponds to `eventlet.greenthread.GreenThread`.
+///
+/// # Differences
+///
+/// `wait()` returns the exception as an [`Exit`] where eventlet raises it. A green thread cannot be
+/// handed to another OS thread, where eventlet would lose its wakeups silently:
+///
+/// ```compile_fail
+/// fn send<T: Send>() {}
+/// send::<eventlet::GreenThread<()>>();
+/// ```
+///
+/// # Panics
+///
+/// A panic that ends the green thread does not spread: it is the `Err` of the result. If the handle is
+/// dropped with nobody having looked, the panic is reported as a `tracing` event.
+///
+/// # Killed
+///
+/// Whoever stops waiting, because it was killed or timed out, takes nothing with it: the green
+/// thread runs on and its result stays here.
+///
+/// # Examples
+///
+/// ```
+/// eventlet::run(async {
+///     let sum = eventlet::spawn(async { 1 + 2 });
+///     assert_eq!(sum.await.unwrap(), 3);
+/// });
+/// ```
+#[must_use = "use `spawn_n` for a green thread whose result nobody wants"]
+pub struct GreenThread<T> {
+    greenlet: Greenlet,
+    outcome: Rc<Outcome<T>>,
+    /// Its place among the waiters once it was polled.
+    place: Place,
+}
+
+impl<T> GreenThread<T> {
+    pub(crate) fn new(greenlet: Greenlet, outcome: Rc<Outcome<T>>) -> GreenThread<T> {
+        GreenThread { greenlet, outcome, place: Place::default() }
+    }
+
+    /// Makes the handle of something that has ended already, with this result.
+    pub(crate) fn ended(result: Result<T, Exit>) -> GreenThread<T> {
+        let outcome = Outcome::new();
+        outcome.store(result);
+        GreenThread::new(Greenlet::ended(), Rc::new(outcome))
+    }
+
+    /// Waits until the green thread ends, and returns a copy of its result.
+    ///
+    /// Any number of callers may wait, any number of times. Await the `GreenThread` itself for a
+    /// result that cannot be cloned.
+    ///
+    /// Corresponds to eventlet's `GreenThread.wait`.
+    ///
+    /// # Panics
+    ///
+    /// When the result was taken by awaiting the handle.
+    ///
+    /// # Yields
+    ///
+    /// Until the green thread ends; not at all if it has.
+    ///
+    /// # Killed
+    ///
+    /// The green thread that is waited for is not affected.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// let gt = eventlet::spawn(async { "done" });
+    /// assert_eq!(gt.wait().await.unwrap(), "done");
+    /// assert_eq!(gt.wait().await.unwrap(), "done");
+    /// # });
+    /// ```
+    pub fn wait(&self) -> Wait<'_, T>
+    where
+        T: Clone,
+    {
+        Wait { outcome: &self.outcome, place: Place::default() }
+    }
+
+    /// Calls a function with the result, right when the green thread ends.
+    ///
+    /// Links run in the order in which they were added, before anybody who waits for the green thread
+    /// resumes. On one that has ended, the link runs before this returns. A link that panics
+    /// is reported and stops no other.
+    ///
+    /// Corresponds to eventlet's `GreenThread.link`.
+    ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
+    /// # Differences
+    ///
+    /// The function gets the result, not the green thread; more arguments are what it captures.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{cell::Cell, rc::Rc};
+    ///
+    /// # eventlet::run(async {
+    /// let seen = Rc::new(Cell::new(0));
+    /// let gt = eventlet::spawn(async { 7 });
+    /// gt.link({
+    ///     let seen = Rc::clone(&seen);
+    ///     move |result| seen.set(*result.as_ref().unwrap())
+    /// });
+    /// gt.await.unwrap();
+    /// assert_eq!(seen.get(), 7);
+    /// # });
+    /// ```
+    pub fn link(&self, function: impl FnOnce(&Result<T, Exit>) + 'static) -> Link {
+        self.outcome.link(Box::new(function))
+    }
+
+    /// Removes a link, and returns whether it was still to be called.
+    ///
+    /// Corresponds to eventlet's `GreenThread.unlink`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// let gt = eventlet::spawn(async {});
+    /// let link = gt.link(|_| unreachable!("it was removed"));
+    /// assert!(gt.unlink(link));
+    /// assert!(!gt.unlink(link));
+    /// gt.await.unwrap();
+    /// # });
+    /// ```
+    pub fn unlink(&self, link: Link) -> bool {
+        self.outcome.unlink(link)
+    }
+}
+
+/// The result, once the green thread has ended.
+impl<T> Future for GreenThread<T> {
+    type Output = Result<T, Exit>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, Exit>> {
+        let this = &mut *self;
+        this.outcome.poll_take(&mut this.place, cx)
+    }
+}
+
+impl<T> Deref for GreenThread<T> {
+    type Target = Greenlet;
+
+    fn deref(&self) -> &Greenlet {
+        &self.greenlet
+    }
+}
+
+impl<T> Drop for GreenThread<T> {
+    fn drop(&mut self) {
+        self.outcome.leave(&mut self.place);
+    }
+}
+
+impl<T> fmt::Debug for GreenThread<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GreenThread").field("id", &self.id()).field("dead", &self.dead()).finish()
+    }
+}
+
+/// The future of [`GreenThread::wait`].
+#[must_use = "futures do nothing unless waited for"]
+pub struct Wait<'a, T> {
+    outcome: &'a Outcome<T>,
+    place: Place,
+}
+
+impl<T: Clone> Future for Wait<'_, T> {
+    type Output = Result<T, Exit>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, Exit>> {
+        let this = &mut *self;
+        this.outcome.poll_copy(&mut this.place, cx)
+    }
+}
+
+impl<T> Drop for Wait<'_, T> {
+    fn drop(&mut self) {
+        self.outcome.leave(&mut self.place);
+    }
+}
+
+impl<T> fmt::Debug for Wait<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wait").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,144 @@
+//! How a green thread ended, and everyone who wants to know.
+
+use std::cell::{Cell, RefCell};
+use std::task::{Context, Poll, ready};
+
+use crate::exit::Exit;
+use crate::report;
+use crate::waiters::{Place, Waiters, wake_all};
+
+/// What a link is called with and called for.
+type Callback<T> = Box<dyn FnOnce(&Result<T, Exit>)>;
+
+const TAKEN: &str = "the result of this green thread was taken already, by awaiting its handle";
+
+/// Names a link of a green thread, for [`unlink`](super::GreenThread::unlink).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Link(u64);
+
+/// The outcome of one green thread, shared by its job and its handle.
+pub(crate) struct Outcome<T> {
+    state: RefCell<State<T>>,
+    waiters: Waiters<(), ()>,
+    links: RefCell<Vec<(Link, Callback<T>)>>,
+    next_link: Cell<u64>,
+    /// Whether anybody has been told. A panic that nobody was told of is reported.
+    seen: Cell<bool>,
+}
+
+enum State<T> {
+    Unknown,
+    Known(Result<T, Exit>),
+    /// Handed over to the one who awaited the handle.
+    Taken,
+}
+
+impl<T> Outcome<T> {
+    pub(crate) fn new() -> Outcome<T> {
+        Outcome {
+            state: RefCell::new(State::Unknown),
+            waiters: Waiters::new(),
+            links: RefCell::default(),
+            next_link: Cell::new(0),
+            seen: Cell::new(false),
+        }
+    }
+
+    /// Stores the outcome; nobody hears of it yet.
+    pub(crate) fn store(&self, outcome: Result<T, Exit>) {
+        let _previous = self.state.replace(State::Known(outcome));
+    }
+
+    /// Calls the links, in order, then wakes whoever waits.
+    pub(crate) fn announce(&self) {
+        let links = self.links.take();
+        if !links.is_empty() {
+            self.call(links.into_iter().map(|(_, callback)| callback));
+        }
+        self.wake();
+    }
+
+    /// Hands the outcome out for good, once it is known.
+    pub(crate) fn poll_take(
+        &self,
+        place: &mut Place,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<T, Exit>> {
+        // While a link looks at the outcome nobody can take it: waiters come after links.
+        let free = || self.known() && self.state.try_borrow_mut().is_ok();
+        ready!(self.waiters.wait(place, cx, || free().then_some(()).ok_or(())));
+        self.seen.set(true);
+        match self.state.replace(State::Taken) {
+            State::Known(outcome) => Poll::Ready(outcome),
+            _ => panic!("{TAKEN}"),
+        }
+    }
+
+    pub(crate) fn leave(&self, place: &mut Place) {
+        self.waiters.leave(place);
+    }
+
+    pub(crate) fn link(&self, callback: Callback<T>) -> Link {
+        let link = Link(self.next_link.get());
+        self.next_link.set(link.0 + 1);
+        if self.known() {
+            self.call([callback]);
+            self.wake();
+        } else {
+            self.links.borrow_mut().push((link, callback));
+        }
+        link
+    }
+
+    pub(crate) fn unlink(&self, link: Link) -> bool {
+        let mut links = self.links.borrow_mut();
+        let at = links.iter().position(|(known, _)| *known == link);
+        let removed = at.map(|at| links.remove(at));
+        // The callback may own anything: it is dropped after the borrow.
+        drop(links);
+        removed.is_some()
+    }
+
+    fn known(&self) -> bool {
+        !matches!(*self.state.borrow(), State::Unknown)
+    }
+
+    fn wake(&self) {
+        wake_all(|| self.waiters.choose(()).ok().map(|((), wakeup)| wakeup));
+    }
+
+    fn call(&self, callbacks: impl IntoIterator<Item = Callback<T>>) {
+        self.seen.set(true);
+        let state = self.state.borrow();
+        let State::Known(outcome) = &*state else { return };
+        for callback in callbacks {
+            report::contain("in a link of a green thread", || callback(outcome));
+        }
+    }
+}
+
+impl<T: Clone> Outcome<T> {
+    /// Hands out a copy of the outcome, once it is known.
+    pub(crate) fn poll_copy(
+        &self,
+        place: &mut Place,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<T, Exit>> {
+        ready!(self.waiters.wait(place, cx, || self.known().then_some(()).ok_or(())));
+        self.seen.set(true);
+        match &*self.state.borrow() {
+            State::Known(outcome) => Poll::Ready(outcome.clone()),
+            _ => panic!("{TAKEN}"),
+        }
+    }
+}
+
+impl<T> Drop for Outcome<T> {
+    fn drop(&mut self) {
+        if let State::Known(Err(exit)) = self.state.get_mut() {
+            if exit.is_panic() && !self.seen.get() {
+                report::failure("in a green thread that nobody waited for", exit);
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Giving up the turn, for a while or for one round.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::hub::Timer;
+
+/// Waits for at least so long; [`Duration::ZERO`] gives up one turn.
+///
+/// With zero, everyone who is ready runs once before the caller goes on: three green threads that
+/// alternate run as `abcabcabc`. Longer sleeps end at the next millisecond. The clock runs from the call.
+///
+/// Corresponds to `eventlet.sleep`.
+///
+/// # Panics
+///
+/// With more than zero, where there is no hub: outside [`run`](crate::run) and
+/// [`local`](crate::local).
+///
+/// # Yields
+///
+/// Always.
+///
+/// # Killed
+///
+/// Nothing stays behind.
+///
+/// # Differences
+///
+/// The duration has no default, and cannot be negative. One beyond what the clock can hold,
+/// [`Duration::MAX`] for one, never ends.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::{Duration, Instant};
+///
+/// # eventlet::run(async {
+/// let start = Instant::now();
+/// eventlet::sleep(Duration::from_millis(5)).await;
+/// assert!(start.elapsed() >= Duration::from_millis(5));
+/// # });
+/// ```
+#[track_caller]
+pub fn sleep(duration: Duration) -> Sleep {
+    Sleep(if duration.is_zero() {
+        Kind::Turn { given: false }
+    } else {
+        Kind::Time(Timer::after(duration))
+    })
+}
+
+/// The future of [`sleep`].
+#[must_use = "futures do nothing unless waited for"]
+pub struct Sleep(Kind);
+
+enum Kind {
+    /// Not `tokio::task::yield_now`: it goes through the I/O driver, ten times the cost of a turn, and
+    /// lets every other round run in reverse.
+    Turn {
+        given: bool,
+    },
+    Time(Timer),
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.0 {
+            Kind::Time(timer) => Pin::new(timer).poll(cx),
+            Kind::Turn { given: true } => Poll::Ready(()),
+            Kind::Turn { given } => {
+                *given = true;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Sleep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sleep").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,179 @@
+//! Starting green threads.
+
+use std::future::pending;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::greenlet::{Greenlet, getcurrent};
+use super::handle::GreenThread;
+use super::job::{Spawned, Unwatched};
+use super::outcome::Outcome;
+use super::sleep::sleep;
+use crate::hub;
+
+/// Starts a green thread that runs a future, and returns its handle.
+///
+/// The caller keeps its turn; the green thread gets its first one after all that are ready now.
+/// A stackful green thread is `spawn(stackful(closure))`.
+///
+/// Corresponds to `eventlet.spawn`.
+///
+/// # Panics
+///
+/// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+///
+/// # Yields
+///
+/// Never.
+///
+/// # Examples
+///
+/// ```
+/// eventlet::run(async {
+///     let gt = eventlet::spawn(async { 1 + 1 });
+///     assert_eq!(gt.await.unwrap(), 2);
+/// });
+/// ```
+#[track_caller]
+pub fn spawn<F>(future: F) -> GreenThread<F::Output>
+where
+    F: Future + 'static,
+{
+    start(future, false)
+}
+
+/// Starts a green thread whose result nobody wants.
+///
+/// It costs less than [`spawn`]. Its value is dropped; its panic is reported.
+///
+/// Corresponds to `eventlet.spawn_n`.
+///
+/// # Panics
+///
+/// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+///
+/// # Yields
+///
+/// Never.
+///
+/// # Examples
+///
+/// ```
+/// # eventlet::run(async {
+/// let greenlet = eventlet::spawn_n(async {});
+/// assert!(!greenlet.dead());
+/// eventlet::sleep(std::time::Duration::ZERO).await;
+/// assert!(greenlet.dead());
+/// # });
+/// ```
+#[track_caller]
+pub fn spawn_n<F>(future: F) -> Greenlet
+where
+    F: Future + 'static,
+{
+    Greenlet::spawn(Box::pin(Unwatched::new(future)), false)
+}
+
+/// Starts a green thread that begins its work after so long.
+///
+/// It runs even if the caller has ended by then. Until it begins, [`cancel`](Greenlet::cancel)
+/// prevents it.
+///
+/// Corresponds to `eventlet.spawn_after`.
+///
+/// # Panics
+///
+/// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+///
+/// # Yields
+///
+/// Never.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::{Duration, Instant};
+///
+/// # eventlet::run(async {
+/// let start = Instant::now();
+/// eventlet::spawn_after(Duration::from_millis(5), async {}).await.unwrap();
+/// assert!(start.elapsed() >= Duration::from_millis(5));
+/// # });
+/// ```
+#[track_caller]
+pub fn spawn_after<F>(delay: Duration, future: F) -> GreenThread<F::Output>
+where
+    F: Future + 'static,
+{
+    let delay = sleep(delay);
+    let delayed = async move {
+        delay.await;
+        begin();
+        future.await
+    };
+    start(delayed, true)
+}
+
+/// Starts a green thread that begins its work after so long, unless the caller has ended by then.
+///
+/// If it has, the new green thread ends as killed.
+///
+/// Corresponds to `eventlet.greenthread.spawn_after_local`.
+///
+/// # Panics
+///
+/// Outside green threads, as there is no caller whose end could be looked for.
+///
+/// # Yields
+///
+/// Never.
+///
+/// # Differences
+///
+/// In eventlet, waiting for one whose owner has ended never returns.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::greenthread::{spawn, spawn_after_local};
+/// use std::time::Duration;
+///
+/// # eventlet::run(async {
+/// let owner = spawn(async { spawn_after_local(Duration::from_millis(1), async {}) });
+/// let orphan = owner.await.unwrap();
+/// assert!(orphan.await.unwrap_err().is_killed());
+/// # });
+/// ```
+#[track_caller]
+pub fn spawn_after_local<F>(delay: Duration, future: F) -> GreenThread<F::Output>
+where
+    F: Future + 'static,
+{
+    let owner = getcurrent();
+    let delay = sleep(delay);
+    let delayed = async move {
+        delay.await;
+        if owner.dead() {
+            getcurrent().kill();
+            pending::<()>().await;
+        }
+        begin();
+        future.await
+    };
+    start(delayed, true)
+}
+
+#[track_caller]
+fn start<F>(future: F, delayed: bool) -> GreenThread<F::Output>
+where
+    F: Future + 'static,
+{
+    let outcome = Rc::new(Outcome::new());
+    let job = Spawned::new(future, Rc::clone(&outcome));
+    GreenThread::new(Greenlet::spawn(Box::pin(job), delayed), outcome)
+}
+
+/// Notes that the running green thread, spawned to start later, starts now.
+fn begin() {
+    hub::expect("starting a green thread").start(getcurrent().key());
+}

@@ -1,0 +1,34 @@
+//! The hub: runs the green threads of one OS thread.
+//!
+//! A hub is one local task of a Tokio runtime. It owns every green thread of its OS thread and
+//! polls them itself, first come, first served, so that Tokio brings the reactor, the blocking pool
+//! and the ecosystem, and the hub brings eventlet's order, a kill that ends its victim at once, and
+//! turns that cost little.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `scheduler` | the hub itself: its green threads, who is ready, who runs, kill |
+//! | `turn` | one poll of the hub by Tokio: when green threads run and when I/O is looked at |
+//! | `clock` | sleeps and limits: a heap of its own over one Tokio sleep |
+//! | `waker` | the waker of a green thread: a number, not an allocation |
+//! | `remote` | wakeups that come from other OS threads |
+//! | `registry` | finds a hub by its number, from any OS thread |
+//! | `thread` | the hub of this OS thread |
+
+mod clock;
+mod registry;
+mod remote;
+mod scheduler;
+mod thread;
+mod turn;
+mod waker;
+
+/// What `remote` is built from; `tests/remote_model.rs` builds it from loom's instead.
+mod sync {
+    pub(crate) use std::sync::Mutex;
+    pub(crate) use std::sync::atomic::{AtomicBool, Ordering};
+}
+
+pub(crate) use clock::{Timer, within};
+pub(crate) use scheduler::{DEFAULT_STACK_SIZE, Hub, Job, Key};
+pub(crate) use thread::{Seat, current, expect};

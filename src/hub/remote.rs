@@ -1,0 +1,72 @@
+//! Wakeups of green threads that come from other OS threads.
+//!
+//! The blocking pool, another runtime or a plain thread may wake a green thread at any moment. It
+//! leaves the green thread's name here and wakes the hub's Tokio task; the hub collects the names at
+//! the start of its next poll.
+//!
+//! No wakeup is lost, whatever the interleaving:
+//!
+//! - A name is pushed, and `pending` set, before the hub's task is woken. A hub that looked at
+//!   `pending` too early is woken after that, and Tokio polls a task again that was woken while it
+//!   was being polled.
+//! - Who finds names already waiting need not wake the hub: whoever left the first of them does, and
+//!   the hub takes all of them at once.
+//! - The hub attaches its waker before it looks at `pending` for the first time.
+//!
+//! `tests/remote_model.rs` runs this very file under loom, in every interleaving.
+
+use std::task::Waker;
+
+use super::sync::{AtomicBool, Mutex, Ordering};
+
+/// The letter box of one hub.
+pub(crate) struct Remote {
+    /// Whether `names` may be anything but empty: lets the hub skip the lock on almost every poll.
+    pending: AtomicBool,
+    letters: Mutex<Letters>,
+}
+
+struct Letters {
+    /// The green threads to wake, in the order of their wakeups.
+    names: Vec<usize>,
+    /// The hub's Tokio task.
+    hub: Option<Waker>,
+}
+
+impl Remote {
+    pub(crate) fn new() -> Remote {
+        Remote {
+            pending: AtomicBool::new(false),
+            letters: Mutex::new(Letters { names: Vec::new(), hub: None }),
+        }
+    }
+
+    /// Says which Tokio task to wake. Called by the hub before its first `collect`.
+    pub(crate) fn attach(&self, hub: Waker) {
+        let _previous = self.letters.lock().unwrap().hub.replace(hub);
+    }
+
+    /// Leaves the name of a green thread and wakes the hub. Called on any OS thread.
+    pub(crate) fn wake(&self, name: usize) {
+        let hub = {
+            let mut letters = self.letters.lock().unwrap();
+            letters.names.push(name);
+            self.pending.store(true, Ordering::Release);
+            if letters.names.len() == 1 { letters.hub.clone() } else { None }
+        };
+        // Outside the lock: waking runs Tokio's code, which must not meet our lock.
+        if let Some(hub) = hub {
+            hub.wake();
+        }
+    }
+
+    /// Takes the names left so far. Called by the hub on its own OS thread.
+    pub(crate) fn collect(&self) -> Vec<usize> {
+        if !self.pending.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut letters = self.letters.lock().unwrap();
+        self.pending.store(false, Ordering::Relaxed);
+        std::mem::take(&mut letters.names)
+    }
+}

@@ -1,0 +1,323 @@
+//! The hub: a slab of green threads, a queue of the ready ones, and who runs now.
+//!
+//! # Fields
+//!
+//! A green thread is a [`Job`] in a slot. Its [`Key`] is the slot and a serial number that no other
+//! green thread of this OS thread ever has, so a key can go stale but never lie.
+//!
+//! # States
+//!
+//! ```text
+//!              spawn                 its turn               Ready, panic, kill
+//!   (no slot) -------> ready, job in slot -------> running, job out -------> (no slot), finish
+//!                          ^                            |
+//!                          |   woken                    | Pending
+//!                          +------- waiting, job in slot <
+//! ```
+//!
+//! # Who polls, who drops
+//!
+//! Only [`Hub::run`] polls a job, with the job taken out of its slot, so whatever the job does to the
+//! hub meanwhile finds no borrow in its way. A job ends in one place too, [`Hub::finish`]: its slot is
+//! freed first, so that its destructors, links and waiters all see it dead.
+//!
+//! Nothing foreign (a job, a waker, a destructor) runs while a `RefCell` of the hub is borrowed.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use slab::Slab;
+
+use super::clock::Clock;
+use super::registry;
+use super::remote::Remote;
+use super::thread;
+use super::waker::Name;
+use crate::exit::Exit;
+
+/// The work of a green thread, and what becomes of its outcome.
+pub(crate) trait Job {
+    /// Goes on with the work. `Ready` when it is done and its value is stored.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Ends the job: with the value that `poll` stored, or, for `exit`, without one.
+    ///
+    /// Drops the work, then tells everyone who wants to know. Never unwinds.
+    fn finish(self: Pin<Box<Self>>, exit: Option<Exit>);
+}
+
+/// Names a green thread among all that this OS thread ever has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    slot: u32,
+    serial: u64,
+}
+
+impl Key {
+    pub(crate) fn new(slot: usize, serial: u64) -> Key {
+        Key { slot: slot as u32, serial }
+    }
+
+    /// Makes a key for something that has ended before it ever had a slot.
+    pub(crate) fn ended() -> Key {
+        Key { slot: u32::MAX, serial: thread::next_serial() }
+    }
+
+    pub(crate) fn slot(self) -> usize {
+        self.slot as usize
+    }
+
+    pub(crate) fn serial(self) -> u64 {
+        self.serial
+    }
+}
+
+pub(crate) struct Hub {
+    /// What wakers call this hub.
+    id: usize,
+    slots: RefCell<Slab<Slot>>,
+    /// First come, first served. A key may be stale: its green thread was killed while ready.
+    ready: RefCell<VecDeque<Key>>,
+    /// The green thread whose code runs now: the one being polled, or one that is being ended.
+    current: Cell<Option<Key>>,
+    /// Set when the green thread that is being polled was killed, by itself or by something that it
+    /// called: it ends at its next wait.
+    doom: RefCell<Option<Exit>>,
+    /// Set while the hub ends: nothing can be spawned any more.
+    ending: Cell<bool>,
+    /// Where wakeups from other OS threads arrive.
+    pub(super) remote: Arc<Remote>,
+    pub(super) clock: Clock,
+    /// The hub's Tokio task, to be woken when a green thread becomes ready between two polls.
+    pub(super) task: RefCell<Option<Waker>>,
+    /// Whether `task` need not be woken: it was already, or is being polled.
+    pub(super) awake: Cell<bool>,
+    /// Bytes of stack for a stackful green thread that does not ask for a size.
+    stack_size: Cell<usize>,
+}
+
+struct Slot {
+    serial: u64,
+    /// Whether its key is in `ready`.
+    ready: bool,
+    started: bool,
+    /// Whether it says itself when it starts: it was spawned to start later.
+    delayed: bool,
+    /// `None` while it runs.
+    job: Option<Pin<Box<dyn Job>>>,
+}
+
+impl Hub {
+    pub(super) fn new() -> Hub {
+        let remote = Arc::new(Remote::new());
+        Hub {
+            id: registry::enter(Arc::clone(&remote)),
+            slots: RefCell::default(),
+            ready: RefCell::default(),
+            current: Cell::new(None),
+            doom: RefCell::new(None),
+            ending: Cell::new(false),
+            remote,
+            clock: Clock::new(),
+            task: RefCell::new(None),
+            awake: Cell::new(true),
+            stack_size: Cell::new(DEFAULT_STACK_SIZE),
+        }
+    }
+
+    pub(super) fn id(&self) -> usize {
+        self.id
+    }
+
+    /// Returns the number of green threads that have not ended.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.borrow().len()
+    }
+
+    /// Returns the number of sleeps and limits that are waited for.
+    pub(crate) fn timers(&self) -> usize {
+        self.clock.len()
+    }
+
+    pub(crate) fn stack_size(&self) -> usize {
+        self.stack_size.get()
+    }
+
+    pub(crate) fn set_stack_size(&self, bytes: usize) {
+        self.stack_size.set(bytes);
+    }
+
+    /// Returns the green thread whose code runs now.
+    pub(crate) fn current(&self) -> Option<Key> {
+        self.current.get()
+    }
+
+    /// Adds a green thread, ready to run, behind all that are ready now.
+    pub(crate) fn spawn(&self, job: Pin<Box<dyn Job>>, delayed: bool) -> Key {
+        if self.ending.get() {
+            job.finish(Some(Exit::killed()));
+            return Key::ended();
+        }
+        let serial = thread::next_serial();
+        let slot = Slot { serial, ready: true, started: false, delayed, job: Some(job) };
+        let key = Key::new(self.slots.borrow_mut().insert(slot), serial);
+        self.make_ready(key);
+        key
+    }
+
+    /// Returns whether a green thread has ended.
+    pub(crate) fn dead(&self, key: Key) -> bool {
+        self.look(key, |_| ()).is_none()
+    }
+
+    /// Returns whether a green thread has begun its work. One that has ended has.
+    pub(crate) fn started(&self, key: Key) -> bool {
+        self.look(key, |slot| slot.started).unwrap_or(true)
+    }
+
+    /// Notes that a green thread that was spawned to start later starts now.
+    pub(crate) fn start(&self, key: Key) {
+        self.look(key, |slot| slot.started = true);
+    }
+
+    /// Ends a green thread before this returns, or, when it is the one that is being polled, at its
+    /// next wait. Does nothing to one that has ended.
+    pub(crate) fn kill(&self, key: Key, exit: Exit) {
+        match self.look(key, |slot| slot.job.take()) {
+            None => {}
+            Some(Some(job)) => self.finish(key, job, Some(exit)),
+            Some(None) => {
+                // The first reason stands, as it does when the victim is not running.
+                let mut doom = self.doom.borrow_mut();
+                let _later = if doom.is_none() { doom.replace(exit) } else { Some(exit) };
+            }
+        }
+    }
+
+    /// Wakes the green thread of that name, if there is one. Called on the hub's own OS thread.
+    pub(crate) fn wake(&self, name: Name) {
+        let woken = match self.slots.borrow_mut().get_mut(name.slot()) {
+            Some(slot) if name.is_serial(slot.serial) && !slot.ready => {
+                slot.ready = true;
+                Key::new(name.slot(), slot.serial)
+            }
+            _ => return,
+        };
+        self.make_ready(woken);
+    }
+
+    /// Lets the next ready green thread run until it waits or ends, and returns its key if it ended.
+    pub(super) fn run_next(&self) -> Turn {
+        let Some(key) = self.ready.borrow_mut().pop_front() else {
+            return Turn::Idle;
+        };
+        match self.look(key, Slot::take_turn).flatten() {
+            Some(job) => self.run(key, job),
+            None => Turn::Ran,
+        }
+    }
+
+    fn run(&self, key: Key, mut job: Pin<Box<dyn Job>>) -> Turn {
+        let waker = Name::new(self.id, key).waker();
+        let polled = {
+            let _current = self.enter(key);
+            catch_unwind(AssertUnwindSafe(|| job.as_mut().poll(&mut Context::from_waker(&waker))))
+        };
+        let doom = self.doom.borrow_mut().take();
+        let exit = match polled {
+            Ok(Poll::Pending) if doom.is_none() => {
+                self.look(key, |slot| slot.job = Some(job));
+                return Turn::Ran;
+            }
+            Ok(Poll::Pending) => doom,
+            Ok(Poll::Ready(())) => None,
+            Err(payload) => Some(Exit::unwound(payload)),
+        };
+        self.finish(key, job, exit);
+        Turn::Ended(key)
+    }
+
+    fn finish(&self, key: Key, job: Pin<Box<dyn Job>>, exit: Option<Exit>) {
+        self.slots.borrow_mut().remove(key.slot());
+        let _current = self.enter(key);
+        job.finish(exit);
+    }
+
+    /// Ends every green thread that is left, and the hub with them.
+    pub(super) fn end(&self) {
+        self.ending.set(true);
+        loop {
+            let last = self.slots.borrow_mut().iter_mut().next_back().map(|(at, slot)| {
+                // Nobody is being polled when the hub ends, so every job is in its slot.
+                (Key::new(at, slot.serial), slot.job.take().expect("a job outside its slot"))
+            });
+            let Some((key, job)) = last else { break };
+            self.finish(key, job, Some(Exit::killed()));
+        }
+        registry::leave(self.id);
+    }
+
+    /// Puts a key in the queue of the ready ones, and sees to it that the hub will look there.
+    fn make_ready(&self, key: Key) {
+        self.ready.borrow_mut().push_back(key);
+        self.rouse();
+    }
+
+    /// Wakes the hub's Tokio task unless it is awake.
+    pub(super) fn rouse(&self) {
+        if !self.awake.replace(true) {
+            if let Some(task) = &*self.task.borrow() {
+                task.wake_by_ref();
+            }
+        }
+    }
+
+    /// Marks `key` as the green thread whose code runs, until the guard is dropped.
+    fn enter(&self, key: Key) -> impl Drop + use<'_> {
+        Entered { hub: self, outer: self.current.replace(Some(key)) }
+    }
+
+    fn look<R>(&self, key: Key, at: impl FnOnce(&mut Slot) -> R) -> Option<R> {
+        let mut slots = self.slots.borrow_mut();
+        let slot = slots.get_mut(key.slot())?;
+        (slot.serial == key.serial).then(|| at(slot))
+    }
+}
+
+impl Slot {
+    /// Takes the job out to be polled.
+    fn take_turn(&mut self) -> Option<Pin<Box<dyn Job>>> {
+        self.ready = false;
+        self.started |= !self.delayed;
+        self.job.take()
+    }
+}
+
+/// What [`Hub::run_next`] did.
+pub(super) enum Turn {
+    /// Nothing: no green thread is ready.
+    Idle,
+    /// A green thread ran and waits now.
+    Ran,
+    /// A green thread ran and ended.
+    Ended(Key),
+}
+
+/// Restores the green thread whose code ran before, also while unwinding.
+struct Entered<'a> {
+    hub: &'a Hub,
+    outer: Option<Key>,
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.hub.current.set(self.outer);
+    }
+}
+
+/// Address space, not memory: a stack takes memory page by page as it is used.
+pub(crate) const DEFAULT_STACK_SIZE: usize = 256 * 1024;

@@ -1,0 +1,98 @@
+//! The hub of this OS thread.
+//!
+//! As in eventlet, an OS thread has one hub or none. All that this crate keeps per OS thread for its
+//! scheduler is in one place, here.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use super::scheduler::Hub;
+use super::waker::Name;
+
+thread_local! {
+    static THREAD: Thread = const { Thread { hub: RefCell::new(None), serial: Cell::new(0) } };
+}
+
+struct Thread {
+    hub: RefCell<Option<Rc<Hub>>>,
+    /// The serial number of the newest green thread. It outlives the hub, so that a handle that was
+    /// kept from one hub never names a green thread of the next.
+    serial: Cell<u64>,
+}
+
+/// Returns the hub of this OS thread, if it has one.
+pub(crate) fn current() -> Option<Rc<Hub>> {
+    THREAD.try_with(|thread| thread.hub.borrow().clone()).ok().flatten()
+}
+
+/// Returns the hub of this OS thread.
+///
+/// # Panics
+///
+/// When there is none, in the caller's line; `what` is what the caller wanted it for.
+#[track_caller]
+pub(crate) fn expect(what: &str) -> Rc<Hub> {
+    match current() {
+        Some(hub) => hub,
+        None => panic!(
+            "{what} needs a hub, and this OS thread has none: call it inside `eventlet::run(..)` \
+             or, in a program that has a Tokio runtime already, inside `eventlet::local(..)`"
+        ),
+    }
+}
+
+/// Returns a serial number that no green thread of this OS thread has had.
+pub(crate) fn next_serial() -> u64 {
+    THREAD.with(|thread| {
+        let serial = thread.serial.get() + 1;
+        thread.serial.set(serial);
+        serial
+    })
+}
+
+/// Wakes a green thread if it belongs to this OS thread's hub, and returns whether it does.
+pub(crate) fn wake(hub: usize, name: Name) -> bool {
+    let wake = |thread: &Thread| match &*thread.hub.borrow() {
+        Some(mine) if mine.id() == hub => {
+            mine.wake(name);
+            true
+        }
+        _ => false,
+    };
+    THREAD.try_with(wake).unwrap_or(false)
+}
+
+/// The place of a hub as the hub of its OS thread. Dropping it ends the hub.
+pub(crate) struct Seat {
+    hub: Rc<Hub>,
+}
+
+impl Seat {
+    /// Makes a hub and makes it the hub of this OS thread.
+    ///
+    /// # Panics
+    ///
+    /// When this OS thread has a hub.
+    #[track_caller]
+    pub(crate) fn take() -> Seat {
+        assert!(
+            current().is_none(),
+            "this OS thread runs a hub already, and has room for one: instead of a nested `run` or \
+             `local`, `spawn` the future and wait for it"
+        );
+        let hub = Rc::new(Hub::new());
+        THREAD.with(|thread| *thread.hub.borrow_mut() = Some(Rc::clone(&hub)));
+        Seat { hub }
+    }
+
+    pub(crate) fn hub(&self) -> &Rc<Hub> {
+        &self.hub
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.hub.end();
+        let _hub = THREAD.try_with(|thread| thread.hub.borrow_mut().take());
+    }
+}

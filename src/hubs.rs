@@ -1,0 +1,89 @@
+//! The hub of this OS thread, as seen from outside.
+//!
+//! Corresponds to `eventlet.hubs`.
+//!
+//! Not here: `use_hub`, as there is one kind of hub, over Tokio. `trampoline` and `notify_close`
+//! are not built yet; Tokio's `AsyncFd` waits for any descriptor.
+
+use std::fmt;
+use std::rc::Rc;
+
+use crate::hub;
+
+/// Returns the hub of this OS thread.
+///
+/// Corresponds to `eventlet.hubs.get_hub`.
+///
+/// # Panics
+///
+/// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+///
+/// # Differences
+///
+/// Eventlet makes a hub when there is none. Here [`run`](crate::run) and [`local`](crate::local) do.
+///
+/// # Examples
+///
+/// ```
+/// eventlet::run(async {
+///     assert_eq!(eventlet::hubs::get_hub().green_threads(), 1, "the main green thread");
+/// });
+/// ```
+#[track_caller]
+pub fn get_hub() -> Hub {
+    Hub(hub::expect("asking for the hub"))
+}
+
+/// A hub: what runs the green threads of one OS thread.
+///
+/// Corresponds to `eventlet.hubs.hub.BaseHub`.
+#[derive(Clone)]
+pub struct Hub(Rc<hub::Hub>);
+
+impl Hub {
+    /// Returns the number of green threads that have not ended, the main one included.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// let gt = eventlet::spawn(async {});
+    /// assert_eq!(eventlet::hubs::get_hub().green_threads(), 2);
+    /// gt.await.unwrap();
+    /// assert_eq!(eventlet::hubs::get_hub().green_threads(), 1);
+    /// # });
+    /// ```
+    pub fn green_threads(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns the number of sleeps and time limits that somebody waits for.
+    ///
+    /// Corresponds to eventlet's `get_timers_count`, which also counts cancelled ones.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # eventlet::run(async {
+    /// let gt = eventlet::spawn(eventlet::sleep(Duration::from_secs(60)));
+    /// eventlet::sleep(Duration::ZERO).await;
+    /// assert_eq!(eventlet::hubs::get_hub().timers(), 1);
+    /// gt.kill();
+    /// assert_eq!(eventlet::hubs::get_hub().timers(), 0);
+    /// # });
+    /// ```
+    pub fn timers(&self) -> usize {
+        self.0.timers()
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub")
+            .field("green_threads", &self.green_threads())
+            .field("timers", &self.timers())
+            .finish()
+    }
+}

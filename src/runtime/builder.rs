@@ -1,0 +1,167 @@
+//! A hub with a Tokio runtime of its own.
+
+use std::fmt;
+use std::io;
+
+use tokio::runtime::{Handle, LocalOptions};
+
+use super::host::host;
+
+/// Runs a future as the main green thread of a new hub, and returns its value.
+///
+/// This makes a current-thread Tokio runtime, so everything made for Tokio works inside. When the future
+/// ends, green threads that are left are dropped and their destructors run. [`Builder`] has
+/// options.
+///
+/// Corresponds to running a Python program that uses eventlet: there the hub starts by itself.
+///
+/// # Panics
+///
+/// Inside a Tokio runtime or another `run`: use [`local`](super::local) there, or
+/// [`spawn`](crate::spawn). When the operating system refuses the runtime its resources. A panic of
+/// the future is handed on.
+///
+/// # Examples
+///
+/// ```
+/// let answer = eventlet::run(async {
+///     let gt = eventlet::spawn(async { 42 });
+///     gt.await.unwrap()
+/// });
+/// assert_eq!(answer, 42);
+/// ```
+#[track_caller]
+pub fn run<F>(future: F) -> F::Output
+where
+    F: Future + 'static,
+{
+    Builder::new().run(future).unwrap_or_else(|error| panic!("cannot start a hub: {error}"))
+}
+
+/// Starts a hub with options.
+///
+/// Corresponds to [`tokio::runtime::Builder`], of which it offers what concerns a hub.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::runtime::Builder;
+///
+/// let answer = Builder::new().thread_name("resolver").max_blocking_threads(4).run(async { 42 });
+/// assert_eq!(answer.unwrap(), 42);
+/// ```
+pub struct Builder {
+    pub(super) tokio: tokio::runtime::Builder,
+    stack_size: Option<usize>,
+}
+
+impl Builder {
+    /// Makes a builder with the options that [`run`] uses.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(eventlet::runtime::Builder::new().run(async { 1 }).unwrap(), 1);
+    /// ```
+    pub fn new() -> Builder {
+        let mut tokio = tokio::runtime::Builder::new_current_thread();
+        tokio.enable_all().thread_name("eventlet");
+        Builder { tokio, stack_size: None }
+    }
+
+    /// Names the OS threads of the blocking pool. The default is `eventlet`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::runtime::Builder;
+    ///
+    /// let name = Builder::new().thread_name("resolver").run(async {
+    ///     tokio::task::spawn_blocking(|| std::thread::current().name().map(str::to_owned)).await
+    /// });
+    /// assert_eq!(name.unwrap().unwrap().as_deref(), Some("resolver"));
+    /// ```
+    pub fn thread_name(&mut self, name: impl Into<String>) -> &mut Builder {
+        self.tokio.thread_name(name);
+        self
+    }
+
+    /// Sets how many OS threads the blocking pool may have. The default is Tokio's, 512.
+    ///
+    /// # Panics
+    ///
+    /// When it is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(eventlet::runtime::Builder::new().max_blocking_threads(20).run(async {}).is_ok());
+    /// ```
+    #[track_caller]
+    pub fn max_blocking_threads(&mut self, threads: usize) -> &mut Builder {
+        self.tokio.max_blocking_threads(threads);
+        self
+    }
+
+    /// Sets the bytes of stack of a stackful green thread that does not ask for a size itself. The
+    /// default is 256 KiB: of address space, as memory is taken page by page when it is used.
+    ///
+    /// Without the feature `stackful` nobody asks for a stack, and this changes nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(eventlet::runtime::Builder::new().stack_size(64 * 1024).run(async {}).is_ok());
+    /// ```
+    pub fn stack_size(&mut self, bytes: usize) -> &mut Builder {
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    /// Runs a future as the main green thread of a new hub, as [`run`] does.
+    ///
+    /// # Panics
+    ///
+    /// Inside a Tokio runtime or another `run`: use [`local`](super::local) there, or
+    /// [`spawn`](crate::spawn). A panic of the future is handed on.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system refuses the runtime its resources.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(eventlet::runtime::Builder::new().run(async { 1 }).unwrap(), 1);
+    /// ```
+    #[track_caller]
+    pub fn run<F>(&mut self, future: F) -> io::Result<F::Output>
+    where
+        F: Future + 'static,
+    {
+        assert!(
+            Handle::try_current().is_err(),
+            "`run` starts a Tokio runtime, and this OS thread is inside one already: instead of a \
+             nested `run`, use `eventlet::local(..).await`, or `eventlet::spawn` where there is a hub"
+        );
+        let stack_size = self.stack_size;
+        let runtime = self.tokio.build_local(LocalOptions::default())?;
+        Ok(runtime.block_on(host(future, |hub| {
+            if let Some(bytes) = stack_size {
+                hub.set_stack_size(bytes);
+            }
+        })))
+    }
+}
+
+impl Default for Builder {
+    fn default() -> Builder {
+        Builder::new()
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("stack_size", &self.stack_size).finish_non_exhaustive()
+    }
+}

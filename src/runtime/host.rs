@@ -1,0 +1,85 @@
+//! The Tokio task that is the hub.
+
+use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::task::LocalSet;
+
+use crate::exit::Exit;
+use crate::greenthread::{GreenThread, spawn};
+use crate::hub::{Hub, Seat};
+
+/// Runs a future as the main green thread of a hub, inside a Tokio runtime that the program has.
+///
+/// Inside the future and everything it spawns, all of this crate works; so do Tokio's own tasks, timers,
+/// sockets and `spawn_local`. It suits `current_thread` and multi-thread runtimes alike. The hub stays
+/// on the OS thread that first polls the future, so the future is `!Send`: wait for it in `main`, in
+/// `block_on` or in a `LocalSet`, not in `tokio::spawn`.
+///
+/// When the future ends, green threads that are left are dropped and their destructors run.
+///
+/// Corresponds to the main greenlet of an eventlet program.
+///
+/// # Panics
+///
+/// When first polled on an OS thread that runs a hub already: `spawn` there instead. A panic of the
+/// future is handed on.
+///
+/// # Killed
+///
+/// Dropping it ends its hub, with every green thread in it.
+///
+/// # Examples
+///
+/// ```
+/// #[tokio::main]
+/// async fn main() {
+///     let answer = eventlet::local(async {
+///         let gt = eventlet::spawn(async { 42 });
+///         gt.await.unwrap()
+///     });
+///     assert_eq!(answer.await, 42);
+/// }
+/// ```
+pub async fn local<F>(future: F) -> F::Output
+where
+    F: Future + 'static,
+{
+    LocalSet::new().run_until(host(future, |_| ())).await
+}
+
+/// Runs a future as the main green thread of a new hub, in a local task of its own: a future that a
+/// runtime polls directly, in `block_on`, pays more than twice for every wakeup.
+pub(super) async fn host<F>(future: F, configure: impl FnOnce(&Hub)) -> F::Output
+where
+    F: Future + 'static,
+{
+    let seat = Seat::take();
+    configure(seat.hub());
+    let main = spawn(future);
+    match tokio::task::spawn_local(HubTask { main, seat }).await {
+        Ok(Ok(value)) => value,
+        Ok(Err(exit)) => match exit.into_panic() {
+            Ok(payload) => resume_unwind(payload),
+            Err(exit) => panic!("the main green thread has no value to return: {exit}"),
+        },
+        Err(error) => panic!("the hub's Tokio task did not end by itself: {error}"),
+    }
+}
+
+/// The hub as a Tokio task. It ends when the main green thread does, or when it is dropped, and the
+/// hub with it: fields are dropped in order, so the seat is left last.
+struct HubTask<T> {
+    main: GreenThread<T>,
+    seat: Seat,
+}
+
+impl<T> Future for HubTask<T> {
+    type Output = Result<T, Exit>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, Exit>> {
+        ready!(self.seat.hub().poll(self.main.key(), cx));
+        Pin::new(&mut self.main).poll(cx)
+    }
+}

@@ -1,0 +1,185 @@
+//! A closure on a stack of its own, as a future.
+
+use std::fmt;
+use std::mem;
+use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::task::{Context, Poll};
+
+use corosensei::CoroutineResult;
+
+use super::frame::{Frame, Outer, Resume};
+use super::stack::{self, GreenStack};
+use crate::exit::Exit;
+use crate::hub;
+use crate::report;
+
+type Coroutine<T> = corosensei::Coroutine<Resume, (), T, GreenStack>;
+
+/// Makes a future of a plain closure that waits with [`.block()`](super::Block::block).
+///
+/// The closure gets a stack of its own when the future is first polled. It can be spawned, awaited, raced and put
+/// in pools like any future, and panics like any future: in whoever polls it. Dropping the future unwinds
+/// the stack, so every destructor on it runs.
+///
+/// The future is `!Send`: a stack stays on the OS thread on which it was started.
+///
+/// ```compile_fail
+/// fn send<T: Send>(_: T) {}
+/// send(eventlet::stackful(|| ()));
+/// ```
+///
+/// Corresponds to how every green thread of eventlet works.
+///
+/// # Panics
+///
+/// Nothing panics here. When the operating system refuses a stack, the green thread that polls the
+/// future ends with an [`Exit`] whose [`error`](Exit::error) says so; outside a green thread, the poll
+/// unwinds with that `Exit`.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::{Block, sleep, spawn, stackful};
+/// use std::time::Duration;
+///
+/// eventlet::run(stackful(|| {
+///     let gt = spawn(stackful(|| {
+///         sleep(Duration::from_millis(1)).block();
+///         42
+///     }));
+///     assert_eq!(gt.block().unwrap(), 42);
+/// }));
+/// ```
+pub fn stackful<F, T>(closure: F) -> Stackful<F, T>
+where
+    F: FnOnce() -> T + 'static,
+    T: 'static,
+{
+    Stackful { state: State::New { closure, stack_size: None } }
+}
+
+/// The future of [`stackful`].
+#[must_use = "futures do nothing unless spawned or waited for"]
+pub struct Stackful<F, T> {
+    state: State<F, T>,
+}
+
+enum State<F, T> {
+    New { closure: F, stack_size: Option<usize> },
+    Started(Coroutine<T>),
+    Ended,
+}
+
+impl<F, T> Stackful<F, T> {
+    /// Asks for a stack of so many bytes. The hub's default is 256 KiB.
+    ///
+    /// It is rounded up to whole pages, and is address space, of which memory is taken page by page as
+    /// it is used.
+    ///
+    /// # Panics
+    ///
+    /// When it has been polled: a stack does not grow.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use eventlet::stackful;
+    /// let deep = stackful(|| vec![1, 2, 3].len()).stack_size(1024 * 1024);
+    /// assert_eq!(eventlet::run(deep), 3);
+    /// ```
+    #[track_caller]
+    pub fn stack_size(mut self, bytes: usize) -> Stackful<F, T> {
+        match &mut self.state {
+            State::New { stack_size, .. } => *stack_size = Some(bytes),
+            _ => panic!("the stack size of a stackful future is chosen before it is first polled"),
+        }
+        self
+    }
+}
+
+impl<F, T> Future for Stackful<F, T>
+where
+    F: FnOnce() -> T + 'static,
+    T: 'static,
+{
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let coroutine = self.state.coroutine();
+        let _outer = Outer::save();
+        match coroutine.resume(NonNull::from(cx).cast()) {
+            CoroutineResult::Yield(()) => Poll::Pending,
+            CoroutineResult::Return(value) => {
+                self.end();
+                Poll::Ready(value)
+            }
+        }
+    }
+}
+
+impl<F, T> State<F, T>
+where
+    F: FnOnce() -> T + 'static,
+    T: 'static,
+{
+    /// Returns the coroutine, which starts when it is first asked for.
+    fn coroutine(&mut self) -> &mut Coroutine<T> {
+        if matches!(self, State::New { .. }) {
+            self.start();
+        }
+        match self {
+            State::Started(coroutine) => coroutine,
+            _ => panic!("a stackful future was polled after it had ended"),
+        }
+    }
+
+    fn start(&mut self) {
+        if let State::New { closure, stack_size } = mem::replace(self, State::Ended) {
+            let stack = stack::take(stack_size.unwrap_or_else(default_stack_size))
+                .unwrap_or_else(|error| resume_unwind(Box::new(Exit::thrown(error.into()))));
+            let body = |yielder: &_, context| Frame::run(yielder, context, closure);
+            *self = State::Started(Coroutine::with_stack(stack, body));
+        }
+    }
+}
+
+fn default_stack_size() -> usize {
+    hub::current().map_or(hub::DEFAULT_STACK_SIZE, |hub| hub.stack_size())
+}
+
+impl<F, T> Stackful<F, T> {
+    /// Unwinds the stack if it is in use, and puts it back into the pool.
+    fn end(&mut self) {
+        let State::Started(mut coroutine) = mem::replace(&mut self.state, State::Ended) else {
+            return;
+        };
+        if !coroutine.done() {
+            let _outer = Outer::save();
+            // The unwind itself stays inside; this is a panic that replaced it on its way.
+            report::contain("in a green thread that was being ended", || coroutine.force_unwind());
+        }
+        stack::give_back(coroutine.into_stack());
+    }
+}
+
+impl<F, T> Drop for Stackful<F, T> {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Nothing in it is pinned: what must not move is on the stack, which does not.
+impl<F, T> Unpin for Stackful<F, T> {}
+
+impl<F, T> fmt::Debug for Stackful<F, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::New { .. } => "new",
+            State::Started(_) => "started",
+            State::Ended => "ended",
+        };
+        f.debug_struct("Stackful").field("state", &state).finish()
+    }
+}

@@ -1,0 +1,129 @@
+//! Which green stack runs now, and how it is put aside.
+//!
+//! ```text
+//!    OS thread's stack                         green stack
+//!   +-------------------+                   +------------------+
+//!   | hub               |                   | closure          |
+//!   | Stackful::poll(cx)| ---- resume ----> | ...              |
+//!   |   saves CURRENT,  |     (cx)          | future.block()   |
+//!   |   restores it     |                   |   Frame::poll    |
+//!   |                   | <--- suspend ---- |   Frame::suspend |
+//!   +-------------------+                   +------------------+
+//! ```
+//!
+//! Green stacks nest: the hub may be itself on a green stack's back, as when a green stack
+//! waits for a `stackful` future, or kills another green thread. So whoever switches to a green stack
+//! saves `CURRENT` and restores it afterwards, whichever way it gets control back ([`Outer`]), and whoever
+//! gets control on a green stack enters its own frame there, whichever way ([`Frame::suspend`]).
+//!
+//! # Invariants
+//!
+//! - **I1**: `CURRENT` is null, or points to a `Frame` that lives on the green stack that is executing.
+//!   It is entered by code on that stack only, and [`Outer`] restores what was there
+//!   before control goes on elsewhere. A frame outlives all code that runs on its stack between its
+//!   creation and the return of the closure, and no other code sees it.
+//! - **I2**: `Frame::context` is `Some` only while its stack executes and the `Stackful::poll` that
+//!   resumed it is below, waiting for it to come back: so the `Context` that it points to is alive,
+//!   and nobody else uses it.
+//! - **I3**: `Frame::yielder` points to the yielder of the stack that the frame lives on, which is valid
+//!   as long as that stack is.
+//! - **I4**: while a future is polled on a green stack `CURRENT` is null, so no code inside a poll can
+//!   switch stacks under it.
+#![allow(unsafe_code)]
+
+use std::cell::Cell;
+use std::pin::Pin;
+use std::ptr::{self, NonNull};
+use std::task::{Context, Poll, Waker};
+
+use corosensei::Yielder;
+
+/// What a green stack is resumed with: the context of the poll that resumes it.
+pub(super) type Resume = NonNull<Context<'static>>;
+
+thread_local! {
+    static CURRENT: Cell<*const Frame> = const { Cell::new(ptr::null()) };
+}
+
+/// A green stack, as the code that runs on it sees it.
+pub(super) struct Frame {
+    yielder: NonNull<Yielder<Resume, ()>>,
+    /// `None` when the stack is put aside, and for good once its green thread is being ended.
+    context: Cell<Option<Resume>>,
+}
+
+impl Frame {
+    /// Runs a closure with a frame of its own. Called at the bottom of a new green stack.
+    pub(super) fn run<T>(
+        yielder: &Yielder<Resume, ()>,
+        context: Resume,
+        closure: impl FnOnce() -> T,
+    ) -> T {
+        let frame = Frame { yielder: NonNull::from(yielder), context: Cell::new(Some(context)) };
+        frame.enter();
+        closure()
+    }
+
+    /// Calls `code` with the green stack that it runs on, or with `None` when it runs on none, or inside
+    /// a poll.
+    pub(super) fn with_current<R>(code: impl FnOnce(Option<&Frame>) -> R) -> R {
+        let current = CURRENT.get();
+        // SAFETY: by I1 a frame that is not null is alive, and stays so until this stack's closure
+        // returns, which is after `code`, as `code` runs on that stack.
+        code(unsafe { current.as_ref() })
+    }
+
+    fn enter(&self) {
+        CURRENT.set(self);
+    }
+
+    /// Polls a future with the context that this stack was resumed with.
+    ///
+    /// A stack whose green thread is being ended has none, and polls with a waker that wakes nobody.
+    pub(super) fn poll<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
+        let _inside_poll = Outer::save();
+        CURRENT.set(ptr::null());
+        match self.context.get() {
+            // SAFETY: by I2 the context is alive and ours alone, and the poll is over before this
+            // stack is put aside.
+            Some(context) => future.poll(unsafe { &mut *context.as_ptr() }),
+            None => future.poll(&mut Context::from_waker(Waker::noop())),
+        }
+    }
+
+    /// Puts this stack aside until it is polled again. Unwinds if its green thread is ended instead:
+    /// each time it comes here, should the code on the stack have caught the first unwind.
+    pub(super) fn suspend(&self) {
+        // Entered again on the way out, be it a return or an unwind.
+        let _returned = Returned(self);
+        self.context.set(None);
+        // SAFETY: by I3.
+        let yielder = unsafe { self.yielder.as_ref() };
+        self.context.set(Some(yielder.suspend(())));
+    }
+}
+
+/// Enters a frame when control comes back to its stack.
+struct Returned<'a>(&'a Frame);
+
+impl Drop for Returned<'_> {
+    fn drop(&mut self) {
+        self.0.enter();
+    }
+}
+
+/// The frame that was current before a switch to another stack, or before a poll; dropping it makes it
+/// current again.
+pub(super) struct Outer(*const Frame);
+
+impl Outer {
+    pub(super) fn save() -> Outer {
+        Outer(CURRENT.get())
+    }
+}
+
+impl Drop for Outer {
+    fn drop(&mut self) {
+        CURRENT.set(self.0);
+    }
+}
