@@ -167,12 +167,10 @@ impl<Offer, Grant> Waiters<Offer, Grant> {
     /// Polls with a waker the line does not know yet: the task that polls has changed.
     #[cold]
     fn poll_replacing(&self, ticket: &Ticket, waker: Waker) -> Poll<Grant> {
-        let old = self.line.borrow_mut().replace(ticket, waker);
-        match old {
-            // The old waker's drop may choose this very waiter; the new one has been woken then.
-            Ok(_old) => Poll::Pending,
-            Err(grant) => Poll::Ready(grant),
-        }
+        // The waker that comes out is dropped when this returns, which may choose this very waiter:
+        // the line knows the new waker by then, so it is polled again.
+        let (polled, _waker) = self.line.borrow_mut().replace(ticket, waker);
+        polled
     }
 }
 
@@ -241,11 +239,12 @@ impl<Offer, Grant> Line<Offer, Grant> {
         }
     }
 
-    /// Replaces the waker and gives the old one back, or the grant where there is one by now.
-    fn replace(&mut self, ticket: &Ticket, new: Waker) -> Result<(Waker, Option<Waker>), Grant> {
+    /// Puts a new waker in the place of the old one, and gives back the one that is not needed.
+    fn replace(&mut self, ticket: &Ticket, new: Waker) -> (Poll<Grant>, Waker) {
         match &mut self.waiters[ticket.0].state {
-            State::Waiting { waker, .. } => Ok((mem::replace(waker, new), None)),
-            State::Chosen(_) => Err(self.remove_chosen(ticket)),
+            State::Waiting { waker, .. } => (Poll::Pending, mem::replace(waker, new)),
+            // Cloning the new waker was foreign code: the waiter may have been chosen meanwhile.
+            State::Chosen(_) => (Poll::Ready(self.remove_chosen(ticket)), new),
         }
     }
 
@@ -275,5 +274,216 @@ impl<Offer, Grant> Line<Offer, Grant> {
             None => self.last = before,
         }
         self.waiting -= 1;
+    }
+}
+
+/// Futures stepped by hand: for the tests of all meeting points, which need no runtime.
+#[cfg(test)]
+pub(crate) mod stepping {
+    use std::pin::Pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::{Context, Poll, Wake, Waker};
+
+    /// Tells whether somebody was woken.
+    #[derive(Default)]
+    pub(crate) struct Flag(AtomicBool);
+
+    impl Flag {
+        /// Returns whether there was a wakeup since this was last asked.
+        pub(crate) fn take(&self) -> bool {
+            self.0.swap(false, Ordering::Relaxed)
+        }
+    }
+
+    impl Wake for Flag {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// A future that is polled when the test says so.
+    pub(crate) struct Stepped<F> {
+        future: Pin<Box<F>>,
+        woken: Arc<Flag>,
+    }
+
+    impl<F: Future> Stepped<F> {
+        pub(crate) fn new(future: F) -> Self {
+            Stepped { future: Box::pin(future), woken: Arc::default() }
+        }
+
+        pub(crate) fn step(&mut self) -> Poll<F::Output> {
+            let waker = Waker::from(Arc::clone(&self.woken));
+            self.future.as_mut().poll(&mut Context::from_waker(&waker))
+        }
+
+        /// Returns whether it was woken since this was last asked.
+        pub(crate) fn take_wakeup(&self) -> bool {
+            self.woken.take()
+        }
+
+        /// Drops the future, as a kill does.
+        pub(crate) fn kill(self) -> Arc<Flag> {
+            self.woken
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+    use std::sync::Arc;
+    use std::task::Wake;
+
+    use super::stepping::Flag;
+    use super::*;
+
+    type Line = Waiters<u32, char>;
+
+    /// Polls a waiter that can get nothing at once.
+    fn poll(line: &Line, place: &mut Place, offer: u32, waker: &Waker) -> Poll<char> {
+        line.wait(place, &Context::from_waker(waker), || Err(offer))
+    }
+
+    fn join(line: &Line, offer: u32) -> Place {
+        let mut place = Place::default();
+        assert_eq!(poll(line, &mut place, offer, Waker::noop()), Poll::Pending);
+        place
+    }
+
+    fn resume(line: &Line, place: &mut Place) -> Poll<char> {
+        poll(line, place, 0, Waker::noop())
+    }
+
+    fn choose(line: &Line, grant: char) -> Result<u32, char> {
+        line.choose(grant).map(|(offer, wakeup)| {
+            wakeup.wake();
+            offer
+        })
+    }
+
+    #[test]
+    fn what_is_to_be_had_at_once_needs_no_line() {
+        let (line, mut place) = (Line::new(), Place::default());
+        let polled = line.wait(&mut place, &Context::from_waker(Waker::noop()), || Ok('a'));
+        assert_eq!(polled, Poll::Ready('a'));
+        assert_eq!(line.leave(&mut place), Left::Nothing);
+    }
+
+    #[test]
+    fn first_come_first_served() {
+        let line = Line::new();
+        let mut places = [1, 2, 3].map(|offer| join(&line, offer));
+        assert_eq!(line.len(), 3);
+        assert_eq!(choose(&line, 'a'), Ok(1));
+        assert_eq!(choose(&line, 'b'), Ok(2));
+        assert_eq!(line.len(), 1);
+        // In whatever order they resume, each gets what it was granted.
+        assert_eq!(resume(&line, &mut places[1]), Poll::Ready('b'));
+        assert_eq!(resume(&line, &mut places[2]), Poll::Pending);
+        assert_eq!(resume(&line, &mut places[0]), Poll::Ready('a'));
+        assert_eq!(choose(&line, 'c'), Ok(3));
+        assert_eq!(choose(&line, 'd'), Err('d'));
+    }
+
+    #[test]
+    fn any_of_them_may_leave_and_the_order_stays() {
+        for leaver in 0..3 {
+            let line = Line::new();
+            let mut places = [0, 1, 2].map(|offer| join(&line, offer));
+            assert_eq!(line.leave(&mut places[leaver]), Left::Offer(leaver as u32));
+            assert_eq!(line.leave(&mut places[leaver]), Left::Nothing);
+            let _late = join(&line, 3);
+            let rest: Vec<u32> = iter::from_fn(|| choose(&line, 'x').ok()).collect();
+            let expected: Vec<u32> = (0..4).filter(|&offer| offer != leaver as u32).collect();
+            assert_eq!(rest, expected);
+        }
+    }
+
+    #[test]
+    fn a_chosen_waiter_that_leaves_gives_its_grant_back() {
+        let line = Line::new();
+        let (mut first, _second) = (join(&line, 1), join(&line, 2));
+        assert_eq!(choose(&line, 'a'), Ok(1));
+        assert_eq!(line.leave(&mut first), Left::Grant('a'));
+        assert_eq!(line.len(), 1);
+        assert_eq!(choose(&line, 'a'), Ok(2));
+    }
+
+    #[test]
+    fn only_the_waker_of_the_last_poll_is_woken() {
+        let line = Line::new();
+        let (old, new) = (Arc::<Flag>::default(), Arc::<Flag>::default());
+        let mut place = Place::default();
+        for flag in [&old, &old, &new] {
+            assert!(poll(&line, &mut place, 1, &Arc::clone(flag).into()).is_pending());
+        }
+        assert_eq!(choose(&line, 'a'), Ok(1));
+        assert!(!old.take());
+        assert!(new.take());
+    }
+
+    #[test]
+    #[should_panic = "after it was done"]
+    fn whoever_is_through_may_not_come_again() {
+        let line = Line::new();
+        let mut place = join(&line, 1);
+        line.leave(&mut place);
+        let _ = resume(&line, &mut place);
+    }
+
+    #[test]
+    fn a_steady_number_of_waiters_allocates_once() {
+        let line = Line::new();
+        let mut first = join(&line, 1);
+        let capacity = line.line.borrow().waiters.capacity();
+        for offer in 2..100 {
+            let next = join(&line, offer);
+            line.leave(&mut first);
+            first = next;
+        }
+        assert_eq!(line.line.borrow().waiters.capacity(), capacity);
+    }
+
+    thread_local! {
+        /// A line in reach of wakers, which can hold none themselves: they must be `Send`.
+        static LINE: Rc<Line> = Rc::new(Line::new());
+    }
+
+    /// A waker that uses the line whenever it is woken or dropped.
+    struct Nosy;
+
+    impl Nosy {
+        fn join_and_leave(&self) {
+            LINE.with(|line| line.leave(&mut join(line, 99)));
+        }
+    }
+
+    impl Wake for Nosy {
+        fn wake(self: Arc<Self>) {
+            self.join_and_leave();
+        }
+    }
+
+    impl Drop for Nosy {
+        fn drop(&mut self) {
+            self.join_and_leave();
+        }
+    }
+
+    #[test]
+    fn wakers_that_come_back_find_nothing_borrowed() {
+        let nosy = || Waker::from(Arc::new(Nosy));
+        let line = LINE.with(Rc::clone);
+        let mut places = [Place::default(), Place::default()];
+        for place in &mut places {
+            assert!(poll(&line, place, 1, &nosy()).is_pending());
+            assert!(poll(&line, place, 1, &nosy()).is_pending());
+        }
+        assert_eq!(choose(&line, 'a'), Ok(1));
+        assert_eq!(line.leave(&mut places[1]), Left::Offer(1));
+        assert_eq!(resume(&line, &mut places[0]), Poll::Ready('a'));
+        assert_eq!(line.len(), 0);
     }
 }

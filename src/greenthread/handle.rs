@@ -70,6 +70,11 @@ impl<T> GreenThread<T> {
         GreenThread::new(Greenlet::ended(), Rc::new(outcome))
     }
 
+    /// Makes a second handle, for somebody else to wait with. The result goes to the first who awaits.
+    pub(crate) fn share(&self) -> GreenThread<T> {
+        GreenThread::new(self.greenlet, Rc::clone(&self.outcome))
+    }
+
     /// Waits until the green thread ends, and returns a copy of its result.
     ///
     /// Any number of callers may wait, any number of times. Await the `GreenThread` itself for a

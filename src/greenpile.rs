@@ -1,0 +1,603 @@
+//! Results of pool jobs, in the order of the jobs: [`GreenPile`], and `imap` and `starmap` of
+//! [`GreenPool`].
+//!
+//! Corresponds to `eventlet.greenpool.GreenPile` and `GreenMap`.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+
+use crate::exit::Exit;
+use crate::greenpool::{GreenPool, run_inline};
+use crate::greenthread::GreenThread;
+use crate::hub;
+use crate::waiters::{Place, Waiters, wake_all};
+
+/// Jobs in a pool whose results come back in the order of spawning.
+///
+/// Spawn any number of jobs, then take their results: as a [`Stream`], or with
+/// [`next`](GreenPile::next). The results end when every job that was spawned has given its own; more jobs
+/// can be spawned after that. It is a handle: clones name the same pile.
+///
+/// Results that nobody takes are kept: a pile is for jobs whose number is bounded.
+///
+/// Corresponds to `eventlet.GreenPile`.
+///
+/// # Differences
+///
+/// A job's panic is an [`Exit`] in its place. A `next` that is killed or timed out leaves the result for
+/// the next one; in eventlet it is lost.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::GreenPile;
+///
+/// eventlet::run(async {
+///     let pile = GreenPile::new(2);
+///     for n in [1, 2, 3] {
+///         pile.spawn(async move { n * 10 }).await;
+///     }
+///     let mut results = Vec::new();
+///     while let Some(result) = pile.next().await {
+///         results.push(result.unwrap());
+///     }
+///     assert_eq!(results, [10, 20, 30]);
+/// });
+/// ```
+pub struct GreenPile<T> {
+    shared: Rc<Shared<T>>,
+    /// What this handle waits for as a stream.
+    cursor: Cursor<T>,
+}
+
+struct Shared<T> {
+    pool: GreenPool,
+    jobs: RefCell<VecDeque<GreenThread<T>>>,
+    /// Spawns that wait for a slot: their results will come too.
+    spawning: Cell<usize>,
+    /// Those who wait for the first job of an empty pile.
+    arrivals: Waiters<(), ()>,
+}
+
+/// What one consumer waits for.
+enum Cursor<T> {
+    Nothing,
+    /// The result of the first job. Each consumer has a handle of its own, so several may wait.
+    Job(GreenThread<T>),
+    /// The first job.
+    Arrival(Place),
+}
+
+impl<T: 'static> GreenPile<T> {
+    /// Makes a pile over a pool: over one that others use too, or a new one of this size.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::{GreenPile, GreenPool};
+    ///
+    /// let own = GreenPile::<u8>::new(4);
+    /// let shared = GreenPile::<u8>::new(GreenPool::new(4));
+    /// assert_eq!(own.pool().size(), shared.pool().size());
+    /// ```
+    pub fn new(pool: impl Into<GreenPool>) -> GreenPile<T> {
+        let shared = Shared {
+            pool: pool.into(),
+            jobs: RefCell::default(),
+            spawning: Cell::new(0),
+            arrivals: Waiters::new(),
+        };
+        GreenPile { shared: Rc::new(shared), cursor: Cursor::Nothing }
+    }
+
+    /// Returns the pool that the jobs run in.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(eventlet::GreenPile::<u8>::new(4).pool().free(), 4);
+    /// ```
+    pub fn pool(&self) -> &GreenPool {
+        &self.shared.pool
+    }
+
+    /// Starts a job in the pool, once there is a slot for it. Its result comes after those of all jobs
+    /// before it.
+    ///
+    /// Corresponds to eventlet's `GreenPile.spawn`.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+    ///
+    /// # Yields
+    ///
+    /// Only when the pool is full, as [`GreenPool::spawn`] does.
+    ///
+    /// # Killed
+    ///
+    /// The caller leaves the line, and the pile knows of no new job.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// let pile = eventlet::GreenPile::new(2);
+    /// pile.spawn(async { 1 }).await;
+    /// assert_eq!(pile.next().await.unwrap().unwrap(), 1);
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> impl Future<Output = ()> + use<'_, F, T>
+    where
+        F: Future<Output = T> + 'static,
+    {
+        let _here = hub::expect("spawning a green thread");
+        async move {
+            let _announced = Announced::new(&self.shared);
+            let job = self.shared.pool.spawn(future).await;
+            self.shared.jobs.borrow_mut().push_back(job);
+        }
+    }
+
+    /// Waits for the next result, in the order of spawning. `None` when every job has given its own.
+    ///
+    /// Corresponds to eventlet's `GreenPile.next`.
+    ///
+    /// # Yields
+    ///
+    /// Until the job has ended; not at all if it has.
+    ///
+    /// # Killed
+    ///
+    /// The result stays for the next call.
+    ///
+    /// # Errors
+    ///
+    /// The [`Exit`] of a job that panicked or was killed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// let pile = eventlet::GreenPile::new(2);
+    /// pile.spawn(async { "only" }).await;
+    /// assert_eq!(pile.next().await.unwrap().unwrap(), "only");
+    /// assert!(pile.next().await.is_none());
+    /// # });
+    /// ```
+    pub fn next(&self) -> Next<'_, T> {
+        Next { pile: &self.shared, cursor: Cursor::Nothing }
+    }
+}
+
+impl<T> Shared<T> {
+    fn poll_next(
+        &self,
+        cursor: &mut Cursor<T>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<T, Exit>>> {
+        loop {
+            match self.jobs.borrow().front() {
+                Some(first) if cursor.is_at(first) => {}
+                Some(first) => self.move_to(cursor, Cursor::Job(first.share())),
+                None if self.spawning.get() == 0 => {
+                    self.move_to(cursor, Cursor::Nothing);
+                    return Poll::Ready(None);
+                }
+                None if matches!(cursor, Cursor::Arrival(_)) => {}
+                None => self.move_to(cursor, Cursor::Arrival(Place::default())),
+            }
+            match cursor {
+                Cursor::Job(job) => {
+                    let result = ready!(Pin::new(job).poll(cx));
+                    let _taken = self.jobs.borrow_mut().pop_front();
+                    self.move_to(cursor, Cursor::Nothing);
+                    return Poll::Ready(Some(result));
+                }
+                Cursor::Arrival(place) => {
+                    ready!(self.arrivals.wait(place, cx, || Err(())));
+                    self.move_to(cursor, Cursor::Nothing);
+                }
+                Cursor::Nothing => {}
+            }
+        }
+    }
+
+    fn move_to(&self, cursor: &mut Cursor<T>, next: Cursor<T>) {
+        if let Cursor::Arrival(place) = cursor {
+            self.arrivals.leave(place);
+        }
+        *cursor = next;
+    }
+}
+
+impl<T> Cursor<T> {
+    fn is_at(&self, first: &GreenThread<T>) -> bool {
+        matches!(self, Cursor::Job(job) if **job == **first)
+    }
+}
+
+/// A spawn that waits for its slot. When it is over, in whatever way, those who wait for a job look again.
+struct Announced<'a, T>(&'a Shared<T>);
+
+impl<'a, T> Announced<'a, T> {
+    fn new(pile: &'a Shared<T>) -> Announced<'a, T> {
+        pile.spawning.set(pile.spawning.get() + 1);
+        Announced(pile)
+    }
+}
+
+impl<T> Drop for Announced<'_, T> {
+    fn drop(&mut self) {
+        self.0.spawning.set(self.0.spawning.get() - 1);
+        wake_all(|| self.0.arrivals.choose(()).ok().map(|((), wakeup)| wakeup));
+    }
+}
+
+/// The results, in the order of spawning.
+impl<T> Stream for GreenPile<T> {
+    type Item = Result<T, Exit>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Exit>>> {
+        let this = &mut *self;
+        this.shared.poll_next(&mut this.cursor, cx)
+    }
+}
+
+impl<T> Drop for GreenPile<T> {
+    fn drop(&mut self) {
+        self.shared.move_to(&mut self.cursor, Cursor::Nothing);
+    }
+}
+
+/// Names the same pile.
+impl<T> Clone for GreenPile<T> {
+    fn clone(&self) -> GreenPile<T> {
+        GreenPile { shared: Rc::clone(&self.shared), cursor: Cursor::Nothing }
+    }
+}
+
+impl<T> fmt::Debug for GreenPile<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GreenPile")
+            .field("pool", &self.shared.pool)
+            .field("jobs", &self.shared.jobs.borrow().len())
+            .finish()
+    }
+}
+
+/// The future of [`GreenPile::next`].
+#[must_use = "futures do nothing unless waited for"]
+pub struct Next<'a, T> {
+    pile: &'a Shared<T>,
+    cursor: Cursor<T>,
+}
+
+impl<T> Future for Next<'_, T> {
+    type Output = Option<Result<T, Exit>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Exit>>> {
+        let pile = self.pile;
+        pile.poll_next(&mut self.cursor, cx)
+    }
+}
+
+impl<T> Drop for Next<'_, T> {
+    fn drop(&mut self) {
+        self.pile.move_to(&mut self.cursor, Cursor::Nothing);
+    }
+}
+
+impl<T> fmt::Debug for Next<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Next").finish_non_exhaustive()
+    }
+}
+
+/// Makes a new pool of this size.
+impl From<usize> for GreenPool {
+    fn from(size: usize) -> GreenPool {
+        GreenPool::new(size)
+    }
+}
+
+impl GreenPool {
+    /// Calls a function for each input, in the pool, and gives the results in the order of the inputs.
+    ///
+    /// Inputs are taken lazily, at most as many ahead of the results as the pool has slots, so memory
+    /// is constant however many there are. Nothing starts before the first result is asked for.
+    ///
+    /// Several inputs for each call are one tuple: where eventlet has
+    /// `pool.imap(pow, (2, 3, 10), (5, 2, 3))`, here [`zip`](std::iter::zip) makes the tuples and
+    /// [`starmap`](GreenPool::starmap) spreads them.
+    ///
+    /// Corresponds to eventlet's `GreenPool.imap`.
+    ///
+    /// # Differences
+    ///
+    /// The jobs run in this pool, not in a hidden second one of the same size: they count in
+    /// [`running`](GreenPool::running) and [`waitall`](GreenPool::waitall) waits for them. An input
+    /// iterator that panics does so in whoever asks for a result; eventlet leaves it hanging, as it does who
+    /// asks again after the end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::GreenPool;
+    ///
+    /// eventlet::run(async {
+    ///     let pool = GreenPool::new(200);
+    ///     let mut doubled = pool.imap(|n| async move { n * 2 }, 1..=3);
+    ///     let mut results = Vec::new();
+    ///     while let Some(result) = doubled.next().await {
+    ///         results.push(result.unwrap());
+    ///     }
+    ///     assert_eq!(results, [2, 4, 6]);
+    /// });
+    /// ```
+    pub fn imap<I, F, J>(&self, function: F, inputs: I) -> GreenMap<I::IntoIter, F, J>
+    where
+        I: IntoIterator,
+        F: FnMut(I::Item) -> J,
+        J: Future + 'static,
+    {
+        GreenMap {
+            pool: self.clone(),
+            inputs: Some(inputs.into_iter()),
+            function,
+            jobs: VecDeque::new(),
+            place: Place::default(),
+            inline: None,
+        }
+    }
+
+    /// Calls a function of several arguments for each tuple of inputs, like
+    /// [`imap`](GreenPool::imap).
+    ///
+    /// Corresponds to eventlet's `GreenPool.starmap`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::GreenPool;
+    /// use std::iter::zip;
+    ///
+    /// async fn pow(base: u32, exponent: u32) -> u32 {
+    ///     base.pow(exponent)
+    /// }
+    ///
+    /// eventlet::run(async {
+    ///     let pool = GreenPool::new(10);
+    ///     let mut powers = pool.starmap(pow, zip([2, 3, 10], [5, 2, 3]));
+    ///     assert_eq!(powers.next().await.unwrap().unwrap(), 32);
+    ///     assert_eq!(powers.next().await.unwrap().unwrap(), 9);
+    ///     assert_eq!(powers.next().await.unwrap().unwrap(), 1000);
+    ///     assert!(powers.next().await.is_none());
+    /// });
+    /// ```
+    pub fn starmap<I, F, J>(
+        &self,
+        mut function: F,
+        inputs: I,
+    ) -> GreenMap<I::IntoIter, impl FnMut(I::Item) -> J + use<I, F, J>, J>
+    where
+        I: IntoIterator,
+        F: Spread<I::Item, Output = J>,
+        J: Future + 'static,
+    {
+        self.imap(move |arguments| function.call(arguments), inputs)
+    }
+}
+
+/// The results of [`GreenPool::imap`] and [`GreenPool::starmap`], in the order of the inputs.
+///
+/// It is a [`Stream`]; [`next`](GreenMap::next) needs no import. Dropping it leaves jobs that run to
+/// themselves, and takes no more inputs.
+#[must_use = "nothing runs until a result is asked for"]
+pub struct GreenMap<I, F, J: Future> {
+    pool: GreenPool,
+    /// `None` once they have ended, or panicked.
+    inputs: Option<I>,
+    function: F,
+    jobs: VecDeque<GreenThread<J::Output>>,
+    /// Its place in line for the slot of the next job.
+    place: Place,
+    /// A job that runs inside the consumer: a member of the pool when it is full.
+    inline: Option<Pin<Box<dyn Future<Output = Result<J::Output, Exit>>>>>,
+}
+
+impl<I, F, J> GreenMap<I, F, J>
+where
+    I: Iterator,
+    F: FnMut(I::Item) -> J,
+    J: Future + 'static,
+{
+    /// Waits for the next result. `None` after the last.
+    ///
+    /// # Yields
+    ///
+    /// Until the job has ended; not at all if it has.
+    ///
+    /// # Killed
+    ///
+    /// The result stays for the next call.
+    ///
+    /// # Errors
+    ///
+    /// The [`Exit`] of a job that panicked or was killed, in its place.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// let pool = eventlet::GreenPool::new(2);
+    /// let mut results = pool.imap(|n| async move { 12 / n }, [3, 0, 4]);
+    /// assert_eq!(results.next().await.unwrap().unwrap(), 4);
+    /// assert!(results.next().await.unwrap().unwrap_err().is_panic());
+    /// assert_eq!(results.next().await.unwrap().unwrap(), 3);
+    /// assert!(results.next().await.is_none());
+    /// # });
+    /// ```
+    pub async fn next(&mut self) -> Option<Result<J::Output, Exit>> {
+        let consumer = Consumer(self);
+        poll_fn(|cx| consumer.0.poll_result(cx)).await
+    }
+
+    fn poll_result(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<J::Output, Exit>>> {
+        self.start_jobs(cx);
+        let result = self.poll_first(cx);
+        if result.is_ready() {
+            self.leave_line();
+        }
+        result
+    }
+
+    fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<J::Output, Exit>>> {
+        if let Some(job) = &mut self.inline {
+            let result = ready!(job.as_mut().poll(cx));
+            self.inline = None;
+            return Poll::Ready(Some(result));
+        }
+        match self.jobs.front_mut() {
+            Some(job) => {
+                let result = ready!(Pin::new(job).poll(cx));
+                self.jobs.pop_front();
+                Poll::Ready(Some(result))
+            }
+            None if self.inputs.is_none() => Poll::Ready(None),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Starts as many jobs as there are slots, inputs and room for results.
+    fn start_jobs(&mut self, cx: &mut Context<'_>) {
+        while self.inputs.is_some() && self.jobs.len() < self.pool.size().max(1) {
+            match self.pool.poll_slot(&mut self.place, cx) {
+                Poll::Ready(slot) => {
+                    self.place = Place::default();
+                    if let Some(job) = self.next_job() {
+                        self.jobs.push_back(self.pool.spawn_in(slot, job));
+                    }
+                }
+                Poll::Pending if self.must_run_inline() => return self.start_inline(),
+                Poll::Pending => return,
+            }
+        }
+    }
+
+    /// Returns whether no slot can be hoped for: nobody but us would ever free one.
+    fn must_run_inline(&self) -> bool {
+        self.jobs.is_empty() && self.inline.is_none() && self.pool.is_member()
+    }
+
+    fn start_inline(&mut self) {
+        self.leave_line();
+        if let Some(job) = self.next_job() {
+            let mut job = Box::pin(job);
+            self.inline = Some(Box::pin(async move { run_inline(job.as_mut()).await }));
+        }
+    }
+
+    fn next_job(&mut self) -> Option<J> {
+        // Taken out for the call: inputs that panic have ended.
+        let mut inputs = self.inputs.take()?;
+        let input = inputs.next()?;
+        self.inputs = Some(inputs);
+        Some((self.function)(input))
+    }
+}
+
+/// The results, in the order of the inputs.
+impl<I, F, J> Stream for GreenMap<I, F, J>
+where
+    I: Iterator,
+    F: FnMut(I::Item) -> J,
+    J: Future + 'static,
+{
+    type Item = Result<J::Output, Exit>;
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<J::Output, Exit>>> {
+        self.poll_result(cx)
+    }
+}
+
+/// Nothing in it is pinned.
+impl<I, F, J: Future> Unpin for GreenMap<I, F, J> {}
+
+impl<I, F, J: Future> GreenMap<I, F, J> {
+    /// Stops waiting for a slot. A consumer that is busy elsewhere must not hold one that others could
+    /// use, or it may be waiting for itself.
+    fn leave_line(&mut self) {
+        self.pool.leave(&mut self.place);
+        self.place = Place::default();
+    }
+}
+
+/// Somebody who waits for a result, and leaves the line for slots when it stops.
+struct Consumer<'a, I, F, J: Future>(&'a mut GreenMap<I, F, J>);
+
+impl<I, F, J: Future> Drop for Consumer<'_, I, F, J> {
+    fn drop(&mut self) {
+        self.0.leave_line();
+    }
+}
+
+impl<I, F, J: Future> Drop for GreenMap<I, F, J> {
+    fn drop(&mut self) {
+        self.leave_line();
+    }
+}
+
+impl<I, F, J: Future> fmt::Debug for GreenMap<I, F, J> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GreenMap")
+            .field("pool", &self.pool)
+            .field("jobs", &self.jobs.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A function that can be called with its arguments in a tuple, as [`GreenPool::starmap`] does.
+///
+/// Functions and closures of one to six arguments are.
+pub trait Spread<Arguments> {
+    /// What the function returns.
+    type Output;
+
+    /// Calls the function.
+    fn call(&mut self, arguments: Arguments) -> Self::Output;
+}
+
+macro_rules! spread {
+    ($($argument:ident)+) => {
+        impl<Function, Output, $($argument),+> Spread<($($argument,)+)> for Function
+        where
+            Function: FnMut($($argument),+) -> Output,
+        {
+            type Output = Output;
+
+            #[allow(non_snake_case)]
+            fn call(&mut self, ($($argument,)+): ($($argument,)+)) -> Output {
+                self($($argument),+)
+            }
+        }
+    };
+}
+
+spread!(A);
+spread!(A B);
+spread!(A B C);
+spread!(A B C D);
+spread!(A B C D E);
+spread!(A B C D E G);

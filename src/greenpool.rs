@@ -1,0 +1,492 @@
+//! A pool of green threads: at most so many at a time.
+//!
+//! Corresponds to `eventlet.greenpool.GreenPool`. [`imap`](GreenPool::imap) and
+//! [`starmap`](GreenPool::starmap) are in [`greenpile`](crate::greenpile).
+//!
+//! # Not here
+//!
+//! `GreenPool.spawn_n` of a function that is not a future: see [`stackful`](crate::stackful()).
+
+use std::cell::Cell;
+use std::fmt;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::ptr;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use crate::exit::Exit;
+use crate::greenthread::{GreenThread, spawn, spawn_n};
+use crate::hub;
+use crate::semaphore::Semaphore;
+use crate::waiters::{Place, Waiters, wake_all};
+
+/// A pool of green threads: at most `size` of them run at a time.
+///
+/// It is a handle: clones name the same pool. Who wants to spawn into a full pool waits in line, first
+/// come, first served.
+///
+/// A member of the pool may spawn into it, even when it is full: then the new job runs inside the member
+/// that spawns it, which goes on when the job has ended. So recursion cannot deadlock. This holds for
+/// members themselves, not for green threads that they start with plain [`spawn`].
+///
+/// Corresponds to `eventlet.GreenPool`.
+///
+/// # Differences
+///
+/// `resize` to more wakes those who wait for a slot. A job that runs inside its spawner gives its panic to
+/// its handle, as any other job does. A member that is killed before it started frees its slot.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::GreenPool;
+///
+/// eventlet::run(async {
+///     let pool = GreenPool::new(2);
+///     let mut squares = Vec::new();
+///     for n in 0..5 {
+///         squares.push(pool.spawn(async move { n * n }).await);
+///     }
+///     pool.waitall().await;
+///     for (n, square) in squares.into_iter().enumerate() {
+///         assert_eq!(square.await.unwrap(), n * n);
+///     }
+/// });
+/// ```
+pub struct GreenPool {
+    shared: Rc<Shared>,
+}
+
+struct Shared {
+    /// A permit is the right to have a green thread in the pool.
+    slots: Semaphore,
+    size: Cell<usize>,
+    running: Cell<usize>,
+    /// Those who wait until nobody is running.
+    idle: Waiters<(), ()>,
+}
+
+impl GreenPool {
+    /// Makes a pool for so many green threads at a time.
+    ///
+    /// Into a pool of size 0 nothing can be spawned: every `spawn` waits until the pool is
+    /// [resized](GreenPool::resize).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = eventlet::GreenPool::new(200);
+    /// assert_eq!(pool.size(), 200);
+    /// ```
+    pub fn new(size: usize) -> GreenPool {
+        GreenPool {
+            shared: Rc::new(Shared {
+                slots: Semaphore::new(size),
+                size: Cell::new(size),
+                running: Cell::new(0),
+                idle: Waiters::new(),
+            }),
+        }
+    }
+
+    /// Starts a green thread in the pool, once there is a slot for it.
+    ///
+    /// Corresponds to eventlet's `GreenPool.spawn`.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+    ///
+    /// # Yields
+    ///
+    /// Only when the pool is full. A member of a full pool runs the job itself, and yields where the
+    /// job does.
+    ///
+    /// # Killed
+    ///
+    /// The caller leaves the line, and the future is dropped unless it was started.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// let pool = eventlet::GreenPool::new(10);
+    /// let gt = pool.spawn(async { 6 * 7 }).await;
+    /// assert_eq!(gt.await.unwrap(), 42);
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> impl Future<Output = GreenThread<F::Output>> + use<'_, F>
+    where
+        F: Future + 'static,
+    {
+        let _here = hub::expect("spawning a green thread");
+        async move {
+            match self.slot_for_caller().await {
+                Some(slot) => self.spawn_in(slot, future),
+                None => GreenThread::ended(run_inline(pin!(future)).await),
+            }
+        }
+    }
+
+    /// Starts a green thread in the pool whose result nobody wants.
+    ///
+    /// Its value is dropped; its panic is reported.
+    ///
+    /// Corresponds to eventlet's `GreenPool.spawn_n`.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+    ///
+    /// # Yields
+    ///
+    /// Only when the pool is full. A member of a full pool runs the job itself, and yields where the
+    /// job does.
+    ///
+    /// # Killed
+    ///
+    /// The caller leaves the line, and the future is dropped unless it was started.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// let pool = eventlet::GreenPool::new(10);
+    /// pool.spawn_n(async {}).await;
+    /// assert_eq!(pool.running(), 1);
+    /// pool.waitall().await;
+    /// assert_eq!(pool.running(), 0);
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn spawn_n<F>(&self, future: F) -> impl Future<Output = ()> + use<'_, F>
+    where
+        F: Future + 'static,
+    {
+        let _here = hub::expect("spawning a green thread");
+        async move {
+            match self.slot_for_caller().await {
+                Some(slot) => _ = spawn_n(Member { future, seat: slot.occupy() }),
+                // Dropped at once: a panic that nobody can see is reported there.
+                None => drop(GreenThread::ended(run_inline(pin!(future)).await.map(drop))),
+            }
+        }
+    }
+
+    /// Waits until nobody is running in the pool.
+    ///
+    /// It also waits for what members spawn meanwhile. It returns at once when nobody is running, and does not
+    /// look at anybody's result.
+    ///
+    /// Corresponds to eventlet's `GreenPool.waitall`.
+    ///
+    /// # Panics
+    ///
+    /// Inside a member of this pool, which would wait for itself for ever.
+    ///
+    /// # Yields
+    ///
+    /// Until nobody is running; not at all if nobody is.
+    ///
+    /// # Killed
+    ///
+    /// The members are not affected.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// let pool = eventlet::GreenPool::new(2);
+    /// for _ in 0..5 {
+    ///     pool.spawn_n(async {}).await;
+    /// }
+    /// pool.waitall().await;
+    /// assert_eq!(pool.running(), 0);
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn waitall(&self) -> WaitAll<'_> {
+        assert!(
+            !self.is_member(),
+            "`waitall` inside a green thread of the same pool would wait for itself for ever: call it \
+             from outside, or use another pool for the inner jobs"
+        );
+        WaitAll { pool: &self.shared, place: Place::default() }
+    }
+
+    /// Changes how many may run at a time.
+    ///
+    /// More wakes those who wait for a slot, at once. Fewer stops nobody: nothing new starts until
+    /// enough of those that run have ended.
+    ///
+    /// Corresponds to eventlet's `GreenPool.resize`.
+    ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = eventlet::GreenPool::new(2);
+    /// pool.resize(5);
+    /// assert_eq!(pool.free(), 5);
+    /// ```
+    pub fn resize(&self, size: usize) {
+        let old = self.shared.size.replace(size);
+        self.shared.slots.adjust(signed(size) - signed(old));
+    }
+
+    /// Returns how many may run at a time.
+    ///
+    /// Corresponds to eventlet's `GreenPool.size`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(eventlet::GreenPool::default().size(), 1000);
+    /// ```
+    pub fn size(&self) -> usize {
+        self.shared.size.get()
+    }
+
+    /// Returns how many slots are free: fewer than none after a cut below what is running.
+    ///
+    /// Corresponds to eventlet's `GreenPool.free`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// let pool = eventlet::GreenPool::new(2);
+    /// pool.spawn_n(async {}).await;
+    /// assert_eq!(pool.free(), 1);
+    /// pool.resize(0);
+    /// assert_eq!(pool.free(), -1);
+    /// # });
+    /// ```
+    pub fn free(&self) -> isize {
+        self.shared.slots.counter()
+    }
+
+    /// Returns how many green threads are in the pool.
+    ///
+    /// Jobs that run inside their spawner do not count.
+    ///
+    /// Corresponds to eventlet's `GreenPool.running`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// let pool = eventlet::GreenPool::new(2);
+    /// pool.spawn_n(async {}).await;
+    /// assert_eq!(pool.running(), 1);
+    /// # });
+    /// ```
+    pub fn running(&self) -> usize {
+        self.shared.running.get()
+    }
+
+    /// Returns how many wait for a slot.
+    ///
+    /// Corresponds to eventlet's `GreenPool.waiting`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # eventlet::run(async {
+    /// let pool = eventlet::GreenPool::new(0);
+    /// let patient = pool.clone();
+    /// eventlet::spawn_n(async move { patient.spawn_n(async {}).await });
+    /// eventlet::sleep(Duration::ZERO).await;
+    /// assert_eq!(pool.waiting(), 1);
+    /// # });
+    /// ```
+    pub fn waiting(&self) -> usize {
+        self.shared.slots.waiting()
+    }
+
+    /// Waits for a slot.
+    pub(crate) async fn slot(&self) -> Slot {
+        self.shared.slots.acquire().await;
+        Slot { pool: Rc::clone(&self.shared) }
+    }
+
+    /// Waits for a slot; `None` for a member of a full pool, which must do without.
+    async fn slot_for_caller(&self) -> Option<Slot> {
+        if self.shared.slots.locked() && self.is_member() {
+            return None;
+        }
+        Some(self.slot().await)
+    }
+
+    /// Asks for a slot in the name of `place`, which must [`leave`](GreenPool::leave) in the end.
+    pub(crate) fn poll_slot(&self, place: &mut Place, cx: &Context<'_>) -> Poll<Slot> {
+        let acquired = self.shared.slots.poll_acquire(place, cx);
+        acquired.map(|()| Slot { pool: Rc::clone(&self.shared) })
+    }
+
+    /// Gives up asking for a slot.
+    pub(crate) fn leave(&self, place: &mut Place) {
+        self.shared.slots.leave(place);
+    }
+
+    pub(crate) fn spawn_in<F>(&self, slot: Slot, future: F) -> GreenThread<F::Output>
+    where
+        F: Future + 'static,
+    {
+        spawn(Member { future, seat: slot.occupy() })
+    }
+
+    /// Returns whether the running green thread is a member of this pool.
+    pub(crate) fn is_member(&self) -> bool {
+        POOL.get() == Rc::as_ptr(&self.shared)
+    }
+}
+
+/// Makes a pool of eventlet's default size, 1000.
+impl Default for GreenPool {
+    fn default() -> GreenPool {
+        GreenPool::new(1000)
+    }
+}
+
+/// Names the same pool.
+impl Clone for GreenPool {
+    fn clone(&self) -> GreenPool {
+        GreenPool { shared: Rc::clone(&self.shared) }
+    }
+}
+
+impl fmt::Debug for GreenPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GreenPool")
+            .field("size", &self.size())
+            .field("running", &self.running())
+            .field("free", &self.free())
+            .field("waiting", &self.waiting())
+            .finish()
+    }
+}
+
+/// The future of [`GreenPool::waitall`].
+#[must_use = "futures do nothing unless waited for"]
+pub struct WaitAll<'a> {
+    pool: &'a Shared,
+    place: Place,
+}
+
+impl Future for WaitAll<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let pool = self.pool;
+        let idle = || if pool.running.get() == 0 { Ok(()) } else { Err(()) };
+        pool.idle.wait(&mut self.place, cx, idle)
+    }
+}
+
+impl Drop for WaitAll<'_> {
+    fn drop(&mut self) {
+        self.pool.idle.leave(&mut self.place);
+    }
+}
+
+impl fmt::Debug for WaitAll<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WaitAll").finish_non_exhaustive()
+    }
+}
+
+/// The right to have one green thread in a pool. It goes to the next in line when dropped.
+pub(crate) struct Slot {
+    pool: Rc<Shared>,
+}
+
+impl Slot {
+    /// Puts a green thread in the slot.
+    fn occupy(self) -> Seat {
+        let pool = Rc::clone(&self.pool);
+        pool.running.set(pool.running.get() + 1);
+        Seat { pool, _slot: self }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.pool.slots.release();
+    }
+}
+
+/// A slot with a green thread in it. Dropped when the green thread ends, before anyone hears of it.
+struct Seat {
+    pool: Rc<Shared>,
+    /// Dropped after the seat is vacated.
+    _slot: Slot,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let left = self.pool.running.get() - 1;
+        self.pool.running.set(left);
+        if left == 0 {
+            wake_all(|| self.pool.idle.choose(()).ok().map(|((), wakeup)| wakeup));
+        }
+    }
+}
+
+thread_local! {
+    /// The pool whose member is being polled, to compare with.
+    static POOL: Cell<*const Shared> = const { Cell::new(ptr::null()) };
+}
+
+pin_project! {
+    /// The work of a green thread in a pool.
+    struct Member<F> {
+        // Dropped first: its destructors belong to the job.
+        #[pin]
+        future: F,
+        seat: Seat,
+    }
+}
+
+impl<F: Future> Future for Member<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _outer = OuterPool(POOL.replace(Rc::as_ptr(&this.seat.pool)));
+        this.future.poll(cx)
+    }
+}
+
+/// Restores the pool that was looked at before, also while unwinding.
+struct OuterPool(*const Shared);
+
+impl Drop for OuterPool {
+    fn drop(&mut self) {
+        POOL.set(self.0);
+    }
+}
+
+/// Runs a job inside the green thread that wants it, and contains its panic as a green thread would.
+pub(crate) async fn run_inline<F: Future>(mut future: Pin<&mut F>) -> Result<F::Output, Exit> {
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(Ok),
+        Err(payload) => Poll::Ready(Err(Exit::unwound(payload))),
+    })
+    .await
+}
+
+/// No pool has so many members that the difference could be seen.
+fn signed(size: usize) -> isize {
+    isize::try_from(size).unwrap_or(isize::MAX)
+}

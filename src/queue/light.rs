@@ -1,0 +1,523 @@
+//! Queues: how items go from one green thread to another.
+
+use std::fmt;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::error::{Empty, Full};
+use super::exchange::Exchange;
+use super::storage::{Fifo, Storage};
+use crate::hub;
+use crate::waiters::{Left, Place};
+
+/// A first-in-first-out queue without `task_done` and `join`: what all other queues deref to.
+///
+/// It is a handle: clones name the same queue. Getters and putters are served in the order in which
+/// they came, and nobody overtakes them.
+///
+/// Corresponds to eventlet's `queue.LightQueue`.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::LightQueue;
+///
+/// eventlet::run(async {
+///     let queue = LightQueue::new(2);
+///     let producer = eventlet::spawn({
+///         let queue = queue.clone();
+///         async move {
+///             for i in 0..5 {
+///                 queue.put(i).await; // waits while there are two
+///             }
+///         }
+///     });
+///
+///     for i in 0..5 {
+///         assert_eq!(queue.get().await, i);
+///     }
+///     producer.await.unwrap();
+/// });
+/// ```
+///
+/// # Differences
+///
+/// eventlet serves waiters in arbitrary order, and lets others overtake a waiter that was woken.
+pub struct LightQueue<T, S = Fifo<T>> {
+    pub(super) exchange: Rc<Exchange<T, S>>,
+}
+
+impl<T> LightQueue<T> {
+    /// Makes a queue that holds up to `maxsize` items.
+    ///
+    /// `None` sets no bound. Zero makes a channel: it stores nothing, and every
+    /// [`put`](LightQueue::put) waits until a getter takes its item.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::LightQueue;
+    ///
+    /// let bounded = LightQueue::new(1);
+    /// bounded.put_nowait('a').unwrap();
+    /// assert!(bounded.full());
+    ///
+    /// let unbounded = LightQueue::new(None);
+    /// unbounded.put_nowait('a').unwrap();
+    /// assert!(!unbounded.full());
+    ///
+    /// let channel = LightQueue::<char>::new(0);
+    /// assert!(channel.full() && channel.empty());
+    /// ```
+    pub fn new(maxsize: impl Into<Option<usize>>) -> Self {
+        LightQueue::with_storage(maxsize.into(), Fifo::default())
+    }
+}
+
+impl<T, S: Storage<T>> LightQueue<T, S> {
+    pub(crate) fn with_storage(maxsize: Option<usize>, items: S) -> Self {
+        LightQueue { exchange: Rc::new(Exchange::new(maxsize, items)) }
+    }
+
+    /// Puts an item into the queue, and waits for room where there is none.
+    ///
+    /// Corresponds to eventlet's `Queue.put`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::Queue;
+    ///
+    /// eventlet::run(async {
+    ///     let queue = Queue::new(None);
+    ///     queue.put("hello").await;
+    ///     assert_eq!(queue.get().await, "hello");
+    /// });
+    /// ```
+    ///
+    /// # Yields
+    ///
+    /// Only when the queue is full. On a channel: only when no getter waits.
+    ///
+    /// # Killed
+    ///
+    /// An item that is still waiting for room is dropped along. One that was admitted stays in the
+    /// queue, even when its putter had no turn since.
+    pub fn put(&self, item: T) -> Put<'_, T, S> {
+        Put { queue: self, item: Some(item), place: Place::default() }
+    }
+
+    /// Takes the next item out of the queue, and waits for one where there is none.
+    ///
+    /// Corresponds to eventlet's `Queue.get`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::Queue;
+    ///
+    /// eventlet::run(async {
+    ///     let queue = Queue::new(0);
+    ///     let getter = eventlet::spawn({
+    ///         let queue = queue.clone();
+    ///         async move { queue.get().await }
+    ///     });
+    ///     queue.put("from hand to hand").await;
+    ///     assert_eq!(getter.await.unwrap(), "from hand to hand");
+    /// });
+    /// ```
+    ///
+    /// # Yields
+    ///
+    /// Only when the queue is empty and, on a channel, no putter waits.
+    ///
+    /// # Killed
+    ///
+    /// Nothing is lost: an item that was handed to a getter which had no turn since goes to the next
+    /// getter, or back to the front of the queue. It may then hold one more than `maxsize`.
+    pub fn get(&self) -> Get<'_, T, S> {
+        Get { queue: self, place: Place::default() }
+    }
+
+    /// Puts an item into the queue if that needs no waiting.
+    ///
+    /// Corresponds to eventlet's `Queue.put_nowait`, and to `put` with `block=False`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::Queue;
+    ///
+    /// let queue = Queue::new(1);
+    /// assert!(queue.put_nowait(1).is_ok());
+    /// assert_eq!(queue.put_nowait(2).unwrap_err().into_inner(), 2);
+    /// ```
+    ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`], with the item, when there is no room. On a channel: when no getter waits.
+    ///
+    /// # Differences
+    ///
+    /// eventlet's gives up its turn to hand an item to a getter that waits at a channel.
+    pub fn put_nowait(&self, item: T) -> Result<(), Full<T>> {
+        self.exchange.put(item).map_err(Full)
+    }
+
+    /// Takes the next item out of the queue if that needs no waiting.
+    ///
+    /// Corresponds to eventlet's `Queue.get_nowait`, and to `get` with `block=False`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::{Empty, Queue};
+    ///
+    /// let queue = Queue::new(None);
+    /// queue.put_nowait(1).unwrap();
+    /// assert_eq!(queue.get_nowait(), Ok(1));
+    /// assert_eq!(queue.get_nowait(), Err(Empty));
+    /// ```
+    ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
+    /// # Errors
+    ///
+    /// [`Empty`] when there is no item. On a channel: when no putter waits.
+    ///
+    /// # Differences
+    ///
+    /// eventlet's does not see the putters that wait at a channel, unless its hub calls it.
+    pub fn get_nowait(&self) -> Result<T, Empty> {
+        self.exchange.get().ok_or(Empty)
+    }
+
+    /// Puts an item into the queue, but waits for room no longer than `limit`.
+    ///
+    /// Corresponds to eventlet's `Queue.put` with a timeout.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::{Full, Queue};
+    /// use std::time::Duration;
+    ///
+    /// eventlet::run(async {
+    ///     let channel = Queue::new(0);
+    ///     let put = channel.put_timeout("nobody wants me", Duration::from_millis(1));
+    ///     assert_eq!(put.await, Err(Full("nobody wants me")));
+    ///     assert!(channel.get_nowait().is_err()); // it was withdrawn
+    /// });
+    /// ```
+    ///
+    /// # Yields
+    ///
+    /// Only when the queue is full. On a channel: only when no getter waits.
+    ///
+    /// # Killed
+    ///
+    /// As with [`put`](LightQueue::put): an item that was not admitted is dropped along.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`], with the item, when there was no room in time.
+    pub async fn put_timeout(&self, item: T, limit: Duration) -> Result<(), Full<T>> {
+        let mut put = pin!(self.put(item));
+        match hub::within(limit, put.as_mut()).await {
+            Some(()) => Ok(()),
+            None => put.withdraw().map_or(Ok(()), |item| Err(Full(item))),
+        }
+    }
+
+    /// Takes the next item out of the queue, but waits for one no longer than `limit`.
+    ///
+    /// Corresponds to eventlet's `Queue.get` with a timeout.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::{Empty, Queue};
+    /// use std::time::Duration;
+    ///
+    /// eventlet::run(async {
+    ///     let queue = Queue::new(None);
+    ///     assert_eq!(queue.get_timeout(Duration::from_millis(1)).await, Err(Empty));
+    ///     queue.put(7).await;
+    ///     assert_eq!(queue.get_timeout(Duration::ZERO).await, Ok(7));
+    /// });
+    /// ```
+    ///
+    /// # Yields
+    ///
+    /// Only when the queue is empty and, on a channel, no putter waits.
+    ///
+    /// # Killed
+    ///
+    /// As with [`get`](LightQueue::get): nothing is lost. An item that arrives in the very turn in
+    /// which the limit passes is returned.
+    ///
+    /// # Errors
+    ///
+    /// [`Empty`] when there was no item in time.
+    pub async fn get_timeout(&self, limit: Duration) -> Result<T, Empty> {
+        hub::within(limit, pin!(self.get())).await.ok_or(Empty)
+    }
+
+    /// Returns how many items are stored. Those of waiting putters do not count.
+    ///
+    /// Corresponds to eventlet's `Queue.qsize`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let queue = eventlet::Queue::new(None);
+    /// queue.put_nowait('a').unwrap();
+    /// assert_eq!(queue.qsize(), 1);
+    /// ```
+    pub fn qsize(&self) -> usize {
+        self.exchange.count()
+    }
+
+    /// Returns whether no item is stored. A channel is always empty.
+    ///
+    /// Corresponds to eventlet's `Queue.empty`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let queue = eventlet::Queue::new(None);
+    /// assert!(queue.empty());
+    /// queue.put_nowait('a').unwrap();
+    /// assert!(!queue.empty());
+    /// ```
+    pub fn empty(&self) -> bool {
+        self.qsize() == 0
+    }
+
+    /// Returns whether there is no room. A channel is always full, an unbounded queue never.
+    ///
+    /// Corresponds to eventlet's `Queue.full`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let queue = eventlet::Queue::new(1);
+    /// assert!(!queue.full());
+    /// queue.put_nowait('a').unwrap();
+    /// assert!(queue.full());
+    /// ```
+    pub fn full(&self) -> bool {
+        !self.exchange.has_room()
+    }
+
+    /// Returns how many putters wait for room.
+    ///
+    /// Corresponds to eventlet's `Queue.putting`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::Queue;
+    /// use std::time::Duration;
+    ///
+    /// eventlet::run(async {
+    ///     let channel = Queue::new(0);
+    ///     let putter = eventlet::spawn({
+    ///         let channel = channel.clone();
+    ///         async move { channel.put('a').await }
+    ///     });
+    ///     eventlet::sleep(Duration::ZERO).await;
+    ///     assert_eq!(channel.putting(), 1);
+    ///     putter.kill();
+    ///     assert_eq!(channel.putting(), 0);
+    /// });
+    /// ```
+    pub fn putting(&self) -> usize {
+        self.exchange.putters.len()
+    }
+
+    /// Returns how many getters wait for an item.
+    ///
+    /// Corresponds to eventlet's `Queue.getting`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::Queue;
+    /// use std::time::Duration;
+    ///
+    /// eventlet::run(async {
+    ///     let queue = Queue::new(None);
+    ///     let getter = eventlet::spawn({
+    ///         let queue = queue.clone();
+    ///         async move { queue.get().await }
+    ///     });
+    ///     eventlet::sleep(Duration::ZERO).await;
+    ///     assert_eq!(queue.getting(), 1);
+    ///     queue.put('a').await;
+    ///     assert_eq!(queue.getting(), 0); // it has its item, though no turn yet
+    ///     assert_eq!(getter.await.unwrap(), 'a');
+    /// });
+    /// ```
+    pub fn getting(&self) -> usize {
+        self.exchange.getters.len()
+    }
+
+    /// Returns how many items the queue may store, `None` when any number.
+    ///
+    /// Corresponds to eventlet's `Queue.maxsize`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::Queue;
+    ///
+    /// assert_eq!(Queue::<u8>::new(2).maxsize(), Some(2));
+    /// assert_eq!(Queue::<u8>::new(None).maxsize(), None);
+    /// ```
+    pub fn maxsize(&self) -> Option<usize> {
+        self.exchange.maxsize()
+    }
+
+    /// Changes how many items the queue may store; `None` sets no bound.
+    ///
+    /// Putters for whom there is room now are admitted at once, in order. When there are more items
+    /// than the new bound, they stay.
+    ///
+    /// Corresponds to eventlet's `Queue.resize`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::Queue;
+    /// use std::time::Duration;
+    ///
+    /// eventlet::run(async {
+    ///     let queue = Queue::new(0);
+    ///     let putter = eventlet::spawn({
+    ///         let queue = queue.clone();
+    ///         async move { queue.put('a').await }
+    ///     });
+    ///     eventlet::sleep(Duration::ZERO).await;
+    ///     assert_eq!(queue.qsize(), 0);
+    ///
+    ///     queue.resize(1);
+    ///     assert_eq!(queue.qsize(), 1);
+    ///     putter.await.unwrap();
+    /// });
+    /// ```
+    ///
+    /// # Yields
+    ///
+    /// Never.
+    pub fn resize(&self, maxsize: impl Into<Option<usize>>) {
+        self.exchange.resize(maxsize.into());
+    }
+}
+
+impl<T, S> Clone for LightQueue<T, S> {
+    fn clone(&self) -> Self {
+        LightQueue { exchange: Rc::clone(&self.exchange) }
+    }
+}
+
+/// Makes an unbounded queue.
+impl<T> Default for LightQueue<T> {
+    fn default() -> Self {
+        LightQueue::new(None)
+    }
+}
+
+impl<T, S: Storage<T>> fmt::Debug for LightQueue<T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LightQueue")
+            .field("maxsize", &self.maxsize())
+            .field("qsize", &self.qsize())
+            .field("getting", &self.getting())
+            .field("putting", &self.putting())
+            .finish()
+    }
+}
+
+/// The future that [`LightQueue::put`] returns.
+#[must_use = "futures do nothing unless they are awaited, or waited for with `.block()`"]
+pub struct Put<'a, T, S: Storage<T> = Fifo<T>> {
+    queue: &'a LightQueue<T, S>,
+    /// The item until it was put into the queue, or into the line before it.
+    item: Option<T>,
+    place: Place,
+}
+
+impl<T, S: Storage<T>> Put<'_, T, S> {
+    /// Gives up, and gives the item back unless it was admitted.
+    fn withdraw(mut self: Pin<&mut Self>) -> Option<T> {
+        let this = &mut *self;
+        match this.queue.exchange.putters.leave(&mut this.place) {
+            Left::Offer(item) => Some(item),
+            Left::Grant(()) | Left::Nothing => this.item.take(),
+        }
+    }
+}
+
+// The item is moved out by the first poll: nothing here is ever pinned.
+impl<T, S: Storage<T>> Unpin for Put<'_, T, S> {}
+
+impl<T, S: Storage<T>> Future for Put<'_, T, S> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Put { queue, item, place } = self.get_mut();
+        let item = item.take();
+        queue.exchange.putters.wait(place, cx, || {
+            queue.exchange.put(item.expect("whoever is still outside has an item"))
+        })
+    }
+}
+
+impl<T, S: Storage<T>> Drop for Put<'_, T, S> {
+    fn drop(&mut self) {
+        self.queue.exchange.putters.leave(&mut self.place);
+    }
+}
+
+impl<T, S: Storage<T>> fmt::Debug for Put<'_, T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Put").field("queue", self.queue).finish_non_exhaustive()
+    }
+}
+
+/// The future that [`LightQueue::get`] returns.
+#[must_use = "futures do nothing unless they are awaited, or waited for with `.block()`"]
+pub struct Get<'a, T, S: Storage<T> = Fifo<T>> {
+    queue: &'a LightQueue<T, S>,
+    place: Place,
+}
+
+impl<T, S: Storage<T>> Future for Get<'_, T, S> {
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let Get { queue, place } = self.get_mut();
+        queue.exchange.getters.wait(place, cx, || queue.exchange.get().ok_or(()))
+    }
+}
+
+impl<T, S: Storage<T>> Drop for Get<'_, T, S> {
+    fn drop(&mut self) {
+        self.queue.exchange.withdraw_getter(&mut self.place);
+    }
+}
+
+impl<T, S: Storage<T>> fmt::Debug for Get<'_, T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Get").field("queue", self.queue).finish_non_exhaustive()
+    }
+}

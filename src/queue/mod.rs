@@ -1,0 +1,63 @@
+//! Queues: how items go from one green thread to another.
+//!
+//! | | gives out first | `task_done`, `join` |
+//! |---|---|---|
+//! | [`LightQueue`] | the oldest item | no |
+//! | [`Queue`] | the oldest item | yes |
+//! | [`PriorityQueue`] | the lowest item | yes |
+//! | [`LifoQueue`] | the latest item | yes |
+//!
+//! They are handles: clones name the same queue. Each derefs to the one it extends, down to
+//! [`LightQueue`], which has most of the methods.
+//!
+//! All of them keep these promises:
+//!
+//! - Who waits is served in order: getters and putters alike, and nobody overtakes them, not with
+//!   `put_nowait` or `get_nowait` either.
+//! - What can be had at once does not give up the turn.
+//! - No item is lost when a green thread is killed or times out: an item that was admitted comes out,
+//!   and a putter that still waited takes its item with it.
+//!
+//! Corresponds to eventlet's `eventlet.queue`.
+//!
+//! # Examples
+//!
+//! ```
+//! use eventlet::Queue;
+//!
+//! eventlet::run(async {
+//!     let queue = Queue::new(10);
+//!     eventlet::spawn({
+//!         let queue = queue.clone();
+//!         async move {
+//!             for word in ["hello", "world"] {
+//!                 queue.put(word).await;
+//!             }
+//!         }
+//!     });
+//!     assert_eq!(queue.get().await, "hello");
+//!     assert_eq!(queue.get().await, "world");
+//! });
+//! ```
+//!
+//! # Not here
+//!
+//! - Queues between OS threads: these stay on their thread, as everything that belongs to a hub. To
+//!   speak to other threads use a channel of Tokio's; its futures can be awaited in green threads.
+//! - `block=False` and `timeout=`: these are methods of their own, `put_nowait` and `put_timeout`.
+
+mod error;
+mod exchange;
+mod light;
+mod ordered;
+#[allow(clippy::module_inception)]
+mod queue;
+mod storage;
+#[cfg(test)]
+mod tests;
+
+pub use error::{Empty, Full};
+pub use light::{Get, LightQueue, Put};
+pub use ordered::{LifoQueue, PriorityQueue};
+pub use queue::{Join, Queue};
+pub(crate) use storage::Storage;

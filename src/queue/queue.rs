@@ -1,0 +1,211 @@
+//! Queues that know which of their items are done with.
+
+use std::fmt;
+use std::ops::Deref;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::light::LightQueue;
+use super::storage::{Fifo, Storage};
+use crate::waiters::Place;
+
+/// A first-in-first-out queue that can be joined: it knows which of its items are done with.
+///
+/// It is a handle: clones name the same queue. Everything but [`task_done`](Queue::task_done),
+/// [`unfinished_tasks`](Queue::unfinished_tasks) and [`join`](Queue::join) it has from
+/// [`LightQueue`], to which it derefs as eventlet's inherits from it.
+///
+/// Corresponds to eventlet's `queue.Queue`.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::Queue;
+/// use std::{cell::Cell, rc::Rc};
+///
+/// eventlet::run(async {
+///     let (queue, sum) = (Queue::new(None), Rc::new(Cell::new(0)));
+///     for _ in 0..3 {
+///         let (queue, sum) = (queue.clone(), sum.clone());
+///         eventlet::spawn(async move {
+///             loop {
+///                 sum.set(sum.get() + queue.get().await);
+///                 queue.task_done();
+///             }
+///         });
+///     }
+///
+///     for i in 1..=10 {
+///         queue.put(i).await;
+///     }
+///     queue.join().await;
+///     assert_eq!(sum.get(), 55);
+/// });
+/// ```
+pub struct Queue<T, S = Fifo<T>> {
+    pub(super) light: LightQueue<T, S>,
+}
+
+impl<T> Queue<T> {
+    /// Makes a queue that holds up to `maxsize` items.
+    ///
+    /// `None` sets no bound. Zero makes a channel: it stores nothing, and every
+    /// [`put`](LightQueue::put) waits until a getter takes its item.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::Queue;
+    ///
+    /// let queue = Queue::new(2);
+    /// queue.put_nowait('a').unwrap();
+    /// queue.put_nowait('b').unwrap();
+    /// assert!(queue.put_nowait('c').is_err());
+    /// ```
+    ///
+    /// # Differences
+    ///
+    /// eventlet also takes a negative size for "no bound".
+    pub fn new(maxsize: impl Into<Option<usize>>) -> Self {
+        Queue { light: LightQueue::new(maxsize) }
+    }
+}
+
+impl<T, S: Storage<T>> Queue<T, S> {
+    /// Tells that an item which was taken out of the queue is done with.
+    ///
+    /// Corresponds to eventlet's `Queue.task_done`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let queue = eventlet::Queue::new(None);
+    /// queue.put_nowait('a').unwrap();
+    /// queue.get_nowait().unwrap();
+    /// assert_eq!(queue.unfinished_tasks(), 1);
+    /// queue.task_done();
+    /// assert_eq!(queue.unfinished_tasks(), 0);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When it was called for all items already.
+    ///
+    /// # Yields
+    ///
+    /// Never.
+    #[track_caller]
+    pub fn task_done(&self) {
+        let counted = self.exchange.finish_one();
+        assert!(counted, "task_done() was called more often than there were items put in");
+    }
+
+    /// Returns how many items were put in that are not done with.
+    ///
+    /// Items of waiting putters do not count, those that were handed to a getter do.
+    ///
+    /// Corresponds to eventlet's `Queue.unfinished_tasks`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let queue = eventlet::Queue::new(None);
+    /// queue.put_nowait('a').unwrap();
+    /// assert_eq!(queue.unfinished_tasks(), 1);
+    /// ```
+    pub fn unfinished_tasks(&self) -> usize {
+        self.exchange.unfinished.get()
+    }
+
+    /// Waits until all items that were put in are done with.
+    ///
+    /// An item put in between the last `task_done` and the joiner's turn does not hold it up.
+    ///
+    /// Corresponds to eventlet's `Queue.join`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::Queue;
+    ///
+    /// eventlet::run(async {
+    ///     let queue = Queue::new(None);
+    ///     queue.put("a job").await;
+    ///     eventlet::spawn({
+    ///         let queue = queue.clone();
+    ///         async move {
+    ///             assert_eq!(queue.get().await, "a job");
+    ///             queue.task_done();
+    ///         }
+    ///     });
+    ///     queue.join().await;
+    ///     assert!(queue.empty());
+    /// });
+    /// ```
+    ///
+    /// # Yields
+    ///
+    /// Only when something is unfinished.
+    ///
+    /// # Killed
+    ///
+    /// Nobody else is concerned.
+    pub fn join(&self) -> Join<'_, T, S> {
+        Join { queue: self, place: Place::default() }
+    }
+}
+
+impl<T, S> Deref for Queue<T, S> {
+    type Target = LightQueue<T, S>;
+
+    fn deref(&self) -> &LightQueue<T, S> {
+        &self.light
+    }
+}
+
+impl<T, S> Clone for Queue<T, S> {
+    fn clone(&self) -> Self {
+        Queue { light: self.light.clone() }
+    }
+}
+
+/// Makes an unbounded queue.
+impl<T> Default for Queue<T> {
+    fn default() -> Self {
+        Queue::new(None)
+    }
+}
+
+impl<T, S: Storage<T>> fmt::Debug for Queue<T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue")
+            .field("unfinished_tasks", &self.unfinished_tasks())
+            .field("light", &self.light)
+            .finish()
+    }
+}
+
+/// The future that [`Queue::join`] returns.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless they are awaited, or waited for with `.block()`"]
+pub struct Join<'a, T, S: Storage<T> = Fifo<T>> {
+    queue: &'a Queue<T, S>,
+    place: Place,
+}
+
+impl<T, S: Storage<T>> Future for Join<'_, T, S> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Join { queue, place } = self.get_mut();
+        let done = || if queue.unfinished_tasks() == 0 { Ok(()) } else { Err(()) };
+        queue.exchange.joiners.wait(place, cx, done)
+    }
+}
+
+impl<T, S: Storage<T>> Drop for Join<'_, T, S> {
+    fn drop(&mut self) {
+        // Nothing to pass on: all joiners are woken together.
+        self.queue.exchange.joiners.leave(&mut self.place);
+    }
+}
