@@ -23,9 +23,10 @@
 //!
 //! Nothing foreign (a job, a waker, a destructor) runs while a `RefCell` of the hub is borrowed.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -84,6 +85,8 @@ pub(crate) struct Hub {
     ready: RefCell<VecDeque<Key>>,
     /// The green thread whose code runs now: the one being polled, or one that is being ended.
     current: Cell<Option<Key>>,
+    /// The green thread that is being polled, or was when its panic made the poll unwind.
+    polled: Cell<Option<Key>>,
     /// Set when the green thread that is being polled was killed, by itself or by something that it
     /// called: it ends at its next wait.
     doom: RefCell<Option<Exit>>,
@@ -119,6 +122,7 @@ impl Hub {
             slots: RefCell::default(),
             ready: RefCell::default(),
             current: Cell::new(None),
+            polled: Cell::new(None),
             doom: RefCell::new(None),
             ending: Cell::new(false),
             remote,
@@ -210,7 +214,10 @@ impl Hub {
         self.make_ready(woken);
     }
 
-    /// Lets the next ready green thread run until it waits or ends, and returns its key if it ended.
+    /// Lets the next ready green thread run until it waits or ends.
+    ///
+    /// Unwinds when the green thread panics: [`finish_panicked`](Hub::finish_panicked) is next then. To catch
+    /// the panic here would cost every turn what a panic should.
     pub(super) fn run_next(&self) -> Turn {
         let Some(key) = self.ready.borrow_mut().pop_front() else {
             return Turn::Idle;
@@ -221,24 +228,32 @@ impl Hub {
         }
     }
 
-    fn run(&self, key: Key, mut job: Pin<Box<dyn Job>>) -> Turn {
+    fn run(&self, key: Key, job: Pin<Box<dyn Job>>) -> Turn {
         let waker = Name::new(self.id, key).waker();
-        let polled = {
-            let _current = self.enter(key);
-            catch_unwind(AssertUnwindSafe(|| job.as_mut().poll(&mut Context::from_waker(&waker))))
-        };
+        let mut polled = Polled { hub: self, key, job: Some(job) };
+        self.polled.set(Some(key));
+        let _current = self.enter(key);
+        let done = polled.poll(&mut Context::from_waker(&waker)).is_ready();
+        self.polled.set(None);
+        if !done && self.doom.borrow().is_none() {
+            return Turn::Ran;
+        }
         let doom = self.doom.borrow_mut().take();
-        let exit = match polled {
-            Ok(Poll::Pending) if doom.is_none() => {
-                self.look(key, |slot| slot.job = Some(job));
-                return Turn::Ran;
-            }
-            Ok(Poll::Pending) => doom,
-            Ok(Poll::Ready(())) => None,
-            Err(payload) => Some(Exit::unwound(payload)),
-        };
-        self.finish(key, job, exit);
+        polled.finish(if done { None } else { doom });
         Turn::Ended(key)
+    }
+
+    /// Ends the green thread whose panic made `run_next` unwind, and returns its key.
+    pub(super) fn finish_panicked(&self, payload: Box<dyn Any + Send>) -> Key {
+        let polled = self.polled.take();
+        let found = polled.and_then(|key| Some((key, self.look(key, |slot| slot.job.take())??)));
+        let Some((key, job)) = found else {
+            // Not the panic of a green thread, but of the hub itself: a bug that must not be hidden.
+            resume_unwind(payload);
+        };
+        let _doom = self.doom.borrow_mut().take();
+        self.finish(key, job, Some(Exit::unwound(payload)));
+        key
     }
 
     fn finish(&self, key: Key, job: Pin<Box<dyn Job>>, exit: Option<Exit>) {
@@ -305,6 +320,34 @@ pub(super) enum Turn {
     Ran,
     /// A green thread ran and ended.
     Ended(Key),
+}
+
+/// A job out of its slot, being polled. It goes back when this is dropped, also while unwinding.
+struct Polled<'a> {
+    hub: &'a Hub,
+    key: Key,
+    /// `None` once it is finished.
+    job: Option<Pin<Box<dyn Job>>>,
+}
+
+impl Polled<'_> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.job.as_mut().map_or(Poll::Ready(()), |job| job.as_mut().poll(cx))
+    }
+
+    fn finish(&mut self, exit: Option<Exit>) {
+        if let Some(job) = self.job.take() {
+            self.hub.finish(self.key, job, exit);
+        }
+    }
+}
+
+impl Drop for Polled<'_> {
+    fn drop(&mut self) {
+        if let Some(job) = self.job.take() {
+            self.hub.look(self.key, |slot| slot.job = Some(job));
+        }
+    }
 }
 
 /// Restores the green thread whose code ran before, also while unwinding.

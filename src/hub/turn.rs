@@ -13,6 +13,7 @@
 //! and its runtime it 61 times, before the driver gets a look. `tokio::task::yield_now` goes through
 //! the driver; that makes it a bad way for a green thread to yield (300 ns) and the right way here.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::{Context, Poll};
 
@@ -38,7 +39,22 @@ impl Hub {
     }
 
     fn run_ready(&self, main: Key, cx: &mut Context<'_>) -> Poll<()> {
-        for _ in 0..RUNS_PER_POLL {
+        let mut runs = RUNS_PER_POLL;
+        loop {
+            match catch_unwind(AssertUnwindSafe(|| self.run_until_panic(main, &mut runs, cx))) {
+                Ok(polled) => return polled,
+                Err(payload) => {
+                    if self.finish_panicked(payload) == main {
+                        return Poll::Ready(());
+                    }
+                }
+            }
+        }
+    }
+
+    fn run_until_panic(&self, main: Key, runs: &mut usize, cx: &mut Context<'_>) -> Poll<()> {
+        while *runs > 0 {
+            *runs -= 1;
             if !coop::has_budget_remaining() {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;

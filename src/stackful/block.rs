@@ -45,6 +45,7 @@ pub trait Block: IntoFuture {
     /// });
     /// assert_eq!(eventlet::run(sum), 3);
     /// ```
+    #[inline]
     #[track_caller]
     fn block(self) -> Self::Output
     where
@@ -76,6 +77,7 @@ pub(crate) enum Refused {
 }
 
 /// Waits for a future, where that is possible.
+#[inline]
 pub(crate) fn try_block<F: IntoFuture>(future: F) -> Result<F::Output, Refused> {
     Frame::with_current(|frame| {
         let frame = frame.ok_or(Refused::NoStack)?;

@@ -106,6 +106,7 @@ where
 {
     type Output = T;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let coroutine = self.state.coroutine();
         let _outer = Outer::save();

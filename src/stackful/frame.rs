@@ -66,6 +66,7 @@ impl Frame {
 
     /// Calls `code` with the green stack that it runs on, or with `None` when it runs on none, or inside
     /// a poll.
+    #[inline]
     pub(super) fn with_current<R>(code: impl FnOnce(Option<&Frame>) -> R) -> R {
         let current = CURRENT.get();
         // SAFETY: by I1 a frame that is not null is alive, and stays so until this stack's closure
@@ -73,6 +74,7 @@ impl Frame {
         code(unsafe { current.as_ref() })
     }
 
+    #[inline]
     fn enter(&self) {
         CURRENT.set(self);
     }
@@ -80,6 +82,7 @@ impl Frame {
     /// Polls a future with the context that this stack was resumed with.
     ///
     /// A stack whose green thread is being ended has none, and polls with a waker that wakes nobody.
+    #[inline]
     pub(super) fn poll<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
         let _inside_poll = Outer::save();
         CURRENT.set(ptr::null());
@@ -93,6 +96,7 @@ impl Frame {
 
     /// Puts this stack aside until it is polled again. Unwinds if its green thread is ended instead:
     /// each time it comes here, should the code on the stack have caught the first unwind.
+    #[inline]
     pub(super) fn suspend(&self) {
         // Entered again on the way out, be it a return or an unwind.
         let _returned = Returned(self);
@@ -107,6 +111,7 @@ impl Frame {
 struct Returned<'a>(&'a Frame);
 
 impl Drop for Returned<'_> {
+    #[inline]
     fn drop(&mut self) {
         self.0.enter();
     }
@@ -117,12 +122,14 @@ impl Drop for Returned<'_> {
 pub(super) struct Outer(*const Frame);
 
 impl Outer {
+    #[inline]
     pub(super) fn save() -> Outer {
         Outer(CURRENT.get())
     }
 }
 
 impl Drop for Outer {
+    #[inline]
     fn drop(&mut self) {
         CURRENT.set(self.0);
     }
