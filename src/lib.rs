@@ -1,4 +1,71 @@
-//! Cheap green threads and plain, blocking-looking network code on one OS thread.
+//! Cheap green threads and plain, blocking-looking network code, on one OS thread.
+//!
+//! This is Python's eventlet for Rust: its names, its order of events and its ease, as a facade over a
+//! current-thread Tokio runtime. A *green thread* is a future that the hub of an OS thread runs; it is spawned, killed,
+//! linked and waited for as in eventlet.
+//!
+//! ```
+//! use eventlet::{GreenPool, run};
+//!
+//! async fn fetch(page: u32) -> String {
+//!     format!("page {page}")
+//! }
+//!
+//! run(async {
+//!     let pool = GreenPool::new(200);
+//!     let mut pages = pool.imap(fetch, 1..=3);
+//!     while let Some(page) = pages.next().await {
+//!         println!("{}", page.unwrap());
+//!     }
+//! });
+//! ```
+//!
+//! # Two colours
+//!
+//! Everything that waits is a future. A *stackless* green thread, an async fn, waits for it with `.await`; a
+//! *stackful* one, a plain closure on a stack of its own, with `.block()`. So porting follows one rule:
+//! where the eventlet call could switch, append the one or the other.
+//!
+//! ```
+//! # #[cfg(feature = "stackful")] {
+//! use eventlet::{Block, Queue, run, spawn, stackful};
+//!
+//! run(async {
+//!     let queue = Queue::new(1);
+//!     let (plain, same) = (queue.clone(), queue.clone());
+//!     spawn(async move { same.put("hello").await });
+//!     let greeting = spawn(stackful(move || plain.get().block()));
+//!     assert_eq!(greeting.await.unwrap(), "hello");
+//! });
+//! # }
+//! ```
+//!
+//! # Where things are
+//!
+//! | to | use |
+//! |---|---|
+//! | start | [`run`], [`local`] inside a Tokio program, [`runtime::Builder`] |
+//! | run many things | [`spawn`], [`GreenPool`], [`GreenPile`], [`sleep`], [`kill`] |
+//! | meet | [`Queue`], [`Event`], [`Semaphore`] |
+//! | talk | [`connect`], [`listen`], [`serve`], and every Tokio library |
+//! | write plain code | [`stackful()`], [`Block`], [`green`] |
+//!
+//! # Beside Tokio
+//!
+//! The hub is one local task of a Tokio runtime, so `tokio::spawn`, `select!`, timers, sockets and every
+//! library made for Tokio work in green threads, and handles of green threads work in Tokio's tasks on the
+//! same OS thread. They are `!Send`: what crosses OS threads is Tokio's channels.
+//!
+//! # Features
+//!
+//! - `stackful` (default): green threads with stacks of their own. Without it the crate needs no
+//!   corosensei, and has no `unsafe` but the one call that makes a waker out of a number.
+//! - `test-util`: a paused clock, with Tokio's feature of that name.
+//!
+//! # Not here
+//!
+//! `Timeout`, `pools`, `DAGPool`, `corolocal`, `tpool`, `wsgi`, `websocket`, `db_pool`, `backdoor` and
+//! `monkey_patch` are not built yet.
 
 mod exit;
 mod hub;
@@ -28,3 +95,7 @@ pub use runtime::{local, run};
 pub use semaphore::{BoundedSemaphore, CappedSemaphore, Semaphore};
 #[cfg(feature = "stackful")]
 pub use stackful::{Block, Blocking, stackful};
+
+#[cfg(all(doctest, feature = "stackful"))]
+#[doc = include_str!("../README.md")]
+mod readme {}
