@@ -236,7 +236,7 @@ impl<T: Clone> Event<T> {
     ///         .collect();
     ///
     ///     event.send(10);
-    ///     for (i, waiter) in waiters.into_iter().enumerate() {
+    ///     for (i, waiter) in (0..).zip(waiters) {
     ///         assert_eq!(waiter.await.unwrap(), 10 * i);
     ///     }
     /// });
@@ -395,7 +395,7 @@ impl<T> Drop for Wait<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::waiters::stepping::Stepped;
+    use crate::waiters::stepping::{Stepped, paused};
 
     fn ok<T>(polled: Poll<Result<T, Exit>>) -> Poll<T> {
         polled.map(Result::unwrap)
@@ -466,6 +466,23 @@ mod tests {
         let wakeups = waiter.kill();
         event.send(());
         assert!(!wakeups.take());
+    }
+
+    #[test]
+    fn a_wait_that_times_out_is_not_a_value() {
+        paused(async {
+            let event = Event::new();
+            let second = Duration::from_secs(1);
+            let send = async {
+                hub::within(2 * second, pin!(std::future::pending::<()>())).await;
+                event.send(());
+            };
+            let waits = async {
+                assert!(event.wait_timeout(second).await.is_none());
+                event.wait_timeout(2 * second).await.unwrap().unwrap();
+            };
+            futures::join!(send, waits);
+        });
     }
 
     #[test]

@@ -756,7 +756,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::waiters::stepping::Stepped;
+    use crate::waiters::stepping::{Stepped, paused};
 
     fn acquire(semaphore: &Semaphore) -> Stepped<Acquire<'_>> {
         let mut acquire = Stepped::new(semaphore.acquire());
@@ -815,6 +815,17 @@ mod tests {
         assert!(next.step().is_pending());
         drop(permit);
         assert!(next.take_wakeup() && next.step().is_ready());
+    }
+
+    #[test]
+    fn who_times_out_leaves_the_line() {
+        paused(async {
+            let semaphore = Semaphore::new(0);
+            assert!(!semaphore.acquire_timeout(Duration::from_secs(1)).await);
+            semaphore.release();
+            assert_eq!((semaphore.counter(), semaphore.waiting()), (1, 0));
+            assert!(semaphore.acquire_timeout(Duration::ZERO).await);
+        });
     }
 
     #[test]

@@ -277,7 +277,8 @@ impl<Offer, Grant> Line<Offer, Grant> {
     }
 }
 
-/// Futures stepped by hand: for the tests of all meeting points, which need no runtime.
+/// Futures stepped by hand: for the tests of all meeting points, which need no runtime but for the
+/// clock.
 #[cfg(test)]
 pub(crate) mod stepping {
     use std::pin::Pin;
@@ -300,6 +301,11 @@ pub(crate) mod stepping {
         fn wake(self: Arc<Self>) {
             self.0.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Runs a future under a clock that stands still while anybody is ready.
+    pub(crate) fn paused(future: impl Future<Output = ()> + 'static) {
+        crate::runtime::Builder::new().start_paused(true).run(future).unwrap();
     }
 
     /// A future that is polled when the test says so.

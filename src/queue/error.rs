@@ -10,7 +10,7 @@ use std::fmt;
 /// # Examples
 ///
 /// ```
-/// use eventlet::{Full, Queue};
+/// use eventlet::queue::{Full, Queue};
 ///
 /// let queue = Queue::new(1);
 /// queue.put_nowait("first").unwrap();
@@ -27,7 +27,7 @@ impl<T> Full<T> {
     /// # Examples
     ///
     /// ```
-    /// assert_eq!(eventlet::Full("item").into_inner(), "item");
+    /// assert_eq!(eventlet::queue::Full("item").into_inner(), "item");
     /// ```
     pub fn into_inner(self) -> T {
         self.0
@@ -56,7 +56,7 @@ impl<T> Error for Full<T> {}
 /// # Examples
 ///
 /// ```
-/// use eventlet::{Empty, Queue};
+/// use eventlet::queue::{Empty, Queue};
 ///
 /// let queue = Queue::<u8>::new(None);
 /// assert_eq!(queue.get_nowait(), Err(Empty));

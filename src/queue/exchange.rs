@@ -43,7 +43,7 @@ impl<T, S: Storage<T>> Exchange<T, S> {
     pub(super) fn put(&self, item: T) -> Result<(), T> {
         match self.getters.choose(item) {
             Ok(((), getter)) => {
-                self.count_one();
+                self.begin_one();
                 getter.wake();
                 Ok(())
             }
@@ -63,7 +63,7 @@ impl<T, S: Storage<T>> Exchange<T, S> {
             return stored;
         }
         let (item, putter) = self.putters.choose(()).ok()?;
-        self.count_one();
+        self.begin_one();
         putter.wake();
         Some(item)
     }
@@ -95,7 +95,7 @@ impl<T, S: Storage<T>> Exchange<T, S> {
         true
     }
 
-    pub(super) fn count(&self) -> usize {
+    pub(super) fn stored(&self) -> usize {
         self.items.borrow().count()
     }
 
@@ -104,7 +104,7 @@ impl<T, S: Storage<T>> Exchange<T, S> {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.maxsize.get().is_none_or(|maxsize| self.count() < maxsize)
+        self.maxsize.get().is_none_or(|maxsize| self.stored() < maxsize)
     }
 
     /// Stores the item of the first putter, where there is room and a putter.
@@ -119,10 +119,11 @@ impl<T, S: Storage<T>> Exchange<T, S> {
 
     fn store(&self, item: T) {
         self.items.borrow_mut().push(item);
-        self.count_one();
+        self.begin_one();
     }
 
-    fn count_one(&self) {
+    /// Counts an item that was admitted.
+    fn begin_one(&self) {
         self.unfinished.set(self.unfinished.get() + 1);
     }
 }

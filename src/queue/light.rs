@@ -1,4 +1,4 @@
-//! Queues: how items go from one green thread to another.
+//! What all queues can do: the methods and futures over an exchange.
 
 use std::fmt;
 use std::pin::{Pin, pin};
@@ -22,7 +22,7 @@ use crate::waiters::{Left, Place};
 /// # Examples
 ///
 /// ```
-/// use eventlet::LightQueue;
+/// use eventlet::queue::LightQueue;
 ///
 /// eventlet::run(async {
 ///     let queue = LightQueue::new(2);
@@ -58,7 +58,7 @@ impl<T> LightQueue<T> {
     /// # Examples
     ///
     /// ```
-    /// use eventlet::LightQueue;
+    /// use eventlet::queue::LightQueue;
     ///
     /// let bounded = LightQueue::new(1);
     /// bounded.put_nowait('a').unwrap();
@@ -177,7 +177,7 @@ impl<T, S: Storage<T>> LightQueue<T, S> {
     /// # Examples
     ///
     /// ```
-    /// use eventlet::{Empty, Queue};
+    /// use eventlet::queue::{Empty, Queue};
     ///
     /// let queue = Queue::new(None);
     /// queue.put_nowait(1).unwrap();
@@ -207,7 +207,7 @@ impl<T, S: Storage<T>> LightQueue<T, S> {
     /// # Examples
     ///
     /// ```
-    /// use eventlet::{Full, Queue};
+    /// use eventlet::queue::{Full, Queue};
     /// use std::time::Duration;
     ///
     /// eventlet::run(async {
@@ -244,7 +244,7 @@ impl<T, S: Storage<T>> LightQueue<T, S> {
     /// # Examples
     ///
     /// ```
-    /// use eventlet::{Empty, Queue};
+    /// use eventlet::queue::{Empty, Queue};
     /// use std::time::Duration;
     ///
     /// eventlet::run(async {
@@ -283,7 +283,7 @@ impl<T, S: Storage<T>> LightQueue<T, S> {
     /// assert_eq!(queue.qsize(), 1);
     /// ```
     pub fn qsize(&self) -> usize {
-        self.exchange.count()
+        self.exchange.stored()
     }
 
     /// Returns whether no item is stored. A channel is always empty.

@@ -17,7 +17,7 @@ use super::storage::{Lifo, Lowest};
 /// # Examples
 ///
 /// ```
-/// use eventlet::PriorityQueue;
+/// use eventlet::queue::PriorityQueue;
 ///
 /// eventlet::run(async {
 ///     let queue = PriorityQueue::new(None);
@@ -48,7 +48,7 @@ impl<T: Ord> PriorityQueue<T> {
     /// # Examples
     ///
     /// ```
-    /// let queue = eventlet::PriorityQueue::new(2);
+    /// let queue = eventlet::queue::PriorityQueue::new(2);
     /// queue.put_nowait('b').unwrap();
     /// queue.put_nowait('a').unwrap();
     /// assert_eq!(queue.get_nowait(), Ok('a'));
@@ -96,7 +96,7 @@ impl<T: Ord> fmt::Debug for PriorityQueue<T> {
 /// # Examples
 ///
 /// ```
-/// use eventlet::LifoQueue;
+/// use eventlet::queue::LifoQueue;
 ///
 /// eventlet::run(async {
 ///     let queue = LifoQueue::new(None);
@@ -116,7 +116,7 @@ impl<T> LifoQueue<T> {
     /// # Examples
     ///
     /// ```
-    /// let queue = eventlet::LifoQueue::new(2);
+    /// let queue = eventlet::queue::LifoQueue::new(2);
     /// queue.put_nowait('a').unwrap();
     /// queue.put_nowait('b').unwrap();
     /// assert_eq!(queue.get_nowait(), Ok('b'));

@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::task::Poll::{Pending, Ready};
+use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::storage::{Fifo, Lifo, Lowest};
 use super::*;
-use crate::waiters::stepping::Stepped;
+use crate::waiters::stepping::{Stepped, paused};
 
 fn put<T>(queue: &LightQueue<T>, item: T) -> Stepped<Put<'_, T>> {
     let mut put = Stepped::new(queue.put(item));
@@ -155,21 +156,22 @@ fn resizing_down_keeps_what_is_stored() {
 }
 
 #[test]
-fn a_put_that_is_withdrawn_gives_its_item_back() {
-    let queue = LightQueue::new(0);
-    let mut timed = Stepped::new(queue.put_timeout('a', std::time::Duration::ZERO));
-    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
-        let result = std::future::poll_fn(|_| timed.step());
-        tokio::pin!(result);
-        tokio::task::yield_now().await;
-        loop {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-            if let Ready(result) = futures::poll!(&mut result) {
-                break assert_eq!(result, Err(Full('a')));
-            }
-        }
+fn a_put_that_times_out_gives_its_item_back() {
+    paused(async {
+        let channel = LightQueue::new(0);
+        assert_eq!(channel.put_timeout('a', Duration::from_secs(1)).await, Err(Full('a')));
+        assert_eq!(channel.get_nowait(), Err(Empty));
     });
-    assert_eq!(queue.get_nowait(), Err(Empty));
+}
+
+#[test]
+fn a_get_that_times_out_takes_nothing() {
+    paused(async {
+        let queue = LightQueue::new(None);
+        assert_eq!(queue.get_timeout(Duration::from_secs(1)).await, Err(Empty));
+        queue.put_nowait('a').unwrap();
+        assert_eq!(queue.get_timeout(Duration::ZERO).await, Ok('a'));
+    });
 }
 
 #[test]
