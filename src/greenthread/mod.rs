@@ -21,4 +21,3 @@ pub use outcome::Link;
 pub use sleep::{Sleep, sleep};
 pub use spawn::{spawn, spawn_after, spawn_after_local, spawn_n};
 
-pub(crate) use job::Spawned;

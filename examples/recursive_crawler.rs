@@ -1,0 +1,74 @@
+//! Crawls a site with jobs that start jobs in their own pool.
+//!
+//!     cargo run --release --example recursive_crawler
+//!     cargo run --release --example recursive_crawler https://www.rust-lang.org
+//!
+//! The pool is much smaller than the site, and everybody in it wants to spawn into it: a full pool
+//! would be a deadlock, were it not that a member of a full pool runs the new job itself.
+//! Corresponds to eventlet's `examples/recursive_crawler.py`.
+
+mod site;
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::env;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use eventlet::{GreenPool, run};
+use reqwest::{Client, Url};
+
+struct Crawler {
+    pool: GreenPool,
+    client: Client,
+    start: Url,
+    seen: RefCell<HashSet<Url>>,
+}
+
+impl Crawler {
+    /// Fetches a page, and starts a job for each link that nobody has followed yet.
+    fn fetch(self: Rc<Self>, url: Url) -> Pin<Box<dyn Future<Output = ()>>> {
+        Box::pin(async move {
+            let page = match self.client.get(url.clone()).send().await {
+                Ok(response) => response.text().await.unwrap_or_default(),
+                Err(error) => return println!("{url}: {error}"),
+            };
+            println!("{url}: {} bytes", page.len());
+            for link in page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+                if let Some(link) = url.join(link).ok().filter(|link| self.is_new(link)) {
+                    self.pool.spawn_n(Rc::clone(&self).fetch(link)).await;
+                }
+            }
+        })
+    }
+
+    fn is_new(&self, link: &Url) -> bool {
+        link.as_str().starts_with(self.start.as_str()) && self.seen.borrow_mut().insert(link.clone())
+    }
+}
+
+async fn crawl(start: Url) -> usize {
+    let crawler = Rc::new(Crawler {
+        pool: GreenPool::new(5),
+        client: Client::new(),
+        start: start.clone(),
+        seen: RefCell::new(HashSet::from([start.clone()])),
+    });
+    crawler.pool.spawn_n(Rc::clone(&crawler).fetch(start)).await;
+    crawler.pool.waitall().await;
+    crawler.seen.take().len()
+}
+
+fn main() {
+    let start = env::args().nth(1);
+    run(async move {
+        let start = match start {
+            Some(url) => url,
+            None => site::start().await,
+        };
+        match Url::parse(&start) {
+            Ok(url) => println!("{} pages", crawl(url).await),
+            Err(error) => eprintln!("{start}: {error}"),
+        }
+    });
+}

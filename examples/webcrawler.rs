@@ -1,0 +1,49 @@
+//! Fetches many pages at a time and prints them in order.
+//!
+//!     cargo run --release --example webcrawler
+//!     cargo run --release --example webcrawler https://www.rust-lang.org https://tokio.rs
+//!
+//! Without URLs it crawls a small site that it serves itself, on loopback.
+//! Corresponds to eventlet's `examples/webcrawler.py`.
+
+mod site;
+
+use std::env;
+use std::time::Instant;
+
+use eventlet::{GreenPool, run};
+use reqwest::Client;
+
+async fn fetch(client: Client, url: String) -> reqwest::Result<String> {
+    client.get(url).send().await?.error_for_status()?.text().await
+}
+
+fn main() {
+    let urls: Vec<String> = env::args().skip(1).collect();
+    run(async move {
+        let urls = if urls.is_empty() { pages_of(&site::start().await) } else { urls };
+        let client = Client::new();
+        let start = Instant::now();
+
+        let pool = GreenPool::new(200);
+        let mut bodies = pool.imap(|url| fetch(client.clone(), url), urls.clone());
+
+        let (mut pages, mut bytes) = (0, 0);
+        for url in &urls {
+            match bodies.next().await.expect("one result for each URL") {
+                Ok(Ok(body)) => {
+                    println!("{url}: {}", body.trim());
+                    pages += 1;
+                    bytes += body.len();
+                }
+                Ok(Err(error)) => println!("{url}: {error}"),
+                Err(exit) => println!("{url}: {exit}"),
+            }
+        }
+        println!("{pages} of {} pages, {bytes} bytes, in {:.2?}", urls.len(), start.elapsed());
+    });
+}
+
+fn pages_of(site: &str) -> Vec<String> {
+    (0..site::PAGES).map(|page| format!("{site}/{page}")).collect()
+}
