@@ -44,6 +44,8 @@ impl<F: Future> Job for Spawned<F> {
             this.outcome.store(Err(exit));
         }
         this.outcome.announce();
+        // Where there is no handle any more the value goes now, and its destructor is foreign code.
+        report::contain("in the value of a green thread that nobody waited for", || drop(self));
     }
 }
 

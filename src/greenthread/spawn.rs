@@ -8,7 +8,7 @@ use super::greenlet::{Greenlet, getcurrent};
 use super::handle::GreenThread;
 use super::job::{Spawned, Unwatched};
 use super::outcome::Outcome;
-use super::sleep::sleep;
+use super::sleep::{Sleep, sleep};
 use crate::hub;
 
 /// Starts a green thread that runs a future, and returns its handle.
@@ -105,9 +105,11 @@ pub fn spawn_after<F>(delay: Duration, future: F) -> GreenThread<F::Output>
 where
     F: Future + 'static,
 {
-    let delay = sleep(delay);
+    let delay = wait_for(delay);
     let delayed = async move {
-        delay.await;
+        if let Some(delay) = delay {
+            delay.await;
+        }
         begin();
         future.await
     };
@@ -150,9 +152,11 @@ where
     F: Future + 'static,
 {
     let owner = getcurrent();
-    let delay = sleep(delay);
+    let delay = wait_for(delay);
     let delayed = async move {
-        delay.await;
+        if let Some(delay) = delay {
+            delay.await;
+        }
         if owner.dead() {
             getcurrent().kill();
             pending::<()>().await;
@@ -171,6 +175,13 @@ where
     let outcome = Rc::new(Outcome::new());
     let job = Spawned::new(future, Rc::clone(&outcome));
     GreenThread::new(Greenlet::spawn(Box::pin(job), delayed), outcome)
+}
+
+/// Makes what a green thread waits for before it starts. Where there is no delay it is nothing: its first
+/// turn comes in the order of the spawns.
+#[track_caller]
+fn wait_for(delay: Duration) -> Option<Sleep> {
+    if delay.is_zero() { None } else { Some(sleep(delay)) }
 }
 
 /// Notes that the running green thread, spawned to start later, starts now.

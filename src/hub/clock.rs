@@ -6,7 +6,7 @@
 //! are more than half of the heap, so the garbage is bounded by what is alive.
 //!
 //! Deadlines are Tokio's `Instant`s: they follow a paused clock, and round up to Tokio's millisecond.
-//! Equal deadlines pass in the order in which they were set.
+//! Equal deadlines pass in the order in which they were asked for, whoever is polled first.
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
@@ -45,6 +45,8 @@ pub(crate) struct Timer {
     hub: Rc<Hub>,
     /// `None` for a moment too far away to be represented: it never comes.
     deadline: Option<Instant>,
+    /// Tells it from others with the same deadline: who asked first comes first.
+    order: u64,
     /// Where it stands in the clock, from the first poll on.
     entry: Option<usize>,
 }
@@ -57,8 +59,10 @@ impl Timer {
     /// Where there is no hub.
     #[track_caller]
     pub(crate) fn after(duration: Duration) -> Timer {
+        let hub = thread::expect("waiting for the clock");
         let deadline = Instant::now().checked_add(duration);
-        Timer { hub: thread::expect("waiting for the clock"), deadline, entry: None }
+        let order = hub.clock.next_order();
+        Timer { hub, deadline, order, entry: None }
     }
 }
 
@@ -73,7 +77,7 @@ impl Future for Timer {
         let clock = &timer.hub.clock;
         match timer.entry {
             None => {
-                timer.entry = Some(clock.set(deadline, cx.waker().clone()));
+                timer.entry = Some(clock.set(deadline, timer.order, cx.waker().clone()));
                 // Outside a poll of the hub nobody else would arm Tokio's timer.
                 timer.hub.rouse();
                 Poll::Pending
@@ -103,6 +107,7 @@ pub(crate) struct Clock {
     sleep: RefCell<Option<Pin<Box<tokio::time::Sleep>>>>,
     /// What `sleep` waits for; `None` when it waits for nothing.
     armed: Cell<Option<Instant>>,
+    next_order: Cell<u64>,
 }
 
 #[derive(Default)]
@@ -111,10 +116,9 @@ struct Timers {
     entries: Slab<Entry>,
     /// Entries in the heap that nobody waits for any more.
     garbage: usize,
-    next_order: u64,
 }
 
-/// Compared field by field: by deadline, then by the order of setting.
+/// Compared field by field: by deadline, then by the order of asking.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Due {
     at: Instant,
@@ -133,7 +137,12 @@ enum Entry {
 
 impl Clock {
     pub(super) fn new() -> Clock {
-        Clock { timers: RefCell::default(), sleep: RefCell::new(None), armed: Cell::new(None) }
+        Clock {
+            timers: RefCell::default(),
+            sleep: RefCell::new(None),
+            armed: Cell::new(None),
+            next_order: Cell::new(0),
+        }
     }
 
     /// Returns how many timers somebody waits for.
@@ -142,11 +151,15 @@ impl Clock {
         timers.heap.len() - timers.garbage
     }
 
-    fn set(&self, at: Instant, waker: Waker) -> usize {
+    fn next_order(&self) -> u64 {
+        let order = self.next_order.get();
+        self.next_order.set(order + 1);
+        order
+    }
+
+    fn set(&self, at: Instant, order: u64, waker: Waker) -> usize {
         let mut timers = self.timers.borrow_mut();
         let entry = timers.entries.insert(Entry::Set(waker));
-        let order = timers.next_order;
-        timers.next_order += 1;
         timers.heap.push(Reverse(Due { at, order, entry }));
         entry
     }
