@@ -77,6 +77,22 @@ impl Hub {
     pub fn timers(&self) -> usize {
         self.0.timers()
     }
+
+    /// Returns the bytes of stack of a stackful green thread that does not ask for a size itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::hubs::get_hub;
+    ///
+    /// let size = eventlet::runtime::Builder::new().stack_size(65536).run(async {
+    ///     get_hub().stack_size()
+    /// });
+    /// assert_eq!(size.unwrap(), 65536);
+    /// ```
+    pub fn stack_size(&self) -> usize {
+        self.0.stack_size()
+    }
 }
 
 impl fmt::Debug for Hub {

@@ -47,6 +47,7 @@
 //! | start | [`run`], [`local`] inside a Tokio program, [`runtime::Builder`] |
 //! | run many things | [`spawn`], [`GreenPool`], [`GreenPile`], [`sleep`], [`kill`] |
 //! | meet | [`Queue`], [`Event`], [`Semaphore`] |
+//! | give up in time | [`Timeout`], [`with_timeout`] |
 //! | talk | [`connect`], [`listen`], [`serve`], and every Tokio library |
 //! | write plain code | [`stackful()`], [`Block`], [`green`] |
 //!
@@ -64,7 +65,7 @@
 //!
 //! # Not here
 //!
-//! `Timeout`, `pools`, `DAGPool`, `corolocal`, `tpool`, `wsgi`, `websocket`, `db_pool`, `backdoor` and
+//! `pools`, `DAGPool`, `corolocal`, `tpool`, `wsgi`, `websocket`, `db_pool`, `backdoor` and
 //! `monkey_patch` are not built yet.
 
 mod exit;
@@ -82,6 +83,7 @@ pub mod runtime;
 pub mod semaphore;
 #[cfg(feature = "stackful")]
 pub mod stackful;
+pub mod timeout;
 
 pub use event::Event;
 pub use exit::Exit;
@@ -95,6 +97,7 @@ pub use runtime::{local, run};
 pub use semaphore::{BoundedSemaphore, CappedSemaphore, Semaphore};
 #[cfg(feature = "stackful")]
 pub use stackful::{Block, Blocking, stackful};
+pub use timeout::{Timeout, is_timeout, with_timeout};
 
 #[cfg(all(doctest, feature = "stackful"))]
 #[doc = include_str!("../README.md")]

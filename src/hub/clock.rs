@@ -19,36 +19,32 @@ use std::time::Duration;
 use slab::Slab;
 use tokio::time::Instant;
 
-use super::scheduler::Hub;
+use super::scheduler::{Hub, Key};
 use super::thread;
+use crate::exit::Exit;
 
-/// Waits for the future at most so long. `None` when the limit passed first.
+/// When something is due. Of two things due at the same time, the one asked for first comes first.
 ///
-/// The future is asked before the clock, so with a limit of zero it still gets one try.
-pub(crate) async fn within<F: Future>(
-    limit: Duration,
-    mut future: Pin<&mut F>,
-) -> Option<F::Output> {
-    let mut timer = None;
-    std::future::poll_fn(|cx| {
-        if let Poll::Ready(output) = future.as_mut().poll(cx) {
-            return Poll::Ready(Some(output));
-        }
-        let timer = timer.get_or_insert_with(|| Timer::after(limit));
-        Pin::new(timer).poll(cx).map(|()| None)
-    })
-    .await
+/// Compared field by field.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment {
+    at: Instant,
+    order: u64,
 }
 
 /// A moment to wait for.
 pub(crate) struct Timer {
     hub: Rc<Hub>,
     /// `None` for a moment too far away to be represented: it never comes.
-    deadline: Option<Instant>,
-    /// Tells it from others with the same deadline: who asked first comes first.
-    order: u64,
-    /// Where it stands in the clock, from the first poll on.
-    entry: Option<usize>,
+    moment: Option<Moment>,
+    state: State,
+}
+
+enum State {
+    /// Not in the clock: it was not polled yet.
+    Unset,
+    Set(usize),
+    Passed,
 }
 
 impl Timer {
@@ -60,9 +56,50 @@ impl Timer {
     #[track_caller]
     pub(crate) fn after(duration: Duration) -> Timer {
         let hub = thread::expect("waiting for the clock");
-        let deadline = Instant::now().checked_add(duration);
-        let order = hub.clock.next_order();
-        Timer { hub, deadline, order, entry: None }
+        let at = Instant::now().checked_add(duration);
+        let moment = at.map(|at| Moment { at, order: hub.clock.next_order() });
+        Timer { hub, moment, state: State::Unset }
+    }
+
+    /// Returns when this timer passes, unless that is never.
+    pub(crate) fn moment(&self) -> Option<Moment> {
+        self.moment
+    }
+
+    /// Returns whether the moment has come; if not, it will wake `cx`. It may be asked again and again.
+    pub(crate) fn has_passed(&mut self, cx: &Context<'_>) -> bool {
+        let Some(moment) = self.moment else {
+            return false;
+        };
+        match self.state {
+            State::Unset => {
+                self.set(moment, Alarm::Wake(cx.waker().clone()));
+                false
+            }
+            State::Set(entry) => {
+                let passed = self.hub.clock.has_passed(entry, cx);
+                if passed {
+                    self.hub.clock.forget(entry);
+                    self.state = State::Passed;
+                }
+                passed
+            }
+            State::Passed => true,
+        }
+    }
+
+    /// Ends a green thread when the moment comes, unless the timer is dropped first.
+    pub(crate) fn end_then(mut self, victim: Key, exit: Exit) -> Timer {
+        if let Some(moment) = self.moment {
+            self.set(moment, Alarm::End(victim, exit));
+        }
+        self
+    }
+
+    fn set(&mut self, moment: Moment, alarm: Alarm) {
+        self.state = State::Set(self.hub.clock.set(moment, alarm));
+        // Outside a poll of the hub nobody else would arm Tokio's timer.
+        self.hub.rouse();
     }
 }
 
@@ -70,31 +107,13 @@ impl Future for Timer {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(deadline) = self.deadline else {
-            return Poll::Pending;
-        };
-        let timer = &mut *self;
-        let clock = &timer.hub.clock;
-        match timer.entry {
-            None => {
-                timer.entry = Some(clock.set(deadline, timer.order, cx.waker().clone()));
-                // Outside a poll of the hub nobody else would arm Tokio's timer.
-                timer.hub.rouse();
-                Poll::Pending
-            }
-            Some(entry) if clock.has_passed(entry, cx) => {
-                timer.entry = None;
-                clock.forget(entry);
-                Poll::Ready(())
-            }
-            Some(_) => Poll::Pending,
-        }
+        if self.has_passed(cx) { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        if let Some(entry) = self.entry.take() {
+        if let State::Set(entry) = self.state {
             self.hub.clock.forget(entry);
         }
     }
@@ -118,21 +137,25 @@ struct Timers {
     garbage: usize,
 }
 
-/// Compared field by field: by deadline, then by the order of asking.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Due {
-    at: Instant,
-    order: u64,
+    moment: Moment,
     entry: usize,
 }
 
 enum Entry {
     /// In the heap, with somebody waiting.
-    Set(Waker),
+    Set(Alarm),
     /// In the heap, with nobody waiting.
     Forgotten,
-    /// Out of the heap, and its waiter does not know yet.
+    /// Out of the heap, and its owner does not know yet.
     Passed,
+}
+
+/// What to do when a moment comes.
+enum Alarm {
+    Wake(Waker),
+    End(Key, Exit),
 }
 
 impl Clock {
@@ -157,10 +180,10 @@ impl Clock {
         order
     }
 
-    fn set(&self, at: Instant, order: u64, waker: Waker) -> usize {
+    fn set(&self, moment: Moment, alarm: Alarm) -> usize {
         let mut timers = self.timers.borrow_mut();
-        let entry = timers.entries.insert(Entry::Set(waker));
-        timers.heap.push(Reverse(Due { at, order, entry }));
+        let entry = timers.entries.insert(Entry::Set(alarm));
+        timers.heap.push(Reverse(Due { moment, entry }));
         entry
     }
 
@@ -169,7 +192,7 @@ impl Clock {
         let mut timers = self.timers.borrow_mut();
         let entry = &mut timers.entries[entry];
         let _previous = match entry {
-            Entry::Set(waker) if !waker.will_wake(cx.waker()) => {
+            Entry::Set(Alarm::Wake(waker)) if !waker.will_wake(cx.waker()) => {
                 std::mem::replace(waker, cx.waker().clone())
             }
             Entry::Set(_) => return false,
@@ -196,26 +219,18 @@ impl Clock {
         drop(waker);
     }
 
-    /// Wakes whoever's moment has come.
-    pub(super) fn poll(&self, cx: &mut Context<'_>) {
-        if self.armed.get().is_none() || self.poll_sleep(cx).is_pending() {
-            return;
+    /// Returns whether anything may be due: Tokio's timer has passed.
+    pub(super) fn rings(&self, cx: &mut Context<'_>) -> bool {
+        let rings = self.armed.get().is_some() && self.poll_sleep(cx).is_ready();
+        if rings {
+            self.armed.set(None);
         }
-        self.armed.set(None);
-        let now = Instant::now();
-        loop {
-            // One at a time, as a waker may be a stranger's: it runs outside the borrow.
-            let due = self.timers.borrow_mut().pop_due(now);
-            match due {
-                Some(waker) => waker.wake(),
-                None => break,
-            }
-        }
+        rings
     }
 
     /// Sees to it that Tokio polls the hub when the next moment comes.
     pub(super) fn arm(&self, cx: &mut Context<'_>) {
-        let next = self.timers.borrow().heap.peek().map(|Reverse(due)| due.at);
+        let next = self.timers.borrow().heap.peek().map(|Reverse(due)| due.moment.at);
         let Some(next) = next else { return };
         if self.armed.get().is_some_and(|armed| armed <= next) {
             return;
@@ -238,13 +253,29 @@ impl Clock {
     }
 }
 
+impl Hub {
+    /// Does what is due.
+    pub(super) fn ring(&self) {
+        let now = Instant::now();
+        loop {
+            // One at a time, as each may run foreign code: that is done outside the borrow.
+            let due = self.clock.timers.borrow_mut().pop_due(now);
+            match due {
+                Some(Alarm::Wake(waker)) => waker.wake(),
+                Some(Alarm::End(victim, exit)) => self.kill(victim, exit),
+                None => break,
+            }
+        }
+    }
+}
+
 impl Timers {
     /// Takes out the next timer whose moment has come by `now`.
-    fn pop_due(&mut self, now: Instant) -> Option<Waker> {
-        while self.heap.peek().is_some_and(|Reverse(due)| due.at <= now) {
+    fn pop_due(&mut self, now: Instant) -> Option<Alarm> {
+        while self.heap.peek().is_some_and(|Reverse(due)| due.moment.at <= now) {
             let Reverse(due) = self.heap.pop()?;
             match std::mem::replace(&mut self.entries[due.entry], Entry::Passed) {
-                Entry::Set(waker) => return Some(waker),
+                Entry::Set(alarm) => return Some(alarm),
                 _ => {
                     self.entries.remove(due.entry);
                     self.garbage -= 1;

@@ -9,13 +9,15 @@
 //! |---|---|
 //! | `scheduler` | the hub itself: its green threads, who is ready, who runs, kill |
 //! | `turn` | one poll of the hub by Tokio: when green threads run and when I/O is looked at |
-//! | `clock` | sleeps and limits: a heap of its own over one Tokio sleep |
+//! | `clock` | moments to come: a heap of its own over one Tokio sleep |
+//! | `limit` | waiting no longer than until a moment, and which of several limits takes effect |
 //! | `waker` | the waker of a green thread: a number, not an allocation |
 //! | `remote` | wakeups that come from other OS threads |
 //! | `registry` | finds a hub by its number, from any OS thread |
 //! | `thread` | the hub of this OS thread |
 
 mod clock;
+mod limit;
 mod registry;
 mod remote;
 mod scheduler;
@@ -29,6 +31,14 @@ mod sync {
     pub(crate) use std::sync::atomic::{AtomicBool, Ordering};
 }
 
-pub(crate) use clock::{Timer, within};
-pub(crate) use scheduler::{DEFAULT_STACK_SIZE, Hub, Job, Key};
+pub(crate) use clock::Timer;
+pub(crate) use limit::within;
+pub(crate) use scheduler::{Hub, Job, Key};
 pub(crate) use thread::{Seat, current, expect};
+
+#[cfg(feature = "stackful")]
+pub(crate) use {
+    clock::Moment,
+    limit::{Enclosing, takes_effect},
+    scheduler::DEFAULT_STACK_SIZE,
+};

@@ -30,7 +30,9 @@ impl Hub {
     pub(crate) fn poll(&self, main: Key, cx: &mut Context<'_>) -> Poll<()> {
         self.awake.set(true);
         self.attach(cx);
-        self.clock.poll(cx);
+        if self.clock.rings(cx) {
+            self.ring();
+        }
         self.collect_remote();
         let polled = self.run_ready(main, cx);
         self.awake.set(false);

@@ -8,6 +8,7 @@ use std::task::Poll;
 use futures_core::Stream;
 
 use super::frame::Frame;
+use super::limit;
 
 /// Waits for a future on a green stack: the `.await` of plain closures.
 ///
@@ -88,7 +89,10 @@ pub(crate) fn try_block<F: IntoFuture>(future: F) -> Result<F::Output, Refused> 
                 // The hub would run others with this OS thread counted as panicking, and a panic of
                 // one of them would abort the process.
                 Poll::Pending if std::thread::panicking() => return Err(Refused::Unwinding),
-                Poll::Pending => frame.suspend(),
+                Poll::Pending => {
+                    limit::check(frame);
+                    frame.suspend();
+                }
             }
         }
     })

@@ -31,12 +31,15 @@
 //!   switch stacks under it.
 #![allow(unsafe_code)]
 
-use std::cell::Cell;
-use std::pin::Pin;
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::ptr::{self, NonNull};
 use std::task::{Context, Poll, Waker};
 
 use corosensei::Yielder;
+
+use crate::hub::{self, Enclosing, Moment, Timer};
 
 /// What a green stack is resumed with: the context of the poll that resumes it.
 pub(super) type Resume = NonNull<Context<'static>>;
@@ -50,6 +53,8 @@ pub(super) struct Frame {
     yielder: NonNull<Yielder<Resume, ()>>,
     /// `None` when the stack is put aside, and for good once its green thread is being ended.
     context: Cell<Option<Resume>>,
+    /// The limits around the code that runs on this stack, outermost first.
+    limits: RefCell<Vec<Timer>>,
 }
 
 impl Frame {
@@ -59,7 +64,11 @@ impl Frame {
         context: Resume,
         closure: impl FnOnce() -> T,
     ) -> T {
-        let frame = Frame { yielder: NonNull::from(yielder), context: Cell::new(Some(context)) };
+        let frame = Frame {
+            yielder: NonNull::from(yielder),
+            context: Cell::new(Some(context)),
+            limits: RefCell::default(),
+        };
         frame.enter();
         closure()
     }
@@ -85,13 +94,42 @@ impl Frame {
     #[inline]
     pub(super) fn poll<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
         let _inside_poll = Outer::save();
+        let _limits = self.earliest_limit().map(|limit| Enclosing::enter(Some(limit)));
         CURRENT.set(ptr::null());
+        self.poll_alone(future)
+    }
+
+    fn poll_alone<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
         match self.context.get() {
             // SAFETY: by I2 the context is alive and ours alone, and the poll is over before this
             // stack is put aside.
             Some(context) => future.poll(unsafe { &mut *context.as_ptr() }),
             None => future.poll(&mut Context::from_waker(Waker::noop())),
         }
+    }
+
+    /// Calls `code` with one limit more around it.
+    pub(super) fn with_limit<R>(&self, limit: Timer, code: impl FnOnce() -> R) -> R {
+        self.limits.borrow_mut().push(limit);
+        let _innermost = Innermost(self);
+        code()
+    }
+
+    /// Returns the limit that is to take effect now. Of several it is the earliest.
+    pub(super) fn passed_limit(&self) -> Option<Moment> {
+        let earliest = self.earliest_limit()?;
+        let mut waiting = pin!(poll_fn(|cx| {
+            let mut limits = self.limits.borrow_mut();
+            // Each is asked, as each has to know whom to wake.
+            let passed = limits.iter_mut().fold(false, |any, limit| limit.has_passed(cx) || any);
+            if passed { Poll::Ready(()) } else { Poll::Pending }
+        }));
+        let passed = self.poll_alone(waiting.as_mut()).is_ready();
+        (passed && hub::takes_effect(earliest)).then_some(earliest)
+    }
+
+    fn earliest_limit(&self) -> Option<Moment> {
+        self.limits.borrow().iter().filter_map(Timer::moment).min()
     }
 
     /// Puts this stack aside until it is polled again. Unwinds if its green thread is ended instead:
@@ -104,6 +142,15 @@ impl Frame {
         // SAFETY: by I3.
         let yielder = unsafe { self.yielder.as_ref() };
         self.context.set(Some(yielder.suspend(())));
+    }
+}
+
+/// Lifts the innermost limit when its code has ended, in whatever way.
+struct Innermost<'a>(&'a Frame);
+
+impl Drop for Innermost<'_> {
+    fn drop(&mut self) {
+        let _lifted = self.0.limits.borrow_mut().pop();
     }
 }
 

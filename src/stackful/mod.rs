@@ -25,6 +25,7 @@
 mod block;
 mod coroutine;
 mod frame;
+mod limit;
 mod stack;
 
 #[cfg(not(panic = "unwind"))]

@@ -1,0 +1,390 @@
+//! Time limits.
+//!
+//! A limit is a scope: it bounds one future, or the time that a guard lives, or, on a green stack, one call
+//! of a plain function. It cannot fire outside its scope, before or after, and it does not lose what it bounds:
+//! whatever was on its way to the future that is dropped goes to the next in line.
+//!
+//! Limits nest. Of several that have passed the earliest takes effect, and of equal ones the outermost.
+//!
+//! Corresponds to `eventlet.timeout`.
+//!
+//! # Not here
+//!
+//! `wrap_is_timeout`: implement `From<Timeout>` for an error type of your own, or give it a
+//! [`Timeout`] as its [`source`](std::error::Error::source), which [`is_timeout`] finds.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::exit::Exit;
+use crate::greenthread::getcurrent;
+use crate::hub::{self, Timer};
+
+/// A time limit, and the error that says that it has passed.
+///
+/// The error of a limit is equal to the limit and to no other, so nested limits can be told apart.
+///
+/// | eventlet | here |
+/// |---|---|
+/// | `with Timeout(d): body` | `Timeout::new(d).run(body).await`, or on a green stack `run_blocking` |
+/// | `Timeout(d, exception)` | `.run(body).await.map_err(\|_\| exception)`, or [`arm_with`](Timeout::arm_with) |
+/// | `with Timeout(d, False): body` | `Timeout::new(d).run(body).await.ok()` |
+/// | `Timeout(None)` | `Timeout::new(None)` |
+/// | `t = Timeout(d); ...; t.cancel()` | `let t = Timeout::start(d); ...; drop(t)` |
+///
+/// Corresponds to `eventlet.Timeout`.
+///
+/// # Differences
+///
+/// In eventlet a timeout that is not cancelled fires later, in whatever its green thread does then. An
+/// exception from outside can be caught and ignored; a limit here drops what it bounds.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::Timeout;
+/// use std::future::pending;
+/// use std::time::Duration;
+///
+/// eventlet::run(async {
+///     let limit = Timeout::new(Duration::from_millis(1));
+///     assert_eq!(limit.run(pending::<()>()).await, Err(limit));
+///     assert_eq!(limit.run(async { "in time" }).await, Ok("in time"));
+/// });
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[must_use = "a limit bounds nothing until something is run with it"]
+pub struct Timeout {
+    /// Tells it from all others.
+    id: u64,
+    limit: Option<Duration>,
+}
+
+impl Timeout {
+    /// Makes a limit. `None` is one that never passes.
+    ///
+    /// The clock starts when something is run with it, and starts again when something else is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::Timeout;
+    /// use std::time::Duration;
+    ///
+    /// assert_eq!(Timeout::new(Duration::from_secs(5)).limit(), Some(Duration::from_secs(5)));
+    /// assert_eq!(Timeout::new(None).limit(), None);
+    /// ```
+    pub fn new(limit: impl Into<Option<Duration>>) -> Timeout {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Timeout { id: NEXT.fetch_add(1, Ordering::Relaxed), limit: limit.into() }
+    }
+
+    /// Returns how long it allows; `None` for ever.
+    ///
+    /// Corresponds to eventlet's `Timeout.seconds`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(eventlet::Timeout::new(None).limit(), None);
+    /// ```
+    pub fn limit(&self) -> Option<Duration> {
+        self.limit
+    }
+
+    /// Waits for a future, no longer than the limit.
+    ///
+    /// With a limit of zero the future gets one turn.
+    ///
+    /// Corresponds to eventlet's `with Timeout(seconds):`.
+    ///
+    /// # Panics
+    ///
+    /// When polled where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+    ///
+    /// # Yields
+    ///
+    /// Where the future does.
+    ///
+    /// # Killed
+    ///
+    /// The future is dropped, and the limit with it.
+    ///
+    /// # Errors
+    ///
+    /// This very limit, when it passed first. The future has been dropped then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::{Queue, Timeout};
+    /// use std::time::Duration;
+    ///
+    /// # eventlet::run(async {
+    /// let queue = Queue::new(None);
+    /// let limit = Timeout::new(Duration::from_millis(1));
+    /// assert_eq!(limit.run(queue.get()).await, Err(limit));
+    /// queue.put("late").await;
+    /// assert_eq!(limit.run(queue.get()).await, Ok("late"));
+    /// # });
+    /// ```
+    pub async fn run<F: Future>(&self, future: F) -> Result<F::Output, Timeout> {
+        match self.limit {
+            None => Ok(future.await),
+            Some(limit) => hub::within(limit, pin!(future)).await.ok_or(*self),
+        }
+    }
+
+    /// Starts a limit for the running green thread: shorthand for [`new`](Timeout::new) and
+    /// [`arm`](Timeout::arm).
+    ///
+    /// Corresponds to eventlet's `t = Timeout(seconds)` without `with`.
+    ///
+    /// # Panics
+    ///
+    /// Outside green threads.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::{Timeout, spawn};
+    /// use std::future::pending;
+    /// use std::time::Duration;
+    ///
+    /// # eventlet::run(async {
+    /// let slow = spawn(async {
+    ///     let _limit = Timeout::start(Duration::from_millis(1));
+    ///     pending::<()>().await;
+    /// });
+    /// assert!(slow.await.unwrap_err().is_timeout());
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn start(limit: impl Into<Option<Duration>>) -> Armed {
+        Timeout::new(limit).arm()
+    }
+
+    /// Ends the running green thread when the limit passes, unless the guard is dropped first.
+    ///
+    /// Whoever waits for the green thread gets an [`Exit`] whose error is this `Timeout`. The guard bounds
+    /// everything that the green thread does while it lives.
+    ///
+    /// # Panics
+    ///
+    /// Outside green threads.
+    ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::{Timeout, spawn};
+    /// use std::time::Duration;
+    ///
+    /// # eventlet::run(async {
+    /// let quick = spawn(async {
+    ///     let limit = Timeout::new(Duration::from_secs(60)).arm();
+    ///     eventlet::sleep(Duration::ZERO).await;
+    ///     drop(limit);
+    ///     "done"
+    /// });
+    /// assert_eq!(quick.await.unwrap(), "done");
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn arm(&self) -> Armed {
+        self.arm_with(*self)
+    }
+
+    /// Ends the running green thread with an error of its own when the limit passes, unless the
+    /// guard is dropped first.
+    ///
+    /// Corresponds to eventlet's `Timeout(seconds, exception)`.
+    ///
+    /// # Panics
+    ///
+    /// Outside green threads.
+    ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::{Timeout, spawn};
+    /// use std::future::pending;
+    /// use std::time::Duration;
+    ///
+    /// # eventlet::run(async {
+    /// let slow = spawn(async {
+    ///     let _limit = Timeout::new(Duration::from_millis(1)).arm_with("the kettle is cold");
+    ///     pending::<()>().await;
+    /// });
+    /// assert_eq!(slow.await.unwrap_err().error().unwrap().to_string(), "the kettle is cold");
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn arm_with(&self, error: impl Into<Box<dyn Error + Send + Sync>>) -> Armed {
+        let victim = getcurrent().key();
+        let timer = self.limit.map(Timer::after);
+        Armed { _timer: timer.map(|timer| timer.end_then(victim, Exit::thrown(error.into()))) }
+    }
+}
+
+/// A limit of a green thread. Dropping it lifts the limit.
+///
+/// Corresponds to a `Timeout` of eventlet that is pending.
+#[must_use = "dropping it lifts the limit"]
+pub struct Armed {
+    /// `None` for a limit that never passes.
+    _timer: Option<Timer>,
+}
+
+impl fmt::Debug for Armed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Armed").finish_non_exhaustive()
+    }
+}
+
+/// Says `1 second`, or how long it was, as eventlet does.
+impl fmt::Display for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.limit {
+            None => f.write_str("timed out"),
+            Some(limit) => write!(f, "timed out after {limit:?}"),
+        }
+    }
+}
+
+impl fmt::Debug for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Timeout").field(&self.limit).finish()
+    }
+}
+
+impl Error for Timeout {}
+
+/// Makes an error of kind [`TimedOut`](io::ErrorKind::TimedOut), for functions that return
+/// [`io::Result`].
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::{Timeout, is_timeout};
+/// use std::io;
+///
+/// let error = io::Error::from(Timeout::new(None));
+/// assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+/// assert!(is_timeout(&error));
+/// ```
+impl From<Timeout> for io::Error {
+    fn from(timeout: Timeout) -> io::Error {
+        io::Error::new(io::ErrorKind::TimedOut, timeout)
+    }
+}
+
+impl Exit {
+    /// Returns whether the green thread was ended by a time limit.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::Timeout;
+    /// use std::future::pending;
+    /// use std::time::Duration;
+    ///
+    /// # eventlet::run(async {
+    /// let slow = eventlet::spawn(async {
+    ///     let _limit = Timeout::start(Duration::from_millis(1));
+    ///     pending::<()>().await;
+    /// });
+    /// assert!(slow.await.unwrap_err().is_timeout());
+    /// # });
+    /// ```
+    pub fn is_timeout(&self) -> bool {
+        self.error().is_some_and(|error| is_timeout(error))
+    }
+}
+
+/// Waits for a future, no longer than `limit`: shorthand for [`Timeout::new`] and [`Timeout::run`].
+///
+/// Eventlet's `timeout_value` is what `unwrap_or` gives. A limit around this one is not mistaken for it.
+///
+/// Corresponds to `eventlet.with_timeout`.
+///
+/// # Panics
+///
+/// When polled where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+///
+/// # Yields
+///
+/// Where the future does.
+///
+/// # Killed
+///
+/// The future is dropped, and the limit with it.
+///
+/// # Errors
+///
+/// The limit, when it passed first. The future has been dropped then.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::{sleep, with_timeout};
+/// use std::time::Duration;
+///
+/// # eventlet::run(async {
+/// let slow = async {
+///     sleep(Duration::from_secs(60)).await;
+///     "done"
+/// };
+/// assert_eq!(with_timeout(Duration::from_millis(1), slow).await.unwrap_or("gave up"), "gave up");
+/// # });
+/// ```
+pub async fn with_timeout<F: Future>(
+    limit: impl Into<Option<Duration>>,
+    future: F,
+) -> Result<F::Output, Timeout> {
+    Timeout::new(limit).run(future).await
+}
+
+/// Returns whether an error says that some time limit has passed.
+///
+/// That is a [`Timeout`], Tokio's [`Elapsed`](tokio::time::error::Elapsed), an [`io::Error`] of kind
+/// [`TimedOut`](io::ErrorKind::TimedOut), an [`Exit`] by one of them, or an error that has one of them as its
+/// source.
+///
+/// Corresponds to `eventlet.is_timeout`.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::{Timeout, is_timeout};
+/// use std::io;
+///
+/// assert!(is_timeout(&Timeout::new(None)));
+/// assert!(is_timeout(&io::Error::from(io::ErrorKind::TimedOut)));
+/// assert!(!is_timeout(&io::Error::from(io::ErrorKind::NotFound)));
+/// ```
+pub fn is_timeout(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let io = error.downcast_ref::<io::Error>();
+        if io.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+            || error.is::<Timeout>()
+            || error.is::<tokio::time::error::Elapsed>()
+        {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
