@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::error::Error;
 use std::fmt;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -290,7 +290,7 @@ impl<T: Clone> Event<T> {
     ///
     /// eventlet's returns `None` when it times out, which it also does when `None` was sent.
     pub async fn wait_timeout(&self, limit: Duration) -> Option<Result<T, Exit>> {
-        hub::within(limit, pin!(self.wait())).await
+        hub::within(Some(limit), self.wait()).await
     }
 
     /// Returns a clone of what was sent, or `None` when nothing was.
@@ -474,7 +474,7 @@ mod tests {
             let event = Event::new();
             let second = Duration::from_secs(1);
             let send = async {
-                hub::within(2 * second, pin!(std::future::pending::<()>())).await;
+                hub::within(Some(2 * second), std::future::pending::<()>()).await;
                 event.send(());
             };
             let waits = async {

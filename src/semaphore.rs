@@ -12,7 +12,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::ops::Deref;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -175,7 +175,7 @@ impl Semaphore {
     ///
     /// As with [`acquire`](Semaphore::acquire): no permit is lost.
     pub async fn acquire_timeout(&self, limit: Duration) -> bool {
-        hub::within(limit, pin!(self.acquire())).await.is_some()
+        hub::within(Some(limit), self.acquire()).await.is_some()
     }
 
     /// Takes a permit that is released when it is dropped, and waits for one where there is none.

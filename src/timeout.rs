@@ -13,16 +13,20 @@
 //! `wrap_is_timeout`: implement `From<Timeout>` for an error type of your own, or give it a
 //! [`Timeout`] as its [`source`](std::error::Error::source), which [`is_timeout`] finds.
 
+use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
+
+use pin_project_lite::pin_project;
 
 use crate::exit::Exit;
 use crate::greenthread::getcurrent;
-use crate::hub::{self, Timer};
+use crate::hub::{self, Timer, Within};
 
 /// A time limit, and the error that says that it has passed.
 ///
@@ -67,7 +71,7 @@ pub struct Timeout {
 impl Timeout {
     /// Makes a limit. `None` is one that never passes.
     ///
-    /// The clock starts when something is run with it, and starts again when something else is.
+    /// The clock starts when something is run with it, and again for whatever is run next.
     ///
     /// # Examples
     ///
@@ -79,8 +83,7 @@ impl Timeout {
     /// assert_eq!(Timeout::new(None).limit(), None);
     /// ```
     pub fn new(limit: impl Into<Option<Duration>>) -> Timeout {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        Timeout { id: NEXT.fetch_add(1, Ordering::Relaxed), limit: limit.into() }
+        Timeout { id: next_id(), limit: limit.into() }
     }
 
     /// Returns how long it allows; `None` for ever.
@@ -98,13 +101,13 @@ impl Timeout {
 
     /// Waits for a future, no longer than the limit.
     ///
-    /// With a limit of zero the future gets one turn.
+    /// The clock runs from this call. With a limit of zero the future gets one turn.
     ///
     /// Corresponds to eventlet's `with Timeout(seconds):`.
     ///
     /// # Panics
     ///
-    /// When polled where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+    /// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
     ///
     /// # Yields
     ///
@@ -132,11 +135,9 @@ impl Timeout {
     /// assert_eq!(limit.run(queue.get()).await, Ok("late"));
     /// # });
     /// ```
-    pub async fn run<F: Future>(&self, future: F) -> Result<F::Output, Timeout> {
-        match self.limit {
-            None => Ok(future.await),
-            Some(limit) => hub::within(limit, pin!(future)).await.ok_or(*self),
-        }
+    #[track_caller]
+    pub fn run<F: Future>(&self, future: F) -> Run<F> {
+        Run { within: hub::within(self.limit, future), timeout: *self }
     }
 
     /// Starts a limit for the running green thread: shorthand for [`new`](Timeout::new) and
@@ -238,6 +239,48 @@ impl Timeout {
     }
 }
 
+/// Returns a number that no other limit of this process has.
+fn next_id() -> u64 {
+    /// Numbers are handed to OS threads in blocks: an atomic operation for each limit would be a good
+    /// part of what the limit costs.
+    const BLOCK: u64 = 1 << 16;
+    static NEXT_BLOCK: AtomicU64 = AtomicU64::new(0);
+    thread_local! {
+        static NEXT: Cell<u64> = const { Cell::new(0) };
+    }
+    let mut id = NEXT.get();
+    if id % BLOCK == 0 {
+        id = NEXT_BLOCK.fetch_add(BLOCK, Ordering::Relaxed);
+    }
+    NEXT.set(id + 1);
+    id
+}
+
+pin_project! {
+    /// The future of [`Timeout::run`] and [`with_timeout`].
+    #[must_use = "futures do nothing unless waited for"]
+    pub struct Run<F> {
+        #[pin]
+        within: Within<F>,
+        timeout: Timeout,
+    }
+}
+
+impl<F: Future> Future for Run<F> {
+    type Output = Result<F::Output, Timeout>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<F::Output, Timeout>> {
+        let this = self.project();
+        this.within.poll(cx).map(|output| output.ok_or(*this.timeout))
+    }
+}
+
+impl<F> fmt::Debug for Run<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
 /// A limit of a green thread. Dropping it lifts the limit.
 ///
 /// Corresponds to a `Timeout` of eventlet that is pending.
@@ -321,7 +364,7 @@ impl Exit {
 ///
 /// # Panics
 ///
-/// When polled where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+/// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
 ///
 /// # Yields
 ///
@@ -349,11 +392,9 @@ impl Exit {
 /// assert_eq!(with_timeout(Duration::from_millis(1), slow).await.unwrap_or("gave up"), "gave up");
 /// # });
 /// ```
-pub async fn with_timeout<F: Future>(
-    limit: impl Into<Option<Duration>>,
-    future: F,
-) -> Result<F::Output, Timeout> {
-    Timeout::new(limit).run(future).await
+#[track_caller]
+pub fn with_timeout<F: Future>(limit: impl Into<Option<Duration>>, future: F) -> Run<F> {
+    Timeout::new(limit).run(future)
 }
 
 /// Returns whether an error says that some time limit has passed.

@@ -61,30 +61,26 @@ impl Timer {
         Timer { hub, moment, state: State::Unset }
     }
 
-    /// Returns when this timer passes, unless that is never.
+    /// Returns what it waits for, unless that never comes.
     pub(crate) fn moment(&self) -> Option<Moment> {
         self.moment
     }
 
-    /// Returns whether the moment has come; if not, it will wake `cx`. It may be asked again and again.
-    pub(crate) fn has_passed(&mut self, cx: &Context<'_>) -> bool {
-        let Some(moment) = self.moment else {
-            return false;
-        };
-        match self.state {
-            State::Unset => {
-                self.set(moment, Alarm::Wake(cx.waker().clone()));
-                false
+    /// Returns the moment if it has come. If it has not, and was waited for, this wakes `cx` when it comes.
+    pub(crate) fn passed(&mut self, cx: &Context<'_>) -> Option<Moment> {
+        if let State::Set(entry) = self.state {
+            if self.hub.clock.has_passed(entry, cx) {
+                self.hub.clock.forget(entry);
+                self.state = State::Passed;
             }
-            State::Set(entry) => {
-                let passed = self.hub.clock.has_passed(entry, cx);
-                if passed {
-                    self.hub.clock.forget(entry);
-                    self.state = State::Passed;
-                }
-                passed
-            }
-            State::Passed => true,
+        }
+        if let State::Passed = self.state { self.moment } else { None }
+    }
+
+    /// Begins to wait for the moment in the name of `cx`, unless that was done.
+    pub(crate) fn set_for(&mut self, cx: &Context<'_>) {
+        if let (State::Unset, Some(moment)) = (&self.state, self.moment) {
+            self.set(moment, Alarm::Wake(cx.waker().clone()));
         }
     }
 
@@ -107,7 +103,13 @@ impl Future for Timer {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.has_passed(cx) { Poll::Ready(()) } else { Poll::Pending }
+        match self.passed(cx) {
+            Some(_) => Poll::Ready(()),
+            None => {
+                self.set_for(cx);
+                Poll::Pending
+            }
+        }
     }
 }
 

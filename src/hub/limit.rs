@@ -2,24 +2,25 @@
 //!
 //! Limits nest, and several may pass at once, when somebody computed for a while, or when they were set to
 //! the same time. Then the earliest is the one that takes effect, and of equal ones the outermost. But a future is
-//! polled from the outside in and answers from the inside out, so the innermost would speak first. So everyone who
-//! polls under a limit says here, for the time of the poll, what the earliest limit around it is;
-//! a limit that has passed keeps quiet where an earlier one has, and leaves the word to that.
+//! polled from the outside in and answers from the inside out, so the innermost would speak first. So whoever
+//! polls under a limit that has passed says so here for the time of the poll, and a limit inside that has passed
+//! later keeps quiet and leaves the word to the earlier one.
 
 use std::cell::Cell;
-use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
+
+use pin_project_lite::pin_project;
 
 use super::clock::{Moment, Timer};
 
 thread_local! {
-    /// The earliest limit around the code that is being polled.
+    /// The earliest of the limits around the code that is being polled that have passed.
     static ENCLOSING: Cell<Option<Moment>> = const { Cell::new(None) };
 }
 
-/// Puts one more limit around what is polled until it is dropped.
+/// Puts one more limit, which has passed, around what is polled until it is dropped.
 pub(crate) struct Enclosing {
     outer: Option<Moment>,
 }
@@ -51,25 +52,60 @@ pub(crate) fn takes_effect(limit: Moment) -> bool {
     ENCLOSING.get().is_none_or(|outer| limit < outer)
 }
 
-/// Waits for the future at most so long. `None` when the limit passed first.
+/// Waits for the future at most so long, counted from now. `None` when the limit passed first.
 ///
 /// The future is asked before the clock, so with a limit of zero it still gets one try.
-pub(crate) async fn within<F: Future>(
-    limit: Duration,
-    mut future: Pin<&mut F>,
-) -> Option<F::Output> {
-    let mut limit = Timer::after(limit);
-    poll_fn(|cx| {
-        {
-            let _inside = Enclosing::enter(limit.moment());
-            if let Poll::Ready(output) = future.as_mut().poll(cx) {
-                return Poll::Ready(Some(output));
-            }
+///
+/// # Panics
+///
+/// Where there is no hub, if there is a limit.
+#[track_caller]
+pub(crate) fn within<F: Future>(limit: Option<Duration>, future: F) -> Within<F> {
+    Within { future, limit: limit.map(Timer::after) }
+}
+
+pin_project! {
+    /// The future of [`within`].
+    pub(crate) struct Within<F> {
+        #[pin]
+        future: F,
+        limit: Option<Timer>,
+    }
+}
+
+impl<F: Future> Future for Within<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
+        let this = self.project();
+        let passed = this.limit.as_mut().and_then(|limit| limit.passed(cx));
+        if passed.is_some() {
+            return poll_late(this.future, passed, cx);
         }
-        match limit.moment() {
-            Some(moment) if limit.has_passed(cx) && takes_effect(moment) => Poll::Ready(None),
-            _ => Poll::Pending,
+        if let Poll::Ready(output) = this.future.poll(cx) {
+            return Poll::Ready(Some(output));
         }
-    })
-    .await
+        if let Some(limit) = this.limit {
+            limit.set_for(cx);
+        }
+        Poll::Pending
+    }
+}
+
+/// Polls a future whose limit has passed: what is ready counts all the same, and so does an earlier limit.
+#[cold]
+fn poll_late<F: Future>(
+    future: Pin<&mut F>,
+    limit: Option<Moment>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<F::Output>> {
+    let polled = {
+        let _inside = Enclosing::enter(limit);
+        future.poll(cx)
+    };
+    match polled {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending if limit.is_some_and(takes_effect) => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    }
 }

@@ -32,7 +32,7 @@ mod sync {
 }
 
 pub(crate) use clock::Timer;
-pub(crate) use limit::within;
+pub(crate) use limit::{Within, within};
 pub(crate) use scheduler::{Hub, Job, Key};
 pub(crate) use thread::{Seat, current, expect};
 

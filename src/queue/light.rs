@@ -231,7 +231,7 @@ impl<T, S: Storage<T>> LightQueue<T, S> {
     /// [`Full`], with the item, when there was no room in time.
     pub async fn put_timeout(&self, item: T, limit: Duration) -> Result<(), Full<T>> {
         let mut put = pin!(self.put(item));
-        match hub::within(limit, put.as_mut()).await {
+        match hub::within(Some(limit), put.as_mut()).await {
             Some(()) => Ok(()),
             None => put.withdraw().map_or(Ok(()), |item| Err(Full(item))),
         }
@@ -268,7 +268,7 @@ impl<T, S: Storage<T>> LightQueue<T, S> {
     ///
     /// [`Empty`] when there was no item in time.
     pub async fn get_timeout(&self, limit: Duration) -> Result<T, Empty> {
-        hub::within(limit, pin!(self.get())).await.ok_or(Empty)
+        hub::within(Some(limit), self.get()).await.ok_or(Empty)
     }
 
     /// Returns how many items are stored. Those of waiting putters do not count.

@@ -94,7 +94,7 @@ impl Frame {
     #[inline]
     pub(super) fn poll<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
         let _inside_poll = Outer::save();
-        let _limits = self.earliest_limit().map(|limit| Enclosing::enter(Some(limit)));
+        let _limits = self.passed_limit().map(|limit| Enclosing::enter(Some(limit)));
         CURRENT.set(ptr::null());
         self.poll_alone(future)
     }
@@ -115,21 +115,28 @@ impl Frame {
         code()
     }
 
-    /// Returns the limit that is to take effect now. Of several it is the earliest.
-    pub(super) fn passed_limit(&self) -> Option<Moment> {
-        let earliest = self.earliest_limit()?;
-        let mut waiting = pin!(poll_fn(|cx| {
+    /// Returns the earliest limit that has passed. Of those that have not, each wakes this stack in time.
+    fn passed_limit(&self) -> Option<Moment> {
+        if self.limits.borrow().is_empty() {
+            return None;
+        }
+        let look = |cx: &mut Context<'_>| {
             let mut limits = self.limits.borrow_mut();
-            // Each is asked, as each has to know whom to wake.
-            let passed = limits.iter_mut().fold(false, |any, limit| limit.has_passed(cx) || any);
-            if passed { Poll::Ready(()) } else { Poll::Pending }
-        }));
-        let passed = self.poll_alone(waiting.as_mut()).is_ready();
-        (passed && hub::takes_effect(earliest)).then_some(earliest)
+            limits.iter_mut().for_each(|limit| limit.set_for(cx));
+            // All are asked, as each has to know whom to wake.
+            let passed: Vec<_> = limits.iter_mut().filter_map(|limit| limit.passed(cx)).collect();
+            Poll::Ready(passed.into_iter().min())
+        };
+        match self.poll_alone(pin!(poll_fn(look))) {
+            Poll::Ready(earliest) => earliest,
+            Poll::Pending => None,
+        }
     }
 
-    fn earliest_limit(&self) -> Option<Moment> {
-        self.limits.borrow().iter().filter_map(Timer::moment).min()
+    /// Returns the limit that is to take effect, if one is.
+    #[inline]
+    pub(super) fn limit_to_take_effect(&self) -> Option<Moment> {
+        self.passed_limit().filter(|limit| hub::takes_effect(*limit))
     }
 
     /// Puts this stack aside until it is polled again. Unwinds if its green thread is ended instead:

@@ -70,7 +70,7 @@ const NEEDS_STACK: &str = "`run_blocking` needs a green stack, and this code is 
 
 /// Unwinds to the scope of the limit that is to take effect, if one is.
 pub(super) fn check(frame: &Frame) {
-    if let Some(moment) = frame.passed_limit() {
+    if let Some(moment) = frame.limit_to_take_effect() {
         resume_unwind(Box::new(Passed(moment)));
     }
 }
