@@ -5,7 +5,6 @@ use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -95,7 +94,7 @@ impl Direction {
         match self.limit.get() {
             None => wait(turn),
             Some(limit) => wait(async {
-                let done = within(limit, pin!(turn)).await;
+                let done = within(Some(limit), turn).await;
                 done.unwrap_or_else(|| Err(io::ErrorKind::WouldBlock.into()))
             }),
         }

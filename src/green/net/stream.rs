@@ -3,7 +3,6 @@
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Shutdown, SocketAddr};
-use std::pin::pin;
 use std::rc::Rc;
 use std::task::Context;
 use std::time::Duration;
@@ -156,7 +155,7 @@ impl TcpStream {
             return Err(zero_limit());
         }
         let connected = wait_io(async {
-            let connected = within(timeout, pin!(Tokio::connect(addr))).await;
+            let connected = within(Some(timeout), Tokio::connect(addr)).await;
             connected.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
         });
         connected.map(TcpStream::from)
