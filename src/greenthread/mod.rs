@@ -20,4 +20,3 @@ pub use handle::{GreenThread, Wait};
 pub use outcome::Link;
 pub use sleep::{Sleep, sleep};
 pub use spawn::{spawn, spawn_after, spawn_after_local, spawn_n};
-

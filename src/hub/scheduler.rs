@@ -193,7 +193,11 @@ impl Hub {
     pub(crate) fn kill(&self, key: Key, exit: Exit) {
         match self.look(key, |slot| slot.job.take()) {
             None => {}
-            Some(Some(job)) => self.finish(key, job, Some(exit)),
+            Some(Some(job)) => {
+                self.finish(key, job, Some(exit));
+                // It may have been the main one, with which the hub ends.
+                self.rouse();
+            }
             Some(None) => {
                 // The first reason stands, as it does when the victim is not running.
                 let mut doom = self.doom.borrow_mut();
