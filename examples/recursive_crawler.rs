@@ -43,7 +43,8 @@ impl Crawler {
     }
 
     fn is_new(&self, link: &Url) -> bool {
-        link.as_str().starts_with(self.start.as_str()) && self.seen.borrow_mut().insert(link.clone())
+        link.as_str().starts_with(self.start.as_str())
+            && self.seen.borrow_mut().insert(link.clone())
     }
 }
 

@@ -20,7 +20,8 @@ pub const DELAY: Duration = Duration::from_millis(50);
 pub async fn start() -> String {
     let listener = listen("127.0.0.1:0").await.expect("loopback has a free port");
     let url = format!("http://{}", listener.local_addr().expect("it listens"));
-    let client = |socket, _| http1::Builder::new().serve_connection(TokioIo::new(socket), service_fn(page));
+    let client =
+        |socket, _| http1::Builder::new().serve_connection(TokioIo::new(socket), service_fn(page));
     spawn_n(serve(listener, client, 1000));
     url
 }

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use eventlet::hubs::get_hub;
 use eventlet::runtime::Builder;
-use eventlet::{GreenThread, getcurrent, local, run, sleep, spawn, spawn_after, spawn_n};
+use eventlet::{
+    GreenThread, getcurrent, local, run, sleep, spawn, spawn_after, spawn_after_local, spawn_n,
+};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinSet, spawn_local, yield_now};
 
@@ -78,7 +80,7 @@ mod refusals {
         panics_here!(cure, spawn_n(async {}));
         panics_here!(cure, drop(spawn_after(ZERO, async {})));
         panics_here!(cure, drop(spawn_after(ms(1), async {})));
-        panics_here!(cure, drop(eventlet::spawn_after_local(ms(1), async {})));
+        panics_here!(cure, spawn_after_local(ms(1), async {}));
         panics_here!(cure, drop(sleep(ms(1))));
         panics_here!(cure, getcurrent());
         panics_here!(cure, get_hub());
@@ -91,10 +93,7 @@ mod refusals {
         run(async {
             let task = spawn_local(async {
                 panics_here!("no green thread is running", getcurrent());
-                panics_here!(
-                    "no green thread is running",
-                    eventlet::spawn_after_local(ZERO, async {})
-                );
+                panics_here!("no green thread is running", spawn_after_local(ZERO, async {}));
                 // All else works there.
                 sleep(ms(1)).await;
                 spawn(async { 7 }).await.unwrap()
@@ -469,6 +468,25 @@ mod endings {
         let count = |word| text.split(' ').filter(|each| *each == word).count();
         assert_eq!((count("first"), count("dropped"), count("end")), (1, 3, 3), "{text}");
         run(async {});
+    }
+
+    #[test]
+    fn the_end_takes_time_in_proportion_to_those_who_are_left() {
+        let drops = Rc::new(Cell::new(0));
+        let start = std::time::Instant::now();
+        run({
+            let drops = Rc::clone(&drops);
+            async move {
+                for _ in 0..200_000 {
+                    let drops = Rc::clone(&drops);
+                    let guard = OnDrop(move || drops.set(drops.get() + 1));
+                    spawn_n(async move { drop(guard) });
+                }
+            }
+        });
+        assert_eq!(drops.get(), 200_000);
+        // A fraction of a second; minutes where each looks at all.
+        assert!(start.elapsed() < Duration::from_secs(20));
     }
 
     #[test]
