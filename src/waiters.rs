@@ -84,8 +84,9 @@ impl Wakeup {
 /// Waking each at once would let foreign code meet a line that is only half served.
 pub(crate) fn wake_all(mut choose: impl FnMut() -> Option<Wakeup>) {
     let Some(first) = choose() else { return };
-    // One waiter is the rule, and then this allocates nothing.
-    let rest: Vec<Wakeup> = iter::from_fn(choose).collect();
+    // One waiter is the rule.
+    let Some(second) = choose() else { return first.wake() };
+    let rest: Vec<Wakeup> = iter::once(second).chain(iter::from_fn(choose)).collect();
     first.wake();
     rest.into_iter().for_each(Wakeup::wake);
 }

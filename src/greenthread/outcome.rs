@@ -1,6 +1,6 @@
 //! How a green thread ended, and everyone who wants to know.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::task::{Context, Poll, ready};
 
 use crate::exit::Exit;
@@ -95,7 +95,8 @@ impl<T> Outcome<T> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<T, Exit>> {
         // While a link looks at the outcome nobody can take it: waiters come after links.
-        let free = || self.known() && self.state.try_borrow_mut().is_ok();
+        let known = |state: RefMut<'_, State<T>>| !matches!(*state, State::Unknown);
+        let free = || self.state.try_borrow_mut().is_ok_and(known);
         ready!(self.waiters.wait(place, cx, || free().then_some(()).ok_or(())));
         self.seen.set(true);
         match self.state.replace(State::Taken) {
