@@ -350,6 +350,7 @@ impl Polled<'_> {
 }
 
 impl Drop for Polled<'_> {
+    #[inline]
     fn drop(&mut self) {
         if let Some(job) = self.job.take() {
             self.hub.look(self.key, |slot| slot.job = Some(job));
