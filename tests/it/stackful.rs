@@ -219,10 +219,10 @@ mod unwinding {
     fn a_kill_unwinds_the_whole_stack_without_the_panic_hook() {
         fn deep(log: Log, depth: usize) {
             let _guard = log.at_drop(depth);
-            if depth == 0 {
-                pending::<()>().block();
+            match depth {
+                0 => pending::<()>().block(),
+                _ => deep(log.clone(), depth - 1),
             }
-            deep(log.clone(), depth - 1);
         }
         run_stackful(|| {
             let log = Log::new();
