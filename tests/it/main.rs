@@ -6,5 +6,7 @@ mod crowd;
 mod support;
 
 mod event;
+mod greenpile;
+mod greenpool;
 mod queue;
 mod semaphore;
