@@ -50,6 +50,17 @@ both_colours! {
         }
     }
 
+    fn jobs_and_their_results_may_be_big() {
+        let (pool, big) = (GreenPool::new(1), [7_u8; 4096]);
+        let outer = wait!(pool.spawn(sharing!(pool => {
+            let inline = wait!(pool.spawn(green!({ big })));
+            assert_eq!(wait!(inline).unwrap(), big);
+            wait!(sleep(ZERO));
+            big
+        })));
+        assert_eq!(wait!(outer).unwrap(), big);
+    }
+
     /// test_spawn_n
     fn members_that_sleep_alike_end_in_order_and_waitall_waits_for_them() {
         let (pool, log) = (GreenPool::new(4), Log::new());
