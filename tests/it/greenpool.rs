@@ -406,6 +406,23 @@ both_colours! {
         assert_eq!(log.text(), "0 2 3 late");
     }
 
+    fn a_spawner_killed_with_a_slot_in_hand_passes_it_on() {
+        let (pool, event, log) = (GreenPool::new(1), Event::<()>::new(), Log::new());
+        let member = wait!(pool.spawn(sharing!(event => { _ = wait!(event.wait()) })));
+        let spawners = ["killed", "comes"].map(|name| {
+            spawn(sharing!(pool, log => {
+                wait!(pool.spawn_n(sharing!(log => { log.add(name) })));
+            }))
+        });
+        wait!(idle());
+        member.kill();
+        spawners[0].kill();
+        assert_eq!((pool.free(), pool.waiting()), (0, 0));
+        wait!(pool.waitall());
+        assert_eq!(log.text(), "comes");
+        assert_eq!(pool.free(), 1);
+    }
+
     fn the_slot_is_free_before_anybody_hears_of_the_end() {
         let pool = GreenPool::new(1);
         let seen = Rc::new(Cell::new(-1));
@@ -442,6 +459,24 @@ both_colours! {
         })));
         wait!(pool.waitall());
         assert_eq!(log.text(), "child grandchild");
+    }
+
+    /// Eventlet's `waitall` also goes by the balance of its semaphore, not by who runs.
+    fn waitall_waits_for_those_who_wait_for_a_slot() {
+        let (pool, log) = (GreenPool::new(1), Log::new());
+        let spawner = spawn(sharing!(pool, log => {
+            for n in 0..3 {
+                wait!(pool.spawn_n(sharing!(log => {
+                    wait!(sleep(ms(1)));
+                    log.add(n);
+                })));
+            }
+        }));
+        wait!(sleep(ZERO));
+        assert_eq!((pool.running(), pool.waiting()), (1, 1));
+        wait!(pool.waitall());
+        assert_eq!((pool.running(), log.text().as_str()), (0, "0 1 2"));
+        wait!(spawner).unwrap();
     }
 
     fn waitall_ends_when_the_last_spawner_is_killed_with_a_slot_in_hand() {
