@@ -343,6 +343,20 @@ mod map {
             assert!(keeps_turn!(wait!(map.next())).is_none());
         }
 
+        fn that_there_are_no_more_inputs_needs_no_slot() {
+            let pool = GreenPool::new(1);
+            let member = wait!(pool.spawn(green!({ wait!(pending::<()>()) })));
+            let mut empty = pool.imap(|(): ()| green!({}), []);
+            assert!(keeps_turn!(wait!(empty.next())).is_none());
+            member.kill();
+            // Also after some: the slot went to somebody who keeps it.
+            let mut map = pool.imap(|n| green!({ n }), [7]);
+            assert_eq!(wait!(map.next()).unwrap().unwrap(), 7);
+            let member = wait!(pool.spawn(green!({ wait!(pending::<()>()) })));
+            assert!(keeps_turn!(wait!(map.next())).is_none());
+            member.kill();
+        }
+
         /// test_imap_multi_args, test_starmap, and test_imap_nonefunc, which is `zip` and an identity.
         fn tuples_of_inputs_can_be_spread() {
             let pool = GreenPool::new(4);
@@ -665,6 +679,35 @@ mod map {
             pool.resize(3);
             event.send(());
             assert_eq!(wait!(consumer).unwrap(), Vec::from_iter(0..6));
+        }
+
+        /// The slot that came free is for others when the map may not start more.
+        fn a_map_over_a_pool_that_shrank_holds_no_slot() {
+            let (pool, needed) = (GreenPool::new(3), Event::new());
+            let member = wait!(pool.spawn(green!({ wait!(sleep(ms(1))) })));
+            let consumer = spawn(sharing!(pool, needed => {
+                let mut map = pool.imap(|n| sharing!(needed => {
+                    match n {
+                        0 => wait!(needed.wait()).unwrap(),
+                        _ => wait!(sleep(ms(2))),
+                    }
+                    n
+                }), 0..4);
+                list!(map)
+            }));
+            wait!(sleep(ZERO));
+            wait!(sleep(ZERO));
+            // It has two jobs, and is in line for its third.
+            assert_eq!((pool.running(), pool.waiting()), (3, 1));
+            pool.resize(2);
+            wait!(member).unwrap();
+            // Its first job waits for one that is behind it in line.
+            let spawner = spawn(sharing!(pool, needed => {
+                wait!(pool.spawn_n(sharing!(needed => { needed.send(()) })));
+            }));
+            wait!(spawner).unwrap();
+            assert_eq!(wait!(consumer).unwrap(), [0, 1, 2, 3]);
+            assert_eq!((pool.free(), pool.waiting()), (2, 0));
         }
 
         fn as_a_stream_it_gives_the_same() {
