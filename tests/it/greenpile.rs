@@ -734,3 +734,301 @@ mod map {
     }
 }
 
+/// Who asks for a slot beside a map or for a pile, and has not got one yet.
+#[derive(Clone, Default)]
+struct Asking(Rc<Cell<usize>>);
+
+impl Asking {
+    fn one(&self) -> OnDrop<impl FnMut() + use<>> {
+        self.0.set(self.0.get() + 1);
+        let asking = Rc::clone(&self.0);
+        OnDrop(move || asking.set(asking.get() - 1))
+    }
+
+    /// Asserts that nobody else is in line, and that no slot is lost.
+    fn compare(&self, pool: &GreenPool) {
+        let served = pool.size() as isize - pool.free() - pool.running() as isize;
+        assert_eq!(pool.waiting() as isize + served, self.0.get() as isize);
+    }
+}
+
+mod map_trial {
+    use super::*;
+
+    #[derive(Clone, Debug)]
+    struct Job {
+        colour: Colour,
+        nap: u64,
+        panics: bool,
+    }
+
+    fn job() -> impl Strategy<Value = Job> {
+        (colour(), 0_u64..4, prop::bool::weighted(0.2)).prop_map(|(colour, nap, panics)| Job {
+            colour,
+            nap,
+            panics,
+        })
+    }
+
+    impl Job {
+        fn run(self, n: usize) -> impl Future<Output = usize> + use<> {
+            self.colour.paint(async move {
+                sleep(ms(self.nap)).await;
+                if self.panics {
+                    panic_on_purpose();
+                }
+                n
+            })
+        }
+    }
+
+    #[derive(Clone, Debug)]
+    enum Op {
+        /// Asks for a result, with so much patience.
+        Next(u64),
+        /// The consumer itself spawns.
+        Spawn(Job, u64),
+        /// Somebody else does.
+        Other(Job),
+        KillOther(usize),
+        Resize(usize),
+        Sleep(u64),
+    }
+
+    fn op() -> impl Strategy<Value = Op> {
+        prop_oneof![
+            6 => (0_u64..6).prop_map(Op::Next),
+            1 => (job(), 0_u64..6).prop_map(|(job, patience)| Op::Spawn(job, patience)),
+            2 => job().prop_map(Op::Other),
+            1 => (0_usize..64).prop_map(Op::KillOther),
+            1 => (0_usize..4).prop_map(Op::Resize),
+            1 => (0_u64..4).prop_map(Op::Sleep),
+        ]
+    }
+
+    async fn consume(pool: GreenPool, jobs: Vec<Job>, ops: Vec<Op>) -> Vec<GreenThread<()>> {
+        let (taken, asking) = (Rc::new(Cell::new(0)), Asking::default());
+        let inputs = {
+            let taken = Rc::clone(&taken);
+            jobs.clone().into_iter().enumerate().inspect(move |(n, _)| taken.set(n + 1))
+        };
+        let mut map = pool.starmap(|n, job: Job| job.run(n), inputs);
+        let mut others: Vec<GreenThread<()>> = Vec::new();
+        let (mut consumed, mut most) = (0, pool.size().max(1));
+        let check = |consumed: &mut usize, result: Option<Result<usize, eventlet::Exit>>| {
+            match (result, jobs.get(*consumed)) {
+                (None, None) => return,
+                (Some(Ok(n)), Some(job)) => assert!(n == *consumed && !job.panics),
+                (Some(Err(exit)), Some(job)) => assert!(exit.is_panic() && job.panics),
+                (result, job) => panic!("{result:?} of {job:?}"),
+            }
+            *consumed += 1;
+        };
+        for op in ops {
+            match op {
+                Op::Next(patience) => {
+                    if let Ok(result) = with_timeout(ms(patience), map.next()).await {
+                        check(&mut consumed, result);
+                    }
+                }
+                Op::Spawn(job, patience) => {
+                    let _ = with_timeout(ms(patience), pool.spawn(job.run(0))).await;
+                }
+                Op::Other(job) => {
+                    let (pool, asking) = (pool.clone(), asking.clone());
+                    others.push(job.colour.spawn(async move {
+                        let one = asking.one();
+                        let job = pool.spawn(job.run(0)).await;
+                        drop(one);
+                        _ = job.await;
+                    }));
+                }
+                Op::KillOther(n) if !others.is_empty() => others[n % others.len()].kill(),
+                Op::KillOther(_) => {}
+                Op::Resize(size) => {
+                    pool.resize(size);
+                    most = most.max(size);
+                }
+                Op::Sleep(time) => sleep(ms(time)).await,
+            }
+            assert!(taken.get() <= consumed + most, "{} after {consumed}", taken.get());
+            asking.compare(&pool);
+        }
+        pool.resize(pool.size().max(1));
+        while let Some(result) = map.next().await {
+            check(&mut consumed, Some(result));
+        }
+        assert_eq!(consumed, jobs.len());
+        // A member makes room for the others when it ends.
+        others
+    }
+
+    proptest! {
+        #[test]
+        fn maps_lose_double_and_overtake_nothing(
+            size in 0_usize..4,
+            member in any::<bool>(),
+            colour in colour(),
+            jobs in vec(job(), 0..20),
+            ops in vec(op(), 0..60),
+        ) {
+            run(async move {
+                let pool = GreenPool::new(if member { size.max(1) } else { size });
+                let consumer = colour.paint(consume(pool.clone(), jobs, ops));
+                let consumer = match member {
+                    true => pool.spawn(consumer).await,
+                    false => spawn(consumer),
+                };
+                match consumer.await {
+                    Ok(others) => all_ended(others).await,
+                    Err(exit) => resume_unwind(exit.into_panic().unwrap()),
+                }
+                pool.waitall().await;
+                assert_eq!((pool.running(), pool.waiting()), (0, 0));
+                assert_eq!(pool.free(), pool.size() as isize);
+            });
+        }
+    }
+}
+
+mod pile_trial {
+    use super::*;
+
+    #[derive(Clone, Debug)]
+    enum Op {
+        /// Somebody spawns a job that naps and may panic, with so much patience.
+        Spawn(Colour, Colour, u64, bool, Option<u64>),
+        /// Somebody takes so many results, with so much patience, as a stream or one by one.
+        Take(Colour, usize, Option<u64>, bool),
+        /// Somebody is killed.
+        Kill(usize),
+        Resize(usize),
+        Sleep(u64),
+    }
+
+    fn op() -> impl Strategy<Value = Op> {
+        let patience = || proptest::option::weighted(0.4, 0_u64..4);
+        prop_oneof![
+            5 => (colour(), colour(), 0_u64..4, prop::bool::weighted(0.2), patience())
+                .prop_map(|(spawner, job, nap, panics, patience)| {
+                    Op::Spawn(spawner, job, nap, panics, patience)
+                }),
+            3 => (colour(), 1_usize..4, patience(), any::<bool>())
+                .prop_map(|(colour, results, patience, stream)| {
+                    Op::Take(colour, results, patience, stream)
+                }),
+            2 => (0_usize..64).prop_map(Op::Kill),
+            1 => (0_usize..4).prop_map(Op::Resize),
+            4 => Just(Op::Sleep(0)),
+            1 => (1_u64..4).prop_map(Op::Sleep),
+        ]
+    }
+
+    #[derive(Clone)]
+    struct Trial {
+        pile: GreenPile<usize>,
+        asking: Asking,
+        /// The jobs that were spawned and whose result nobody has taken, in order.
+        spawned: Rc<RefCell<VecDeque<(usize, bool)>>>,
+    }
+
+    impl Trial {
+        async fn spawner(
+            self,
+            n: usize,
+            colour: Colour,
+            nap: u64,
+            panics: bool,
+            patience: Option<u64>,
+        ) {
+            let one = self.asking.one();
+            let job = colour.paint(async move {
+                sleep(ms(nap)).await;
+                if panics {
+                    panic_on_purpose();
+                }
+                n
+            });
+            let spawned = with_timeout(patience.map(ms), self.pile.spawn(job)).await;
+            drop(one);
+            if spawned.is_ok() {
+                self.spawned.borrow_mut().push_back((n, panics));
+            }
+        }
+
+        fn check(&self, result: Option<Result<usize, eventlet::Exit>>) {
+            let expected = match &result {
+                Some(_) => self.spawned.borrow_mut().pop_front(),
+                None => {
+                    assert_eq!((self.asking.0.get(), self.spawned.borrow().len()), (0, 0));
+                    return;
+                }
+            };
+            match (result, expected) {
+                (Some(Ok(n)), Some((expected, false))) => assert_eq!(n, expected),
+                (Some(Err(exit)), Some((_, true))) => assert!(exit.is_panic()),
+                (result, expected) => panic!("{result:?} instead of {expected:?}"),
+            }
+        }
+
+        async fn consumer(self, results: usize, patience: Option<u64>, stream: bool) {
+            let mut pile = self.pile.clone();
+            let patience = patience.map(ms);
+            for _ in 0..results {
+                let result = match stream {
+                    true => with_timeout(patience, StreamExt::next(&mut pile)).await,
+                    false => with_timeout(patience, pile.next()).await,
+                };
+                // Nobody runs between the taking and this.
+                if let Ok(result) = result {
+                    self.check(result);
+                }
+            }
+        }
+
+        async fn apply(self, ops: Vec<Op>) {
+            let mut others: Vec<GreenThread<()>> = Vec::new();
+            for (n, op) in ops.into_iter().enumerate() {
+                match op {
+                    Op::Spawn(colour, job, nap, panics, patience) => {
+                        others.push(
+                            colour.spawn(self.clone().spawner(n, job, nap, panics, patience)),
+                        );
+                    }
+                    Op::Take(colour, results, patience, stream) => {
+                        others.push(colour.spawn(self.clone().consumer(results, patience, stream)));
+                    }
+                    Op::Kill(n) if !others.is_empty() => others[n % others.len()].kill(),
+                    Op::Kill(_) => {}
+                    Op::Resize(size) => self.pile.pool().resize(size),
+                    Op::Sleep(time) => sleep(ms(time)).await,
+                }
+                self.asking.compare(self.pile.pool());
+            }
+            let pool = self.pile.pool();
+            pool.resize(pool.size().max(1));
+            all_ended(others).await;
+            while let Some(result) = self.pile.next().await {
+                self.check(Some(result));
+            }
+            self.check(None);
+            assert_eq!((pool.running(), pool.waiting()), (0, 0));
+            assert_eq!(pool.free(), pool.size() as isize);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn piles_lose_double_and_overtake_nothing(
+            size in 0_usize..4,
+            ops in vec(op(), 0..100),
+        ) {
+            let trial = Trial {
+                pile: GreenPile::new(size),
+                asking: Asking::default(),
+                spawned: Rc::default(),
+            };
+            run(trial.apply(ops));
+        }
+    }
+}
