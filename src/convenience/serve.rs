@@ -23,6 +23,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// handler has ended, in whatever way, unless it was handed on. A handler of either colour will do:
 ///
 /// ```
+/// # #[cfg(feature = "stackful")] mod both {
 /// # use eventlet::{serve, stackful};
 /// # use tokio::net::{TcpListener, TcpStream};
 /// # async fn handle(conn: TcpStream) {}
@@ -30,6 +31,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// # async fn both(listener: TcpListener, another: TcpListener) {
 /// serve(listener, |conn, _addr| handle(conn), 1000).await.unwrap();
 /// serve(another, |conn, _addr| stackful(move || handle_plainly(conn)), 1000).await.unwrap();
+/// # }
 /// # }
 /// ```
 ///

@@ -42,7 +42,7 @@ pub(super) fn wait_io<T>(future: impl Future<Output = io::Result<T>>) -> io::Res
 
 impl fmt::Display for Unwinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("this would have to wait, and its green thread is being ended")
+        f.write_str("this would have to wait, while its green stack unwinds")
     }
 }
 

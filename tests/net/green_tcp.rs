@@ -104,8 +104,8 @@ fn write_close() {
         let (client, mut conn) = pair();
         drop(client);
         let error = loop {
-            match conn.write(&[1; 1024]) {
-                Ok(_) => thread::yield_now(),
+            match conn.write_all(&[1; 1024]) {
+                Ok(()) => thread::yield_now(),
                 Err(error) => break error.kind(),
             }
         };

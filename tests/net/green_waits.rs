@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use eventlet::green::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use eventlet::green::thread;
-use eventlet::{Block, spawn, stackful};
+use eventlet::{Block, GreenThread, spawn, stackful};
 use tokio::time::Instant;
 
 use crate::support::{run, run_paused};
@@ -176,7 +176,7 @@ fn a_killed_reader_passes_its_turn_on() {
             let (readers, seen) = readers(&conn, 3);
             for (number, reader) in readers.into_iter().enumerate() {
                 if number == victim {
-                    eventlet::GreenThread::from(reader).kill();
+                    GreenThread::from(reader).kill();
                 }
             }
             client.write_all(&[10, 11]).unwrap();
@@ -198,12 +198,28 @@ fn a_reader_that_was_woken_and_killed_loses_nothing() {
         // Tokio wakes the first reader while it looks at the sockets for us; the kill comes before
         // its turn.
         tokio::task::yield_now().block();
-        eventlet::GreenThread::from(readers.remove(0)).kill();
+        GreenThread::from(readers.remove(0)).kill();
         if seen.borrow().is_empty() {
             readers.remove(0).join().unwrap();
         }
         assert_eq!(seen.borrow().len(), 1);
         assert_eq!(seen.borrow()[0].1, 10);
+    }));
+}
+
+#[test]
+fn a_reader_that_was_chosen_and_killed_passes_its_turn_on() {
+    run(stackful(|| {
+        let (mut client, conn) = pair();
+        let (readers, seen) = readers(&conn, 3);
+        let [first, second, third] = <[_; 3]>::try_from(readers).unwrap().map(GreenThread::from);
+        // A link runs right at the end of the first, when the second was chosen and has not run yet.
+        let victim = *second;
+        first.link(move |_| victim.kill());
+        client.write_all(&[10, 11]).unwrap();
+        third.block().unwrap();
+        assert!(second.block().unwrap_err().is_killed());
+        assert_eq!(*seen.borrow(), [(0, 10), (2, 11)]);
     }));
 }
 
@@ -386,6 +402,12 @@ impl Drop for Goodbye {
         noted.push(listener.accept().unwrap_err().to_string());
         let addr = listener.local_addr().unwrap();
         noted.push(TcpStream::connect(addr).unwrap_err().to_string());
+        // Tokio has not heard of these yet, and nobody gives it the turn to.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let fresh = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut accepted, _) = listener.accept().unwrap();
+        assert_eq!(TcpStream::try_from(fresh).unwrap().write(b"hi").unwrap(), 2);
+        assert_eq!(accepted.read(&mut [0; 9]).unwrap(), 2);
         thread::sleep(LIMIT);
         let payload = thread::spawn(|| ()).join().unwrap_err();
         noted.push(*payload.downcast::<String>().unwrap());
@@ -399,7 +421,7 @@ fn destructors_do_what_can_be_done_at_once() {
             let (mut client, conn) = pair();
             let noted = Rc::new(RefCell::new(Vec::new()));
             let goodbye = Goodbye { conn, noted: Rc::clone(&noted) };
-            let gt = eventlet::GreenThread::from(thread::spawn(move || {
+            let gt = GreenThread::from(thread::spawn(move || {
                 let _goodbye = goodbye;
                 thread::yield_now();
                 assert!(!panics, "on purpose");
@@ -415,7 +437,7 @@ fn destructors_do_what_can_be_done_at_once() {
             let mut text = String::new();
             let _reset = client.read_to_string(&mut text);
             assert_eq!(text, "bye");
-            let refused = "this would have to wait, and its green thread is being ended";
+            let refused = "this would have to wait, while its green stack unwinds";
             assert_eq!(*noted.borrow(), ["3", "5", refused, refused, refused, refused, refused]);
         }));
     }

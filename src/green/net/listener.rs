@@ -19,8 +19,8 @@ type Std = std::net::TcpListener;
 
 /// A TCP socket that listens for connections, for code on a green stack.
 ///
-/// A Tokio listener [converts](#impl-From%3CTcpListener%3E-for-TcpListener) into one, and
-/// [`into_tokio`](TcpListener::into_tokio) converts it back.
+/// `TcpListener::from` makes one of a Tokio listener, and [`into_tokio`](TcpListener::into_tokio) converts it
+/// back.
 ///
 /// Corresponds to [`std::net::TcpListener`].
 ///

@@ -24,8 +24,8 @@ type Std = std::net::TcpStream;
 /// [`io::copy`], `write!` and everything else that is built on them works. Where it would have to wait,
 /// only its green thread waits. It is closed when the last of its clones is dropped.
 ///
-/// A Tokio connection [converts](#impl-From%3CTcpStream%3E-for-TcpStream) into one, and
-/// [`into_tokio`](TcpStream::into_tokio) converts it back.
+/// `TcpStream::from` makes one of a Tokio connection, and [`into_tokio`](TcpStream::into_tokio) converts it
+/// back.
 ///
 /// Corresponds to [`std::net::TcpStream`].
 ///
@@ -54,8 +54,8 @@ type Std = std::net::TcpStream;
 ///
 /// # Not here
 ///
-/// What `std` has not made stable, as `set_linger`, and what is there for its own sake:
-/// [`into_tokio`](TcpStream::into_tokio) gives a socket that has more.
+/// What `std` has not made stable: Tokio's type, which [`into_tokio`](TcpStream::into_tokio) gives, and
+/// the crate `socket2` have more.
 ///
 /// # Examples
 ///
