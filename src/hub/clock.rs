@@ -328,3 +328,64 @@ impl Timers {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(clock: &Clock, milliseconds: u64, waker: &Waker) -> usize {
+        let at = Instant::now() + Duration::from_millis(milliseconds);
+        clock.set(at, clock.next_order(), waker.clone())
+    }
+
+    fn size(clock: &Clock) -> (usize, usize) {
+        let timers = clock.timers.borrow();
+        (timers.heap.len(), timers.entries.len())
+    }
+
+    /// Eventlet's hub_test.TestTimerCleanup.
+    #[test]
+    fn timers_that_are_set_and_dropped_leave_little_behind() {
+        let clock = Clock::new();
+        for length in 0..2000 {
+            let entry = set(&clock, 60_000 + length, Waker::noop());
+            clock.forget(entry);
+            assert_eq!(clock.len(), 0);
+        }
+        let (heap, entries) = size(&clock);
+        assert!(heap <= 64 && entries <= 64, "{heap} in the heap, {entries} entries");
+    }
+
+    #[test]
+    fn garbage_is_no_more_than_what_is_alive() {
+        let clock = Clock::new();
+        let all: Vec<_> = (0..3000).map(|i| set(&clock, 60_000 - i, Waker::noop())).collect();
+        for (i, entry) in all.iter().enumerate() {
+            if i % 3 != 0 {
+                clock.forget(*entry);
+            }
+        }
+        assert_eq!(clock.len(), 1000);
+        let (heap, entries) = size(&clock);
+        assert!(heap <= 2001 && entries == heap, "{heap} in the heap, {entries} entries");
+        for entry in all.into_iter().step_by(3) {
+            clock.forget(entry);
+        }
+        assert_eq!(clock.len(), 0);
+        assert!(size(&clock).0 <= 64);
+    }
+
+    #[test]
+    fn a_dropped_timer_keeps_no_waker() {
+        struct Counted;
+        impl std::task::Wake for Counted {
+            fn wake(self: std::sync::Arc<Self>) {}
+        }
+        let counted = std::sync::Arc::new(Counted);
+        let clock = Clock::new();
+        let entry = set(&clock, 60_000, &Waker::from(std::sync::Arc::clone(&counted)));
+        assert_eq!(std::sync::Arc::strong_count(&counted), 2);
+        clock.forget(entry);
+        assert_eq!(std::sync::Arc::strong_count(&counted), 1);
+    }
+}
