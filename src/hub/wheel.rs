@@ -55,6 +55,11 @@ impl<T> Wheel<T> {
         Wheel { entries: Slab::new(), levels, now: 0 }
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Adds an entry for a tick, and returns its key. One for a tick that is not in the future is
     /// [out](Wheel::is_out) at once.
     pub(super) fn insert(&mut self, tick: u64, value: T) -> usize {
@@ -227,7 +232,7 @@ mod tests {
                         }
                     }
                 }
-                prop_assert_eq!(wheel.entries.len(), model.len());
+                prop_assert_eq!(wheel.len(), model.len());
                 let waiting = || model.iter().filter(|(_, (_, _, out))| !out);
                 let earliest = waiting().map(|(_, (_, tick, _))| *tick).min();
                 prop_assert_eq!(wheel.next_tick().is_some(), earliest.is_some());
