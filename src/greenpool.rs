@@ -5,7 +5,7 @@
 //!
 //! # Not here
 //!
-//! `GreenPool.spawn_n` of a function that is not a future: see [`stackful`](crate::stackful()).
+//! `GreenPool.spawn_n` of a function that is not a future: wrap it in `stackful`.
 
 use std::cell::Cell;
 use std::fmt;

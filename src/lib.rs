@@ -49,7 +49,7 @@
 //! | meet | [`Queue`], [`Event`], [`Semaphore`] |
 //! | give up in time | [`Timeout`], [`with_timeout`] |
 //! | talk | [`connect`], [`listen`], [`serve`], and every Tokio library |
-//! | write plain code | [`stackful()`], [`Block`], [`green`] |
+//! | write plain code | `stackful`, `Block`, `green` (feature `stackful`) |
 //!
 //! # Beside Tokio
 //!
