@@ -44,7 +44,7 @@
 //!
 //! | to | use |
 //! |---|---|
-//! | start | [`run`], [`local`] inside a Tokio program, [`runtime::Builder`] |
+//! | start | [`run`], [`local`] inside a Tokio program, [`HubThread`] beside one, [`runtime::Builder`] |
 //! | run many things | [`spawn`], [`GreenPool`], [`GreenPile`], [`sleep`], [`kill`] |
 //! | meet | [`Queue`], [`Event`], [`Semaphore`] |
 //! | give up in time | [`Timeout`], [`with_timeout`] |
@@ -55,7 +55,8 @@
 //!
 //! The hub is one local task of a Tokio runtime, so `tokio::spawn`, `select!`, timers, sockets and every
 //! library made for Tokio work in green threads, and handles of green threads work in Tokio's tasks on the
-//! same OS thread. They are `!Send`: what crosses OS threads is Tokio's channels.
+//! same OS thread. They are `!Send`: what crosses OS threads is Tokio's channels, and the handles of a
+//! [`HubThread`].
 //!
 //! # Features
 //!
@@ -93,7 +94,7 @@ pub use greenthread::{
     GreenThread, Greenlet, getcurrent, kill, sleep, spawn, spawn_after, spawn_after_local, spawn_n,
 };
 pub use queue::Queue;
-pub use runtime::{local, run};
+pub use runtime::{HubThread, local, run};
 pub use semaphore::{BoundedSemaphore, CappedSemaphore, Semaphore};
 #[cfg(feature = "stackful")]
 pub use stackful::{Block, Blocking, stackful};
