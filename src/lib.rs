@@ -49,6 +49,7 @@
 //! | meet | [`Queue`], [`Event`], [`Semaphore`] |
 //! | give up in time | [`Timeout`], [`with_timeout`] |
 //! | talk | [`connect`], [`listen`], [`serve`], and every Tokio library |
+//! | call what blocks | [`tpool::execute`], [`tpool::Proxy`] |
 //! | write plain code | [`stackful()`], [`Block`], [`green`] |
 //!
 //! # Beside Tokio
@@ -66,7 +67,7 @@
 //!
 //! # Not here
 //!
-//! `pools`, `DAGPool`, `corolocal`, `tpool`, `wsgi`, `websocket`, `db_pool`, `backdoor` and
+//! `pools`, `DAGPool`, `corolocal`, `wsgi`, `websocket`, `db_pool`, `backdoor` and
 //! `monkey_patch` are not built yet.
 
 mod exit;
@@ -85,6 +86,7 @@ pub mod semaphore;
 #[cfg(feature = "stackful")]
 pub mod stackful;
 pub mod timeout;
+pub mod tpool;
 
 pub use event::Event;
 pub use exit::Exit;
