@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
+use std::iter::Peekable;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -351,7 +352,7 @@ impl GreenPool {
     {
         GreenMap {
             pool: self.clone(),
-            inputs: Some(inputs.into_iter()),
+            inputs: Some(inputs.into_iter().peekable()),
             function,
             jobs: VecDeque::new(),
             place: Place::default(),
@@ -397,21 +398,25 @@ impl GreenPool {
     }
 }
 
+/// A job that nobody spawned.
+type Inline<T> = Pin<Box<dyn Future<Output = Result<T, Exit>>>>;
+
 /// The results of [`GreenPool::imap`] and [`GreenPool::starmap`], in the order of the inputs.
 ///
 /// It is a [`Stream`]; [`next`](GreenMap::next) needs no import. Dropping it leaves jobs that run to
 /// themselves, and takes no more inputs.
 #[must_use = "nothing runs until a result is asked for"]
-pub struct GreenMap<I, F, J: Future> {
+pub struct GreenMap<I: Iterator, F, J: Future> {
     pool: GreenPool,
-    /// `None` once they have ended, or panicked.
-    inputs: Option<I>,
+    /// `None` once they have ended, or panicked. The next one is looked at before its slot is waited for: where
+    /// there is none, there is nothing to wait for either.
+    inputs: Option<Peekable<I>>,
     function: F,
     jobs: VecDeque<GreenThread<J::Output>>,
     /// Its place in line for the slot of the next job.
     place: Place,
     /// A job that runs inside the consumer: a member of the pool when it is full.
-    inline: Option<Pin<Box<dyn Future<Output = Result<J::Output, Exit>>>>>,
+    inline: Option<Inline<J::Output>>,
 }
 
 impl<I, F, J> GreenMap<I, F, J>
@@ -479,7 +484,7 @@ where
 
     /// Starts as many jobs as there are slots, inputs and room for results.
     fn start_jobs(&mut self, cx: &mut Context<'_>) {
-        while self.inputs.is_some() && self.jobs.len() < self.pool.size().max(1) {
+        while self.has_room() && self.has_input() {
             match self.pool.poll_slot(&mut self.place, cx) {
                 Poll::Ready(slot) => {
                     self.place = Place::default();
@@ -491,6 +496,21 @@ where
                 Poll::Pending => return,
             }
         }
+        // It may still be in line, when the pool has become smaller.
+        self.leave_line();
+    }
+
+    fn has_room(&self) -> bool {
+        self.jobs.len() + usize::from(self.inline.is_some()) < self.pool.size().max(1)
+    }
+
+    fn has_input(&mut self) -> bool {
+        // Taken out for the call: inputs that panic have ended.
+        let Some(mut inputs) = self.inputs.take() else { return false };
+        if inputs.peek().is_some() {
+            self.inputs = Some(inputs);
+        }
+        self.inputs.is_some()
     }
 
     /// Returns whether no slot can be hoped for: nobody but us would ever free one.
@@ -507,10 +527,7 @@ where
     }
 
     fn next_job(&mut self) -> Option<J> {
-        // Taken out for the call: inputs that panic have ended.
-        let mut inputs = self.inputs.take()?;
-        let input = inputs.next()?;
-        self.inputs = Some(inputs);
+        let input = self.inputs.as_mut()?.next()?;
         Some((self.function)(input))
     }
 }
@@ -533,9 +550,9 @@ where
 }
 
 /// Nothing in it is pinned.
-impl<I, F, J: Future> Unpin for GreenMap<I, F, J> {}
+impl<I: Iterator, F, J: Future> Unpin for GreenMap<I, F, J> {}
 
-impl<I, F, J: Future> GreenMap<I, F, J> {
+impl<I: Iterator, F, J: Future> GreenMap<I, F, J> {
     /// Stops waiting for a slot. A consumer that is busy elsewhere must not hold one that others could
     /// use, or it may be waiting for itself.
     fn leave_line(&mut self) {
@@ -545,21 +562,21 @@ impl<I, F, J: Future> GreenMap<I, F, J> {
 }
 
 /// Somebody who waits for a result, and leaves the line for slots when it stops.
-struct Consumer<'a, I, F, J: Future>(&'a mut GreenMap<I, F, J>);
+struct Consumer<'a, I: Iterator, F, J: Future>(&'a mut GreenMap<I, F, J>);
 
-impl<I, F, J: Future> Drop for Consumer<'_, I, F, J> {
+impl<I: Iterator, F, J: Future> Drop for Consumer<'_, I, F, J> {
     fn drop(&mut self) {
         self.0.leave_line();
     }
 }
 
-impl<I, F, J: Future> Drop for GreenMap<I, F, J> {
+impl<I: Iterator, F, J: Future> Drop for GreenMap<I, F, J> {
     fn drop(&mut self) {
         self.leave_line();
     }
 }
 
-impl<I, F, J: Future> fmt::Debug for GreenMap<I, F, J> {
+impl<I: Iterator, F, J: Future> fmt::Debug for GreenMap<I, F, J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GreenMap")
             .field("pool", &self.pool)

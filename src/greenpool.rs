@@ -66,8 +66,23 @@ struct Shared {
     slots: Semaphore,
     size: Cell<usize>,
     running: Cell<usize>,
-    /// Those who wait until nobody is running.
+    /// Those who wait until the pool is idle.
     idle: Waiters<(), ()>,
+}
+
+impl Shared {
+    /// Returns whether all slots are free. A slot that was handed to a spawner who has not resumed yet is
+    /// not: somebody is about to run in it.
+    fn is_idle(&self) -> bool {
+        self.slots.counter() == signed(self.size.get())
+    }
+
+    /// Wakes those who wait for all slots to be free, if they are. To be called after one was freed.
+    fn look_idle(&self) {
+        if self.is_idle() {
+            wake_all(|| self.idle.choose(()).ok().map(|((), wakeup)| wakeup));
+        }
+    }
 }
 
 impl GreenPool {
@@ -125,6 +140,8 @@ impl GreenPool {
         F: Future + 'static,
     {
         let _here = hub::expect("spawning a green thread");
+        // What it waits for is the slot, not the green thread.
+        #[allow(clippy::async_yields_async)]
         async move {
             match self.slot_for_caller().await {
                 Some(slot) => self.spawn_in(slot, future),
@@ -180,8 +197,8 @@ impl GreenPool {
 
     /// Waits until nobody is running in the pool.
     ///
-    /// It also waits for what members spawn meanwhile. It returns at once when nobody is running, and does not
-    /// look at anybody's result.
+    /// It also waits for what members spawn meanwhile, and for those who wait for a slot and can have one. It
+    /// returns at once when nobody is running, and does not look at anybody's result.
     ///
     /// Corresponds to eventlet's `GreenPool.waitall`.
     ///
@@ -316,8 +333,8 @@ impl GreenPool {
 
     /// Waits for a slot.
     pub(crate) async fn slot(&self) -> Slot {
-        self.shared.slots.acquire().await;
-        Slot { pool: Rc::clone(&self.shared) }
+        let mut asking = Asking { pool: self, place: Place::default() };
+        poll_fn(|cx| asking.pool.poll_slot(&mut asking.place, cx)).await
     }
 
     /// Waits for a slot; `None` for a member of a full pool, which must do without.
@@ -337,6 +354,7 @@ impl GreenPool {
     /// Gives up asking for a slot.
     pub(crate) fn leave(&self, place: &mut Place) {
         self.shared.slots.leave(place);
+        self.shared.look_idle();
     }
 
     pub(crate) fn spawn_in<F>(&self, slot: Slot, future: F) -> GreenThread<F::Output>
@@ -389,7 +407,7 @@ impl Future for WaitAll<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let pool = self.pool;
-        let idle = || if pool.running.get() == 0 { Ok(()) } else { Err(()) };
+        let idle = || if pool.is_idle() { Ok(()) } else { Err(()) };
         pool.idle.wait(&mut self.place, cx, idle)
     }
 }
@@ -403,6 +421,18 @@ impl Drop for WaitAll<'_> {
 impl fmt::Debug for WaitAll<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WaitAll").finish_non_exhaustive()
+    }
+}
+
+/// Somebody who waits for a slot, and leaves the line when it stops.
+struct Asking<'a> {
+    pool: &'a GreenPool,
+    place: Place,
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.pool.leave(&mut self.place);
     }
 }
 
@@ -423,6 +453,7 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         self.pool.slots.release();
+        self.pool.look_idle();
     }
 }
 
@@ -435,11 +466,7 @@ struct Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let left = self.pool.running.get() - 1;
-        self.pool.running.set(left);
-        if left == 0 {
-            wake_all(|| self.pool.idle.choose(()).ok().map(|((), wakeup)| wakeup));
-        }
+        self.pool.running.set(self.pool.running.get() - 1);
     }
 }
 

@@ -75,7 +75,10 @@ mod hub;
 mod report;
 mod waiters;
 
+pub mod convenience;
 pub mod event;
+#[cfg(feature = "stackful")]
+pub mod green;
 pub mod greenpile;
 pub mod greenpool;
 pub mod greenthread;
@@ -88,6 +91,7 @@ pub mod stackful;
 pub mod timeout;
 pub mod tpool;
 
+pub use convenience::{StopServe, connect, listen, serve};
 pub use event::Event;
 pub use exit::Exit;
 pub use greenpile::GreenPile;

@@ -101,7 +101,7 @@ impl Timeout {
 
     /// Waits for a future, no longer than the limit.
     ///
-    /// The clock runs from this call. With a limit of zero the future gets one turn.
+    /// The clock runs from the first poll. With a limit of zero the future gets one turn.
     ///
     /// Corresponds to eventlet's `with Timeout(seconds):`.
     ///

@@ -29,7 +29,10 @@ use std::task::{Context, Poll, Waker};
 use slab::Slab;
 
 /// Stands for "nobody" in the links of the line.
-const NOBODY: usize = usize::MAX;
+const NOBODY: u32 = u32::MAX;
+
+/// A ticket is neither copied nor kept after its use.
+const IN_LINE: &str = "whoever has a ticket is in line";
 
 /// A line of sleeping tasks, first come, first served.
 pub(crate) struct Waiters<Offer, Grant> {
@@ -51,7 +54,7 @@ pub(crate) enum Place {
 /// Names one waiter of one line. It is neither `Clone` nor `Copy`: a slot has one owner, so its
 /// number cannot be used after it was freed.
 #[derive(Debug)]
-pub(crate) struct Ticket(usize);
+pub(crate) struct Ticket(u32);
 
 /// What a waiter held when it left.
 #[derive(Debug, PartialEq)]
@@ -81,23 +84,24 @@ impl Wakeup {
 /// Waking each at once would let foreign code meet a line that is only half served.
 pub(crate) fn wake_all(mut choose: impl FnMut() -> Option<Wakeup>) {
     let Some(first) = choose() else { return };
-    // One waiter is the rule, and then this allocates nothing.
-    let rest: Vec<Wakeup> = iter::from_fn(choose).collect();
+    // One waiter is the rule.
+    let Some(second) = choose() else { return first.wake() };
+    let rest: Vec<Wakeup> = iter::once(second).chain(iter::from_fn(choose)).collect();
     first.wake();
     rest.into_iter().for_each(Wakeup::wake);
 }
 
 impl<Offer, Grant> Waiters<Offer, Grant> {
-    /// Makes an empty line. It allocates when somebody joins, and then only when more stand in line
-    /// than ever did before.
+    /// Makes an empty line. It allocates when a second one joins, and then only when more stand in
+    /// line than ever did before.
     pub(crate) const fn new() -> Self {
-        let line = Line { waiters: Slab::new(), first: NOBODY, last: NOBODY, waiting: 0 };
+        let line = Line { waiters: Room::new(), first: NOBODY, last: NOBODY, waiting: 0 };
         Waiters { line: RefCell::new(line) }
     }
 
     /// Returns how many are waiting. Those who were chosen no longer are.
     pub(crate) fn len(&self) -> usize {
-        self.line.borrow().waiting
+        self.line.borrow().waiting as usize
     }
 
     /// Is the body of every future over a line: tries `at_once` when it comes, and where that gives
@@ -176,19 +180,18 @@ impl<Offer, Grant> Waiters<Offer, Grant> {
 
 /// The line itself. Its methods only move things: what is foreign goes in and comes out by value.
 struct Line<Offer, Grant> {
-    /// Those in line, and those chosen that have not resumed yet. A slab gives a slot back in O(1),
-    /// whoever leaves, and a steady number of waiters never allocates.
-    waiters: Slab<Waiter<Offer, Grant>>,
-    first: usize,
-    last: usize,
+    /// Those in line, and those chosen that have not resumed yet.
+    waiters: Room<Waiter<Offer, Grant>>,
+    first: u32,
+    last: u32,
     /// How many are linked.
-    waiting: usize,
+    waiting: u32,
 }
 
 struct Waiter<Offer, Grant> {
     /// Who stands before; it means nothing once the waiter was chosen, for then it is unlinked.
-    before: usize,
-    after: usize,
+    before: u32,
+    after: u32,
     state: State<Offer, Grant>,
 }
 
@@ -232,7 +235,7 @@ impl<Offer, Grant> Line<Offer, Grant> {
     }
 
     fn look(&mut self, ticket: &Ticket, waker: &Waker) -> Look<Grant> {
-        match &self.waiters[ticket.0].state {
+        match &mut self.at(ticket).state {
             State::Waiting { waker: known, .. } if known.will_wake(waker) => Look::Waiting,
             State::Waiting { .. } => Look::OtherWaker,
             State::Chosen(_) => Look::Granted(self.remove_chosen(ticket)),
@@ -241,7 +244,7 @@ impl<Offer, Grant> Line<Offer, Grant> {
 
     /// Puts a new waker in the place of the old one, and gives back the one that is not needed.
     fn replace(&mut self, ticket: &Ticket, new: Waker) -> (Poll<Grant>, Waker) {
-        match &mut self.waiters[ticket.0].state {
+        match &mut self.at(ticket).state {
             State::Waiting { waker, .. } => (Poll::Pending, mem::replace(waker, new)),
             // Cloning the new waker was foreign code: the waiter may have been chosen meanwhile.
             State::Chosen(_) => (Poll::Ready(self.remove_chosen(ticket)), new),
@@ -249,22 +252,30 @@ impl<Offer, Grant> Line<Offer, Grant> {
     }
 
     fn remove_chosen(&mut self, ticket: &Ticket) -> Grant {
-        match self.waiters.remove(ticket.0).state {
+        match self.take(ticket).state {
             State::Chosen(grant) => grant,
             State::Waiting { .. } => unreachable!("only called on a chosen waiter"),
         }
     }
 
     fn remove(&mut self, ticket: &Ticket) -> State<Offer, Grant> {
-        let Waiter { before, after, state } = self.waiters.remove(ticket.0);
+        let Waiter { before, after, state } = self.take(ticket);
         if let State::Waiting { .. } = state {
             self.unlink(before, after);
         }
         state
     }
 
+    fn at(&mut self, ticket: &Ticket) -> &mut Waiter<Offer, Grant> {
+        self.waiters.get_mut(ticket.0).expect(IN_LINE)
+    }
+
+    fn take(&mut self, ticket: &Ticket) -> Waiter<Offer, Grant> {
+        self.waiters.remove(ticket.0).expect(IN_LINE)
+    }
+
     /// Joins the two neighbours of a waiter that goes.
-    fn unlink(&mut self, before: usize, after: usize) {
+    fn unlink(&mut self, before: u32, after: u32) {
         match self.waiters.get_mut(before) {
             Some(before) => before.after = after,
             None => self.first = after,
@@ -274,6 +285,46 @@ impl<Offer, Grant> Line<Offer, Grant> {
             None => self.last = before,
         }
         self.waiting -= 1;
+    }
+}
+
+/// The waiters of a line, by their numbers. 32 bits name more than the memory holds.
+///
+/// There is room for one in the line itself: most lines, such as that of a green thread's outcome, never
+/// have more, so they never allocate and stay small. The others are in a slab, which gives a slot
+/// back in O(1), whoever leaves, and does not allocate for a steady number.
+struct Room<T> {
+    /// Number 0.
+    one: Option<T>,
+    /// From number 1 on.
+    others: Option<Box<Slab<T>>>,
+}
+
+impl<T> Room<T> {
+    const fn new() -> Self {
+        Room { one: None, others: None }
+    }
+
+    fn insert(&mut self, waiter: T) -> u32 {
+        if self.one.is_none() {
+            self.one = Some(waiter);
+            return 0;
+        }
+        self.others.get_or_insert_default().insert(waiter) as u32 + 1
+    }
+
+    fn get_mut(&mut self, number: u32) -> Option<&mut T> {
+        match number.checked_sub(1) {
+            None => self.one.as_mut(),
+            Some(other) => self.others.as_mut()?.get_mut(other as usize),
+        }
+    }
+
+    fn remove(&mut self, number: u32) -> Option<T> {
+        match number.checked_sub(1) {
+            None => self.one.take(),
+            Some(other) => self.others.as_mut()?.try_remove(other as usize),
+        }
     }
 }
 
@@ -440,16 +491,31 @@ mod tests {
     }
 
     #[test]
+    fn a_lone_waiter_allocates_nothing() {
+        let line = Line::new();
+        for offer in 1..100 {
+            let mut place = join(&line, offer);
+            line.leave(&mut place);
+        }
+        assert_eq!(capacity(&line), 0);
+    }
+
+    #[test]
     fn a_steady_number_of_waiters_allocates_once() {
         let line = Line::new();
-        let mut first = join(&line, 1);
-        let capacity = line.line.borrow().waiters.capacity();
-        for offer in 2..100 {
+        let mut places = [join(&line, 1), join(&line, 2)];
+        let before = capacity(&line);
+        for offer in 3..100 {
             let next = join(&line, offer);
-            line.leave(&mut first);
-            first = next;
+            line.leave(&mut places[0]);
+            places.rotate_left(1);
+            places[1] = next;
         }
-        assert_eq!(line.line.borrow().waiters.capacity(), capacity);
+        assert_eq!(capacity(&line), before);
+    }
+
+    fn capacity(line: &Line) -> usize {
+        line.line.borrow().waiters.others.as_ref().map_or(0, |others| others.capacity())
     }
 
     thread_local! {

@@ -11,13 +11,13 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 
 /// Pages 0 to 199, at `/0` to `/199`.
-pub const PAGES: usize = 200;
+pub(crate) const PAGES: usize = 200;
 
 /// What a page of a real site takes to arrive.
-pub const DELAY: Duration = Duration::from_millis(50);
+pub(crate) const DELAY: Duration = Duration::from_millis(50);
 
 /// Starts to serve the site and returns its URL.
-pub async fn start() -> String {
+pub(crate) async fn start() -> String {
     let listener = listen("127.0.0.1:0").await.expect("loopback has a free port");
     let url = format!("http://{}", listener.local_addr().expect("it listens"));
     let client =

@@ -1,6 +1,6 @@
 //! How a green thread ended, and everyone who wants to know.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::task::{Context, Poll, ready};
 
 use crate::exit::Exit;
@@ -16,14 +16,46 @@ const TAKEN: &str = "the result of this green thread was taken already, by await
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Link(u64);
 
+impl Link {
+    /// One that was called as soon as it was made.
+    const CALLED: Link = Link(u64::MAX);
+}
+
 /// The outcome of one green thread, shared by its job and its handle.
 pub(crate) struct Outcome<T> {
     state: RefCell<State<T>>,
     waiters: Waiters<(), ()>,
-    links: RefCell<Vec<(Link, Callback<T>)>>,
-    next_link: Cell<u64>,
+    /// `None` for the many that have none.
+    links: RefCell<Option<Box<Links<T>>>>,
     /// Whether anybody has been told. A panic that nobody was told of is reported.
     seen: Cell<bool>,
+}
+
+/// The links of a green thread that has not ended.
+struct Links<T> {
+    callbacks: Vec<(Link, Callback<T>)>,
+    next: u64,
+}
+
+// By hand: deriving it would ask for `T: Default`.
+impl<T> Default for Links<T> {
+    fn default() -> Self {
+        Links { callbacks: Vec::new(), next: 0 }
+    }
+}
+
+impl<T> Links<T> {
+    fn add(&mut self, callback: Callback<T>) -> Link {
+        let link = Link(self.next);
+        self.next += 1;
+        self.callbacks.push((link, callback));
+        link
+    }
+
+    fn remove(&mut self, link: Link) -> Option<Callback<T>> {
+        let at = self.callbacks.iter().position(|(known, _)| *known == link)?;
+        Some(self.callbacks.remove(at).1)
+    }
 }
 
 enum State<T> {
@@ -38,8 +70,7 @@ impl<T> Outcome<T> {
         Outcome {
             state: RefCell::new(State::Unknown),
             waiters: Waiters::new(),
-            links: RefCell::default(),
-            next_link: Cell::new(0),
+            links: RefCell::new(None),
             seen: Cell::new(false),
         }
     }
@@ -51,9 +82,8 @@ impl<T> Outcome<T> {
 
     /// Calls the links, in order, then wakes whoever waits.
     pub(crate) fn announce(&self) {
-        let links = self.links.take();
-        if !links.is_empty() {
-            self.call(links.into_iter().map(|(_, callback)| callback));
+        if let Some(links) = self.links.take() {
+            self.call(links.callbacks.into_iter().map(|(_, callback)| callback));
         }
         self.wake();
     }
@@ -65,7 +95,8 @@ impl<T> Outcome<T> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<T, Exit>> {
         // While a link looks at the outcome nobody can take it: waiters come after links.
-        let free = || self.known() && self.state.try_borrow_mut().is_ok();
+        let known = |state: RefMut<'_, State<T>>| !matches!(*state, State::Unknown);
+        let free = || self.state.try_borrow_mut().is_ok_and(known);
         ready!(self.waiters.wait(place, cx, || free().then_some(()).ok_or(())));
         self.seen.set(true);
         match self.state.replace(State::Taken) {
@@ -79,23 +110,18 @@ impl<T> Outcome<T> {
     }
 
     pub(crate) fn link(&self, callback: Callback<T>) -> Link {
-        let link = Link(self.next_link.get());
-        self.next_link.set(link.0 + 1);
         if self.known() {
             self.call([callback]);
             self.wake();
-        } else {
-            self.links.borrow_mut().push((link, callback));
+            return Link::CALLED;
         }
-        link
+        let mut links = self.links.borrow_mut();
+        links.get_or_insert_default().add(callback)
     }
 
     pub(crate) fn unlink(&self, link: Link) -> bool {
-        let mut links = self.links.borrow_mut();
-        let at = links.iter().position(|(known, _)| *known == link);
-        let removed = at.map(|at| links.remove(at));
-        // The callback may own anything: it is dropped after the borrow.
-        drop(links);
+        let removed = self.links.borrow_mut().as_mut().and_then(|links| links.remove(link));
+        // The callback may own anything: it is dropped here, after the borrow.
         removed.is_some()
     }
 

@@ -43,6 +43,7 @@ use crate::hub::Timer;
 /// assert!(start.elapsed() >= Duration::from_millis(5));
 /// # });
 /// ```
+#[inline]
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
     Sleep(if duration.is_zero() {
@@ -68,6 +69,7 @@ enum Kind {
 impl Future for Sleep {
     type Output = ();
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match &mut self.0 {
             Kind::Time(timer) => Pin::new(timer).poll(cx),

@@ -1,9 +1,8 @@
 //! Sleeps and limits of green threads, kept by the hub over one Tokio sleep.
 //!
-//! Most limits never pass: they are set around an operation and dropped right after it. Setting one is
-//! a push on a heap and dropping it marks the entry; Tokio's timer is touched only when the earliest
-//! deadline moves forward. Marked entries leave when they come up, or all at once when they
-//! are more than half of the heap, so the garbage is bounded by what is alive.
+//! Most limits never pass: they are set around an operation and dropped right after it. So setting and
+//! dropping one is cheap here (see [`Wheel`]), and Tokio's timer is touched only when an earlier moment than all
+//! others is set.
 //!
 //! Deadlines are Tokio's `Instant`s: they follow a paused clock, and round up to Tokio's millisecond.
 //! Equal deadlines pass in the order in which they were asked for, whoever is polled first.
@@ -11,16 +10,17 @@
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::mem;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use slab::Slab;
 use tokio::time::Instant;
 
 use super::scheduler::{Hub, Key};
 use super::thread;
+use super::wheel::Wheel;
 use crate::exit::Exit;
 
 /// When something is due. Of two things due at the same time, the one asked for first comes first.
@@ -87,7 +87,7 @@ impl Timer {
     /// Ends a green thread when the moment comes, unless the timer is dropped first.
     pub(crate) fn end_then(mut self, victim: Key, exit: Exit) -> Timer {
         if let Some(moment) = self.moment {
-            self.set(moment, Alarm::End(victim, exit));
+            self.set(moment, Alarm::End(Box::new((victim, exit))));
         }
         self
     }
@@ -126,44 +126,51 @@ pub(crate) struct Clock {
     timers: RefCell<Timers>,
     /// Tokio's timer. Made when it is first needed: making it needs a runtime with timers.
     sleep: RefCell<Option<Pin<Box<tokio::time::Sleep>>>>,
-    /// What `sleep` waits for; `None` when it waits for nothing.
+    /// What `sleep` waits for; `None` when that may not be early enough.
     armed: Cell<Option<Instant>>,
     next_order: Cell<u64>,
 }
 
-#[derive(Default)]
 struct Timers {
-    heap: BinaryHeap<Reverse<Due>>,
-    entries: Slab<Entry>,
-    /// Entries in the heap that nobody waits for any more.
-    garbage: usize,
+    wheel: Wheel<Entry>,
+    /// What has come out of the wheel: due, or due before the tick is over.
+    out: BinaryHeap<Reverse<(Moment, usize)>>,
+    /// When the wheel was at its first tick.
+    origin: Instant,
+    /// Timers that somebody waits for.
+    waiting: usize,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Due {
+struct Entry {
     moment: Moment,
-    entry: usize,
+    state: EntryState,
 }
 
-enum Entry {
-    /// In the heap, with somebody waiting.
+enum EntryState {
+    /// Somebody waits.
     Set(Alarm),
-    /// In the heap, with nobody waiting.
+    /// Nobody waits any more, but it is in `out`, from where it will be removed.
     Forgotten,
-    /// Out of the heap, and its owner does not know yet.
+    /// The alarm was given, and its owner does not know yet.
     Passed,
 }
 
 /// What to do when a moment comes.
 enum Alarm {
     Wake(Waker),
-    End(Key, Exit),
+    /// Boxed, as it is rare: every timer would be larger by half.
+    End(Box<(Key, Exit)>),
 }
 
 impl Clock {
     pub(super) fn new() -> Clock {
         Clock {
-            timers: RefCell::default(),
+            timers: RefCell::new(Timers {
+                wheel: Wheel::new(),
+                out: BinaryHeap::new(),
+                origin: Instant::now(),
+                waiting: 0,
+            }),
             sleep: RefCell::new(None),
             armed: Cell::new(None),
             next_order: Cell::new(0),
@@ -172,8 +179,7 @@ impl Clock {
 
     /// Returns how many timers somebody waits for.
     pub(super) fn len(&self) -> usize {
-        let timers = self.timers.borrow();
-        timers.heap.len() - timers.garbage
+        self.timers.borrow().waiting
     }
 
     fn next_order(&self) -> u64 {
@@ -183,23 +189,20 @@ impl Clock {
     }
 
     fn set(&self, moment: Moment, alarm: Alarm) -> usize {
-        let mut timers = self.timers.borrow_mut();
-        let entry = timers.entries.insert(Entry::Set(alarm));
-        timers.heap.push(Reverse(Due { moment, entry }));
-        entry
+        if self.armed.get().is_some_and(|armed| moment.at < armed) {
+            self.armed.set(None);
+        }
+        self.timers.borrow_mut().set(moment, alarm)
     }
 
     /// Returns whether the moment has come; if not, it will wake `cx`.
     fn has_passed(&self, entry: usize, cx: &Context<'_>) -> bool {
         let mut timers = self.timers.borrow_mut();
-        let entry = &mut timers.entries[entry];
-        let _previous = match entry {
-            Entry::Set(Alarm::Wake(waker)) if !waker.will_wake(cx.waker()) => {
-                std::mem::replace(waker, cx.waker().clone())
+        let _previous = match &mut timers.wheel.get_mut(entry).state {
+            EntryState::Set(Alarm::Wake(waker)) if !waker.will_wake(cx.waker()) => {
+                mem::replace(waker, cx.waker().clone())
             }
-            Entry::Set(_) => return false,
-            Entry::Passed => return true,
-            Entry::Forgotten => unreachable!("a timer was polled after it was dropped"),
+            state => return matches!(state, EntryState::Passed),
         };
         // The previous waker may be a stranger's: it is dropped after the borrow.
         drop(timers);
@@ -207,18 +210,8 @@ impl Clock {
     }
 
     fn forget(&self, entry: usize) {
-        let mut timers = self.timers.borrow_mut();
-        let waker = match &mut timers.entries[entry] {
-            Entry::Passed => timers.entries.remove(entry),
-            set => {
-                let waker = std::mem::replace(set, Entry::Forgotten);
-                timers.garbage += 1;
-                timers.sweep();
-                waker
-            }
-        };
-        drop(timers);
-        drop(waker);
+        // A statement of its own, as the alarm may be a stranger's: it is dropped after the borrow.
+        let _alarm = self.timers.borrow_mut().forget(entry);
     }
 
     /// Returns whether anything may be due: Tokio's timer has passed.
@@ -232,11 +225,10 @@ impl Clock {
 
     /// Sees to it that Tokio polls the hub when the next moment comes.
     pub(super) fn arm(&self, cx: &mut Context<'_>) {
-        let next = self.timers.borrow().heap.peek().map(|Reverse(due)| due.moment.at);
-        let Some(next) = next else { return };
-        if self.armed.get().is_some_and(|armed| armed <= next) {
+        if self.armed.get().is_some() {
             return;
         }
+        let Some(next) = self.timers.borrow().next() else { return };
         self.armed.set(Some(next));
         match &mut *self.sleep.borrow_mut() {
             Some(sleep) => sleep.as_mut().reset(next),
@@ -259,47 +251,123 @@ impl Hub {
     /// Does what is due.
     pub(super) fn ring(&self) {
         let now = Instant::now();
+        self.clock.timers.borrow_mut().advance(now);
         loop {
             // One at a time, as each may run foreign code: that is done outside the borrow.
             let due = self.clock.timers.borrow_mut().pop_due(now);
             match due {
                 Some(Alarm::Wake(waker)) => waker.wake(),
-                Some(Alarm::End(victim, exit)) => self.kill(victim, exit),
+                Some(Alarm::End(end)) => self.kill(end.0, end.1),
                 None => break,
             }
         }
     }
 }
 
+/// A tick of the wheel is 2 to the power of this, in nanoseconds: about a millisecond.
+const TICK_BITS: u32 = 20;
+
 impl Timers {
-    /// Takes out the next timer whose moment has come by `now`.
+    fn tick(&self, at: Instant) -> u64 {
+        let nanos = at.saturating_duration_since(self.origin).as_nanos();
+        u64::try_from(nanos >> TICK_BITS).unwrap_or(u64::MAX)
+    }
+
+    fn set(&mut self, moment: Moment, alarm: Alarm) -> usize {
+        self.waiting += 1;
+        let entry = Entry { moment, state: EntryState::Set(alarm) };
+        let key = self.wheel.insert(self.tick(moment.at), entry);
+        if self.wheel.is_out(key) {
+            self.out.push(Reverse((moment, key)));
+        }
+        key
+    }
+
+    fn forget(&mut self, key: usize) -> EntryState {
+        let out = self.wheel.is_out(key);
+        let state = &mut self.wheel.get_mut(key).state;
+        let waits = matches!(state, EntryState::Set(_));
+        self.waiting -= usize::from(waits);
+        if out && waits {
+            // Its key is in `out`, and must not be used again before it has left.
+            mem::replace(state, EntryState::Forgotten)
+        } else {
+            self.wheel.remove(key).state
+        }
+    }
+
+    /// Takes out of the wheel whatever comes in the tick of `now`, and before.
+    fn advance(&mut self, now: Instant) {
+        let tick = self.tick(now);
+        let out = &mut self.out;
+        self.wheel.advance(tick, |key, entry| out.push(Reverse((entry.moment, key))));
+    }
+
+    /// Takes the alarm of the next timer whose moment has come by `now`.
     fn pop_due(&mut self, now: Instant) -> Option<Alarm> {
-        while self.heap.peek().is_some_and(|Reverse(due)| due.moment.at <= now) {
-            let Reverse(due) = self.heap.pop()?;
-            match std::mem::replace(&mut self.entries[due.entry], Entry::Passed) {
-                Entry::Set(alarm) => return Some(alarm),
-                _ => {
-                    self.entries.remove(due.entry);
-                    self.garbage -= 1;
+        while self.out.peek().is_some_and(|Reverse((moment, _))| moment.at <= now) {
+            let Reverse((_, key)) = self.out.pop()?;
+            match mem::replace(&mut self.wheel.get_mut(key).state, EntryState::Passed) {
+                EntryState::Set(alarm) => {
+                    self.waiting -= 1;
+                    return Some(alarm);
                 }
+                _ => drop(self.wheel.remove(key)),
             }
         }
         None
     }
 
-    /// Throws the garbage away once it is most of the heap: cheap for each, as it is rare.
-    fn sweep(&mut self) {
-        if self.garbage < 64 || self.garbage * 2 < self.heap.len() {
-            return;
-        }
-        let entries = &mut self.entries;
-        self.heap.retain(|Reverse(due)| match entries[due.entry] {
-            Entry::Forgotten => {
-                entries.remove(due.entry);
-                false
+    /// Returns a time before which nothing comes.
+    fn next(&self) -> Option<Instant> {
+        let out = self.out.peek().map(|Reverse((moment, _))| moment.at);
+        out.or_else(|| self.wheel.at_next_tick().map(|entry| entry.moment.at).min()).or_else(|| {
+            // So far away that the wheel has not sorted it yet: it will when that tick comes.
+            let nanos = self.wheel.next_tick()? << TICK_BITS;
+            Some(self.origin + Duration::from_nanos(nanos))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(clock: &Clock, milliseconds: u64, waker: &Waker) -> usize {
+        let at = Instant::now() + Duration::from_millis(milliseconds);
+        let moment = Moment { at, order: clock.next_order() };
+        clock.set(moment, Alarm::Wake(waker.clone()))
+    }
+
+    /// Eventlet's hub_test.TestTimerCleanup.
+    #[test]
+    fn timers_that_are_set_and_dropped_leave_nothing_behind() {
+        let clock = Clock::new();
+        let all: Vec<_> = (0..3000).map(|i| set(&clock, 60_000 - i, Waker::noop())).collect();
+        for (i, entry) in all.iter().enumerate() {
+            if i % 3 != 0 {
+                clock.forget(*entry);
             }
-            _ => true,
-        });
-        self.garbage = 0;
+        }
+        assert_eq!((clock.len(), clock.timers.borrow().wheel.len()), (1000, 1000));
+        for entry in all.into_iter().step_by(3) {
+            clock.forget(entry);
+        }
+        assert_eq!((clock.len(), clock.timers.borrow().wheel.len()), (0, 0));
+        assert!(clock.timers.borrow().next().is_none());
+    }
+
+    #[test]
+    fn a_dropped_timer_keeps_no_waker() {
+        struct Counted;
+        impl std::task::Wake for Counted {
+            fn wake(self: std::sync::Arc<Self>) {}
+        }
+        let counted = std::sync::Arc::new(Counted);
+        let clock = Clock::new();
+        let entry = set(&clock, 60_000, &Waker::from(std::sync::Arc::clone(&counted)));
+        assert_eq!(std::sync::Arc::strong_count(&counted), 2);
+        clock.forget(entry);
+        assert_eq!(std::sync::Arc::strong_count(&counted), 1);
     }
 }

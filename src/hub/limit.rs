@@ -14,6 +14,7 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 
 use super::clock::{Moment, Timer};
+use super::thread;
 
 thread_local! {
     /// The earliest of the limits around the code that is being polled that have passed.
@@ -52,7 +53,7 @@ pub(crate) fn takes_effect(limit: Moment) -> bool {
     ENCLOSING.get().is_none_or(|outer| limit < outer)
 }
 
-/// Waits for the future at most so long, counted from now. `None` when the limit passed first.
+/// Waits for the future at most so long, counted from the first poll. `None` when the limit passed first.
 ///
 /// The future is asked before the clock, so with a limit of zero it still gets one try.
 ///
@@ -61,7 +62,10 @@ pub(crate) fn takes_effect(limit: Moment) -> bool {
 /// Where there is no hub, if there is a limit.
 #[track_caller]
 pub(crate) fn within<F: Future>(limit: Option<Duration>, future: F) -> Within<F> {
-    Within { future, limit: limit.map(Timer::after) }
+    if limit.is_some() {
+        thread::expect("a time limit");
+    }
+    Within { future, limit: limit.map(Limit::New) }
 }
 
 pin_project! {
@@ -69,7 +73,26 @@ pin_project! {
     pub(crate) struct Within<F> {
         #[pin]
         future: F,
-        limit: Option<Timer>,
+        limit: Option<Limit>,
+    }
+}
+
+/// A limit starts with the first poll, not when it is made: in `outer.run(inner.run(..))` the inner one is
+/// made first, and the outer one must be the earlier.
+enum Limit {
+    New(Duration),
+    Started(Timer),
+}
+
+impl Limit {
+    fn start(&mut self) -> &mut Timer {
+        if let Limit::New(duration) = self {
+            *self = Limit::Started(Timer::after(*duration));
+        }
+        match self {
+            Limit::Started(timer) => timer,
+            Limit::New(_) => unreachable!("it was started"),
+        }
     }
 }
 
@@ -78,16 +101,18 @@ impl<F: Future> Future for Within<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
         let this = self.project();
-        let passed = this.limit.as_mut().and_then(|limit| limit.passed(cx));
+        let Some(limit) = this.limit else {
+            return this.future.poll(cx).map(Some);
+        };
+        let timer = limit.start();
+        let passed = timer.passed(cx);
         if passed.is_some() {
             return poll_late(this.future, passed, cx);
         }
         if let Poll::Ready(output) = this.future.poll(cx) {
             return Poll::Ready(Some(output));
         }
-        if let Some(limit) = this.limit {
-            limit.set_for(cx);
-        }
+        timer.set_for(cx);
         Poll::Pending
     }
 }

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `scheduler` | the hub itself: its green threads, who is ready, who runs, kill |
 //! | `turn` | one poll of the hub by Tokio: when green threads run and when I/O is looked at |
-//! | `clock` | moments to come: a heap of its own over one Tokio sleep |
+//! | `clock`, `wheel` | moments to come: a timer wheel of its own over one Tokio sleep |
 //! | `limit` | waiting no longer than until a moment, and which of several limits takes effect |
 //! | `waker` | the waker of a green thread: a number, not an allocation |
 //! | `remote` | wakeups that come from other OS threads |
@@ -24,6 +24,7 @@ mod scheduler;
 mod thread;
 mod turn;
 mod waker;
+mod wheel;
 
 /// What `remote` is built from; `tests/remote_model.rs` builds it from loom's instead.
 mod sync {

@@ -193,7 +193,11 @@ impl Hub {
     pub(crate) fn kill(&self, key: Key, exit: Exit) {
         match self.look(key, |slot| slot.job.take()) {
             None => {}
-            Some(Some(job)) => self.finish(key, job, Some(exit)),
+            Some(Some(job)) => {
+                self.finish(key, job, Some(exit));
+                // It may have been the main one, with which the hub ends.
+                self.rouse();
+            }
             Some(None) => {
                 // The first reason stands, as it does when the victim is not running.
                 let mut doom = self.doom.borrow_mut();
@@ -265,13 +269,16 @@ impl Hub {
     /// Ends every green thread that is left, and the hub with them.
     pub(super) fn end(&self) {
         self.ending.set(true);
-        loop {
-            let last = self.slots.borrow_mut().iter_mut().next_back().map(|(at, slot)| {
+        // Nothing is added any more, so one walk meets them all.
+        let slots = self.slots.borrow().capacity();
+        for at in (0..slots).rev() {
+            let left = self.slots.borrow_mut().get_mut(at).map(|slot| {
                 // Nobody is being polled when the hub ends, so every job is in its slot.
                 (Key::new(at, slot.serial), slot.job.take().expect("a job outside its slot"))
             });
-            let Some((key, job)) = last else { break };
-            self.finish(key, job, Some(Exit::killed()));
+            if let Some((key, job)) = left {
+                self.finish(key, job, Some(Exit::killed()));
+            }
         }
         registry::leave(self.id);
     }
@@ -343,6 +350,7 @@ impl Polled<'_> {
 }
 
 impl Drop for Polled<'_> {
+    #[inline]
     fn drop(&mut self) {
         if let Some(job) = self.job.take() {
             self.hub.look(self.key, |slot| slot.job = Some(job));

@@ -37,7 +37,8 @@ impl Hub {
         let polled = self.run_ready(main, cx);
         self.awake.set(false);
         self.clock.arm(cx);
-        polled
+        // Somebody else may have ended it, in this poll or since the last one.
+        if self.dead(main) { Poll::Ready(()) } else { polled }
     }
 
     fn run_ready(&self, main: Key, cx: &mut Context<'_>) -> Poll<()> {

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
-use corosensei::CoroutineResult;
+use corosensei::{CoroutineResult, Yielder};
 
 use super::frame::{Frame, Outer, Resume};
 use super::stack::{self, GreenStack};
@@ -140,11 +140,24 @@ where
         if let State::New { closure, stack_size } = mem::replace(self, State::Ended) {
             let stack = stack::take(stack_size.unwrap_or_else(default_stack_size))
                 .unwrap_or_else(|error| resume_unwind(Box::new(Exit::thrown(error.into()))));
-            let body = |yielder: &_, context| Frame::run(yielder, context, closure);
-            *self = State::Started(Coroutine::with_stack(stack, body));
+            let coroutine = if mem::size_of::<F>() <= BIG {
+                Coroutine::with_stack(stack, body(closure))
+            } else {
+                Coroutine::with_stack(stack, body(Box::new(closure)))
+            };
+            *self = State::Started(coroutine);
         }
     }
 }
+
+/// Returns what a coroutine runs: the closure, in a frame.
+fn body<T>(closure: impl FnOnce() -> T) -> impl FnOnce(&Yielder<Resume, ()>, Resume) -> T {
+    |yielder, context| Frame::run(yielder, context, closure)
+}
+
+/// How many bytes a closure may have to be put on its stack as it is. corosensei refuses, with a panic, what
+/// has more than 1024: a future that somebody waits for in a closure is often bigger.
+const BIG: usize = 512;
 
 fn default_stack_size() -> usize {
     hub::current().map_or(hub::DEFAULT_STACK_SIZE, |hub| hub.stack_size())

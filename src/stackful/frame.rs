@@ -99,6 +99,7 @@ impl Frame {
         self.poll_alone(future)
     }
 
+    #[inline]
     fn poll_alone<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
         match self.context.get() {
             // SAFETY: by I2 the context is alive and ours alone, and the poll is over before this
@@ -115,11 +116,15 @@ impl Frame {
         code()
     }
 
-    /// Returns the earliest limit that has passed. Of those that have not, each wakes this stack in time.
+    /// Returns the earliest limit that has passed.
+    #[inline]
     fn passed_limit(&self) -> Option<Moment> {
-        if self.limits.borrow().is_empty() {
-            return None;
-        }
+        if self.limits.borrow().is_empty() { None } else { self.look_at_limits() }
+    }
+
+    /// Asks all limits. Of those that have not passed, each wakes this stack in time.
+    #[inline(never)]
+    fn look_at_limits(&self) -> Option<Moment> {
         let look = |cx: &mut Context<'_>| {
             let mut limits = self.limits.borrow_mut();
             limits.iter_mut().for_each(|limit| limit.set_for(cx));

@@ -69,6 +69,7 @@ const NEEDS_STACK: &str = "`run_blocking` needs a green stack, and this code is 
     async fn: bound a future with `run`, or run the closure with `spawn(stackful(closure))`";
 
 /// Unwinds to the scope of the limit that is to take effect, if one is.
+#[inline]
 pub(super) fn check(frame: &Frame) {
     if let Some(moment) = frame.limit_to_take_effect() {
         resume_unwind(Box::new(Passed(moment)));

@@ -37,4 +37,4 @@ compile_error!(
 pub use block::{Block, Blocking, BlockingIter};
 pub use coroutine::{Stackful, stackful};
 
-pub(crate) use block::try_block;
+pub(crate) use block::{Refused, try_block};

@@ -1,0 +1,31 @@
+//! An `io::Error` that says what was being done, and where.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+/// Adds to an error what could not be done and for which address.
+///
+/// The kind stays. The error of the operating system, with its number, becomes the source.
+pub(super) fn about(doing: &'static str, address: String, cause: io::Error) -> io::Error {
+    io::Error::new(cause.kind(), Failure { doing, address, cause })
+}
+
+#[derive(Debug)]
+struct Failure {
+    doing: &'static str,
+    address: String,
+    cause: io::Error,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot {} {}: {}", self.doing, self.address, self.cause)
+    }
+}
+
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.cause)
+    }
+}

@@ -1,0 +1,98 @@
+//! What handles a connection, and what becomes of its outcome.
+
+use std::error::Error;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+
+use super::stop::{Notice, StopServe};
+use crate::exit::Exit;
+use crate::report;
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// What a handler of [`serve`](super::serve()) may return: nothing, or a `Result` of nothing.
+///
+/// The error is anything that converts into `Box<dyn Error + Send + Sync>`, a text too. It is reported,
+/// unless it is a [`StopServe`], by itself or inside an `io::Error`.
+pub trait Handled: sealed::Sealed {
+    #[doc(hidden)]
+    fn into_result(self) -> Result<(), Box<dyn Error + Send + Sync>>;
+}
+
+mod sealed {
+    /// Keeps [`Handled`](super::Handled) to what `serve` knows what to do with.
+    pub trait Sealed {}
+}
+
+impl sealed::Sealed for () {}
+
+impl Handled for () {
+    fn into_result(self) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+impl<E: Into<BoxError>> sealed::Sealed for Result<(), E> {}
+
+impl<E: Into<BoxError>> Handled for Result<(), E> {
+    fn into_result(self) -> Result<(), BoxError> {
+        self.map_err(Into::into)
+    }
+}
+
+pin_project! {
+    /// The work of a handler, with nothing left over for anybody else to look at.
+    ///
+    /// Not an async block around the handler's future, which would hold it twice: once as what it
+    /// captured and once as what it waits for.
+    pub(super) struct Handling<F, A> {
+        #[pin]
+        future: F,
+        peer: A,
+        notice: Rc<Notice>,
+    }
+}
+
+impl<F, A> Handling<F, A> {
+    pub(super) fn new(future: F, peer: A, notice: Rc<Notice>) -> Handling<F, A> {
+        Handling { future, peer, notice }
+    }
+}
+
+impl<F, A> Future for Handling<F, A>
+where
+    F: Future<Output: Handled>,
+    A: fmt::Debug,
+{
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        let outcome = match catch_unwind(AssertUnwindSafe(|| this.future.poll(cx))) {
+            Ok(polled) => ready!(polled).into_result(),
+            Err(payload) => Err(Exit::unwound(payload).into()),
+        };
+        if let Err(error) = outcome {
+            settle(error, this.peer, this.notice);
+        }
+        Poll::Ready(())
+    }
+}
+
+/// Heeds a handler's wish to stop the server, and reports any other failure.
+fn settle(error: BoxError, peer: &dyn fmt::Debug, notice: &Notice) {
+    match StopServe::find(error) {
+        Ok(stop) => notice.stop(stop),
+        Err(error) => report_failure(&*error, peer),
+    }
+}
+
+/// Reports what ended a handler.
+pub(super) fn report_failure(error: &(dyn Error + Send + Sync), peer: &dyn fmt::Debug) {
+    report::failure(&format!("serving {peer:?}"), &error);
+}

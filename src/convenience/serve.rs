@@ -1,0 +1,170 @@
+//! Servers.
+
+use std::error::Error;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::handler::{Handled, Handling, report_failure};
+use super::listener::Listener;
+use super::stop::Notice;
+use crate::exit::Exit;
+use crate::greenpool::GreenPool;
+use crate::greenthread::sleep;
+use crate::report;
+
+/// How long a server waits before it tries again when it could not accept.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Accepts connections and calls a handler for each, in a green thread of its own.
+///
+/// The handler gets the connection and the peer's address, and owns the connection: it is closed when the
+/// handler has ended, in whatever way, unless it was handed on. A handler of either colour will do:
+///
+/// ```
+/// # #[cfg(feature = "stackful")] mod both {
+/// # use eventlet::{serve, stackful};
+/// # use tokio::net::{TcpListener, TcpStream};
+/// # async fn handle(conn: TcpStream) {}
+/// # fn handle_plainly(conn: TcpStream) {}
+/// # async fn both(listener: TcpListener, another: TcpListener) {
+/// serve(listener, |conn, _addr| handle(conn), 1000).await.unwrap();
+/// serve(another, |conn, _addr| stackful(move || handle_plainly(conn)), 1000).await.unwrap();
+/// # }
+/// # }
+/// ```
+///
+/// At most `concurrency` handlers run at a time; while that many do, nobody is accepted, and clients wait
+/// in the backlog. With 0 nobody ever is, as in a [`GreenPool`] of that size. Eventlet's default is 1000.
+///
+/// A handler that fails harms nobody else: its error or panic is reported with the peer's address, and
+/// the server goes on. A handler ends the server with [`StopServe`](super::StopServe).
+///
+/// Corresponds to `eventlet.serve`.
+///
+/// # Panics
+///
+/// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+///
+/// # Yields
+///
+/// Until the server is stopped, so mostly for ever.
+///
+/// # Killed
+///
+/// The listener is closed. Handlers that run go on.
+///
+/// # Errors
+///
+/// The error that a `StopServe` carried. Failing to accept is no error: a connection that was reset before it
+/// was accepted is passed over, and anything else, a lack of file descriptors for one, is reported
+/// once and waited out.
+///
+/// # Differences
+///
+/// An exception in a handler ends eventlet's server. At the bound, eventlet accepts one connection
+/// more and lets it wait. When the server ends, eventlet leaves the listening socket open.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::{StopServe, connect, listen, serve, spawn};
+/// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+/// use tokio::net::TcpStream;
+///
+/// async fn shout(mut conn: TcpStream) -> std::io::Result<()> {
+///     let mut line = String::new();
+///     conn.read_to_string(&mut line).await?;
+///     if line == "stop" {
+///         return Err(StopServe::new().into());
+///     }
+///     conn.write_all(line.to_uppercase().as_bytes()).await
+/// }
+///
+/// # eventlet::run(async {
+/// let listener = listen("127.0.0.1:0").await.unwrap();
+/// let addr = listener.local_addr().unwrap();
+/// let server = spawn(serve(listener, |conn, _addr| shout(conn), 1000));
+///
+/// for (request, answer) in [("hello", "HELLO"), ("stop", "")] {
+///     let mut conn = connect(addr).await.unwrap();
+///     conn.write_all(request.as_bytes()).await.unwrap();
+///     conn.shutdown().await.unwrap();
+///     let mut line = String::new();
+///     conn.read_to_string(&mut line).await.unwrap();
+///     assert_eq!(line, answer);
+/// }
+/// assert!(server.await.unwrap().is_ok());
+/// # });
+/// ```
+pub async fn serve<L, H, F>(
+    listener: L,
+    mut handler: H,
+    concurrency: usize,
+) -> Result<(), Box<dyn Error + Send + Sync>>
+where
+    L: Listener<Addr: 'static>,
+    H: FnMut(L::Io, L::Addr) -> F,
+    F: Future<Output: Handled> + 'static,
+{
+    let pool = GreenPool::new(concurrency);
+    let notice = Rc::new(Notice::default());
+    let mut door = Door { listener, in_trouble: false };
+    // The slot comes first: who has no slot must not accept what it could not handle.
+    while let Some((slot, conn, addr)) = notice
+        .unless_stopped(async {
+            let slot = pool.slot().await;
+            let (conn, addr) = door.next().await;
+            (slot, conn, addr)
+        })
+        .await
+    {
+        match catch_unwind(AssertUnwindSafe(|| handler(conn, addr.clone()))) {
+            Ok(future) => {
+                drop(pool.spawn_in(slot, Handling::new(future, addr, Rc::clone(&notice))))
+            }
+            Err(payload) => report_failure(&Exit::unwound(payload), &addr),
+        }
+    }
+    drop(door);
+    pool.waitall().await;
+    notice.result()
+}
+
+/// Where connections come in.
+struct Door<L> {
+    listener: L,
+    /// Whether the last attempt to accept failed for a reason that outlasts one connection.
+    in_trouble: bool,
+}
+
+impl<L: Listener> Door<L> {
+    /// Waits for the next connection, however long that takes.
+    async fn next(&mut self) -> (L::Io, L::Addr) {
+        loop {
+            match self.listener.accept().await {
+                Ok(accepted) => {
+                    self.in_trouble = false;
+                    return accepted;
+                }
+                // Others get a turn, should a listener give nothing but errors.
+                Err(error) if concerns_one_connection(&error) => sleep(Duration::ZERO).await,
+                Err(error) => self.wait_out(&error).await,
+            }
+        }
+    }
+
+    async fn wait_out(&mut self, error: &io::Error) {
+        if !self.in_trouble {
+            self.in_trouble = true;
+            report::failure("cannot accept connections for now, and will try again", error);
+        }
+        sleep(PATIENCE).await;
+    }
+}
+
+fn concerns_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}

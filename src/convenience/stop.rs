@@ -1,0 +1,152 @@
+//! How a handler ends its server.
+
+use std::cell::RefCell;
+use std::error::Error;
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::task::{Poll, Waker};
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// The error with which a handler ends the server that called it.
+///
+/// The server accepts nobody any more, waits for its other handlers, and returns: `Ok`, or the error that
+/// is carried. When several handlers ask, the first is heard.
+///
+/// A handler that returns `io::Result` converts it, with `?` or `.into()`.
+///
+/// Corresponds to `eventlet.StopServe`.
+///
+/// # Differences
+///
+/// In eventlet the exception carries nothing, the other handlers are not waited for, and the listening
+/// socket stays open.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::{StopServe, connect, listen, serve, spawn};
+///
+/// # eventlet::run(async {
+/// let listener = listen("127.0.0.1:0").await.unwrap();
+/// let addr = listener.local_addr().unwrap();
+/// let handler = |_conn, _addr| async { Err::<(), _>(StopServe::with("out of paper")) };
+/// let server = spawn(serve(listener, handler, 10));
+///
+/// connect(addr).await.unwrap();
+/// assert_eq!(server.await.unwrap().unwrap_err().to_string(), "out of paper");
+/// # });
+/// ```
+#[derive(Debug, Default)]
+pub struct StopServe {
+    error: Option<BoxError>,
+}
+
+impl StopServe {
+    /// Ends the server without an error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(eventlet::StopServe::new().to_string(), "the server was told to stop");
+    /// ```
+    pub fn new() -> StopServe {
+        StopServe::default()
+    }
+
+    /// Ends the server with an error, which `serve` returns.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let stop = eventlet::StopServe::with("out of paper");
+    /// assert_eq!(stop.to_string(), "the server was told to stop: out of paper");
+    /// ```
+    pub fn with(error: impl Into<Box<dyn Error + Send + Sync>>) -> StopServe {
+        StopServe { error: Some(error.into()) }
+    }
+
+    /// Finds the wish to stop in what a handler returned, or gives the error back.
+    pub(super) fn find(error: BoxError) -> Result<StopServe, BoxError> {
+        let error = match error.downcast::<StopServe>() {
+            Ok(stop) => return Ok(*stop),
+            Err(error) => error,
+        };
+        let wrapped = error.downcast::<io::Error>()?;
+        Ok(wrapped.downcast::<StopServe>()?)
+    }
+
+    fn into_result(self) -> Result<(), BoxError> {
+        self.error.map_or(Ok(()), Err)
+    }
+}
+
+impl fmt::Display for StopServe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the server was told to stop")?;
+        match &self.error {
+            Some(error) => write!(f, ": {error}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Error for StopServe {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.error {
+            Some(error) => Some(&**error),
+            None => None,
+        }
+    }
+}
+
+impl From<StopServe> for io::Error {
+    fn from(stop: StopServe) -> io::Error {
+        io::Error::other(stop)
+    }
+}
+
+/// Where handlers leave word that their server is to stop.
+#[derive(Default)]
+pub(super) struct Notice {
+    stop: RefCell<Option<StopServe>>,
+    server: RefCell<Option<Waker>>,
+}
+
+impl Notice {
+    /// Asks the server to stop. Whoever asks first is heard.
+    pub(super) fn stop(&self, stop: StopServe) {
+        if !self.posted() {
+            *self.stop.borrow_mut() = Some(stop);
+        }
+        // A statement of its own, for a wakeup runs foreign code.
+        let server = self.server.take();
+        if let Some(server) = server {
+            server.wake();
+        }
+    }
+
+    /// Waits for a future unless the server is to stop.
+    pub(super) async fn unless_stopped<F: Future>(&self, future: F) -> Option<F::Output> {
+        let mut future = pin!(future);
+        poll_fn(|cx| {
+            if self.posted() {
+                return Poll::Ready(None);
+            }
+            let _previous = self.server.replace(Some(cx.waker().clone()));
+            future.as_mut().poll(cx).map(Some)
+        })
+        .await
+    }
+
+    /// Returns what the server is to return.
+    pub(super) fn result(&self) -> Result<(), BoxError> {
+        self.stop.take().unwrap_or_default().into_result()
+    }
+
+    fn posted(&self) -> bool {
+        self.stop.borrow().is_some()
+    }
+}

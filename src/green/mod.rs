@@ -1,0 +1,43 @@
+//! The standard library for code on green stacks: the same names, and only the green thread waits.
+//!
+//! Where a program had `use std::net::TcpStream`, it has `use eventlet::green::net::TcpStream`, runs its
+//! closures as [`stackful`](crate::stackful()) green threads, and nothing else changes.
+//!
+//! ```
+//! use std::io::{BufRead, BufReader, Write};
+//!
+//! use eventlet::green::net::{TcpListener, TcpStream};
+//! use eventlet::green::thread;
+//! use eventlet::stackful;
+//!
+//! eventlet::run(stackful(|| {
+//!     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+//!     let addr = listener.local_addr().unwrap();
+//!     let server = thread::spawn(move || {
+//!         let (mut conn, _) = listener.accept().unwrap();
+//!         writeln!(conn, "hello").unwrap();
+//!     });
+//!
+//!     let mut line = String::new();
+//!     BufReader::new(TcpStream::connect(addr).unwrap()).read_line(&mut line).unwrap();
+//!     assert_eq!(line, "hello\n");
+//!     server.join().unwrap();
+//! }));
+//! ```
+//!
+//! Everything here that waits panics, in the caller's line, where there is no green stack to wait on:
+//! on a plain thread, and in an async fn, where Tokio's own types are the ones to use. While a green
+//! stack unwinds nobody can wait on it either, but that is where destructors run: there I/O that cannot
+//! be done at once is an error.
+//!
+//! Corresponds to `eventlet.green`.
+//!
+//! # Not here
+//!
+//! `fs`, `io`, `process`, `sync` and `time`, which are not built yet. Of those, `std::fs` and
+//! `std::process` block the whole hub meanwhile, and so do the locks of `std::sync`.
+
+mod wait;
+
+pub mod net;
+pub mod thread;

@@ -1,0 +1,133 @@
+//! Names of hosts.
+
+use std::io;
+use std::iter;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::option;
+use std::slice;
+use std::vec;
+
+use tokio::net::lookup_host;
+
+use super::super::wait::wait_io;
+
+/// What can be resolved to socket addresses.
+///
+/// Names are resolved in Tokio's blocking pool, and only the green thread waits. An address that is
+/// written out in numbers needs no waiting.
+///
+/// Corresponds to [`std::net::ToSocketAddrs`], and is implemented for the same types.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::green::net::{SocketAddr, ToSocketAddrs};
+///
+/// eventlet::run(eventlet::stackful(|| {
+///     let mut addrs = ("127.0.0.1", 80).to_socket_addrs().unwrap();
+///     assert_eq!(addrs.next(), Some(SocketAddr::from(([127, 0, 0, 1], 80))));
+///
+///     assert!("localhost:80".to_socket_addrs().unwrap().all(|addr| addr.ip().is_loopback()));
+/// }));
+/// ```
+pub trait ToSocketAddrs {
+    /// Goes through the addresses.
+    type Iter: Iterator<Item = SocketAddr>;
+
+    /// Resolves to addresses.
+    ///
+    /// # Panics
+    ///
+    /// When there is a name to resolve, and no green stack to wait on.
+    ///
+    /// # Yields
+    ///
+    /// While a name is being resolved; otherwise never.
+    ///
+    /// # Errors
+    ///
+    /// When the name cannot be resolved.
+    #[track_caller]
+    fn to_socket_addrs(&self) -> io::Result<Self::Iter>;
+}
+
+impl ToSocketAddrs for str {
+    type Iter = vec::IntoIter<SocketAddr>;
+
+    #[track_caller]
+    fn to_socket_addrs(&self) -> io::Result<vec::IntoIter<SocketAddr>> {
+        match self.parse() {
+            Ok(addr) => Ok(vec![addr].into_iter()),
+            Err(_) => wait_io(async { lookup_host(self).await.map(collect) }),
+        }
+    }
+}
+
+impl ToSocketAddrs for (&str, u16) {
+    type Iter = vec::IntoIter<SocketAddr>;
+
+    #[track_caller]
+    fn to_socket_addrs(&self) -> io::Result<vec::IntoIter<SocketAddr>> {
+        match self.0.parse::<IpAddr>() {
+            Ok(ip) => Ok(vec![SocketAddr::new(ip, self.1)].into_iter()),
+            Err(_) => wait_io(async { lookup_host(*self).await.map(collect) }),
+        }
+    }
+}
+
+pub(super) fn no_address() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "there is no address to try")
+}
+
+fn collect(addrs: impl Iterator<Item = SocketAddr>) -> vec::IntoIter<SocketAddr> {
+    addrs.collect::<Vec<_>>().into_iter()
+}
+
+impl ToSocketAddrs for String {
+    type Iter = vec::IntoIter<SocketAddr>;
+
+    #[track_caller]
+    fn to_socket_addrs(&self) -> io::Result<vec::IntoIter<SocketAddr>> {
+        self.as_str().to_socket_addrs()
+    }
+}
+
+impl ToSocketAddrs for (String, u16) {
+    type Iter = vec::IntoIter<SocketAddr>;
+
+    #[track_caller]
+    fn to_socket_addrs(&self) -> io::Result<vec::IntoIter<SocketAddr>> {
+        (self.0.as_str(), self.1).to_socket_addrs()
+    }
+}
+
+impl<'a> ToSocketAddrs for &'a [SocketAddr] {
+    type Iter = iter::Cloned<slice::Iter<'a, SocketAddr>>;
+
+    fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
+        Ok(self.iter().cloned())
+    }
+}
+
+impl<T: ToSocketAddrs + ?Sized> ToSocketAddrs for &T {
+    type Iter = T::Iter;
+
+    #[track_caller]
+    fn to_socket_addrs(&self) -> io::Result<T::Iter> {
+        (**self).to_socket_addrs()
+    }
+}
+
+macro_rules! one_address {
+    ($($address:ty),*) => {$(
+        impl ToSocketAddrs for $address {
+            type Iter = option::IntoIter<SocketAddr>;
+
+            fn to_socket_addrs(&self) -> io::Result<option::IntoIter<SocketAddr>> {
+                Ok(Some(SocketAddr::from(*self)).into_iter())
+            }
+        }
+    )*};
+}
+
+one_address! { SocketAddr, SocketAddrV4, SocketAddrV6, (IpAddr, u16), (Ipv4Addr, u16), (Ipv6Addr, u16) }

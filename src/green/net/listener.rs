@@ -1,0 +1,373 @@
+//! Listening sockets.
+
+use std::fmt;
+use std::io;
+use std::iter::FusedIterator;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::task::Context;
+
+use socket2::SockRef;
+use tokio::net::TcpSocket;
+
+use super::addr::ToSocketAddrs;
+use super::socket::Socket;
+use super::stream::TcpStream;
+
+type Tokio = tokio::net::TcpListener;
+type Std = std::net::TcpListener;
+
+/// A TCP socket that listens for connections, for code on a green stack.
+///
+/// `TcpListener::from` makes one of a Tokio listener, and [`into_tokio`](TcpListener::into_tokio) converts it
+/// back.
+///
+/// Corresponds to [`std::net::TcpListener`].
+///
+/// # Differences
+///
+/// A clone is not a second descriptor: it costs nothing, and has the same number.
+///
+/// # Not here
+///
+/// `into_incoming`, which `std` has not made stable, and the deprecated `only_v6`.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{Read, Write};
+///
+/// use eventlet::green::net::{TcpListener, TcpStream};
+/// use eventlet::green::thread;
+///
+/// eventlet::run(eventlet::stackful(|| {
+///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+///     let addr = listener.local_addr().unwrap();
+///     thread::spawn(move || {
+///         for conn in listener.incoming() {
+///             let mut conn = conn.unwrap();
+///             thread::spawn(move || conn.write_all(b"hello"));
+///         }
+///     });
+///
+///     let mut answer = String::new();
+///     TcpStream::connect(addr).unwrap().read_to_string(&mut answer).unwrap();
+///     assert_eq!(answer, "hello");
+/// }));
+/// ```
+pub struct TcpListener {
+    socket: Rc<Socket<Tokio>>,
+}
+
+impl TcpListener {
+    /// Opens a socket for clients to connect to. Each address is tried in turn.
+    ///
+    /// As in `std`, 128 connections may wait to be accepted, and on Unix the address may be used again right
+    /// after its last listener closed. [`listen`](crate::listen()) has options.
+    ///
+    /// Corresponds to [`std::net::TcpListener::bind`].
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime. When there is a name to resolve, and no green stack to wait on.
+    ///
+    /// # Yields
+    ///
+    /// While a name is being resolved; otherwise never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::net::TcpListener;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ///     let taken = listener.local_addr().unwrap();
+    ///     assert!(TcpListener::bind(taken).is_err());
+    /// }));
+    /// ```
+    #[track_caller]
+    pub fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<TcpListener> {
+        let mut failed = None;
+        for addr in addr.to_socket_addrs()? {
+            match listen(addr) {
+                Ok(listener) => return Ok(listener.into()),
+                Err(error) => failed = Some(error),
+            }
+        }
+        Err(failed.unwrap_or_else(super::addr::no_address))
+    }
+
+    /// Returns the address that it listens on.
+    ///
+    /// Corresponds to [`std::net::TcpListener::local_addr`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::net::TcpListener;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ///     assert_ne!(listener.local_addr().unwrap().port(), 0);
+    /// }));
+    /// ```
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.io.local_addr()
+    }
+
+    /// Makes a second handle of the socket. Both accept, and each connection goes to one of them.
+    ///
+    /// Corresponds to [`std::net::TcpListener::try_clone`].
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::net::TcpListener;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ///     let clone = listener.try_clone().unwrap();
+    ///     assert_eq!(clone.local_addr().unwrap(), listener.local_addr().unwrap());
+    /// }));
+    /// ```
+    pub fn try_clone(&self) -> io::Result<TcpListener> {
+        Ok(TcpListener { socket: Rc::clone(&self.socket) })
+    }
+
+    /// Waits for the next connection.
+    ///
+    /// Corresponds to [`std::net::TcpListener::accept`].
+    ///
+    /// # Panics
+    ///
+    /// Where there is no green stack to wait on.
+    ///
+    /// # Yields
+    ///
+    /// Until there is a connection; mostly not if one is waiting.
+    ///
+    /// # Killed
+    ///
+    /// A connection that was not handed out stays in the backlog.
+    ///
+    /// # Errors
+    ///
+    /// Those of `std`. While the green stack unwinds, when no connection is waiting.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::net::{TcpListener, TcpStream};
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ///     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    ///     let (_conn, addr) = listener.accept().unwrap();
+    ///     assert_eq!(addr, client.local_addr().unwrap());
+    /// }));
+    /// ```
+    #[track_caller]
+    pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let socket = &self.socket;
+        let poll = |io: &Tokio, _: &mut (), cx: &mut Context<'_>| {
+            io.poll_accept(cx).map_ok(|(stream, addr)| (TcpStream::from(stream), addr))
+        };
+        socket.act(&socket.reading, &mut (), poll, |std: &Std, _| {
+            let (stream, addr) = std.accept()?;
+            Ok((TcpStream::try_from(stream)?, addr))
+        })
+    }
+
+    /// Goes through the connections as they come in.
+    ///
+    /// Corresponds to [`std::net::TcpListener::incoming`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::net::{TcpListener, TcpStream};
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ///     let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    ///     assert!(listener.incoming().next().unwrap().is_ok());
+    /// }));
+    /// ```
+    pub fn incoming(&self) -> Incoming<'_> {
+        Incoming { listener: self }
+    }
+
+    /// Sets how many hops a packet may take.
+    ///
+    /// Corresponds to [`std::net::TcpListener::set_ttl`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::net::TcpListener;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ///     listener.set_ttl(16).unwrap();
+    ///     assert_eq!(listener.ttl().unwrap(), 16);
+    /// }));
+    /// ```
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.socket.io.set_ttl(ttl)
+    }
+
+    /// Returns how many hops a packet may take.
+    ///
+    /// Corresponds to [`std::net::TcpListener::ttl`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::net::TcpListener;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ///     assert!(listener.ttl().unwrap() > 0);
+    /// }));
+    /// ```
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.socket.io.ttl()
+    }
+
+    /// Returns the error that is pending on the socket, and clears it.
+    ///
+    /// Corresponds to [`std::net::TcpListener::take_error`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::net::TcpListener;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ///     assert!(listener.take_error().unwrap().is_none());
+    /// }));
+    /// ```
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        SockRef::from(&self.socket.io).take_error()
+    }
+
+    /// Sets whether `accept` fails with `WouldBlock` instead of waiting.
+    ///
+    /// As in `std` on Linux, connections that it accepts are not concerned.
+    ///
+    /// Corresponds to [`std::net::TcpListener::set_nonblocking`].
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    ///
+    /// use eventlet::green::net::TcpListener;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ///     listener.set_nonblocking(true).unwrap();
+    ///     assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    /// }));
+    /// ```
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.socket.set_nonblocking(nonblocking);
+        Ok(())
+    }
+
+    /// Converts into Tokio's type, for async code and for [`serve`](crate::serve()).
+    ///
+    /// If there are clones, they keep the socket, and this is a second descriptor of it.
+    ///
+    /// # Errors
+    ///
+    /// When there are clones and the operating system refuses another descriptor.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::net::TcpListener;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ///     let listener: tokio::net::TcpListener = listener.into_tokio().unwrap();
+    ///     assert!(listener.local_addr().is_ok());
+    /// }));
+    /// ```
+    pub fn into_tokio(self) -> io::Result<tokio::net::TcpListener> {
+        match Rc::try_unwrap(self.socket) {
+            Ok(socket) => Ok(socket.io),
+            Err(shared) => Tokio::from_std(shared.dup()?),
+        }
+    }
+}
+
+/// Listens as `std` does, where Tokio would let 1024 connections wait.
+fn listen(addr: SocketAddr) -> io::Result<Tokio> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(cfg!(unix))?;
+    socket.bind(addr)?;
+    socket.listen(128)
+}
+
+/// Takes a Tokio listener over, as [`listen`](crate::listen()) opens it.
+impl From<tokio::net::TcpListener> for TcpListener {
+    fn from(listener: tokio::net::TcpListener) -> TcpListener {
+        TcpListener { socket: Socket::new(listener) }
+    }
+}
+
+/// Takes a listener of `std` over. Its clones become non-blocking, too.
+///
+/// # Panics
+///
+/// Outside a Tokio runtime.
+impl TryFrom<std::net::TcpListener> for TcpListener {
+    type Error = io::Error;
+
+    fn try_from(listener: std::net::TcpListener) -> io::Result<TcpListener> {
+        listener.set_nonblocking(true)?;
+        Tokio::from_std(listener).map(TcpListener::from)
+    }
+}
+
+impl fmt::Debug for TcpListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.socket.io.fmt(f)
+    }
+}
+
+#[cfg(unix)]
+super::socket::descriptor!(TcpListener);
+
+/// The connections of a listener, as they come in: what [`TcpListener::incoming`] returns.
+///
+/// It never ends.
+///
+/// Corresponds to [`std::net::Incoming`].
+#[derive(Debug)]
+#[must_use = "iterators do nothing unless they are asked"]
+pub struct Incoming<'a> {
+    listener: &'a TcpListener,
+}
+
+impl Iterator for Incoming<'_> {
+    type Item = io::Result<TcpStream>;
+
+    #[track_caller]
+    fn next(&mut self) -> Option<io::Result<TcpStream>> {
+        Some(self.listener.accept().map(|(stream, _)| stream))
+    }
+}
+
+impl FusedIterator for Incoming<'_> {}

@@ -1,0 +1,659 @@
+//! Connections.
+
+use std::fmt;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::rc::Rc;
+use std::task::Context;
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::io::{Interest, ReadBuf};
+
+use super::super::wait::{wait_io, zero_limit};
+use super::addr::ToSocketAddrs;
+use super::socket::{Socket, poll_transfer};
+use crate::hub::within;
+
+type Tokio = tokio::net::TcpStream;
+type Std = std::net::TcpStream;
+
+/// A TCP connection, for code on a green stack.
+///
+/// It reads and writes through [`Read`] and [`Write`], so [`BufReader`](std::io::BufReader),
+/// [`io::copy`], `write!` and everything else that is built on them works. Where it would have to wait,
+/// only its green thread waits. It is closed when the last of its clones is dropped.
+///
+/// `TcpStream::from` makes one of a Tokio connection, and [`into_tokio`](TcpStream::into_tokio) converts it
+/// back.
+///
+/// Corresponds to [`std::net::TcpStream`].
+///
+/// # Panics
+///
+/// What has to wait panics, in the caller's line, where there is no green stack to wait on.
+///
+/// # Yields
+///
+/// A call that can be done at once keeps the turn, until the connection has used up the share of time
+/// that Tokio gives to sockets that are always ready. Any other call yields until it is done.
+///
+/// # Killed
+///
+/// A call that waits is taken back: nothing has been read or written by it.
+///
+/// # Errors
+///
+/// Those of `std`. A call that would have to wait on a green stack that unwinds, in a destructor, fails
+/// instead.
+///
+/// # Differences
+///
+/// A clone is not a second descriptor: it costs nothing, and has the same number. A time limit that passes
+/// is of kind `WouldBlock` on all systems.
+///
+/// # Not here
+///
+/// What `std` has not made stable: Tokio's type, which [`into_tokio`](TcpStream::into_tokio) gives, and
+/// the crate `socket2` have more.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{Read, Write};
+///
+/// use eventlet::green::net::{Shutdown, TcpListener, TcpStream};
+/// use eventlet::green::thread;
+///
+/// eventlet::run(eventlet::stackful(|| {
+///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+///     let addr = listener.local_addr().unwrap();
+///     let echo = thread::spawn(move || {
+///         let (conn, _) = listener.accept().unwrap();
+///         std::io::copy(&mut &conn, &mut &conn).unwrap()
+///     });
+///
+///     let mut conn = TcpStream::connect(addr).unwrap();
+///     conn.write_all(b"hello").unwrap();
+///     conn.shutdown(Shutdown::Write).unwrap();
+///     let mut answer = String::new();
+///     conn.read_to_string(&mut answer).unwrap();
+///     assert_eq!(answer, "hello");
+///     assert_eq!(echo.join().unwrap(), 5);
+/// }));
+/// ```
+pub struct TcpStream {
+    socket: Rc<Socket<Tokio>>,
+}
+
+impl TcpStream {
+    /// Connects to a server. Each of its addresses is tried in turn.
+    ///
+    /// Corresponds to [`std::net::TcpStream::connect`].
+    ///
+    /// # Panics
+    ///
+    /// Where there is no green stack to wait on.
+    ///
+    /// # Yields
+    ///
+    /// Until the server answers.
+    ///
+    /// # Killed
+    ///
+    /// The socket is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::net::{TcpListener, TcpStream};
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    ///     let addr = listener.local_addr().unwrap();
+    ///     assert_eq!(TcpStream::connect(addr).unwrap().peer_addr().unwrap(), addr);
+    /// }));
+    /// ```
+    #[track_caller]
+    pub fn connect<A: ToSocketAddrs>(addr: A) -> io::Result<TcpStream> {
+        let addrs = addr.to_socket_addrs()?;
+        wait_io(connect_any(addrs)).map(TcpStream::from)
+    }
+
+    /// Connects to an address within a time limit.
+    ///
+    /// Corresponds to [`std::net::TcpStream::connect_timeout`].
+    ///
+    /// # Panics
+    ///
+    /// Where there is no green stack to wait on.
+    ///
+    /// # Yields
+    ///
+    /// Until the server answers or the time is up.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut` when the time is up, `InvalidInput` for a limit of zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use eventlet::green::net::{TcpListener, TcpStream};
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ///     let addr = listener.local_addr().unwrap();
+    ///     assert!(TcpStream::connect_timeout(&addr, Duration::from_secs(10)).is_ok());
+    /// }));
+    /// ```
+    #[track_caller]
+    pub fn connect_timeout(addr: &SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+        if timeout.is_zero() {
+            return Err(zero_limit());
+        }
+        let connected = wait_io(async {
+            let connected = within(Some(timeout), Tokio::connect(addr)).await;
+            connected.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
+        });
+        connected.map(TcpStream::from)
+    }
+
+    /// Returns the address of the other end.
+    ///
+    /// Corresponds to [`std::net::TcpStream::peer_addr`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::net::{TcpListener, TcpStream};
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ///     let conn = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    ///     assert_eq!(conn.peer_addr().unwrap(), listener.local_addr().unwrap());
+    /// }));
+    /// ```
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.io.peer_addr()
+    }
+
+    /// Returns the address of this end.
+    ///
+    /// Corresponds to [`std::net::TcpStream::local_addr`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::net::{TcpListener, TcpStream};
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ///     let conn = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    ///     assert!(conn.local_addr().unwrap().ip().is_loopback());
+    /// }));
+    /// ```
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.io.local_addr()
+    }
+
+    /// Shuts down reading, writing or both. Whoever waits there goes on.
+    ///
+    /// Corresponds to [`std::net::TcpStream::shutdown`].
+    ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::Read;
+    ///
+    /// use eventlet::green::net::{Shutdown, TcpListener, TcpStream};
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ///     let mut conn = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    ///     conn.shutdown(Shutdown::Read).unwrap();
+    ///     assert_eq!(conn.read(&mut [0]).unwrap(), 0);
+    /// }));
+    /// ```
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        SockRef::from(&self.socket.io).shutdown(how)
+    }
+
+    /// Makes a second handle of the connection.
+    ///
+    /// Corresponds to [`std::net::TcpStream::try_clone`].
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::net::{TcpListener, TcpStream};
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ///     let conn = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    ///     let clone = conn.try_clone().unwrap();
+    ///     assert_eq!(clone.local_addr().unwrap(), conn.local_addr().unwrap());
+    /// }));
+    /// ```
+    pub fn try_clone(&self) -> io::Result<TcpStream> {
+        Ok(TcpStream { socket: Rc::clone(&self.socket) })
+    }
+
+    /// Limits how long each read may wait. `None`, the default, is no limit.
+    ///
+    /// A limit bounds one wait, not the many of a `read_line` or a `read_to_end`.
+    ///
+    /// Corresponds to [`std::net::TcpStream::set_read_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for a limit of zero. A read that waited so long fails with `WouldBlock`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{ErrorKind, Read};
+    /// use std::time::Duration;
+    ///
+    /// use eventlet::green::net::{TcpListener, TcpStream};
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ///     let mut conn = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    ///     conn.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
+    ///     assert_eq!(conn.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    /// }));
+    /// ```
+    pub fn set_read_timeout(&self, dur: Option<Duration>) -> io::Result<()> {
+        self.socket.reading.set_limit(dur)
+    }
+
+    /// Limits how long each write may wait. `None`, the default, is no limit.
+    ///
+    /// Corresponds to [`std::net::TcpStream::set_write_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for a limit of zero. A write that waited so long fails with `WouldBlock`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use eventlet::green::net::{TcpListener, TcpStream};
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ///     let conn = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    ///     assert!(conn.set_write_timeout(Some(Duration::from_secs(5))).is_ok());
+    ///     assert!(conn.set_write_timeout(Some(Duration::ZERO)).is_err());
+    /// }));
+    /// ```
+    pub fn set_write_timeout(&self, dur: Option<Duration>) -> io::Result<()> {
+        self.socket.writing.set_limit(dur)
+    }
+
+    /// Returns how long each read may wait.
+    ///
+    /// Corresponds to [`std::net::TcpStream::read_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::net::{TcpListener, TcpStream};
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ///     let conn = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    ///     assert_eq!(conn.read_timeout().unwrap(), None);
+    /// }));
+    /// ```
+    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
+        Ok(self.socket.reading.limit())
+    }
+
+    /// Returns how long each write may wait.
+    ///
+    /// Corresponds to [`std::net::TcpStream::write_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::net::{TcpListener, TcpStream};
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ///     let conn = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    ///     assert_eq!(conn.write_timeout().unwrap(), None);
+    /// }));
+    /// ```
+    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
+        Ok(self.socket.writing.limit())
+    }
+
+    /// Reads without taking what it read out of the connection.
+    ///
+    /// Corresponds to [`std::net::TcpStream::peek`].
+    ///
+    /// # Panics
+    ///
+    /// Where there is no green stack to wait on.
+    ///
+    /// # Yields
+    ///
+    /// Until there is something to read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{Read, Write};
+    ///
+    /// use eventlet::green::net::{TcpListener, TcpStream};
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ///     let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    ///     let (mut conn, _) = listener.accept().unwrap();
+    ///     client.write_all(b"x").unwrap();
+    ///
+    ///     let mut buf = [0];
+    ///     assert_eq!(conn.peek(&mut buf).unwrap(), 1);
+    ///     assert_eq!(conn.read(&mut buf).unwrap(), 1);
+    /// }));
+    /// ```
+    #[track_caller]
+    pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let socket = &self.socket;
+        let poll = |io: &Tokio, buf: &mut [u8], cx: &mut Context<'_>| {
+            io.poll_peek(cx, &mut ReadBuf::new(buf))
+        };
+        socket.act(&socket.reading, buf, poll, |std: &Std, buf| std.peek(buf))
+    }
+
+    /// Sets `TCP_NODELAY`: whether what is written is sent at once, even if it is little.
+    ///
+    /// Corresponds to [`std::net::TcpStream::set_nodelay`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::net::{TcpListener, TcpStream};
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ///     let conn = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    ///     conn.set_nodelay(true).unwrap();
+    ///     assert!(conn.nodelay().unwrap());
+    /// }));
+    /// ```
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.socket.io.set_nodelay(nodelay)
+    }
+
+    /// Returns whether `TCP_NODELAY` is set. It is not, unless somebody set it.
+    ///
+    /// Corresponds to [`std::net::TcpStream::nodelay`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::net::{TcpListener, TcpStream};
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ///     let conn = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    ///     assert!(!conn.nodelay().unwrap());
+    /// }));
+    /// ```
+    pub fn nodelay(&self) -> io::Result<bool> {
+        self.socket.io.nodelay()
+    }
+
+    /// Sets how many hops a packet may take.
+    ///
+    /// Corresponds to [`std::net::TcpStream::set_ttl`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::net::{TcpListener, TcpStream};
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ///     let conn = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    ///     conn.set_ttl(16).unwrap();
+    ///     assert_eq!(conn.ttl().unwrap(), 16);
+    /// }));
+    /// ```
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.socket.io.set_ttl(ttl)
+    }
+
+    /// Returns how many hops a packet may take.
+    ///
+    /// Corresponds to [`std::net::TcpStream::ttl`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::net::{TcpListener, TcpStream};
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ///     let conn = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    ///     assert!(conn.ttl().unwrap() > 0);
+    /// }));
+    /// ```
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.socket.io.ttl()
+    }
+
+    /// Returns the error that is pending on the socket, and clears it.
+    ///
+    /// Corresponds to [`std::net::TcpStream::take_error`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::net::{TcpListener, TcpStream};
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ///     let conn = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    ///     assert!(conn.take_error().unwrap().is_none());
+    /// }));
+    /// ```
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.socket.io.take_error()
+    }
+
+    /// Sets whether what cannot be done at once fails with `WouldBlock` instead of waiting.
+    ///
+    /// Corresponds to [`std::net::TcpStream::set_nonblocking`].
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{ErrorKind, Read};
+    ///
+    /// use eventlet::green::net::{TcpListener, TcpStream};
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ///     let mut conn = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    ///     conn.set_nonblocking(true).unwrap();
+    ///     assert_eq!(conn.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    /// }));
+    /// ```
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.socket.set_nonblocking(nonblocking);
+        Ok(())
+    }
+
+    /// Converts into Tokio's type, for async code.
+    ///
+    /// If there are clones, they keep the connection, and this is a second descriptor of it.
+    ///
+    /// # Errors
+    ///
+    /// When there are clones and the operating system refuses another descriptor.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::net::{TcpListener, TcpStream};
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    ///     let conn = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    ///     let conn: tokio::net::TcpStream = conn.into_tokio().unwrap();
+    ///     assert!(conn.peer_addr().is_ok());
+    /// }));
+    /// ```
+    pub fn into_tokio(self) -> io::Result<tokio::net::TcpStream> {
+        match Rc::try_unwrap(self.socket) {
+            Ok(socket) => Ok(socket.io),
+            Err(shared) => Tokio::from_std(shared.dup()?),
+        }
+    }
+}
+
+async fn connect_any(addrs: impl Iterator<Item = SocketAddr>) -> io::Result<Tokio> {
+    let mut failed = None;
+    for addr in addrs {
+        match Tokio::connect(addr).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failed = Some(error),
+        }
+    }
+    Err(failed.unwrap_or_else(super::addr::no_address))
+}
+
+impl Read for &TcpStream {
+    #[track_caller]
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let socket = &self.socket;
+        let poll = |io: &Tokio, buf: &mut [u8], cx: &mut Context<'_>| {
+            poll_transfer(io, Interest::READABLE, buf.len(), cx, || io.try_read(buf))
+        };
+        socket.act(&socket.reading, buf, poll, |mut std: &Std, buf| std.read(buf))
+    }
+
+    #[track_caller]
+    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let socket = &self.socket;
+        let length = bufs.iter().map(|buf| buf.len()).sum();
+        let poll = |io: &Tokio, bufs: &mut [IoSliceMut<'_>], cx: &mut Context<'_>| {
+            poll_transfer(io, Interest::READABLE, length, cx, || io.try_read_vectored(bufs))
+        };
+        socket.act(&socket.reading, bufs, poll, |mut std: &Std, bufs| std.read_vectored(bufs))
+    }
+}
+
+impl Write for &TcpStream {
+    #[track_caller]
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let socket = &self.socket;
+        let poll = |io: &Tokio, _: &mut (), cx: &mut Context<'_>| {
+            poll_transfer(io, Interest::WRITABLE, buf.len(), cx, || io.try_write(buf))
+        };
+        socket.act(&socket.writing, &mut (), poll, |mut std: &Std, _| std.write(buf))
+    }
+
+    #[track_caller]
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let socket = &self.socket;
+        let length = bufs.iter().map(|buf| buf.len()).sum();
+        let poll = |io: &Tokio, _: &mut (), cx: &mut Context<'_>| {
+            poll_transfer(io, Interest::WRITABLE, length, cx, || io.try_write_vectored(bufs))
+        };
+        socket.act(&socket.writing, &mut (), poll, |mut std: &Std, _| std.write_vectored(bufs))
+    }
+
+    /// Does nothing: nothing is kept back.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Read for TcpStream {
+    #[track_caller]
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        (&*self).read(buf)
+    }
+
+    #[track_caller]
+    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        (&*self).read_vectored(bufs)
+    }
+}
+
+impl Write for TcpStream {
+    #[track_caller]
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        (&*self).write(buf)
+    }
+
+    #[track_caller]
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        (&*self).write_vectored(bufs)
+    }
+
+    /// Does nothing: nothing is kept back.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Takes a Tokio connection over, as [`serve`](crate::serve()) hands it to its handler.
+impl From<tokio::net::TcpStream> for TcpStream {
+    fn from(stream: tokio::net::TcpStream) -> TcpStream {
+        TcpStream { socket: Socket::new(stream) }
+    }
+}
+
+/// Takes a connection of `std` over. Its clones become non-blocking, too.
+///
+/// # Panics
+///
+/// Outside a Tokio runtime.
+impl TryFrom<std::net::TcpStream> for TcpStream {
+    type Error = io::Error;
+
+    fn try_from(stream: std::net::TcpStream) -> io::Result<TcpStream> {
+        stream.set_nonblocking(true)?;
+        Tokio::from_std(stream).map(TcpStream::from)
+    }
+}
+
+impl fmt::Debug for TcpStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.socket.io.fmt(f)
+    }
+}
+
+#[cfg(unix)]
+super::socket::descriptor!(TcpStream);

@@ -1,0 +1,149 @@
+//! How the green counterparts of `std` wait.
+
+use std::cell::Cell;
+use std::error::Error;
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use crate::hub::within;
+use crate::stackful::{Refused, try_block};
+use crate::waiters::{Left, Place, Waiters};
+
+/// What waiting gives while the green stack unwinds, be it for a panic or because its green thread is
+/// ended. It is never a panic: it happens in destructors, where a panic would end the process.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unwinding;
+
+/// Waits for a future on this green stack.
+///
+/// # Panics
+///
+/// In the caller's line, where there is no green stack to wait on.
+#[track_caller]
+pub(super) fn wait<F: Future>(future: F) -> Result<F::Output, Unwinding> {
+    match try_block(future) {
+        Ok(output) => Ok(output),
+        Err(Refused::Unwinding) => Err(Unwinding),
+        Err(Refused::NoStack) => panic!(
+            "`eventlet::green` waits on a green stack, and this code is on none or inside an async fn: \
+             use Tokio's types and `.await` there, or run the closure with `spawn(stackful(closure))`"
+        ),
+    }
+}
+
+/// Waits for I/O that cannot be asked for again without waiting.
+#[track_caller]
+pub(super) fn wait_io<T>(future: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    wait(future).unwrap_or_else(|unwinding| Err(unwinding.into()))
+}
+
+impl fmt::Display for Unwinding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("this would have to wait, while its green stack unwinds")
+    }
+}
+
+impl Error for Unwinding {}
+
+impl From<Unwinding> for io::Error {
+    fn from(unwinding: Unwinding) -> io::Error {
+        io::Error::other(unwinding)
+    }
+}
+
+/// One direction of a socket: who waits there, and how long.
+///
+/// Tokio remembers one waker for each direction of a socket. It is that of the green thread whose
+/// turn it is; others stand in line, as any number of threads may read a socket of `std`.
+pub(super) struct Direction {
+    /// Whether somebody has the turn. Nobody stands in line while nobody has.
+    taken: Cell<bool>,
+    line: Waiters<(), ()>,
+    /// How long one operation may wait.
+    limit: Cell<Option<Duration>>,
+}
+
+impl Direction {
+    pub(super) fn new() -> Direction {
+        Direction { taken: Cell::new(false), line: Waiters::new(), limit: Cell::new(None) }
+    }
+
+    pub(super) fn limit(&self) -> Option<Duration> {
+        self.limit.get()
+    }
+
+    /// Limits how long each operation may wait. Zero is refused, as by `std`.
+    pub(super) fn set_limit(&self, limit: Option<Duration>) -> io::Result<()> {
+        if limit == Some(Duration::ZERO) {
+            return Err(zero_limit());
+        }
+        self.limit.set(limit);
+        Ok(())
+    }
+
+    /// Waits until `poll` is done, with nobody else being polled in this direction meanwhile.
+    #[track_caller]
+    pub(super) fn wait<T>(
+        &self,
+        poll: impl FnMut(&mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Result<io::Result<T>, Unwinding> {
+        let turn = self.in_turn(poll);
+        match self.limit.get() {
+            None => wait(turn),
+            Some(limit) => wait(async {
+                let done = within(Some(limit), turn).await;
+                done.unwrap_or_else(|| Err(io::ErrorKind::WouldBlock.into()))
+            }),
+        }
+    }
+
+    async fn in_turn<T>(&self, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> T {
+        let mut turn = Turn { direction: self, place: Place::default() };
+        poll_fn(|cx| {
+            ready!(turn.poll_take(cx));
+            poll(cx)
+        })
+        .await
+    }
+
+    /// Lets the next in line have its turn.
+    fn pass_on(&self) {
+        match self.line.choose(()) {
+            Ok(((), wakeup)) => wakeup.wake(),
+            Err(()) => self.taken.set(false),
+        }
+    }
+}
+
+/// One who wants to use a direction of a socket, and does once `place` is through.
+struct Turn<'a> {
+    direction: &'a Direction,
+    place: Place,
+}
+
+impl Turn<'_> {
+    fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Place::Through = self.place {
+            return Poll::Ready(());
+        }
+        let free = || if self.direction.taken.replace(true) { Err(()) } else { Ok(()) };
+        self.direction.line.wait(&mut self.place, cx, free)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let through = matches!(self.place, Place::Through);
+        let left = self.direction.line.leave(&mut self.place);
+        if through || left == Left::Grant(()) {
+            self.direction.pass_on();
+        }
+    }
+}
+
+pub(super) fn zero_limit() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "a time limit of zero would leave no time at all")
+}

@@ -1,0 +1,246 @@
+//! A timer wheel: many things to come, most of which are called off before they do.
+//!
+//! Adding and removing take the same short time whatever else is in the wheel, and nothing that was removed
+//! stays behind. A heap, which this replaces, keeps what was called off until it is swept, and moves
+//! entries about for each one that comes.
+//!
+//! Time goes in ticks. Level 0 has a slot for each of the next 64 ticks, level 1 a slot for each 64 ticks, level
+//! 2 for each 64 × 64, and so on. An entry stands in the slot of the highest level in which its tick differs from the
+//! wheel's; when the wheel gets there, the entries of the slot go down to where they now belong. The
+//! idea is Varghese and Lauck's, the arithmetic Tokio's; one thread lets us link entries by their
+//! place in a slab.
+
+use slab::Slab;
+
+const SLOT_BITS: u32 = 6;
+const SLOTS: usize = 1 << SLOT_BITS;
+/// Six levels reach for two years of milliseconds. What is further away waits in the last slot and
+/// is looked at again when the wheel gets there.
+const LEVELS: usize = 6;
+const REACH: u64 = (SLOTS as u64 - 1) << (SLOT_BITS * (LEVELS as u32 - 1));
+
+/// Stands for "no entry" in links.
+const NONE: u32 = u32::MAX;
+
+/// Stands for "in no slot".
+const OUT: u8 = u8::MAX;
+
+pub(super) struct Wheel<T> {
+    entries: Slab<Entry<T>>,
+    levels: Box<[Level; LEVELS]>,
+    /// The tick up to which everything has been taken out.
+    now: u64,
+}
+
+struct Level {
+    /// A bit for each slot that is not empty.
+    occupied: u64,
+    /// The first entry of each slot.
+    slots: [u32; SLOTS],
+}
+
+struct Entry<T> {
+    value: T,
+    tick: u64,
+    before: u32,
+    after: u32,
+    level: u8,
+    slot: u8,
+}
+
+impl<T> Wheel<T> {
+    pub(super) fn new() -> Wheel<T> {
+        let level = || Level { occupied: 0, slots: [NONE; SLOTS] };
+        let levels = Box::new([level(), level(), level(), level(), level(), level()]);
+        Wheel { entries: Slab::new(), levels, now: 0 }
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Adds an entry for a tick, and returns its key. One for a tick that is not in the future is
+    /// [out](Wheel::is_out) at once.
+    pub(super) fn insert(&mut self, tick: u64, value: T) -> usize {
+        let entry = Entry { value, tick, before: NONE, after: NONE, level: OUT, slot: 0 };
+        let key = self.entries.insert(entry);
+        if tick > self.now {
+            self.link(key as u32);
+        }
+        key
+    }
+
+    /// Removes an entry, be it still in the wheel or out.
+    pub(super) fn remove(&mut self, key: usize) -> T {
+        if !self.is_out(key) {
+            self.unlink(key as u32);
+        }
+        self.entries.remove(key).value
+    }
+
+    /// Returns whether the tick of an entry has come. It stays until it is removed.
+    pub(super) fn is_out(&self, key: usize) -> bool {
+        self.entries[key].level == OUT
+    }
+
+    pub(super) fn get_mut(&mut self, key: usize) -> &mut T {
+        &mut self.entries[key].value
+    }
+
+    /// Returns a tick at which the wheel should be advanced: nothing comes before.
+    pub(super) fn next_tick(&self) -> Option<u64> {
+        self.next_slot().map(|(_, _, tick)| tick)
+    }
+
+    /// Returns everything that comes at the next tick, if that is known yet.
+    pub(super) fn at_next_tick(&self) -> impl Iterator<Item = &T> {
+        let slot = self.next_slot().filter(|(level, _, _)| *level == 0);
+        let mut next = slot.map_or(NONE, |(level, slot, _)| self.levels[level].slots[slot]);
+        std::iter::from_fn(move || {
+            let entry = self.entries.get(next as usize)?;
+            next = entry.after;
+            Some(&entry.value)
+        })
+    }
+
+    /// Moves on to a tick, and puts everything out that has come by then, in no particular order.
+    pub(super) fn advance(&mut self, to: u64, mut out: impl FnMut(usize, &T)) {
+        while let Some((level, slot, tick)) = self.next_slot().filter(|(_, _, tick)| *tick <= to) {
+            self.now = tick;
+            let mut next = self.empty_slot(level, slot);
+            while let Some(entry) = self.entries.get_mut(next as usize) {
+                let key = std::mem::replace(&mut next, entry.after);
+                if entry.tick > tick {
+                    self.link(key);
+                } else {
+                    entry.level = OUT;
+                    out(key as usize, &entry.value);
+                }
+            }
+        }
+        self.now = self.now.max(to);
+    }
+
+    /// Returns the next slot that is not empty, and the tick at which it begins.
+    fn next_slot(&self) -> Option<(usize, usize, u64)> {
+        let (at, level) = self.levels.iter().enumerate().find(|(_, level)| level.occupied != 0)?;
+        let shift = SLOT_BITS * at as u32;
+        let current = self.now >> shift;
+        let ahead = level.occupied.rotate_right((current % SLOTS as u64) as u32).trailing_zeros();
+        let slot = current + u64::from(ahead);
+        Some((at, (slot % SLOTS as u64) as usize, (slot << shift).max(self.now)))
+    }
+
+    fn empty_slot(&mut self, level: usize, slot: usize) -> u32 {
+        let level = &mut self.levels[level];
+        level.occupied &= !(1 << slot);
+        std::mem::replace(&mut level.slots[slot], NONE)
+    }
+
+    /// Puts an entry in the slot where it belongs as things are now.
+    fn link(&mut self, key: u32) {
+        let entry = &mut self.entries[key as usize];
+        // One too far away would be in a slot that the wheel reaches too soon.
+        let tick = entry.tick.min(self.now + REACH);
+        let differs = (self.now ^ tick) | (SLOTS as u64 - 1);
+        let level = ((u64::BITS - 1 - differs.leading_zeros()) / SLOT_BITS).min(LEVELS as u32 - 1);
+        let slot = (tick >> (SLOT_BITS * level)) as usize % SLOTS;
+        (entry.level, entry.slot) = (level as u8, slot as u8);
+        let level = &mut self.levels[level as usize];
+        let after = std::mem::replace(&mut level.slots[slot], key);
+        level.occupied |= 1 << slot;
+        (entry.before, entry.after) = (NONE, after);
+        if let Some(after) = self.entries.get_mut(after as usize) {
+            after.before = key;
+        }
+    }
+
+    fn unlink(&mut self, key: u32) {
+        let &Entry { before, after, level, slot, .. } = &self.entries[key as usize];
+        if let Some(after) = self.entries.get_mut(after as usize) {
+            after.before = before;
+        }
+        if let Some(before) = self.entries.get_mut(before as usize) {
+            before.after = after;
+            return;
+        }
+        let level = &mut self.levels[level as usize];
+        level.slots[slot as usize] = after;
+        if after == NONE {
+            level.occupied &= !(1 << slot);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Insert(u64),
+        Remove(usize),
+        Advance(u64),
+    }
+
+    fn span() -> impl Strategy<Value = u64> {
+        prop_oneof![0..3_u64, 0..130_u64, 0..300_000_u64, 0..=2 * REACH]
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            3 => prop_oneof![9 => span(), 1 => Just(u64::MAX / 4)].prop_map(Step::Insert),
+            2 => any::<usize>().prop_map(Step::Remove),
+            2 => span().prop_map(Step::Advance),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn everything_comes_once_and_on_time(steps in prop::collection::vec(step(), 1..200)) {
+            let (mut wheel, mut model, mut now) = (Wheel::new(), BTreeMap::new(), 0_u64);
+            for (id, step) in steps.into_iter().enumerate() {
+                match step {
+                    Step::Insert(after) => {
+                        let key = wheel.insert(now + after, id);
+                        prop_assert_eq!(wheel.is_out(key), after == 0);
+                        model.insert(id, (key, now + after, after == 0));
+                    }
+                    Step::Remove(any) if !model.is_empty() => {
+                        let id = *model.keys().nth(any % model.len()).unwrap();
+                        let (key, _, out) = model.remove(&id).unwrap();
+                        prop_assert_eq!(wheel.is_out(key), out);
+                        prop_assert_eq!(wheel.remove(key), id);
+                    }
+                    Step::Remove(_) => {}
+                    Step::Advance(by) => {
+                        now += by;
+                        let mut came = Vec::new();
+                        wheel.advance(now, |_, id| came.push(*id));
+                        came.sort_unstable();
+                        let due = |(_, tick, out): &(usize, u64, bool)| !out && *tick <= now;
+                        let expected: Vec<_> =
+                            model.iter().filter(|(_, at)| due(at)).map(|(id, _)| *id).collect();
+                        prop_assert_eq!(&came, &expected);
+                        for id in expected {
+                            model.get_mut(&id).unwrap().2 = true;
+                        }
+                    }
+                }
+                prop_assert_eq!(wheel.len(), model.len());
+                let waiting = || model.iter().filter(|(_, (_, _, out))| !out);
+                let earliest = waiting().map(|(_, (_, tick, _))| *tick).min();
+                prop_assert_eq!(wheel.next_tick().is_some(), earliest.is_some());
+                if let (Some(next), Some(earliest)) = (wheel.next_tick(), earliest) {
+                    prop_assert!(now < next && next <= earliest, "{next} is not in time for {earliest}");
+                    prop_assert!(wheel.at_next_tick().all(|id| model[id].1 == next));
+                }
+            }
+        }
+    }
+}

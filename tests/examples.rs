@@ -1,0 +1,155 @@
+//! Every example is run as its head says, and its output looked at.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+/// Returns the program of an example, which `cargo test` has built beside this one.
+fn example(name: &str) -> Command {
+    let mut path = PathBuf::from(std::env::current_exe().unwrap());
+    path.pop();
+    path.pop();
+    path.push("examples");
+    path.push(name);
+    assert!(path.exists(), "{} is not built: run `cargo build --examples`", path.display());
+    Command::new(path)
+}
+
+/// Runs an example to its end, and returns the lines it printed.
+fn run(name: &str, arguments: &[&str]) -> Vec<String> {
+    let Output { status, stdout, stderr } = example(name).args(arguments).output().unwrap();
+    let errors = String::from_utf8_lossy(&stderr);
+    assert!(status.success(), "{name} failed: {errors}");
+    String::from_utf8(stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// A server that runs until this is dropped.
+struct Server {
+    process: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl Server {
+    fn start(name: &str, arguments: &[&str]) -> (Server, String) {
+        let command = example(name).args(arguments).stdout(Stdio::piped()).spawn();
+        let mut process = command.unwrap();
+        let output = BufReader::new(process.stdout.take().unwrap());
+        let mut server = Server { process, output };
+        let mut line = String::new();
+        server.output.read_line(&mut line).unwrap();
+        let address = line.trim_end().strip_prefix("listening on ");
+        let address = address.unwrap_or_else(|| panic!("{name} said: {line}")).to_owned();
+        (server, address)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn echoes(name: &str) {
+    let (_server, address) = Server::start(name, &["127.0.0.1:0"]);
+    let mut clients: Vec<_> =
+        (0..20).map(|_| BufReader::new(TcpStream::connect(&address).unwrap())).collect();
+    for (number, client) in clients.iter_mut().enumerate() {
+        writeln!(client.get_mut(), "one {number}\r\ntwo").unwrap();
+    }
+    // The last who asked is answered while the first keeps silent.
+    for (number, client) in clients.iter_mut().enumerate().rev() {
+        let mut answer = String::new();
+        client.read_line(&mut answer).unwrap();
+        client.read_line(&mut answer).unwrap();
+        assert_eq!(answer, format!("one {number}\r\ntwo\n"));
+    }
+    let mut last = clients.pop().unwrap();
+    last.get_mut().write_all(b"no newline").unwrap();
+    last.get_mut().shutdown(std::net::Shutdown::Write).unwrap();
+    let mut rest = String::new();
+    last.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "no newline");
+}
+
+fn crawls_in_order(name: &str) {
+    let lines = run(name, &[]);
+    assert_eq!(lines.len(), 201);
+    for (page, line) in lines[..200].iter().enumerate() {
+        assert!(line.contains(&format!("/{page}: <h1>Page {page}</h1>")), "{line}");
+    }
+    assert!(lines[200].starts_with("200 of 200 pages, "), "{}", lines[200]);
+}
+
+fn survives_what_cannot_be_reached(name: &str) {
+    let lines = run(name, &["http://127.0.0.1:1/", "no url at all"]);
+    assert!(lines[0].starts_with("http://127.0.0.1:1/: error"), "{}", lines[0]);
+    assert!(lines[1].starts_with("no url at all: "), "{}", lines[1]);
+    assert!(lines[2].starts_with("0 of 2 pages, "), "{}", lines[2]);
+}
+
+fn finds_all_pages(name: &str) {
+    let mut lines = run(name, &[]);
+    assert_eq!(lines.pop().unwrap(), "200 pages");
+    lines.sort_unstable();
+    lines.dedup();
+    assert_eq!(lines.len(), 200, "each page once");
+}
+
+#[test]
+fn echoserver() {
+    echoes("echoserver");
+}
+
+#[test]
+fn webcrawler() {
+    crawls_in_order("webcrawler");
+    survives_what_cannot_be_reached("webcrawler");
+}
+
+#[test]
+fn connect() {
+    let answers: Vec<String> = run("connect", &[])
+        .iter()
+        .map(|line| line.split_once(": ").unwrap().1.to_owned())
+        .collect();
+    assert_eq!(answers, ["HTTP/1.0 200 OK", "HTTP/1.0 404 Not Found", "HTTP/1.0 418 I'm a teapot"]);
+    let refused = run("connect", &["127.0.0.1:1"]);
+    assert_eq!(refused.len(), 1);
+    assert!(refused[0].starts_with("127.0.0.1:1: cannot connect to 127.0.0.1:1: "), "{refused:?}");
+}
+
+#[test]
+fn producer_consumer() {
+    finds_all_pages("producer_consumer");
+}
+
+#[test]
+fn recursive_crawler() {
+    finds_all_pages("recursive_crawler");
+}
+
+#[cfg(feature = "stackful")]
+mod stackful {
+    use super::*;
+
+    #[test]
+    fn echoserver_stackful() {
+        echoes("echoserver_stackful");
+    }
+
+    #[test]
+    fn webcrawler_stackful() {
+        crawls_in_order("webcrawler_stackful");
+        survives_what_cannot_be_reached("webcrawler_stackful");
+    }
+
+    #[test]
+    fn two_colours() {
+        let lines = run("two_colours", &[]);
+        let count = |word| lines.iter().filter(|line| line.contains(word)).count();
+        assert_eq!((count("ping"), count("pong")), (3, 3));
+        assert_eq!(lines.last().unwrap(), "game over");
+    }
+}

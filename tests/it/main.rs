@@ -1,0 +1,17 @@
+//! The tests of this crate, one module for each room of the source.
+
+mod crowd;
+mod support;
+
+mod event;
+mod greenpile;
+mod greenpool;
+mod greenthread;
+mod hub;
+mod model;
+mod queue;
+mod runtime;
+mod semaphore;
+#[cfg(feature = "stackful")]
+mod stackful;
+mod timeout;

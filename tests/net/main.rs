@@ -1,0 +1,15 @@
+//! Sockets: `connect`, `listen`, `serve` and `green::net`, over the loopback interface.
+
+mod connect;
+#[cfg(feature = "stackful")]
+mod green_tcp;
+#[cfg(feature = "stackful")]
+mod green_thread;
+#[cfg(feature = "stackful")]
+mod green_waits;
+mod serve;
+#[cfg(feature = "stackful")]
+mod serve_stackful;
+mod support;
+#[cfg(unix)]
+mod unix;

@@ -1,0 +1,65 @@
+//! `connect`, `listen` and `serve` on green stacks.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+
+use eventlet::green::net::TcpStream;
+use eventlet::{Block, StopServe, connect, listen, serve, spawn, stackful};
+
+use crate::support::{reports, run};
+
+/// Answers lines in capitals until a line says `stop` or the client leaves.
+fn shout(conn: TcpStream) -> io::Result<()> {
+    let mut answers = conn.try_clone()?;
+    for line in BufReader::new(conn).lines() {
+        match line?.as_str() {
+            "stop" => return Err(StopServe::with("told to").into()),
+            "panic" => panic!("oops"),
+            "fail" => return Err(io::Error::other("failed")),
+            line => writeln!(answers, "{}", line.to_uppercase())?,
+        }
+    }
+    Ok(())
+}
+
+fn ask(addr: std::net::SocketAddr, text: &str) -> String {
+    let mut conn = TcpStream::from(connect(addr).block().unwrap());
+    conn.write_all(text.as_bytes()).unwrap();
+    conn.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut answer = String::new();
+    conn.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn stackful_handlers_answer_fail_panic_and_stop() {
+    run(stackful(|| {
+        let (reports, _guard) = reports();
+        let listener = listen("127.0.0.1:0").block().unwrap();
+        let addr = listener.local_addr().unwrap();
+        let handler = |conn: tokio::net::TcpStream, _addr| stackful(move || shout(conn.into()));
+        let server = spawn(serve(listener, handler, 3));
+
+        assert_eq!(ask(addr, "one\ntwo\n"), "ONE\nTWO\n");
+        assert_eq!(ask(addr, "three\npanic\n"), "THREE\n");
+        assert_eq!(ask(addr, "four\nfail\n"), "FOUR\n");
+        assert_eq!(ask(addr, "five\nstop\n"), "FIVE\n");
+        let error = server.block().unwrap().unwrap_err();
+        assert_eq!(error.to_string(), "told to");
+        assert_eq!(reports.all().len(), 2, "{:?}", reports.all());
+    }));
+}
+
+#[test]
+fn a_stackful_handler_without_a_result() {
+    run(stackful(|| {
+        let listener = listen("127.0.0.1:0").block().unwrap();
+        let addr = listener.local_addr().unwrap();
+        let handler = |conn: tokio::net::TcpStream, _addr| {
+            stackful(move || TcpStream::from(conn).write_all(b"hello").unwrap())
+        };
+        let _server = spawn(serve(listener, handler, 1));
+        for _ in 0..3 {
+            assert_eq!(ask(addr, ""), "hello");
+        }
+    }));
+}
