@@ -26,8 +26,10 @@ use socket2::SockRef;
 
 use support::{Arguments, Effort, cpu_time, print_head, print_row, race};
 
+type Serve = fn(TcpListener);
+
 /// The servers, by the names by which this program is told to be one.
-const SERVERS: [(&str, fn(TcpListener)); 3] =
+const SERVERS: [(&str, Serve); 3] =
     [("tokio", on_tokio::serve), ("stackless", stackless::serve), ("stackful", stackful::serve)];
 
 const MESSAGE: usize = 64;

@@ -140,8 +140,6 @@ impl GreenPool {
         F: Future + 'static,
     {
         let _here = hub::expect("spawning a green thread");
-        // What it waits for is the slot, not the green thread.
-        #[allow(clippy::async_yields_async)]
         async move {
             match self.slot_for_caller().await {
                 Some(slot) => self.spawn_in(slot, future),

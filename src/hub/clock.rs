@@ -66,15 +66,15 @@ impl Timer {
         self.moment
     }
 
-    /// Returns the moment if it has come. If it has not, and was waited for, this wakes `cx` when it comes.
-    pub(crate) fn passed(&mut self, cx: &Context<'_>) -> Option<Moment> {
+    /// Returns whether the moment has come. If it has not, and was waited for, this wakes `cx` when it does.
+    pub(crate) fn has_passed(&mut self, cx: &Context<'_>) -> bool {
         if let State::Set(entry) = self.state {
             if self.hub.clock.has_passed(entry, cx) {
                 self.hub.clock.forget(entry);
                 self.state = State::Passed;
             }
         }
-        if let State::Passed = self.state { self.moment } else { None }
+        matches!(self.state, State::Passed)
     }
 
     /// Begins to wait for the moment in the name of `cx`, unless that was done.
@@ -103,13 +103,11 @@ impl Future for Timer {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        match self.passed(cx) {
-            Some(_) => Poll::Ready(()),
-            None => {
-                self.set_for(cx);
-                Poll::Pending
-            }
+        if self.has_passed(cx) {
+            return Poll::Ready(());
         }
+        self.set_for(cx);
+        Poll::Pending
     }
 }
 

@@ -105,9 +105,8 @@ impl<F: Future> Future for Within<F> {
             return this.future.poll(cx).map(Some);
         };
         let timer = limit.start();
-        let passed = timer.passed(cx);
-        if passed.is_some() {
-            return poll_late(this.future, passed, cx);
+        if timer.has_passed(cx) {
+            return poll_late(this.future, timer.moment(), cx);
         }
         if let Poll::Ready(output) = this.future.poll(cx) {
             return Poll::Ready(Some(output));

@@ -426,17 +426,21 @@ mod map {
 
         fn inputs_are_taken_at_most_as_far_ahead_as_there_are_slots() {
             for size in 1..5 {
-                let (pool, taken) = (GreenPool::new(size), Rc::default());
+                let (pool, consumed, furthest) = (GreenPool::new(size), Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+                let inputs = (0..20).inspect({
+                    let (consumed, furthest) = (Rc::clone(&consumed), Rc::clone(&furthest));
+                    move |n| furthest.set(furthest.get().max(n + 1 - consumed.get()))
+                });
                 let mut map = pool.imap(|n| green!({
-                    wait!(sleep(ms(1)));
+                    wait!(sleep(ms(n as u64 % 3)));
                     n
-                }), counted(&taken, 20));
-                for consumed in 0..20 {
-                    assert!(taken.get() <= consumed + size, "{} of {size}", taken.get());
-                    assert_eq!(wait!(map.next()).unwrap().unwrap(), consumed);
+                }), inputs);
+                while let Some(result) = wait!(map.next()) {
+                    assert_eq!(result.unwrap(), consumed.get());
+                    consumed.set(consumed.get() + 1);
                     wait!(idle());
                 }
-                assert!(wait!(map.next()).is_none());
+                assert_eq!((consumed.get(), furthest.get()), (20, size));
             }
         }
 
@@ -543,6 +547,24 @@ mod map {
                 wait!(pool.waitall());
                 assert_eq!(log.text(), "0 1 2 3 4");
             }
+        }
+
+        /// Somebody else keeps a slot, so that the map is in line whenever it gives a result.
+        fn a_consumer_of_the_stream_may_spawn_too() {
+            let pool = GreenPool::new(2);
+            let keeps = wait!(pool.spawn(green!({ wait!(pending::<()>()) })));
+            let mut map = pool.imap(|n| green!({
+                wait!(sleep(ms(1)));
+                n
+            }), 0..3);
+            for n in 0..3 {
+                assert_eq!(wait!(StreamExt::next(&mut map)).unwrap().unwrap(), n);
+                assert_eq!(pool.waiting(), 0);
+                wait!(pool.spawn_n(green!({ wait!(sleep(ms(1))) })));
+            }
+            assert!(wait!(StreamExt::next(&mut map)).is_none());
+            keeps.kill();
+            wait!(pool.waitall());
         }
 
         fn a_consumer_that_stopped_in_the_middle_holds_no_slot() {

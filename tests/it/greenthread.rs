@@ -6,6 +6,7 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::mpsc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use eventlet::greenthread::{GreenThread, Greenlet, spawn_after_local};
@@ -33,6 +34,19 @@ fn assert_panicked<T: std::fmt::Debug>(result: Result<T, Exit>, words: &str) {
     let exit = result.unwrap_err();
     assert!(exit.is_panic(), "{exit}");
     assert!(exit.to_string().contains(words), "{exit}");
+}
+
+/// A future that is ready, and holds something until it is dropped.
+struct Holder<T> {
+    _held: T,
+}
+
+impl<T> Future for Holder<T> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
 }
 
 /// A handle that several green threads can await, each with a borrow of its own.
@@ -198,6 +212,19 @@ mod spawning {
             wait!(gt).unwrap();
             log.add("waited");
             assert_eq!(log.text(), "dropped linked waited");
+        }
+
+        fn what_a_future_holds_is_dropped_before_anybody_hears_of_its_end() {
+            let log = Log::new();
+            let gt = spawn(Holder { _held: log.at_drop("dropped") });
+            gt.link({
+                let log = log.clone();
+                move |_| log.add("linked")
+            });
+            wait!(gt).unwrap();
+            assert_eq!(log.text(), "dropped linked");
+            let panics = spawn(Holder { _held: OnDrop(|| panic!("in what it held")) });
+            assert_panicked(wait!(panics), "in what it held");
         }
 
         /// TestSpawnAfter.test_basic
@@ -653,6 +680,36 @@ mod killing {
             first.kill();
             assert_eq!(log.text(), "first second killed");
             assert!(wait!(second).unwrap_err().is_killed());
+        }
+
+        fn the_current_green_thread_is_the_one_whose_code_runs() {
+            let main = getcurrent();
+            let seen = Rc::new(RefCell::new(Vec::new()));
+            let victim = spawn({
+                let seen = Rc::clone(&seen);
+                green!({
+                    let _guard = OnDrop(move || seen.borrow_mut().push(getcurrent()));
+                    wait!(pending::<()>());
+                })
+            });
+            let name = *victim;
+            let killer = spawn({
+                let seen = Rc::clone(&seen);
+                green!({
+                    let me = getcurrent();
+                    wait!(sleep(ZERO));
+                    assert_eq!(getcurrent(), me);
+                    victim.link({
+                        let seen = Rc::clone(&seen);
+                        move |_| seen.borrow_mut().push(getcurrent())
+                    });
+                    victim.kill();
+                    assert_eq!(getcurrent(), me);
+                })
+            });
+            wait!(killer).unwrap();
+            assert_eq!(getcurrent(), main);
+            assert_eq!(*seen.borrow(), [name, name]);
         }
 
         fn a_destructor_may_kill_its_own_green_thread_again() {

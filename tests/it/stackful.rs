@@ -559,6 +559,42 @@ mod unwinding {
     }
 
     #[test]
+    fn what_is_polled_during_a_kill_gets_a_waker_that_wakes_nobody() {
+        run_stackful(|| {
+            let log = Log::new();
+            let gt = green({
+                let log = log.clone();
+                move || {
+                    let _guard = OnDrop(move || {
+                        let ask = poll_fn(|cx| Poll::Ready(cx.waker().will_wake(Waker::noop())));
+                        log.add(ask.block());
+                    });
+                    pending::<()>().block();
+                }
+            });
+            sleep(ZERO).block();
+            gt.kill();
+            assert_eq!(log.text(), "true");
+        });
+    }
+
+    #[test]
+    fn a_panic_in_place_of_an_unwind_does_not_reach_whoever_drops_the_stack() {
+        run_stackful(|| {
+            let ear = Ear::open();
+            let stubborn = eventlet::stackful(|| {
+                let _ = catch_unwind(AssertUnwindSafe(|| pending::<()>().block()));
+                panic!("instead");
+            });
+            let limited = tokio::time::timeout(ms(5), stubborn);
+            let result: Result<(), _> = limited.block();
+            assert!(result.is_err());
+            let heard = ear.heard();
+            assert!(heard.len() == 1 && heard[0].contains("instead"), "{heard:?}");
+        });
+    }
+
+    #[test]
     fn a_timeout_drops_what_is_on_the_stack() {
         run_stackful(|| {
             let log = Log::new();

@@ -121,11 +121,11 @@ fn connect_timeout_error() {
     }));
 }
 
+/// Who read what.
+type Seen = Rc<RefCell<Vec<(u8, u8)>>>;
+
 /// Starts readers of one connection that note who read what.
-fn readers(
-    conn: &TcpStream,
-    count: u8,
-) -> (Vec<thread::JoinHandle<()>>, Rc<RefCell<Vec<(u8, u8)>>>) {
+fn readers(conn: &TcpStream, count: u8) -> (Vec<thread::JoinHandle<()>>, Seen) {
     let seen = Rc::new(RefCell::new(Vec::new()));
     let start = |number| {
         let (mut conn, seen) = (conn.try_clone().unwrap(), Rc::clone(&seen));
