@@ -160,7 +160,7 @@ impl Exit {
 }
 
 /// Returns the text of a panic, where its payload is one.
-fn message(payload: &(dyn Any + Send)) -> Option<String> {
+pub(crate) fn message(payload: &(dyn Any + Send)) -> Option<String> {
     let text = payload.downcast_ref::<&'static str>().map(|text| text.to_string());
     text.or_else(|| payload.downcast_ref::<String>().cloned())
 }

@@ -44,18 +44,20 @@
 //!
 //! | to | use |
 //! |---|---|
-//! | start | [`run`], [`local`] inside a Tokio program, [`runtime::Builder`] |
+//! | start | [`run`], [`local`] inside a Tokio program, [`HubThread`] beside one, [`runtime::Builder`] |
 //! | run many things | [`spawn`], [`GreenPool`], [`GreenPile`], [`sleep`], [`kill`] |
 //! | meet | [`Queue`], [`Event`], [`Semaphore`] |
 //! | give up in time | [`Timeout`], [`with_timeout`] |
 //! | talk | [`connect`], [`listen`], [`serve`], and every Tokio library |
+//! | call what blocks | [`tpool::execute`], [`tpool::Proxy`] |
 //! | write plain code | `stackful`, `Block`, `green` (feature `stackful`) |
 //!
 //! # Beside Tokio
 //!
 //! The hub is one local task of a Tokio runtime, so `tokio::spawn`, `select!`, timers, sockets and every
 //! library made for Tokio work in green threads, and handles of green threads work in Tokio's tasks on the
-//! same OS thread. They are `!Send`: what crosses OS threads is Tokio's channels.
+//! same OS thread. They are `!Send`: what crosses OS threads is Tokio's channels, and the handles of a
+//! [`HubThread`].
 //!
 //! # Features
 //!
@@ -65,7 +67,7 @@
 //!
 //! # Not here
 //!
-//! `pools`, `DAGPool`, `corolocal`, `tpool`, `wsgi`, `websocket`, `db_pool`, `backdoor` and
+//! `pools`, `DAGPool`, `corolocal`, `wsgi`, `websocket`, `db_pool`, `backdoor` and
 //! `monkey_patch` are not built yet.
 
 mod exit;
@@ -87,6 +89,7 @@ pub mod semaphore;
 #[cfg(feature = "stackful")]
 pub mod stackful;
 pub mod timeout;
+pub mod tpool;
 
 pub use convenience::{StopServe, connect, listen, serve};
 pub use event::Event;
@@ -97,7 +100,7 @@ pub use greenthread::{
     GreenThread, Greenlet, getcurrent, kill, sleep, spawn, spawn_after, spawn_after_local, spawn_n,
 };
 pub use queue::Queue;
-pub use runtime::{local, run};
+pub use runtime::{HubThread, local, run};
 pub use semaphore::{BoundedSemaphore, CappedSemaphore, Semaphore};
 #[cfg(feature = "stackful")]
 pub use stackful::{Block, Blocking, stackful};

@@ -20,6 +20,15 @@ pub(crate) fn failure(what: &str, error: &dyn fmt::Display) {
     }
 }
 
+/// Reports something that works, though hardly as it was meant to.
+pub(crate) fn warning(what: &str) {
+    if nobody_listens() {
+        eprintln!("eventlet: {what}");
+    } else {
+        tracing::warn!(target: "eventlet", "{what}");
+    }
+}
+
 fn nobody_listens() -> bool {
     dispatcher::get_default(|subscriber| subscriber.is::<NoSubscriber>())
 }

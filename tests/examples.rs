@@ -129,9 +129,35 @@ fn recursive_crawler() {
     finds_all_pages("recursive_crawler");
 }
 
+#[test]
+fn hub_thread() {
+    let mut lines = run("hub_thread", &[]);
+    assert_eq!(lines.remove(0), "the hub says 42");
+    lines.sort_unstable();
+    let words = ["brown", "dog", "fox", "jumps", "lazy", "over", "quick"];
+    let mut expected: Vec<_> = words.iter().map(|word| format!("{word}: 1")).collect();
+    expected.extend(["the: 1".to_owned(), "the: 2".to_owned()]);
+    assert_eq!(lines, expected);
+}
+
+// Elsewhere a shared port need not be dealt out evenly.
+#[cfg(target_os = "linux")]
+#[test]
+fn two_hubs() {
+    let lines = run("two_hubs", &[]);
+    assert_eq!(lines.len(), 2);
+    assert!(lines[0].starts_with("first hub served "), "{}", lines[0]);
+    assert!(lines[1].starts_with("second hub served "), "{}", lines[1]);
+}
+
 #[cfg(feature = "stackful")]
 mod stackful {
     use super::*;
+
+    #[test]
+    fn axum_service() {
+        assert_eq!(run("axum_service", &[]), ["Hello, eventlet!"]);
+    }
 
     #[test]
     fn echoserver_stackful() {

@@ -79,6 +79,49 @@ impl<F: Future> Job for Unwatched<F> {
     }
 }
 
+pin_project! {
+    /// Work whose outcome goes to somebody beyond this OS thread.
+    pub(crate) struct Delivered<F: Future, D> {
+        #[pin]
+        future: Option<F>,
+        value: Option<F::Output>,
+        // What to call with the outcome. `None` once it was.
+        deliver: Option<D>,
+    }
+}
+
+impl<F: Future, D> Delivered<F, D> {
+    pub(crate) fn new(future: F, deliver: D) -> Delivered<F, D> {
+        Delivered { future: Some(future), value: None, deliver: Some(deliver) }
+    }
+}
+
+impl<F, D> Job for Delivered<F, D>
+where
+    F: Future,
+    D: FnOnce(Result<F::Output, Exit>),
+{
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        let value = ready!(poll_some(this.future.as_mut(), cx));
+        this.future.set(None);
+        *this.value = Some(value);
+        Poll::Ready(())
+    }
+
+    fn finish(mut self: Pin<Box<Self>>, exit: Option<Exit>) {
+        let mut this = self.as_mut().project();
+        discard(this.future.as_mut());
+        let outcome = this.value.take().ok_or_else(|| exit.unwrap_or_else(Exit::killed));
+        if let Some(deliver) = this.deliver.take() {
+            // Where nobody waits any more the value goes now, and its destructor is foreign code.
+            report::contain("in the value of a green thread that nobody waited for", || {
+                deliver(outcome)
+            });
+        }
+    }
+}
+
 fn poll_some<F: Future>(future: Pin<&mut Option<F>>, cx: &mut Context<'_>) -> Poll<F::Output> {
     future.as_pin_mut().expect("a green thread was polled after its end").poll(cx)
 }

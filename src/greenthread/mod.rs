@@ -20,3 +20,5 @@ pub use handle::{GreenThread, Wait};
 pub use outcome::Link;
 pub use sleep::{Sleep, sleep};
 pub use spawn::{spawn, spawn_after, spawn_after_local, spawn_n};
+
+pub(crate) use spawn::spawn_delivered;

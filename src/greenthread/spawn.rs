@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::greenlet::{Greenlet, getcurrent};
 use super::handle::GreenThread;
-use super::job::{Spawned, Unwatched};
+use super::job::{Delivered, Spawned, Unwatched};
 use super::outcome::Outcome;
 use super::sleep::{Sleep, sleep};
+use crate::exit::Exit;
 use crate::hub;
 
 /// Starts a green thread that runs a future, and returns its handle.
@@ -165,6 +166,16 @@ where
         future.await
     };
     start(delayed, true)
+}
+
+/// Starts a green thread whose outcome goes to a function, right when it ends.
+#[track_caller]
+pub(crate) fn spawn_delivered<F, D>(future: F, deliver: D) -> Greenlet
+where
+    F: Future + 'static,
+    D: FnOnce(Result<F::Output, Exit>) + 'static,
+{
+    Greenlet::spawn(Box::pin(Delivered::new(future, deliver)), false)
 }
 
 #[track_caller]

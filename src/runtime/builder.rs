@@ -52,7 +52,8 @@ where
 /// ```
 pub struct Builder {
     pub(super) tokio: tokio::runtime::Builder,
-    stack_size: Option<usize>,
+    pub(super) name: String,
+    pub(super) stack_size: Option<usize>,
 }
 
 impl Builder {
@@ -65,11 +66,13 @@ impl Builder {
     /// ```
     pub fn new() -> Builder {
         let mut tokio = tokio::runtime::Builder::new_current_thread();
-        tokio.enable_all().thread_name("eventlet");
-        Builder { tokio, stack_size: None }
+        let name = "eventlet".to_owned();
+        tokio.enable_all().thread_name(&name);
+        Builder { tokio, name, stack_size: None }
     }
 
-    /// Names the OS threads of the blocking pool. The default is `eventlet`.
+    /// Names the OS threads of the blocking pool, and that of a [`HubThread`](super::HubThread). The default is
+    /// `eventlet`.
     ///
     /// # Examples
     ///
@@ -82,7 +85,8 @@ impl Builder {
     /// assert_eq!(name.unwrap().unwrap().as_deref(), Some("resolver"));
     /// ```
     pub fn thread_name(&mut self, name: impl Into<String>) -> &mut Builder {
-        self.tokio.thread_name(name);
+        self.name = name.into();
+        self.tokio.thread_name(&self.name);
         self
     }
 

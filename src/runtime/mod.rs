@@ -1,9 +1,14 @@
-//! Starting a hub: [`run`] in a program of its own, [`local`] beside a Tokio runtime.
+//! Starting a hub: [`run`] in a program of its own, [`local`] beside a Tokio runtime, [`HubThread`] on an
+//! OS thread of its own.
 
 mod builder;
 mod host;
+mod hub_thread;
 #[cfg(feature = "test-util")]
 mod paused;
+mod remote;
 
 pub use builder::{Builder, run};
 pub use host::local;
+pub use hub_thread::{HubThread, Shutdown};
+pub use remote::RemoteGreenThread;

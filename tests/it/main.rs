@@ -1,6 +1,7 @@
 //! The tests of this crate, one module for each room of the source.
 
 mod crowd;
+mod real_time;
 mod support;
 
 mod event;
@@ -8,6 +9,7 @@ mod greenpile;
 mod greenpool;
 mod greenthread;
 mod hub;
+mod hub_thread;
 mod model;
 mod queue;
 mod runtime;
@@ -15,3 +17,6 @@ mod semaphore;
 #[cfg(feature = "stackful")]
 mod stackful;
 mod timeout;
+mod tpool;
+#[cfg(unix)]
+mod trampoline;

@@ -1,9 +1,4 @@
 //! The hub of this OS thread, as seen from outside.
-//!
-//! Corresponds to `eventlet.hubs`.
-//!
-//! Not here: `use_hub`, as there is one kind of hub, over Tokio. `trampoline` and `notify_close`
-//! are not built yet; Tokio's `AsyncFd` waits for any descriptor.
 
 use std::fmt;
 use std::rc::Rc;

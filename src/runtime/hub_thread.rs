@@ -1,0 +1,297 @@
+//! A hub on an OS thread of its own, and the handle to it.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError, mpsc as plain};
+use std::task::{Context, Poll};
+use std::thread::{self, JoinHandle};
+
+use tokio::runtime::Runtime;
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::task::LocalSet;
+
+use super::Builder;
+use super::host::host;
+use super::remote::RemoteGreenThread;
+
+/// A hub that runs on an OS thread of its own.
+///
+/// This is a handle, `Send`, `Sync` and cheap to clone, with which any OS thread and any runtime hands work to
+/// the hub and waits for what comes of it. What crosses the border is `Send`; the green threads
+/// themselves and all that they use stay on their OS thread, so they need not be. N of them, each with a listener of
+/// its own that has `reuse_port`, use N cores.
+///
+/// The hub ends with [`shutdown`](HubThread::shutdown), or with the last handle: this one and its clones, and
+/// every [`RemoteGreenThread`]. Nobody waits for it then. A process that ends takes its hubs with it as they are, and
+/// no destructor runs there: `shutdown` and wait, where that matters. A hub whose green threads keep a
+/// handle to it ends only by `shutdown`.
+///
+/// Corresponds to an OS thread of a Python program that uses eventlet: there its hub starts by itself.
+///
+/// # Differences
+///
+/// Eventlet has no way into the hub of another OS thread: what is sent there is lost.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::HubThread;
+///
+/// #[tokio::main]
+/// async fn main() {
+///     let hub = HubThread::start();
+///     let sum = hub.spawn(|| async {
+///         let one = eventlet::spawn(async { 1 });
+///         one.await.unwrap() + 2
+///     });
+///     assert_eq!(sum.await.unwrap(), 3);
+///     hub.shutdown().await;
+/// }
+/// ```
+#[derive(Clone)]
+pub struct HubThread(Arc<Handle>);
+
+/// What all handles of one hub share. Dropping it ends the hub, as it has the only sender of orders.
+pub(super) struct Handle {
+    orders: mpsc::UnboundedSender<Order>,
+    /// Closed once the hub has ended.
+    ended: broadcast::Receiver<Infallible>,
+    /// `None` once it was joined.
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What a hub thread is told to do.
+enum Order {
+    Do(Box<dyn FnOnce() + Send>),
+    End,
+}
+
+impl Handle {
+    /// Has a closure run on the hub's OS thread. It is dropped here when the hub has ended, and there when
+    /// the hub ends before its turn comes.
+    pub(super) fn order(&self, order: impl FnOnce() + Send + 'static) {
+        let _refused = self.orders.send(Order::Do(Box::new(order)));
+    }
+}
+
+impl HubThread {
+    /// Starts a hub on a new OS thread, with the options that [`run`](super::run) uses.
+    ///
+    /// # Panics
+    ///
+    /// When the operating system refuses the thread or the runtime its resources.
+    /// [`Builder::start_thread`] returns an error instead.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let hub = eventlet::HubThread::start();
+    /// assert_eq!(hub.spawn(|| async { 42 }).join().unwrap(), 42);
+    /// ```
+    #[track_caller]
+    pub fn start() -> HubThread {
+        match Builder::new().start_thread() {
+            Ok(hub) => hub,
+            Err(error) => panic!("cannot start a hub on an OS thread: {error}"),
+        }
+    }
+
+    /// Starts a green thread on the hub, and returns the handle to wait for it.
+    ///
+    /// The closure is sent there and called as the first thing that the green thread does. So the future
+    /// that it makes need not be `Send`. A stackful green thread is `spawn(|| stackful(closure))`.
+    ///
+    /// Green threads start in the order in which one caller spawned them.
+    ///
+    /// Corresponds to `eventlet.spawn`.
+    ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::{HubThread, Queue, spawn};
+    ///
+    /// let hub = HubThread::start();
+    /// let letters = hub.spawn(|| async {
+    ///     let queue = Queue::new(None); // it is `!Send`
+    ///     let sender = queue.clone();
+    ///     spawn(async move { sender.put("a").await }).await.unwrap();
+    ///     queue.get().await
+    /// });
+    /// assert_eq!(letters.join().unwrap(), "a");
+    /// ```
+    pub fn spawn<M, F>(&self, make: M) -> RemoteGreenThread<F::Output>
+    where
+        M: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+    {
+        RemoteGreenThread::spawn(&self.0, make)
+    }
+
+    /// Ends the hub, and returns what waits for that: await it, or [`join`](Shutdown::join) it from a
+    /// plain thread.
+    ///
+    /// Green threads that are left are dropped on their OS thread, their destructors run, and whoever
+    /// waits for one gets an [`Exit`](crate::Exit) that [`is_killed`](crate::Exit::is_killed). One that is
+    /// running goes on to its next wait first. What is spawned from now on never starts, and its result
+    /// says why. To shut down a hub that was shut down changes nothing.
+    ///
+    /// # Yields
+    ///
+    /// Never; what it returns does, until the hub has ended.
+    ///
+    /// # Killed
+    ///
+    /// The hub ends all the same.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::HubThread;
+    /// use std::future::pending;
+    ///
+    /// let hub = HubThread::start();
+    /// let parked = hub.spawn(|| pending::<()>());
+    /// hub.shutdown().join();
+    /// assert!(parked.join().unwrap_err().is_killed());
+    ///
+    /// let late = hub.spawn(|| async { 42 });
+    /// assert_eq!(
+    ///     late.join().unwrap_err().to_string(),
+    ///     "the green thread was ended by an error: its hub was shut down before it could start"
+    /// );
+    /// ```
+    pub fn shutdown(&self) -> Shutdown {
+        let _ended_already = self.0.orders.send(Order::End);
+        let mut ended = self.0.ended.resubscribe();
+        Shutdown {
+            hub: Arc::clone(&self.0),
+            ended: Box::pin(async move {
+                let Err(_closed) = ended.recv().await;
+            }),
+        }
+    }
+}
+
+impl Builder {
+    /// Starts a hub on a new OS thread, as [`HubThread::start`] does.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system refuses the thread or the runtime its resources.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::runtime::Builder;
+    ///
+    /// let hub = Builder::new().thread_name("crawler").start_thread().unwrap();
+    /// let name = hub.spawn(|| async { std::thread::current().name().map(str::to_owned) });
+    /// assert_eq!(name.join().unwrap().as_deref(), Some("crawler"));
+    /// ```
+    pub fn start_thread(&mut self) -> io::Result<HubThread> {
+        let (orders, inbox) = mpsc::unbounded_channel();
+        let (end, ended) = broadcast::channel(1);
+        let stack_size = self.stack_size;
+        // The thread first: should it be refused, there is no runtime to be dropped, which Tokio
+        // forbids inside another.
+        let (sender, receiver) = plain::channel();
+        let thread = thread::Builder::new().name(self.name.clone()).spawn(move || {
+            if let Ok(runtime) = receiver.recv() {
+                live(runtime, inbox, stack_size);
+            }
+            drop(end);
+        })?;
+        let runtime = self.tokio.build()?;
+        sender.send(runtime).map_err(|_| io::Error::other("the hub's OS thread did not start"))?;
+        Ok(HubThread(Arc::new(Handle { orders, ended, thread: Mutex::new(Some(thread)) })))
+    }
+}
+
+/// The life of the OS thread of a hub.
+///
+/// A runtime with a `LocalSet`, not Tokio's `LocalRuntime`: that cannot be made on the OS thread of the
+/// caller, who is to hear when it is refused.
+fn live(runtime: Runtime, inbox: mpsc::UnboundedReceiver<Order>, stack_size: Option<usize>) {
+    let main = host(obey(inbox), |hub| {
+        if let Some(bytes) = stack_size {
+            hub.set_stack_size(bytes);
+        }
+    });
+    LocalSet::new().block_on(&runtime, main);
+}
+
+/// The main green thread of a hub thread: does as it is told, until it is told to end or there is nobody
+/// left to tell it anything.
+async fn obey(mut inbox: mpsc::UnboundedReceiver<Order>) {
+    while let Some(Order::Do(order)) = inbox.recv().await {
+        order();
+    }
+}
+
+/// A hub that is being shut down: what [`HubThread::shutdown`] returns.
+///
+/// It is a future, and `Send`. It is ready once every green thread of the hub has ended and every destructor has
+/// run. Dropping it changes nothing.
+pub struct Shutdown {
+    hub: Arc<Handle>,
+    ended: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,
+}
+
+impl Shutdown {
+    /// Blocks this OS thread until the OS thread of the hub has ended.
+    ///
+    /// # Panics
+    ///
+    /// Inside a Tokio runtime, the hub's own for one: await the `Shutdown` there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let hub = eventlet::HubThread::start();
+    /// hub.shutdown().join();
+    /// ```
+    #[track_caller]
+    pub fn join(self) {
+        assert_may_block();
+        let Err(_closed) = self.hub.ended.resubscribe().blocking_recv();
+        let mut thread = self.hub.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = thread.take() {
+            // A panic there has been reported by the panic hook, and there is nothing to add.
+            let _panicked = thread.join();
+        }
+    }
+}
+
+/// Panics inside a runtime, with Tokio's words and in the caller's line, which `broadcast` leaves out.
+#[track_caller]
+fn assert_may_block() {
+    let (_, nothing) = oneshot::channel::<()>();
+    let _closed = nothing.blocking_recv();
+}
+
+impl Future for Shutdown {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.ended.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for HubThread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HubThread").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Shutdown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shutdown").finish_non_exhaustive()
+    }
+}

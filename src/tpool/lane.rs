@@ -1,0 +1,64 @@
+//! A lane of the pool: jobs of which one is done at a time, in order.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::line::{Job, Line};
+use super::pool;
+
+/// Jobs that have something in common, so that no two of them may run at once.
+///
+/// However many wait, they take no more than one thread of the pool; and after each, other jobs of the
+/// pool get their turn.
+pub(super) struct Lane(Mutex<State>);
+
+struct State {
+    line: Line,
+    /// Whether a thread of the pool does the first job, or is going to.
+    moving: bool,
+}
+
+impl Lane {
+    pub(super) fn new() -> Lane {
+        Lane(Mutex::new(State { line: Line::new(), moving: false }))
+    }
+
+    /// Adds a job at the end, and returns its number.
+    pub(super) fn push(self: &Arc<Self>, job: Job) -> u64 {
+        let mut state = self.lock();
+        let number = state.line.push(job);
+        let moving = std::mem::replace(&mut state.moving, true);
+        drop(state);
+        if !moving {
+            self.go_on();
+        }
+        number
+    }
+
+    /// Takes a job back. `None` when it has begun.
+    pub(super) fn take_back(&self, number: u64) -> Option<Job> {
+        self.lock().line.take_back(number)
+    }
+
+    fn go_on(self: &Arc<Self>) {
+        let lane = Arc::clone(self);
+        pool::push(Box::new(move || lane.do_one()));
+    }
+
+    fn do_one(self: Arc<Self>) {
+        let job = self.lock().line.pop();
+        if let Some(job) = job {
+            job();
+        }
+        let mut state = self.lock();
+        state.moving = state.line.len() > 0;
+        let moving = state.moving;
+        drop(state);
+        if moving {
+            self.go_on();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
