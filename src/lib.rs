@@ -46,6 +46,7 @@
 //! |---|---|
 //! | start | [`run`], [`local`] inside a Tokio program, [`runtime::Builder`] |
 //! | run many things | [`spawn`], [`GreenPool`], [`GreenPile`], [`sleep`], [`kill`] |
+//! | share | [`pools`] |
 //! | meet | [`Queue`], [`Event`], [`Semaphore`] |
 //! | give up in time | [`Timeout`], [`with_timeout`] |
 //! | talk | [`connect`], [`listen`], [`serve`], and every Tokio library |
@@ -65,8 +66,7 @@
 //!
 //! # Not here
 //!
-//! `pools`, `DAGPool`, `corolocal`, `tpool`, `wsgi`, `websocket`, `db_pool`, `backdoor` and
-//! `monkey_patch` are not built yet.
+//! `DAGPool`, `corolocal`, `tpool`, `wsgi`, `websocket`, `db_pool`, `backdoor` and `monkey_patch` are not built yet.
 
 mod exit;
 mod hub;
@@ -81,6 +81,7 @@ pub mod greenpile;
 pub mod greenpool;
 pub mod greenthread;
 pub mod hubs;
+pub mod pools;
 pub mod queue;
 pub mod runtime;
 pub mod semaphore;

@@ -9,6 +9,7 @@ mod greenpool;
 mod greenthread;
 mod hub;
 mod model;
+mod pools;
 mod queue;
 mod runtime;
 mod semaphore;
