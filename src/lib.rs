@@ -46,7 +46,7 @@
 //! |---|---|
 //! | start | [`run`], [`local`] inside a Tokio program, [`runtime::Builder`] |
 //! | run many things | [`spawn`], [`GreenPool`], [`GreenPile`], [`sleep`], [`kill`] |
-//! | share | [`pools`] |
+//! | share, or have for oneself | [`pools`], [`corolocal`] |
 //! | meet | [`Queue`], [`Event`], [`Semaphore`] |
 //! | give up in time | [`Timeout`], [`with_timeout`] |
 //! | talk | [`connect`], [`listen`], [`serve`], and every Tokio library |
@@ -66,7 +66,7 @@
 //!
 //! # Not here
 //!
-//! `DAGPool`, `corolocal`, `tpool`, `wsgi`, `websocket`, `db_pool`, `backdoor` and `monkey_patch` are not built yet.
+//! `DAGPool`, `tpool`, `wsgi`, `websocket`, `db_pool`, `backdoor` and `monkey_patch` are not built yet.
 
 mod exit;
 mod hub;
@@ -74,6 +74,7 @@ mod report;
 mod waiters;
 
 pub mod convenience;
+pub mod corolocal;
 pub mod event;
 #[cfg(feature = "stackful")]
 pub mod green;

@@ -3,6 +3,7 @@
 mod crowd;
 mod support;
 
+mod corolocal;
 mod event;
 mod greenpile;
 mod greenpool;
