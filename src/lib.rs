@@ -45,7 +45,7 @@
 //! | to | use |
 //! |---|---|
 //! | start | [`run`], [`local`] inside a Tokio program, [`runtime::Builder`] |
-//! | run many things | [`spawn`], [`GreenPool`], [`GreenPile`], [`sleep`], [`kill`] |
+//! | run many things | [`spawn`], [`GreenPool`], [`GreenPile`], [`dagpool`], [`sleep`], [`kill`] |
 //! | share, or have for oneself | [`pools`], [`corolocal`] |
 //! | meet | [`Queue`], [`Event`], [`Semaphore`] |
 //! | give up in time | [`Timeout`], [`with_timeout`] |
@@ -66,7 +66,7 @@
 //!
 //! # Not here
 //!
-//! `DAGPool`, `tpool`, `wsgi`, `websocket`, `db_pool`, `backdoor` and `monkey_patch` are not built yet.
+//! `tpool`, `wsgi`, `websocket`, `db_pool`, `backdoor` and `monkey_patch` are not built yet.
 
 mod exit;
 mod hub;
@@ -75,6 +75,7 @@ mod waiters;
 
 pub mod convenience;
 pub mod corolocal;
+pub mod dagpool;
 pub mod event;
 #[cfg(feature = "stackful")]
 pub mod green;

@@ -4,6 +4,7 @@ mod crowd;
 mod support;
 
 mod corolocal;
+mod dagpool;
 mod event;
 mod greenpile;
 mod greenpool;
