@@ -19,11 +19,11 @@ fn count() -> u32 {
     })
 }
 
+/// Does something when it is dropped.
+type Noise = OnDrop<Box<dyn FnMut()>>;
+
 /// A local whose values add a line to the log when they are dropped.
-fn noisy(
-    log: &Log,
-    what: &'static str,
-) -> Local<OnDrop<Box<dyn FnMut()>>, impl Fn() -> OnDrop<Box<dyn FnMut()>> + Clone + use<>> {
+fn noisy(log: &Log, what: &'static str) -> Local<Noise, impl Fn() -> Noise + Clone + use<>> {
     let log = log.clone();
     Local::new(move || log.at_drop(what))
 }
@@ -283,24 +283,14 @@ both_colours! {
     }
 
     fn an_init_may_use_other_locals_and_even_its_own() {
-        let depth = Rc::new(Cell::new(0));
-        let local: Rc<RefCell<Option<Local<u32, Box<dyn Fn() -> u32>>>>> = Rc::default();
-        let init = {
-            let (local, depth) = (Rc::clone(&local), Rc::clone(&depth));
-            move || {
-                depth.set(depth.get() + 1);
-                let inner = match depth.get() {
-                    1 => local.borrow().as_ref().unwrap().with(|inner| *inner),
-                    _ => 0,
-                };
-                inner + 10 * count()
-            }
-        };
-        *local.borrow_mut() = Some(Local::new(Box::new(init)));
+        static OWN: Local<u32> = Local::new(|| match count() {
+            1 => 10 * OWN.with(|inner| *inner),
+            count => count,
+        });
         // The inner one was first, and stays.
-        assert_eq!(local.borrow().as_ref().unwrap().with(|value| *value), 10);
-        assert_eq!(depth.get(), 2);
-        local.take();
+        assert_eq!(OWN.with(|value| *value), 2);
+        assert_eq!(OWN.with(|value| *value), 2);
+        assert_eq!(count(), 3);
     }
 
     fn clones_name_the_same_values() {
