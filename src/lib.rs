@@ -45,7 +45,8 @@
 //! | to | use |
 //! |---|---|
 //! | start | [`run`], [`local`] inside a Tokio program, [`HubThread`] beside one, [`runtime::Builder`] |
-//! | run many things | [`spawn`], [`GreenPool`], [`GreenPile`], [`sleep`], [`kill`] |
+//! | run many things | [`spawn`], [`GreenPool`], [`GreenPile`], [`dagpool`], [`sleep`], [`kill`] |
+//! | share, or have for oneself | [`pools`], [`corolocal`] |
 //! | meet | [`Queue`], [`Event`], [`Semaphore`] |
 //! | give up in time | [`Timeout`], [`with_timeout`] |
 //! | talk | [`connect`], [`listen`], [`serve`], and every Tokio library |
@@ -67,8 +68,7 @@
 //!
 //! # Not here
 //!
-//! `pools`, `DAGPool`, `corolocal`, `wsgi`, `websocket`, `db_pool`, `backdoor` and
-//! `monkey_patch` are not built yet.
+//! `wsgi`, `websocket`, `db_pool`, `backdoor` and `monkey_patch` are not built yet.
 
 mod exit;
 mod hub;
@@ -76,6 +76,8 @@ mod report;
 mod waiters;
 
 pub mod convenience;
+pub mod corolocal;
+pub mod dagpool;
 pub mod event;
 #[cfg(feature = "stackful")]
 pub mod green;
@@ -83,6 +85,7 @@ pub mod greenpile;
 pub mod greenpool;
 pub mod greenthread;
 pub mod hubs;
+pub mod pools;
 pub mod queue;
 pub mod runtime;
 pub mod semaphore;

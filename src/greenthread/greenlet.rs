@@ -170,11 +170,19 @@ impl Greenlet {
     /// # });
     /// ```
     pub fn cancel(&self) {
-        if let Some(hub) = hub::current() {
-            if !hub.started(self.key) {
-                hub.kill(self.key, Exit::killed());
-            }
+        if !self.started() {
+            self.kill();
         }
+    }
+
+    /// Returns whether the green thread has begun its work. One that has ended has.
+    pub(crate) fn started(self) -> bool {
+        hub::current().is_none_or(|hub| hub.started(self.key))
+    }
+
+    /// Returns the green thread that is running, if one is.
+    pub(crate) fn running() -> Option<Greenlet> {
+        hub::current()?.current().map(Greenlet::new)
     }
 
     fn end(&self, exit: Exit) {

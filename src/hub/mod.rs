@@ -10,6 +10,7 @@
 //! | `scheduler` | the hub itself: its green threads, who is ready, who runs, kill |
 //! | `turn` | one poll of the hub by Tokio: when green threads run and when I/O is looked at |
 //! | `clock`, `wheel` | moments to come: a timer wheel of its own over one Tokio sleep |
+//! | `locals` | what green threads keep for themselves |
 //! | `limit` | waiting no longer than until a moment, and which of several limits takes effect |
 //! | `waker` | the waker of a green thread: a number, not an allocation |
 //! | `remote` | wakeups that come from other OS threads |
@@ -18,6 +19,7 @@
 
 mod clock;
 mod limit;
+mod locals;
 mod registry;
 mod remote;
 mod scheduler;
@@ -34,6 +36,7 @@ mod sync {
 
 pub(crate) use clock::Timer;
 pub(crate) use limit::{Within, within};
+pub(crate) use locals::Found;
 pub(crate) use scheduler::{Hub, Job, Key};
 pub(crate) use thread::{Seat, current, expect};
 

@@ -34,6 +34,7 @@ use std::task::{Context, Poll, Waker};
 use slab::Slab;
 
 use super::clock::Clock;
+use super::locals::Locals;
 use super::registry;
 use super::remote::Remote;
 use super::thread;
@@ -95,6 +96,8 @@ pub(crate) struct Hub {
     /// Where wakeups from other OS threads arrive.
     pub(super) remote: Arc<Remote>,
     pub(super) clock: Clock,
+    /// What green threads keep for themselves.
+    pub(crate) locals: Locals,
     /// The hub's Tokio task, to be woken when a green thread becomes ready between two polls.
     pub(super) task: RefCell<Option<Waker>>,
     /// Whether `task` need not be woken: it was already, or is being polled.
@@ -127,6 +130,7 @@ impl Hub {
             ending: Cell::new(false),
             remote,
             clock: Clock::new(),
+            locals: Locals::default(),
             task: RefCell::new(None),
             awake: Cell::new(true),
             stack_size: Cell::new(DEFAULT_STACK_SIZE),
@@ -264,6 +268,9 @@ impl Hub {
         self.slots.borrow_mut().remove(key.slot());
         let _current = self.enter(key);
         job.finish(exit);
+        // Last, for the green thread's own destructors and its links may use them. Whoever was woken by
+        // its end runs after this.
+        self.locals.drop_all(key);
     }
 
     /// Ends every green thread that is left, and the hub with them.

@@ -4,6 +4,8 @@ mod crowd;
 mod real_time;
 mod support;
 
+mod corolocal;
+mod dagpool;
 mod event;
 mod greenpile;
 mod greenpool;
@@ -11,6 +13,7 @@ mod greenthread;
 mod hub;
 mod hub_thread;
 mod model;
+mod pools;
 mod queue;
 mod runtime;
 mod semaphore;

@@ -1,0 +1,810 @@
+//! The pool: who gives which value, and who waits for it.
+
+use std::collections::{HashMap, HashSet};
+use std::error::Error;
+use std::fmt;
+use std::hash::Hash;
+use std::rc::Rc;
+
+use super::error::{Collision, PropagateError, SpawnError};
+use super::graph::{Graph, Job, Posted, find_cycle};
+use super::results::{Exceptions, Results, Successes, Wait, WaitOne};
+use crate::exit::Exit;
+use crate::greenthread::{Greenlet, spawn};
+use crate::report;
+
+/// A pool of green threads that wait not for slots but for each other's values.
+///
+/// Each key has at most one value. It was there from the start, or somebody [posts](DAGPool::post) it, or a green
+/// thread that was [spawned](DAGPool::spawn) for it returns it. All green threads run at once, each as far as
+/// the values go on which it depends.
+///
+/// It is a handle: clones name the same pool. A value is cloned for each who gets it; what is dear to clone is put
+/// in an [`Rc`].
+///
+/// Corresponds to eventlet's `dagpool.DAGPool`.
+///
+/// # Differences
+///
+/// A function is a future that gives a `Result`, with any error in a box: what eventlet's raises is its `Err`. A
+/// panic, a kill and a time limit become a [`PropagateError`] as well; in eventlet they leave those who depend on it
+/// waiting for ever. Values that are there already come in the order of the keys, and listings are ordered.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::dagpool::DAGPool;
+///
+/// eventlet::run(async {
+///     let pool = DAGPool::new([("flour", 500)]);
+///     pool.spawn("dough", ["flour", "water"], |_, mut results| async move {
+///         let mut weight = 0;
+///         while let Some(result) = results.next().await {
+///             let (_ingredient, grams) = result?;
+///             weight += grams;
+///         }
+///         Ok(weight)
+///     })
+///     .unwrap();
+///     pool.spawn("water", [], |_, _| async { Ok(350) }).unwrap();
+///     assert_eq!(pool.waitall().await.unwrap()["dough"], 850);
+/// });
+/// ```
+pub struct DAGPool<K, V> {
+    graph: Rc<Graph<K, V>>,
+}
+
+impl<K, V> DAGPool<K, V>
+where
+    K: Clone + Eq + Hash + 'static,
+    V: Clone + 'static,
+{
+    /// Makes a pool that has these values from the start. [`DAGPool::default`] has none.
+    ///
+    /// Corresponds to eventlet's `DAGPool(preload)`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::dagpool::DAGPool;
+    ///
+    /// let pool = DAGPool::new([("a", 1), ("b", 2)]);
+    /// assert_eq!(pool.keys(), ["a", "b"]);
+    /// ```
+    pub fn new(preload: impl IntoIterator<Item = (K, V)>) -> DAGPool<K, V> {
+        let graph = Graph::new();
+        for (key, value) in preload {
+            graph.post(key, Ok(Rc::new(value)));
+        }
+        DAGPool { graph: Rc::new(graph) }
+    }
+
+    /// Starts a green thread whose value goes under `key`, and that depends on other keys.
+    ///
+    /// It runs `function(key, results)`. It starts at once, whatever it depends on; it waits where it asks
+    /// `results`, which give the values of those keys as they come.
+    ///
+    /// Corresponds to eventlet's `DAGPool.spawn`.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+    ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::Collision`] when the key has a value or a green thread, and [`SpawnError::Cycle`] when the new
+    /// green thread would depend on itself, through whomever. Nothing was started then. A green thread that
+    /// dropped its `results` depends on nothing any more.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::dagpool::DAGPool;
+    ///
+    /// # eventlet::run(async {
+    /// let pool = DAGPool::default();
+    /// pool.spawn("double", ["number"], |key, mut results| async move {
+    ///     assert_eq!(key, "double");
+    ///     let (_, number) = results.next().await.unwrap()?;
+    ///     Ok(2 * number)
+    /// })
+    /// .unwrap();
+    /// pool.post("number", 21).unwrap();
+    /// assert_eq!(pool.wait_one("double").await.unwrap(), 42);
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn spawn<D, F, J>(&self, key: K, depends: D, function: F) -> Result<(), SpawnError<K>>
+    where
+        D: IntoIterator<Item = K>,
+        F: FnOnce(K, Results<K, V>) -> J + 'static,
+        J: Future<Output = Result<V, Box<dyn Error + Send + Sync>>> + 'static,
+    {
+        let batch = [(key, depends.into_iter().collect())];
+        self.check(&batch)?;
+        let [(key, depends)] = batch;
+        self.start(key, depends, function);
+        Ok(())
+    }
+
+    /// Starts a green thread for each key, with what it depends on, all with the same function.
+    ///
+    /// It starts all or none.
+    ///
+    /// Corresponds to eventlet's `DAGPool.spawn_many`.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+    ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
+    /// # Errors
+    ///
+    /// As with [`spawn`](DAGPool::spawn), if any of them is refused. Nothing was started then.
+    ///
+    /// # Differences
+    ///
+    /// Eventlet's leaves those running that were started before a collision.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::dagpool::DAGPool;
+    ///
+    /// # eventlet::run(async {
+    /// let pool = DAGPool::new([(1, 1)]);
+    /// let depends = (2..10).map(|n| (n, [n - 1]));
+    /// pool.spawn_many(depends, |n, mut results| async move {
+    ///     let (_, before) = results.next().await.unwrap()?;
+    ///     Ok(before + n)
+    /// })
+    /// .unwrap();
+    /// assert_eq!(pool.wait_one(9).await.unwrap(), 45);
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn spawn_many<I, D, F, J>(&self, depends: I, function: F) -> Result<(), SpawnError<K>>
+    where
+        I: IntoIterator<Item = (K, D)>,
+        D: IntoIterator<Item = K>,
+        F: Fn(K, Results<K, V>) -> J + 'static,
+        J: Future<Output = Result<V, Box<dyn Error + Send + Sync>>> + 'static,
+    {
+        let batch = depends.into_iter().map(|(key, depends)| (key, depends.into_iter().collect()));
+        let batch: Vec<(K, Vec<K>)> = batch.collect();
+        self.check(&batch)?;
+        let function = Rc::new(function);
+        for (key, depends) in batch {
+            let function = Rc::clone(&function);
+            self.start(key, depends, move |key, results| function(key, results));
+        }
+        Ok(())
+    }
+
+    /// Gives a key its value, and wakes those who wait for it.
+    ///
+    /// The green thread of a key may post its value itself, and go on; what it returns in the end is
+    /// dropped then.
+    ///
+    /// Corresponds to eventlet's `DAGPool.post`.
+    ///
+    /// # Yields
+    ///
+    /// Never: whoever waits runs in a later turn.
+    ///
+    /// # Errors
+    ///
+    /// [`Collision`] when the key has a value, or a green thread other than the one that calls this.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::dagpool::{Collision, DAGPool};
+    ///
+    /// let pool = DAGPool::default();
+    /// assert_eq!(pool.post("a", 1), Ok(()));
+    /// assert_eq!(pool.post("a", 2), Err(Collision("a")));
+    /// ```
+    pub fn post(&self, key: K, value: V) -> Result<(), Collision<K>> {
+        let key = self.unvalued(self.unpromised(key)?)?;
+        self.graph.post(key, Ok(Rc::new(value)));
+        Ok(())
+    }
+
+    /// Gives a key a value, in place of the one that it may have.
+    ///
+    /// Who has the old one keeps it.
+    ///
+    /// Corresponds to eventlet's `DAGPool.post(key, value, replace=True)`.
+    ///
+    /// # Yields
+    ///
+    /// Never: whoever waits runs in a later turn.
+    ///
+    /// # Errors
+    ///
+    /// [`Collision`] when the key has a green thread other than the one that calls this.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::dagpool::DAGPool;
+    ///
+    /// let pool = DAGPool::new([("a", 1)]);
+    /// pool.post_replace("a", 2).unwrap();
+    /// assert_eq!(pool.get(&"a").unwrap(), Some(2));
+    /// ```
+    pub fn post_replace(&self, key: K, value: V) -> Result<(), Collision<K>> {
+        let key = self.unpromised(key)?;
+        self.graph.post(key, Ok(Rc::new(value)));
+        Ok(())
+    }
+
+    /// Gives a key an error instead of a value: those who wait for it get a [`PropagateError`] around it.
+    ///
+    /// Corresponds to eventlet's `DAGPool.post(key, PropagateError(key, error))`.
+    ///
+    /// # Yields
+    ///
+    /// Never: whoever waits runs in a later turn.
+    ///
+    /// # Errors
+    ///
+    /// [`Collision`] when the key has a value, or a green thread other than the one that calls this.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::dagpool::DAGPool;
+    ///
+    /// let pool = DAGPool::<_, u32>::default();
+    /// pool.post_exception("a", "the well is dry").unwrap();
+    /// let error = pool.get(&"a").unwrap_err();
+    /// assert_eq!(error.exc.error().unwrap().to_string(), "the well is dry");
+    /// ```
+    pub fn post_exception(
+        &self,
+        key: K,
+        error: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Result<(), Collision<K>> {
+        let key = self.unvalued(self.unpromised(key)?)?;
+        let error = PropagateError { key: key.clone(), exc: Exit::thrown(error.into()) };
+        self.graph.post(key, Err(error));
+        Ok(())
+    }
+
+    /// Waits until all these keys have values, and returns those.
+    ///
+    /// Corresponds to eventlet's `DAGPool.wait`.
+    ///
+    /// # Yields
+    ///
+    /// Until all have values; not at all if all have.
+    ///
+    /// # Killed
+    ///
+    /// Nothing is lost: the pool keeps the values.
+    ///
+    /// # Errors
+    ///
+    /// The first [`PropagateError`] of any of them, as soon as it is there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::dagpool::DAGPool;
+    ///
+    /// # eventlet::run(async {
+    /// let pool = DAGPool::new([("a", 1), ("b", 2), ("c", 3)]);
+    /// let values = pool.wait(["a", "c"]).await.unwrap();
+    /// assert_eq!((values.len(), values["a"], values["c"]), (2, 1, 3));
+    /// # });
+    /// ```
+    pub fn wait(&self, keys: impl IntoIterator<Item = K>) -> Wait<K, V> {
+        Wait::new(self.wait_each(keys))
+    }
+
+    /// Waits until all keys that the pool knows of now have values, and returns those.
+    ///
+    /// It is [`wait`](DAGPool::wait) for the [`known_keys`](DAGPool::known_keys) of the moment of the call.
+    ///
+    /// Corresponds to eventlet's `DAGPool.waitall`.
+    ///
+    /// # Panics
+    ///
+    /// Inside a green thread of this pool that has no value yet, which would wait for itself for ever.
+    ///
+    /// # Yields
+    ///
+    /// Until all have values; not at all if all have.
+    ///
+    /// # Killed
+    ///
+    /// Nothing is lost: the pool keeps the values.
+    ///
+    /// # Errors
+    ///
+    /// The first [`PropagateError`] of any of them, as soon as it is there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::dagpool::DAGPool;
+    ///
+    /// # eventlet::run(async {
+    /// let pool = DAGPool::new([("a", 1)]);
+    /// pool.spawn("b", [], |_, _| async { Ok(2) }).unwrap();
+    /// assert_eq!(pool.waitall().await.unwrap().len(), 2);
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn waitall(&self) -> Wait<K, V> {
+        let own = Greenlet::running().and_then(|greenlet| self.graph.key_of(greenlet));
+        assert!(
+            own.is_none(),
+            "`waitall` inside a green thread of the same pool would wait for itself for ever: call it \
+             from outside, or `wait` for the keys that are needed"
+        );
+        self.wait(self.known_keys())
+    }
+
+    /// Waits until a key has a value, and returns it.
+    ///
+    /// Corresponds to eventlet's `pool[key]`.
+    ///
+    /// # Yields
+    ///
+    /// Until it has a value; not at all if it has.
+    ///
+    /// # Killed
+    ///
+    /// Nothing is lost: the pool keeps the value.
+    ///
+    /// # Errors
+    ///
+    /// The [`PropagateError`] in its place.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::dagpool::DAGPool;
+    ///
+    /// # eventlet::run(async {
+    /// let pool = DAGPool::default();
+    /// pool.spawn("a", [], |_, _| async { Ok(1) }).unwrap();
+    /// assert_eq!(pool.wait_one("a").await.unwrap(), 1);
+    /// # });
+    /// ```
+    pub fn wait_one(&self, key: K) -> WaitOne<K, V> {
+        WaitOne(self.wait_each([key]))
+    }
+
+    /// Returns the values of some keys as a stream, each as soon as it is there.
+    ///
+    /// Corresponds to eventlet's `DAGPool.wait_each`.
+    ///
+    /// # Yields
+    ///
+    /// Never; the stream does, where it waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::dagpool::DAGPool;
+    ///
+    /// # eventlet::run(async {
+    /// let pool = DAGPool::new([("a", 1)]);
+    /// pool.spawn("b", [], |_, _| async { Ok(2) }).unwrap();
+    /// let mut results = pool.wait_each(pool.known_keys());
+    /// while let Some(result) = results.next().await {
+    ///     let (key, value) = result.unwrap();
+    ///     assert!((key, value) == ("a", 1) || (key, value) == ("b", 2));
+    /// }
+    /// # });
+    /// ```
+    pub fn wait_each(&self, keys: impl IntoIterator<Item = K>) -> Results<K, V> {
+        Results::new(&self.graph, keys)
+    }
+
+    /// Returns the values of some keys as a stream, without those keys that have an error instead.
+    ///
+    /// Corresponds to eventlet's `DAGPool.wait_each_success`.
+    ///
+    /// # Yields
+    ///
+    /// Never; the stream does, where it waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::dagpool::DAGPool;
+    ///
+    /// # eventlet::run(async {
+    /// let pool = DAGPool::new([("a", 1)]);
+    /// pool.spawn("b", [], |_, _| async { Err("no".into()) }).unwrap();
+    /// let mut values = pool.wait_each_success(pool.known_keys());
+    /// assert_eq!(values.next().await, Some(("a", 1)));
+    /// assert_eq!(values.next().await, None);
+    /// # });
+    /// ```
+    pub fn wait_each_success(&self, keys: impl IntoIterator<Item = K>) -> Successes<K, V> {
+        Successes(self.wait_each(keys))
+    }
+
+    /// Returns the errors of some keys as a stream, without those keys that have a value.
+    ///
+    /// Corresponds to eventlet's `DAGPool.wait_each_exception`.
+    ///
+    /// # Yields
+    ///
+    /// Never; the stream does, where it waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::dagpool::DAGPool;
+    ///
+    /// # eventlet::run(async {
+    /// let pool = DAGPool::new([("a", 1)]);
+    /// pool.spawn("b", [], |_, _| async { Err("no".into()) }).unwrap();
+    /// let mut errors = pool.wait_each_exception(pool.known_keys());
+    /// assert_eq!(errors.next().await.unwrap().0, "b");
+    /// assert!(errors.next().await.is_none());
+    /// # });
+    /// ```
+    pub fn wait_each_exception(&self, keys: impl IntoIterator<Item = K>) -> Exceptions<K, V> {
+        Exceptions(self.wait_each(keys))
+    }
+
+    /// Returns the value of a key, or `None` when it has none yet.
+    ///
+    /// Corresponds to eventlet's `DAGPool.get`.
+    ///
+    /// # Errors
+    ///
+    /// The [`PropagateError`] in its place.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::dagpool::DAGPool;
+    ///
+    /// let pool = DAGPool::new([("a", 1)]);
+    /// assert_eq!(pool.get(&"a").unwrap(), Some(1));
+    /// assert_eq!(pool.get(&"b").unwrap(), None);
+    /// ```
+    pub fn get(&self, key: &K) -> Result<Option<V>, PropagateError<K>> {
+        self.graph.posted(key).map(|posted| posted.copy()).transpose()
+    }
+
+    /// Returns the keys that have a value, or an error in its place, in the order in which they got it.
+    ///
+    /// Corresponds to eventlet's `DAGPool.keys`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::dagpool::DAGPool;
+    ///
+    /// let pool = DAGPool::new([("b", 2)]);
+    /// pool.post("a", 1).unwrap();
+    /// assert_eq!(pool.keys(), ["b", "a"]);
+    /// ```
+    pub fn keys(&self) -> Vec<K> {
+        self.graph.all_posted().into_iter().map(|(key, _)| key).collect()
+    }
+
+    /// Returns the keys that have a value, with it, in the order in which they got it.
+    ///
+    /// Corresponds to eventlet's `DAGPool.items`.
+    ///
+    /// # Errors
+    ///
+    /// The first [`PropagateError`], if there is any.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::dagpool::DAGPool;
+    ///
+    /// let pool = DAGPool::new([("a", 1)]);
+    /// assert_eq!(pool.items().unwrap(), [("a", 1)]);
+    /// ```
+    pub fn items(&self) -> Result<Vec<(K, V)>, PropagateError<K>> {
+        let item = |(key, posted): (K, Rc<Posted<K, V>>)| Ok((key, posted.copy()?));
+        self.graph.all_posted().into_iter().map(item).collect()
+    }
+
+    /// Returns how many green threads of the pool have not ended.
+    ///
+    /// Corresponds to eventlet's `DAGPool.running`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// let pool = eventlet::dagpool::DAGPool::default();
+    /// pool.spawn("a", [], |_, _| async { Ok(1) }).unwrap();
+    /// assert_eq!(pool.running(), 1);
+    /// # });
+    /// ```
+    pub fn running(&self) -> usize {
+        self.graph.jobs().len()
+    }
+
+    /// Returns the keys whose green threads have not ended, in the order of spawning.
+    ///
+    /// Corresponds to eventlet's `DAGPool.running_keys`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// let pool = eventlet::dagpool::DAGPool::default();
+    /// pool.spawn("a", [], |_, _| async { Ok(1) }).unwrap();
+    /// assert_eq!(pool.running_keys(), ["a"]);
+    /// # });
+    /// ```
+    pub fn running_keys(&self) -> Vec<K> {
+        self.graph.jobs().into_iter().map(|(key, _)| key).collect()
+    }
+
+    /// Returns the keys that have a value, or an error in its place, or a green thread; the last ones last.
+    ///
+    /// It is what eventlet's `wait`, `wait_each` and the others wait for when they get no keys.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// let pool = eventlet::dagpool::DAGPool::new([("a", 1)]);
+    /// pool.spawn("b", [], |_, _| async { Ok(2) }).unwrap();
+    /// assert_eq!(pool.known_keys(), ["a", "b"]);
+    /// # });
+    /// ```
+    pub fn known_keys(&self) -> Vec<K> {
+        self.graph.known()
+    }
+
+    /// Returns how many green threads of the pool depend on a key that has no value yet.
+    ///
+    /// Corresponds to eventlet's `DAGPool.waiting`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// let pool = eventlet::dagpool::DAGPool::default();
+    /// pool.spawn("a", ["b"], |_, _| async { Ok(1) }).unwrap();
+    /// assert_eq!(pool.waiting(), 1);
+    /// # });
+    /// ```
+    pub fn waiting(&self) -> usize {
+        self.waiting_for_all().len()
+    }
+
+    /// Returns on which keys without a value the green thread of a key depends: none if it has ended.
+    /// `None` for a key that the pool does not know.
+    ///
+    /// Corresponds to eventlet's `DAGPool.waiting_for(key)`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::collections::HashSet;
+    ///
+    /// # eventlet::run(async {
+    /// let pool = eventlet::dagpool::DAGPool::new([("c", 3)]);
+    /// pool.spawn("a", ["b", "c"], |_, _| async { Ok(1) }).unwrap();
+    /// assert_eq!(pool.waiting_for(&"a"), Some(HashSet::from(["b"])));
+    /// assert_eq!(pool.waiting_for(&"c"), Some(HashSet::new()));
+    /// assert_eq!(pool.waiting_for(&"b"), None);
+    /// # });
+    /// ```
+    pub fn waiting_for(&self, key: &K) -> Option<HashSet<K>> {
+        self.graph.is_known(key).then(|| self.graph.pending(key))
+    }
+
+    /// Returns the keys whose green threads depend on keys without a value, with those.
+    ///
+    /// Corresponds to eventlet's `DAGPool.waiting_for()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::collections::{HashMap, HashSet};
+    ///
+    /// # eventlet::run(async {
+    /// let pool = eventlet::dagpool::DAGPool::default();
+    /// pool.spawn("a", ["b"], |_, _| async { Ok(1) }).unwrap();
+    /// assert_eq!(pool.waiting_for_all(), HashMap::from([("a", HashSet::from(["b"]))]));
+    /// # });
+    /// ```
+    pub fn waiting_for_all(&self) -> HashMap<K, HashSet<K>> {
+        let jobs = self.graph.jobs().into_iter();
+        jobs.filter(|(_, pending)| !pending.is_empty()).collect()
+    }
+
+    /// Returns the keys that somebody waits for, and that have neither a value nor a green thread.
+    ///
+    /// Somebody is a green thread of the pool that depends on it, or whoever called `wait`.
+    /// These keys are what the program still has to post or to spawn. When it has nothing more to add, they are
+    /// mistakes, and those who wait for them wait for ever, unless they are told:
+    ///
+    /// ```
+    /// use eventlet::dagpool::DAGPool;
+    ///
+    /// # eventlet::run(async {
+    /// let pool = DAGPool::new([("colour", 1)]);
+    /// pool.spawn("paint", ["color"], |_, mut results| async move {
+    ///     Ok(results.next().await.unwrap()?.1)
+    /// })
+    /// .unwrap();
+    /// for key in pool.missing() {
+    ///     pool.post_exception(key, "nobody is going to give this value").unwrap();
+    /// }
+    /// let error = pool.waitall().await.unwrap_err();
+    /// assert!(error.to_string().ends_with("nobody is going to give this value"));
+    /// # });
+    /// ```
+    ///
+    /// Eventlet has nothing of the kind.
+    pub fn missing(&self) -> HashSet<K> {
+        self.graph.missing()
+    }
+
+    /// Ends the green thread of a key, and returns whether there was one.
+    ///
+    /// Those who wait for the key get a [`PropagateError`] whose [`Exit`] is
+    /// [killed](Exit::is_killed). But a green thread that has not started is forgotten: the key can be
+    /// spawned again, and those who wait for it go on waiting.
+    ///
+    /// Corresponds to eventlet's `DAGPool.kill`.
+    ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
+    /// # Differences
+    ///
+    /// Eventlet's raises a `KeyError` where this returns `false`, and also when it has killed
+    /// a green thread that had started; those who wait for that one wait for ever.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    /// use std::time::Duration;
+    ///
+    /// # eventlet::run(async {
+    /// let pool = eventlet::dagpool::DAGPool::<_, u32>::default();
+    /// pool.spawn("a", [], |_, _| pending()).unwrap();
+    /// eventlet::sleep(Duration::ZERO).await;
+    /// assert!(pool.kill(&"a"));
+    /// assert!(pool.wait_one("a").await.unwrap_err().exc.is_killed());
+    /// assert!(!pool.kill(&"a"));
+    /// # });
+    /// ```
+    pub fn kill(&self, key: &K) -> bool {
+        let Some(greenlet) = self.graph.greenlet(key) else { return false };
+        if !greenlet.started() {
+            self.graph.leave(key, greenlet);
+        }
+        greenlet.kill();
+        true
+    }
+
+    /// Checks that these keys can be spawned, with what they depend on.
+    fn check(&self, batch: &[(K, Vec<K>)]) -> Result<(), SpawnError<K>> {
+        let mut depends = HashMap::new();
+        for (key, on) in batch {
+            if self.graph.is_known(key) || depends.insert(key, on).is_some() {
+                return Err(Collision(key.clone()).into());
+            }
+        }
+        // A circle goes through one of the new keys, so somebody must depend on one. Mostly nobody does, as
+        // what is spawned first depends on nothing; then there is nothing to be searched.
+        let awaited = |key| self.graph.is_awaited(key) || depends.contains_key(key);
+        if !batch.iter().any(|(key, on)| self.graph.is_awaited(key) || on.iter().any(awaited)) {
+            return Ok(());
+        }
+        let pending = |key: &K| match depends.get(key) {
+            Some(on) => on.iter().filter(|on| self.graph.posted(on).is_none()).cloned().collect(),
+            None => self.graph.pending(key),
+        };
+        match find_cycle(batch.iter().map(|(key, _)| key.clone()), pending) {
+            Some(cycle) => Err(SpawnError::Cycle(cycle)),
+            None => Ok(()),
+        }
+    }
+
+    #[track_caller]
+    fn start<F, J>(&self, key: K, depends: Vec<K>, function: F)
+    where
+        F: FnOnce(K, Results<K, V>) -> J + 'static,
+        J: Future<Output = Result<V, Box<dyn Error + Send + Sync>>> + 'static,
+    {
+        let results = self.wait_each(depends);
+        let depends = Rc::clone(results.follower());
+        let named = key.clone();
+        let gt = spawn(async move {
+            let value = function(named, results).await;
+            value.map(Rc::new).map_err(Exit::thrown)
+        });
+        let (greenlet, graph) = (*gt, Rc::clone(&self.graph));
+        graph.enter(key.clone(), Job { greenlet, depends });
+        // A link hears of every end, and before anybody else does.
+        gt.link(move |ended| {
+            let value = ended.clone().and_then(|returned| returned);
+            finish(&graph, key, greenlet, value);
+        });
+    }
+
+    /// Returns the key, unless somebody else is going to give its value.
+    fn unpromised(&self, key: K) -> Result<K, Collision<K>> {
+        match self.graph.greenlet(&key) {
+            Some(greenlet) if Greenlet::running() != Some(greenlet) => Err(Collision(key)),
+            _ => Ok(key),
+        }
+    }
+
+    /// Returns the key, unless it has a value.
+    fn unvalued(&self, key: K) -> Result<K, Collision<K>> {
+        if self.graph.posted(&key).is_some() { Err(Collision(key)) } else { Ok(key) }
+    }
+}
+
+/// Posts what a green thread of the pool came to.
+fn finish<K, V>(graph: &Graph<K, V>, key: K, greenlet: Greenlet, value: Result<Rc<V>, Exit>)
+where
+    K: Clone + Eq + Hash,
+{
+    let forgotten = !graph.leave(&key, greenlet);
+    if forgotten || graph.posted(&key).is_some() {
+        // Nobody can ask for this end: it has no key, or the value of its key was posted before.
+        if let Some(exit) = value.err().filter(Exit::is_panic) {
+            report::failure("in a green thread of a DAGPool after it had posted its value", &exit);
+        }
+        return;
+    }
+    graph.post(key.clone(), value.map_err(|exc| PropagateError { key, exc }));
+}
+
+/// Makes a pool without values.
+impl<K, V> Default for DAGPool<K, V>
+where
+    K: Clone + Eq + Hash + 'static,
+    V: Clone + 'static,
+{
+    fn default() -> DAGPool<K, V> {
+        DAGPool::new([])
+    }
+}
+
+/// Names the same pool.
+impl<K, V> Clone for DAGPool<K, V> {
+    fn clone(&self) -> DAGPool<K, V> {
+        DAGPool { graph: Rc::clone(&self.graph) }
+    }
+}
+
+impl<K, V> fmt::Debug for DAGPool<K, V>
+where
+    K: Clone + Eq + Hash + fmt::Debug + 'static,
+    V: Clone + 'static,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DAGPool")
+            .field("keys", &self.keys())
+            .field("running", &self.running_keys())
+            .field("waiting", &self.waiting())
+            .finish()
+    }
+}

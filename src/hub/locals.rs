@@ -1,0 +1,101 @@
+//! What green threads keep for themselves: the values behind [`corolocal`](crate::corolocal).
+//!
+//! They lie beside the green threads, not in them. So a green thread that keeps nothing pays no memory
+//! for it, and at its end one look at the map, which is empty in most programs.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::rc::Rc;
+
+use super::scheduler::Key;
+use crate::report;
+
+/// The values of all green threads of a hub.
+#[derive(Default)]
+pub(crate) struct Locals {
+    /// By the serial number of the green thread. Its slot would not do: it may be somebody else's
+    /// while the last values of an ended green thread are dropped.
+    of: RefCell<HashMap<u64, Vec<Kept>, BuildHasherDefault<Spread>>>,
+}
+
+struct Kept {
+    local: u64,
+    /// `None` once it is dropped: the green thread has ended, and what is gone does not come back.
+    value: Option<Rc<dyn Any>>,
+}
+
+/// What a green thread has of one local.
+pub(crate) enum Found {
+    Value(Rc<dyn Any>),
+    /// It has not used it yet.
+    Nothing,
+    /// It has ended, and this value was dropped.
+    Gone,
+}
+
+impl Locals {
+    /// Returns what a green thread has of a local.
+    ///
+    /// The value is shared, not borrowed, so that the map is free while foreign code looks at it.
+    pub(crate) fn find(&self, owner: Key, local: u64) -> Found {
+        let of = self.of.borrow();
+        let kept = of.get(&owner.serial()).and_then(|values| of_local(values, local));
+        match kept {
+            None => Found::Nothing,
+            Some(kept) => kept.value.clone().map_or(Found::Gone, Found::Value),
+        }
+    }
+
+    /// Keeps a value that was not found, and returns what is kept from now on: the first comes first,
+    /// should making the value have made another one.
+    pub(crate) fn keep(&self, owner: Key, local: u64, value: Rc<dyn Any>) -> Rc<dyn Any> {
+        if let Found::Value(first) = self.find(owner, local) {
+            return first;
+        }
+        let kept = Kept { local, value: Some(Rc::clone(&value)) };
+        self.of.borrow_mut().entry(owner.serial()).or_default().push(kept);
+        value
+    }
+
+    /// Drops the values of a green thread that has ended, the latest first.
+    pub(super) fn drop_all(&self, owner: Key) {
+        if self.of.borrow().is_empty() {
+            return;
+        }
+        // One at a time, as a destructor may use those that are left, and new ones.
+        while let Some(value) = self.take_latest(owner) {
+            report::contain("in a destructor of a green thread's local", || drop(value));
+        }
+        self.of.borrow_mut().remove(&owner.serial());
+    }
+
+    fn take_latest(&self, owner: Key) -> Option<Rc<dyn Any>> {
+        let mut of = self.of.borrow_mut();
+        of.get_mut(&owner.serial())?.iter_mut().rev().find_map(|kept| kept.value.take())
+    }
+}
+
+/// A green thread has a handful of locals at most: looking through them is faster than hashing.
+fn of_local(values: &[Kept], local: u64) -> Option<&Kept> {
+    values.iter().find(|kept| kept.local == local)
+}
+
+/// Hashes a serial number: nobody chooses those, so one multiplication spreads them well enough.
+#[derive(Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("a serial number is hashed as one word");
+    }
+
+    fn write_u64(&mut self, serial: u64) {
+        self.0 = serial.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}

@@ -1,0 +1,786 @@
+//! Pools of things that are dear to make and that one green thread at a time uses: connections, say.
+//!
+//! [`Pool`] makes its items when they are needed, up to a number; [`TokenPool`] has items that stand for
+//! something else.
+//!
+//! Corresponds to `eventlet.pools`.
+//!
+//! # Not here
+//!
+//! A pool is not derived from to give it a `create`: it gets one when it is made.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::fmt;
+use std::mem;
+use std::ops::{Deref, DerefMut};
+use std::pin::Pin;
+use std::rc::Rc;
+
+use crate::semaphore::Semaphore;
+
+/// A pool of items: whoever takes one has it alone, and puts it back.
+///
+/// Items are made when somebody wants one and none lies idle, at most `max_size` of them. When all are
+/// taken, whoever wants one waits in line, first come, first served. It is a handle: clones name the same
+/// pool.
+///
+/// `create` runs in the green thread that wants the item, and may wait. It may fail, with an `E` for that
+/// green thread; then, as when it panics or is killed, there is room for another item, and
+/// the next in line tries.
+///
+/// Corresponds to `eventlet.pools.Pool`.
+///
+/// # Differences
+///
+/// In eventlet a `create` that fails leaves those in line waiting for ever, and so does a
+/// [`resize`](Pool::resize) to more. The line there has no order.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::pools::Pool;
+/// use std::io;
+///
+/// struct Connection(&'static str);
+///
+/// async fn connect() -> io::Result<Connection> {
+///     Ok(Connection("a long way"))
+/// }
+///
+/// # fn main() -> io::Result<()> {
+/// eventlet::run(async {
+///     let connections = Pool::new(4, connect);
+///     {
+///         let connection = connections.item().await?;
+///         assert_eq!(connection.0, "a long way");
+///         assert_eq!(connections.free(), 3);
+///     }
+///     assert_eq!(connections.free(), 4);
+///     Ok(())
+/// })
+/// # }
+/// ```
+///
+/// A plain function that waits with `.block()` creates from a stack of its own:
+///
+/// ```
+/// # #[cfg(feature = "stackful")] {
+/// use eventlet::{Block, pools::Pool, sleep, stackful};
+/// use std::time::Duration;
+///
+/// fn connect() -> Result<u32, String> {
+///     sleep(Duration::from_millis(1)).block();
+///     Ok(7)
+/// }
+///
+/// eventlet::run(stackful(|| {
+///     let pool = Pool::new(4, || stackful(connect));
+///     assert_eq!(*pool.item().block().unwrap(), 7);
+/// }));
+/// # }
+/// ```
+pub struct Pool<T, E = Infallible> {
+    shared: Rc<Shared<T, E>>,
+}
+
+struct Shared<T, E> {
+    /// A permit is the right to have an item out of the pool, or to make one. It is the permits that
+    /// are handed over in line, and who has one finds an item or makes it: so an item
+    /// is never on its way to somebody who is killed.
+    rights: Semaphore,
+    /// Items in the pool: for whoever has a right, and there may be more than rights after a cut.
+    idle: RefCell<VecDeque<T>>,
+    /// How many items there are: idle, taken, or being made. It is not the sum of idle items and rights, for
+    /// somebody who was given a right and had no turn since has no item yet.
+    size: Cell<usize>,
+    max_size: Cell<usize>,
+    as_stack: Cell<bool>,
+    /// `Fn`, for several creations may be under way at the same time.
+    create: Box<dyn Fn() -> Creation<T, E>>,
+}
+
+type Creation<T, E> = Pin<Box<dyn Future<Output = Result<T, E>>>>;
+
+impl<T> Pool<T> {
+    /// Makes a pool whose `create` cannot fail.
+    ///
+    /// [`get`](Pool::get) still gives a `Result`, but one that only has an `Ok`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::pools::Pool;
+    ///
+    /// eventlet::run(async {
+    ///     let buffers = Pool::infallible(2, || async { Vec::<u8>::with_capacity(4096) });
+    ///     let Ok(buffer) = buffers.get().await;
+    ///     assert_eq!(buffer.capacity(), 4096);
+    ///     buffers.put(buffer);
+    /// });
+    /// ```
+    pub fn infallible<C, F>(max_size: usize, create: C) -> Pool<T>
+    where
+        C: Fn() -> F + 'static,
+        F: Future<Output = T> + 'static,
+    {
+        Pool::new(max_size, move || {
+            let created = create();
+            async move { Ok(created.await) }
+        })
+    }
+}
+
+impl<T, E> Pool<T, E> {
+    /// Makes a pool that has at most `max_size` items, which `create` makes when they are needed.
+    ///
+    /// Corresponds to eventlet's `pools.Pool(max_size=.., create=..)`, whose default is 4.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::pools::Pool;
+    ///
+    /// let pool = Pool::new(4, || async { "12".parse::<u32>() });
+    /// assert_eq!((pool.max_size(), pool.free(), pool.current_size()), (4, 4, 0));
+    /// ```
+    pub fn new<C, F>(max_size: usize, create: C) -> Pool<T, E>
+    where
+        C: Fn() -> F + 'static,
+        F: Future<Output = Result<T, E>> + 'static,
+    {
+        Pool {
+            shared: Rc::new(Shared {
+                rights: Semaphore::new(max_size),
+                idle: RefCell::default(),
+                size: Cell::new(0),
+                max_size: Cell::new(max_size),
+                as_stack: Cell::new(false),
+                create: Box::new(move || Box::pin(create())),
+            }),
+        }
+    }
+
+    /// Makes items until the pool has so many, those that are taken included.
+    ///
+    /// It makes one after the other, and not more than the pool may have.
+    ///
+    /// Corresponds to eventlet's `pools.Pool(min_size=..)`.
+    ///
+    /// # Yields
+    ///
+    /// Where `create` does.
+    ///
+    /// # Killed
+    ///
+    /// What was made by then is in the pool.
+    ///
+    /// # Errors
+    ///
+    /// The first error of `create`. What was made by then is in the pool.
+    ///
+    /// # Differences
+    ///
+    /// Eventlet makes more than `max_size` when asked to.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::pools::Pool;
+    ///
+    /// # fn main() -> Result<(), std::num::ParseIntError> {
+    /// eventlet::run(async {
+    ///     let pool = Pool::new(4, || async { "12".parse::<u32>() }).min_size(2).await?;
+    ///     assert_eq!(pool.current_size(), 2);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    pub async fn min_size(self, size: usize) -> Result<Pool<T, E>, E> {
+        while self.current_size() < size.min(self.max_size()) {
+            // At once, for there is room and so nobody waits; it goes when the item is in the pool.
+            let _right = self.shared.right().await;
+            let item = self.shared.make().await?;
+            self.shared.store(item);
+        }
+        Ok(self)
+    }
+
+    /// Chooses whether the item that was put back last is taken first, instead of the one that has been
+    /// idle for longest.
+    ///
+    /// It fits items that are dear to keep: those on top are used again and again, and
+    /// those below can be seen to idle.
+    ///
+    /// Corresponds to eventlet's `pools.Pool(order_as_stack=..)`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::pools::Pool;
+    ///
+    /// # eventlet::run(async {
+    /// let pool = Pool::<char>::infallible(2, || async { 'c' }).order_as_stack(true);
+    /// pool.put('a');
+    /// pool.put('b');
+    /// assert_eq!(pool.get().await, Ok('b'));
+    /// # });
+    /// ```
+    pub fn order_as_stack(self, as_stack: bool) -> Pool<T, E> {
+        self.shared.as_stack.set(as_stack);
+        self
+    }
+
+    /// Takes an item: an idle one, or else a new one, or else the first that is put back.
+    ///
+    /// It must come back with [`put`](Pool::put), or the pool has one less for good. To be sure of that, even when
+    /// the green thread is killed, take it with [`item`](Pool::item).
+    ///
+    /// Corresponds to eventlet's `Pool.get`.
+    ///
+    /// # Yields
+    ///
+    /// When all items are taken, and where `create` does.
+    ///
+    /// # Killed
+    ///
+    /// Nothing is lost: an item that was handed to a getter which had no turn since goes to the next one in
+    /// line, and so does the room that a `create` had that was killed.
+    ///
+    /// # Errors
+    ///
+    /// The error of `create`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::pools::Pool;
+    ///
+    /// # eventlet::run(async {
+    /// let pool = Pool::new(1, || async { "12".parse::<u32>() });
+    /// let item = pool.get().await.unwrap();
+    /// assert_eq!(item, 12);
+    /// pool.put(item);
+    ///
+    /// let pool = Pool::new(1, || async { "twelve".parse::<u32>() });
+    /// assert!(pool.get().await.is_err());
+    /// assert_eq!(pool.free(), 1);
+    /// # });
+    /// ```
+    pub async fn get(&self) -> Result<T, E> {
+        let right = self.shared.right().await;
+        // A statement of its own, for the borrow must end before anybody waits.
+        let idle = self.shared.idle.borrow_mut().pop_front();
+        let item = match idle {
+            Some(item) => item,
+            None => self.shared.make().await?,
+        };
+        // It goes with the item, and comes back with `put`.
+        mem::forget(right);
+        Ok(item)
+    }
+
+    /// Takes an item that goes back by itself when it is dropped.
+    ///
+    /// Corresponds to eventlet's `with pool.item() as item:`.
+    ///
+    /// # Yields
+    ///
+    /// When all items are taken, and where `create` does.
+    ///
+    /// # Killed
+    ///
+    /// Nothing is lost, and the item of a killed green thread goes back with everything else it has.
+    ///
+    /// # Errors
+    ///
+    /// The error of `create`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::pools::Pool;
+    ///
+    /// # eventlet::run(async {
+    /// let pool = Pool::new(1, || async { "12".parse::<u32>() });
+    /// {
+    ///     let mut item = pool.item().await.unwrap();
+    ///     *item += 1;
+    ///     assert_eq!(pool.free(), 0);
+    /// }
+    /// assert_eq!(pool.get().await, Ok(13));
+    /// # });
+    /// ```
+    pub async fn item(&self) -> Result<Item<T, E>, E> {
+        let item = self.get().await?;
+        Ok(Item { item: Some(item), pool: self.clone() })
+    }
+
+    /// Puts an item back, for the first in line or for later.
+    ///
+    /// When the pool was [resized](Pool::resize) to fewer than it has, the item is dropped. One that was not taken from
+    /// the pool becomes its own, unless it has enough.
+    ///
+    /// Corresponds to eventlet's `Pool.put`.
+    ///
+    /// # Yields
+    ///
+    /// Never: whoever waits for an item runs in a later turn.
+    ///
+    /// # Differences
+    ///
+    /// Eventlet's may give up the turn, and takes everything that is put there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::pools::Pool;
+    ///
+    /// # eventlet::run(async {
+    /// let pool = Pool::<u32>::infallible(4, || async { 1 });
+    /// let Ok(item) = pool.get().await;
+    /// assert_eq!(pool.free(), 3);
+    /// pool.put(item);
+    /// assert_eq!(pool.free(), 4);
+    /// # });
+    /// ```
+    pub fn put(&self, item: T) {
+        let (shared, size) = (&*self.shared, self.current_size());
+        match shared.is_any_taken() {
+            true if size <= self.max_size() => {
+                shared.store(item);
+                shared.rights.release();
+            }
+            false if size < self.max_size() => {
+                shared.size.set(size + 1);
+                shared.store(item);
+            }
+            _ => self.discard(item),
+        }
+    }
+
+    /// Drops an item instead of putting it back, and makes room for a new one.
+    ///
+    /// It is for items that are not fit for use any more.
+    ///
+    /// Corresponds to eventlet's `pool.current_size -= 1`, and to `put(None)` of its `db_pool`.
+    ///
+    /// # Yields
+    ///
+    /// Never: whoever waits for an item makes it in a later turn.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::pools::Pool;
+    ///
+    /// # eventlet::run(async {
+    /// let pool = Pool::<String>::infallible(1, || async { "new".to_owned() });
+    /// let Ok(mut item) = pool.get().await;
+    /// item.clear();
+    /// pool.discard(item);
+    /// assert_eq!(pool.current_size(), 0);
+    /// assert_eq!(pool.get().await.unwrap(), "new");
+    /// # });
+    /// ```
+    pub fn discard(&self, item: T) {
+        let shared = &*self.shared;
+        if shared.is_any_taken() {
+            shared.size.set(self.current_size() - 1);
+            shared.rights.release();
+        }
+        // Last, for its destructor is foreign code.
+        drop(item);
+    }
+
+    /// Changes how many items the pool may have.
+    ///
+    /// More wakes as many of those in line. Fewer takes nothing away from anybody, nor from those who were
+    /// chosen already and are about to make an item: items above the number are dropped when they are
+    /// put back.
+    ///
+    /// Corresponds to eventlet's `Pool.resize`.
+    ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::pools::Pool;
+    ///
+    /// # eventlet::run(async {
+    /// let pool = Pool::<u32>::infallible(2, || async { 1 });
+    /// let (Ok(one), Ok(two)) = (pool.get().await, pool.get().await);
+    /// pool.resize(1);
+    /// assert_eq!(pool.free(), -1);
+    /// pool.put(one);
+    /// pool.put(two);
+    /// assert_eq!((pool.free(), pool.current_size()), (1, 1));
+    /// # });
+    /// ```
+    pub fn resize(&self, max_size: usize) {
+        let old = self.shared.max_size.replace(max_size);
+        self.shared.rights.adjust(signed(max_size) - signed(old));
+    }
+
+    /// Returns how many items can be had without waiting for one to be put back, be they idle or not yet
+    /// made: fewer than none after a cut below what is taken.
+    ///
+    /// Corresponds to eventlet's `Pool.free`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::pools::TokenPool;
+    ///
+    /// # eventlet::run(async {
+    /// let pool = TokenPool::new(2);
+    /// let _token = pool.item().await;
+    /// assert_eq!(pool.free(), 1);
+    /// # });
+    /// ```
+    pub fn free(&self) -> isize {
+        self.shared.rights.counter()
+    }
+
+    /// Returns how many green threads wait for an item.
+    ///
+    /// Corresponds to eventlet's `Pool.waiting`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::pools::TokenPool;
+    /// use std::time::Duration;
+    ///
+    /// # eventlet::run(async {
+    /// let pool = TokenPool::new(0);
+    /// let patient = pool.clone();
+    /// eventlet::spawn_n(async move { patient.get().await });
+    /// eventlet::sleep(Duration::ZERO).await;
+    /// assert_eq!(pool.waiting(), 1);
+    /// # });
+    /// ```
+    pub fn waiting(&self) -> usize {
+        self.shared.rights.waiting()
+    }
+
+    /// Returns how many items the pool may have.
+    ///
+    /// Corresponds to eventlet's `Pool.max_size`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(eventlet::pools::TokenPool::new(4).max_size(), 4);
+    /// ```
+    pub fn max_size(&self) -> usize {
+        self.shared.max_size.get()
+    }
+
+    /// Returns how many items the pool has: those that are idle, taken, or being made.
+    ///
+    /// Corresponds to eventlet's `Pool.current_size`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::pools::TokenPool;
+    ///
+    /// # eventlet::run(async {
+    /// let pool = TokenPool::new(4);
+    /// assert_eq!(pool.current_size(), 0);
+    /// drop(pool.item().await);
+    /// assert_eq!(pool.current_size(), 1);
+    /// # });
+    /// ```
+    pub fn current_size(&self) -> usize {
+        self.shared.size.get()
+    }
+}
+
+impl<T, E> Shared<T, E> {
+    /// Waits for the right to have an item.
+    async fn right(&self) -> Right<'_> {
+        self.rights.acquire().await;
+        Right(&self.rights)
+    }
+
+    /// Makes an item, for which there is room from the start until it fails.
+    async fn make(&self) -> Result<T, E> {
+        let room = Room::take(&self.size);
+        let item = (self.create)().await?;
+        mem::forget(room);
+        Ok(item)
+    }
+
+    /// Returns whether anybody may have an item to put back. If not, it is a stranger, and nobody's right
+    /// comes back with it.
+    fn is_any_taken(&self) -> bool {
+        self.size.get() > self.idle.borrow().len()
+    }
+
+    fn store(&self, item: T) {
+        let mut idle = self.idle.borrow_mut();
+        if self.as_stack.get() {
+            idle.push_front(item);
+        } else {
+            idle.push_back(item);
+        }
+    }
+}
+
+/// The right to have an item, until it has one. It goes to the next in line when dropped.
+struct Right<'a>(&'a Semaphore);
+
+impl Drop for Right<'_> {
+    fn drop(&mut self) {
+        self.0.release();
+    }
+}
+
+/// Room for an item that is being made. It is given back when dropped.
+struct Room<'a>(&'a Cell<usize>);
+
+impl<'a> Room<'a> {
+    fn take(size: &'a Cell<usize>) -> Room<'a> {
+        size.set(size.get() + 1);
+        Room(size)
+    }
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+/// No pool has so many items that the difference could be seen.
+fn signed(size: usize) -> isize {
+    isize::try_from(size).unwrap_or(isize::MAX)
+}
+
+/// Names the same pool.
+impl<T, E> Clone for Pool<T, E> {
+    fn clone(&self) -> Pool<T, E> {
+        Pool { shared: Rc::clone(&self.shared) }
+    }
+}
+
+impl<T, E> fmt::Debug for Pool<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("max_size", &self.max_size())
+            .field("current_size", &self.current_size())
+            .field("free", &self.free())
+            .field("waiting", &self.waiting())
+            .finish()
+    }
+}
+
+/// An item of a pool, which goes back when this is dropped.
+///
+/// It holds a handle of its pool, so it may be kept anywhere and as long as one likes. [`Pool::item`]
+/// makes it.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::pools::Pool;
+///
+/// # eventlet::run(async {
+/// let pool = Pool::<Vec<u8>>::infallible(1, || async { Vec::new() });
+/// let Ok(mut item) = pool.item().await;
+/// item.push(1);
+/// assert_eq!(*item, [1]);
+/// # });
+/// ```
+#[must_use = "the item goes back when this is dropped"]
+pub struct Item<T, E = Infallible> {
+    /// `None` once it was taken out.
+    item: Option<T>,
+    pool: Pool<T, E>,
+}
+
+impl<T, E> Item<T, E> {
+    /// Drops the item instead of putting it back, as [`Pool::discard`] does.
+    ///
+    /// It is called as `Item::discard(item)`, for the item may have a method of that name.
+    ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::pools::{Item, TokenPool};
+    ///
+    /// # eventlet::run(async {
+    /// let pool = TokenPool::new(2);
+    /// Item::discard(pool.item().await);
+    /// assert_eq!(pool.current_size(), 0);
+    /// # });
+    /// ```
+    pub fn discard(mut item: Item<T, E>) {
+        if let Some(inner) = item.item.take() {
+            item.pool.discard(inner);
+        }
+    }
+}
+
+const OUT: &str = "an item is only taken out of its guard when the guard goes";
+
+impl<T, E> Deref for Item<T, E> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.item.as_ref().expect(OUT)
+    }
+}
+
+impl<T, E> DerefMut for Item<T, E> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.item.as_mut().expect(OUT)
+    }
+}
+
+impl<T, E> Drop for Item<T, E> {
+    fn drop(&mut self) {
+        if let Some(item) = self.item.take() {
+            self.pool.put(item);
+        }
+    }
+}
+
+impl<T: fmt::Debug, E> fmt::Debug for Item<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+/// A pool of tokens: the right to use something of which there is only so much.
+///
+/// It is a handle, and it derefs to [`Pool`], which has its methods, as eventlet's inherits from it.
+///
+/// Corresponds to `eventlet.pools.TokenPool`.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::pools::TokenPool;
+///
+/// eventlet::run(async {
+///     let licences = TokenPool::new(2);
+///     let _mine = licences.item().await;
+///     assert_eq!(licences.free(), 1);
+/// });
+/// ```
+#[derive(Clone, Debug)]
+pub struct TokenPool {
+    pool: Pool<Token>,
+}
+
+impl TokenPool {
+    /// Makes a pool of so many tokens.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(eventlet::pools::TokenPool::new(2).free(), 2);
+    /// ```
+    pub fn new(max_size: usize) -> TokenPool {
+        TokenPool { pool: Pool::infallible(max_size, || async { Token(()) }) }
+    }
+
+    /// Takes a token, and waits for one where all are taken. It must come back with
+    /// [`put`](Pool::put).
+    ///
+    /// Corresponds to eventlet's `TokenPool.get`.
+    ///
+    /// # Yields
+    ///
+    /// Only when all tokens are taken.
+    ///
+    /// # Killed
+    ///
+    /// As with [`Pool::get`]: no token is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::pools::TokenPool;
+    ///
+    /// # eventlet::run(async {
+    /// let pool = TokenPool::new(1);
+    /// let token = pool.get().await;
+    /// assert_eq!(pool.free(), 0);
+    /// pool.put(token);
+    /// assert_eq!(pool.free(), 1);
+    /// # });
+    /// ```
+    pub async fn get(&self) -> Token {
+        let Ok(token) = self.pool.get().await;
+        token
+    }
+
+    /// Takes a token that goes back by itself when it is dropped.
+    ///
+    /// Corresponds to eventlet's `with pool.item():`.
+    ///
+    /// # Yields
+    ///
+    /// Only when all tokens are taken.
+    ///
+    /// # Killed
+    ///
+    /// No token is lost, and that of a killed green thread goes back with everything else it has.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::pools::TokenPool;
+    ///
+    /// # eventlet::run(async {
+    /// let pool = TokenPool::new(1);
+    /// {
+    ///     let _token = pool.item().await;
+    ///     assert_eq!(pool.free(), 0);
+    /// }
+    /// assert_eq!(pool.free(), 1);
+    /// # });
+    /// ```
+    pub async fn item(&self) -> Item<Token> {
+        let Ok(token) = self.pool.item().await;
+        token
+    }
+}
+
+impl Deref for TokenPool {
+    type Target = Pool<Token>;
+
+    fn deref(&self) -> &Pool<Token> {
+        &self.pool
+    }
+}
+
+/// What a [`TokenPool`] gives out: a right, which nobody can make or copy.
+///
+/// Corresponds to `eventlet.pools.Token`.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::pools::{Token, TokenPool};
+///
+/// fn use_licence(_proof: &Token) {}
+///
+/// # eventlet::run(async {
+/// use_licence(&TokenPool::new(1).get().await);
+/// # });
+/// ```
+#[derive(Debug)]
+pub struct Token(());
