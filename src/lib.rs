@@ -85,6 +85,7 @@ pub mod greenpile;
 pub mod greenpool;
 pub mod greenthread;
 pub mod hubs;
+pub mod lock;
 pub mod pools;
 pub mod queue;
 pub mod runtime;

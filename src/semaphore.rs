@@ -5,9 +5,7 @@
 //!
 //! Corresponds to eventlet's `eventlet.semaphore`.
 //!
-//! # Not here
-//!
-//! eventlet's `Lock` is a semaphore of one: `Semaphore::new(1)`.
+//! A semaphore of one is a lock: [`Lock`](crate::lock::Lock).
 
 use std::cell::Cell;
 use std::fmt;

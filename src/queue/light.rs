@@ -3,8 +3,10 @@
 use std::fmt;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
+
+use futures_core::Stream;
 
 use super::error::{Empty, Full};
 use super::exchange::Exchange;
@@ -168,6 +170,42 @@ impl<T, S: Storage<T>> LightQueue<T, S> {
     /// eventlet's gives up its turn to hand an item to a getter that waits at a channel.
     pub fn put_nowait(&self, item: T) -> Result<(), Full<T>> {
         self.exchange.put(item).map_err(Full)
+    }
+
+    /// Returns the items as a stream, each taken out as [`get`](LightQueue::get) does. It never ends.
+    ///
+    /// On a green stack, `queue.stream().blocking()` is an iterator.
+    ///
+    /// Corresponds to a loop over eventlet's `Queue.get`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::Queue;
+    /// use futures::StreamExt;
+    ///
+    /// eventlet::run(async {
+    ///     let queue = Queue::new(None);
+    ///     for n in [1, 2, 3] {
+    ///         queue.put(n).await;
+    ///     }
+    ///     assert_eq!(queue.stream().take(3).collect::<Vec<_>>().await, [1, 2, 3]);
+    /// });
+    /// ```
+    ///
+    /// # Yields
+    ///
+    /// Only when there is no item.
+    ///
+    /// # Killed
+    ///
+    /// An item that was granted goes to the next in line, or back to the front.
+    pub fn stream(&self) -> Items<T, S> {
+        Items { queue: self.clone(), place: Place::default() }
+    }
+
+    fn poll_get(&self, place: &mut Place, cx: &Context<'_>) -> Poll<T> {
+        self.exchange.getters.wait(place, cx, || self.exchange.get().ok_or(()))
     }
 
     /// Takes the next item out of the queue if that needs no waiting.
@@ -494,6 +532,42 @@ impl<T, S: Storage<T>> fmt::Debug for Put<'_, T, S> {
     }
 }
 
+/// The stream that [`LightQueue::stream`] returns.
+///
+/// It never ends. It stands in line from when it is asked until it has given the item; dropping
+/// it in between leaves the item to the next in line.
+#[must_use = "streams do nothing unless they are asked"]
+pub struct Items<T, S: Storage<T> = Fifo<T>> {
+    queue: LightQueue<T, S>,
+    place: Place,
+}
+
+impl<T, S: Storage<T>> Stream for Items<T, S> {
+    type Item = T;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let Items { queue, place } = self.get_mut();
+        let item = ready!(queue.poll_get(place, cx));
+        *place = Place::default();
+        Poll::Ready(Some(item))
+    }
+}
+
+/// Nothing in it is pinned.
+impl<T, S: Storage<T>> Unpin for Items<T, S> {}
+
+impl<T, S: Storage<T>> Drop for Items<T, S> {
+    fn drop(&mut self) {
+        self.queue.exchange.withdraw_getter(&mut self.place);
+    }
+}
+
+impl<T, S: Storage<T>> fmt::Debug for Items<T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Items").field("queue", &self.queue).finish_non_exhaustive()
+    }
+}
+
 /// The future that [`LightQueue::get`] returns.
 #[must_use = "futures do nothing unless they are awaited, or waited for with `.block()`"]
 pub struct Get<'a, T, S: Storage<T> = Fifo<T>> {
@@ -506,7 +580,7 @@ impl<T, S: Storage<T>> Future for Get<'_, T, S> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let Get { queue, place } = self.get_mut();
-        queue.exchange.getters.wait(place, cx, || queue.exchange.get().ok_or(()))
+        queue.poll_get(place, cx)
     }
 }
 

@@ -10,6 +10,8 @@
 //! They are handles: clones name the same queue. Each derefs to the one it extends, down to
 //! [`LightQueue`], which has most of the methods.
 //!
+//! Each is a stream of its items too: [`stream`](LightQueue::stream).
+//!
 //! All of them keep these promises:
 //!
 //! - Who waits is served in order: getters and putters alike, and nobody overtakes them, not with
@@ -57,7 +59,7 @@ mod storage;
 mod tests;
 
 pub use error::{Empty, Full};
-pub use light::{Get, LightQueue, Put};
+pub use light::{Get, Items, LightQueue, Put};
 pub use ordered::{LifoQueue, PriorityQueue};
 pub use queue::{Join, Queue};
 pub(crate) use storage::Storage;

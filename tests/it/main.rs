@@ -12,6 +12,7 @@ mod greenpool;
 mod greenthread;
 mod hub;
 mod hub_thread;
+mod lock;
 mod model;
 mod pools;
 mod queue;

@@ -14,6 +14,32 @@ use crate::crowd::*;
 use crate::support::*;
 
 both_colours! {
+    fn a_stream_gives_the_items_in_order_and_waits_for_more() {
+        let queue = Queue::new(1);
+        let putter = spawn({
+            let queue = queue.clone();
+            green!({
+                for n in 0..5 {
+                    wait!(queue.put(n));
+                }
+            })
+        });
+        let items = wait!(futures::StreamExt::collect::<Vec<_>>(futures::StreamExt::take(queue.stream(), 5)));
+        assert_eq!(items, [0, 1, 2, 3, 4]);
+        wait!(putter).unwrap();
+    }
+
+    fn a_stream_that_is_dropped_leaves_its_item_to_the_next() {
+        let queue = Queue::new(None);
+        let mut stream = queue.stream();
+        let polled = futures::FutureExt::now_or_never(futures::StreamExt::next(&mut stream));
+        assert_eq!((polled, queue.getting()), (None, 1));
+        queue.put_nowait(7).unwrap();
+        assert_eq!(queue.qsize(), 0, "it was handed to the stream");
+        drop(stream);
+        assert_eq!(queue.get_nowait(), Ok(7));
+    }
+
     /// test_send_first
     fn what_was_put_can_be_got() {
         let queue = Queue::new(None);
