@@ -202,7 +202,7 @@ mod proxies {
             for other in others {
                 wait!(other).unwrap();
             }
-            let log = wait!(log.call(|log| std::mem::take(log)));
+            let log = wait!(log.call(std::mem::take));
             assert_eq!(log, (0..50).collect::<Vec<_>>());
         }
 
@@ -433,7 +433,7 @@ mod sizes {
             let together = Arc::new(Barrier::new(3));
             let jobs = (0..3).map(|_| {
                 let together = Arc::clone(&together);
-                spawn(execute(move || drop(together.wait())))
+                spawn(execute(move || together.wait().is_leader()))
             });
             let jobs: Vec<_> = jobs.collect();
             sleep(ZERO).await;
