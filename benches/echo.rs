@@ -22,7 +22,7 @@ use std::thread;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use rustix::time::ClockId;
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 
 use support::{Arguments, Effort, cpu_time, print_head, print_row, race};
 
@@ -147,8 +147,7 @@ fn read_line(from: &mut impl BufRead) -> String {
 fn be_server(serve: fn(TcpListener)) {
     allow_open_files();
     pin_to(0);
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.set_nonblocking(true).unwrap();
+    let listener = listen();
     println!("{}", listener.local_addr().unwrap());
     thread::spawn(|| {
         for _question in io::stdin().lines() {
@@ -157,6 +156,15 @@ fn be_server(serve: fn(TcpListener)) {
         std::process::exit(0);
     });
     serve(listener);
+}
+
+/// Listens with room for everybody: where the queue is full, whoever connects waits a second or more.
+fn listen() -> TcpListener {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+    socket.listen(8192).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    socket.into()
 }
 
 /// Raises the soft limit of open files to the hard one.
