@@ -1,0 +1,77 @@
+//! A heartbeat beside long work: who never waits keeps everybody else waiting, and two ways out.
+//!
+//!     cargo run --example heartbeat
+//!
+//! It prints how many beats were missed beside work that never waits, beside work that gives up its turn
+//! now and then, and beside the same work in an OS thread of `tpool`.
+
+use std::cell::Cell;
+use std::hint::black_box;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use eventlet::{run, sleep, spawn_n, tpool};
+
+/// The work: so many pieces, each of which computes for so long.
+const PIECES: u32 = 200;
+const PIECE: Duration = Duration::from_millis(2);
+
+/// The time from one beat to the next.
+const PERIOD: Duration = Duration::from_millis(20);
+
+async fn heartbeat(beats: Rc<Cell<u32>>) {
+    let mut next = Instant::now();
+    loop {
+        next += PERIOD;
+        sleep(next.saturating_duration_since(Instant::now())).await;
+        beats.set(beats.get() + 1);
+    }
+}
+
+/// Computes, for as long as one piece of work takes.
+fn compute() {
+    let start = Instant::now();
+    while start.elapsed() < PIECE {
+        black_box((0..1000_u64).sum::<u64>());
+    }
+}
+
+async fn never_waits() {
+    for _ in 0..PIECES {
+        compute();
+    }
+}
+
+async fn gives_turns() {
+    for _ in 0..PIECES {
+        compute();
+        sleep(Duration::ZERO).await;
+    }
+}
+
+async fn in_a_thread() {
+    tpool::execute(|| (0..PIECES).for_each(|_| compute())).await;
+}
+
+/// Does some work beside a heartbeat, and prints a line of the table.
+async fn measure(name: &str, work: impl Future<Output = ()>) {
+    let beats = Rc::new(Cell::new(0));
+    let start = Instant::now();
+    let heart = spawn_n(heartbeat(Rc::clone(&beats)));
+    sleep(Duration::ZERO).await;
+    work.await;
+    let (took, beats) = (start.elapsed(), beats.get());
+    heart.kill();
+
+    let due = (took.as_millis() / PERIOD.as_millis()) as u32;
+    println!("{name:16} {:>5} ms {beats:6} {:7}", took.as_millis(), due.saturating_sub(beats));
+}
+
+fn main() {
+    run(async {
+        println!("{:16} {:>8} {:>6} {:>7}", "work", "took", "beats", "missed");
+        measure("never waits", never_waits()).await;
+        measure("sleep(ZERO)", gives_turns()).await;
+        measure("tpool::execute", in_a_thread()).await;
+    });
+}
