@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 
 use eventlet::{run, sleep, spawn_n, tpool};
 
-/// The work: so many pieces, each of which computes for so long.
-const PIECES: u32 = 200;
-const PIECE: Duration = Duration::from_millis(2);
+/// How long the work goes on, and one piece of it. The hub looks at the clock once in 256 turns, so
+/// pieces between which turns are given should be short.
+const WORK: Duration = Duration::from_millis(400);
+const PIECE: Duration = Duration::from_micros(20);
 
 /// The time from one beat to the next.
 const PERIOD: Duration = Duration::from_millis(20);
@@ -28,38 +29,36 @@ async fn heartbeat(beats: Rc<Cell<u32>>) {
     }
 }
 
-/// Computes, for as long as one piece of work takes.
+/// Computes one piece.
 fn compute() {
     let start = Instant::now();
     while start.elapsed() < PIECE {
-        black_box((0..1000_u64).sum::<u64>());
+        black_box((0..100_u64).sum::<u64>());
     }
 }
 
-async fn never_waits() {
-    for _ in 0..PIECES {
+fn work() {
+    let start = Instant::now();
+    while start.elapsed() < WORK {
         compute();
     }
 }
 
-async fn gives_turns() {
-    for _ in 0..PIECES {
+async fn work_and_give_turns() {
+    let start = Instant::now();
+    while start.elapsed() < WORK {
         compute();
         sleep(Duration::ZERO).await;
     }
 }
 
-async fn in_a_thread() {
-    tpool::execute(|| (0..PIECES).for_each(|_| compute())).await;
-}
-
-/// Does some work beside a heartbeat, and prints a line of the table.
-async fn measure(name: &str, work: impl Future<Output = ()>) {
+/// Has work done beside a heartbeat, and prints a line of the table.
+async fn measure(name: &str, job: impl Future<Output = ()>) {
     let beats = Rc::new(Cell::new(0));
     let start = Instant::now();
     let heart = spawn_n(heartbeat(Rc::clone(&beats)));
     sleep(Duration::ZERO).await;
-    work.await;
+    job.await;
     let (took, beats) = (start.elapsed(), beats.get());
     heart.kill();
 
@@ -70,8 +69,8 @@ async fn measure(name: &str, work: impl Future<Output = ()>) {
 fn main() {
     run(async {
         println!("{:16} {:>8} {:>6} {:>7}", "work", "took", "beats", "missed");
-        measure("never waits", never_waits()).await;
-        measure("sleep(ZERO)", gives_turns()).await;
-        measure("tpool::execute", in_a_thread()).await;
+        measure("never waits", async { work() }).await;
+        measure("sleep(ZERO)", work_and_give_turns()).await;
+        measure("tpool::execute", tpool::execute(work)).await;
     });
 }
