@@ -21,9 +21,11 @@ use tokio::net::TcpStream;
 /// How many lines a client may be behind.
 const BEHIND: usize = 100;
 
-/// The queue and the green thread of each client.
+/// What a client has not heard yet, and the green thread that serves it.
+type Member = (Queue<Rc<str>>, Greenlet);
+
 #[derive(Clone, Default)]
-struct Room(Rc<RefCell<BTreeMap<SocketAddr, (Queue<Rc<str>>, Greenlet)>>>);
+struct Room(Rc<RefCell<BTreeMap<SocketAddr, Member>>>);
 
 impl Room {
     /// Lets a client in, who is served by the green thread that calls this.

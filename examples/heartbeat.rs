@@ -14,7 +14,7 @@ use eventlet::{run, sleep, spawn_n, tpool};
 
 /// How long the work goes on, and one piece of it. The hub looks at the clock once in 256 turns, so
 /// pieces between which turns are given should be short.
-const WORK: Duration = Duration::from_millis(400);
+const WORK: Duration = Duration::from_millis(410);
 const PIECE: Duration = Duration::from_micros(20);
 
 /// The time from one beat to the next.
