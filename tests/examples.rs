@@ -1,8 +1,9 @@
 //! Every example is run as its head says, and its output looked at.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::Duration;
 
 /// Returns the program of an example, which `cargo test` has built beside this one.
 fn example(name: &str) -> Command {
@@ -13,6 +14,20 @@ fn example(name: &str) -> Command {
     path.push(name);
     assert!(path.exists(), "{} is not built: run `cargo build --examples`", path.display());
     Command::new(path)
+}
+
+/// Connects to a server, and fails rather than wait for ever for what it does not send.
+fn client(address: &str) -> BufReader<TcpStream> {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    BufReader::new(stream)
+}
+
+/// Reads a line from a server.
+fn hears(client: &mut BufReader<TcpStream>) -> String {
+    let mut line = String::new();
+    client.read_line(&mut line).unwrap();
+    line
 }
 
 /// Runs an example to its end, and returns the lines it printed.
@@ -35,11 +50,17 @@ impl Server {
         let mut process = command.unwrap();
         let output = BufReader::new(process.stdout.take().unwrap());
         let mut server = Server { process, output };
-        let mut line = String::new();
-        server.output.read_line(&mut line).unwrap();
-        let address = line.trim_end().strip_prefix("listening on ");
+        let line = server.says();
+        let address = line.strip_prefix("listening on ");
         let address = address.unwrap_or_else(|| panic!("{name} said: {line}")).to_owned();
         (server, address)
+    }
+
+    /// Returns the next line that the server prints.
+    fn says(&mut self) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
     }
 }
 
@@ -66,7 +87,7 @@ fn echoes(name: &str) {
     }
     let mut last = clients.pop().unwrap();
     last.get_mut().write_all(b"no newline").unwrap();
-    last.get_mut().shutdown(std::net::Shutdown::Write).unwrap();
+    last.get_mut().shutdown(Shutdown::Write).unwrap();
     let mut rest = String::new();
     last.read_to_string(&mut rest).unwrap();
     assert_eq!(rest, "no newline");
@@ -99,6 +120,98 @@ fn finds_all_pages(name: &str) {
 #[test]
 fn echoserver() {
     echoes("echoserver");
+}
+
+/// Starts a chat server, and this many clients who have joined.
+fn chat<const N: usize>() -> (Server, [BufReader<TcpStream>; N]) {
+    let (mut server, address) = Server::start("chat_server", &["127.0.0.1:0"]);
+    let clients = std::array::from_fn(|_| {
+        let client = client(&address);
+        assert_eq!(server.says(), format!("{} joined", client.get_ref().local_addr().unwrap()));
+        client
+    });
+    (server, clients)
+}
+
+#[test]
+fn chat_server() {
+    let (mut server, [mut one, mut two, mut three]) = chat();
+    writeln!(one.get_mut(), "hello").unwrap();
+    assert_eq!((hears(&mut two), hears(&mut three)), ("hello\n".into(), "hello\n".into()));
+
+    let left = format!("{} left", two.get_ref().local_addr().unwrap());
+    drop(two);
+    assert_eq!(server.says(), left);
+    writeln!(three.get_mut(), "two is gone").unwrap();
+    // And nobody hears their own lines.
+    assert_eq!(hears(&mut one), "two is gone\n");
+    writeln!(one.get_mut(), "so it is").unwrap();
+    assert_eq!(hears(&mut three), "so it is\n");
+}
+
+#[test]
+fn chat_server_puts_out_who_cannot_keep_up() {
+    let (mut server, [mut talker, mut listener, mut sleeper]) = chat();
+    let left = format!("{} left", sleeper.get_ref().local_addr().unwrap());
+    // More than the operating system holds for who does not read, and the queue besides.
+    let line = "x".repeat(256 * 1024) + "\n";
+    for _ in 0..250 {
+        talker.get_mut().write_all(line.as_bytes()).unwrap();
+        assert_eq!(hears(&mut listener).len(), line.len());
+    }
+    assert_eq!(server.says(), left);
+    let mut rest = Vec::new();
+    // It ends, be it with an error.
+    let _ = sleeper.read_to_end(&mut rest);
+    assert!(rest.len() < 250 * line.len());
+}
+
+#[test]
+fn forwarder() {
+    assert_eq!(run("forwarder", &[]), ["one", "two", "three", "3 lines"]);
+
+    let target = TcpListener::bind("127.0.0.1:0").unwrap();
+    let target_address = target.local_addr().unwrap().to_string();
+    let (_server, address) = Server::start("forwarder", &["127.0.0.1:0", &target_address]);
+    let mut client = client(&address);
+    let mut target = BufReader::new(target.accept().unwrap().0);
+    writeln!(client.get_mut(), "question").unwrap();
+    assert_eq!(hears(&mut target), "question\n");
+    // The client has no more to say, and the target still has.
+    client.get_mut().shutdown(Shutdown::Write).unwrap();
+    assert_eq!(hears(&mut target), "");
+    writeln!(target.get_mut(), "answer").unwrap();
+    assert_eq!(hears(&mut client), "answer\n");
+    drop(target);
+    assert_eq!(hears(&mut client), "");
+}
+
+#[test]
+fn dispatch() {
+    let lines = run("dispatch", &[]);
+    assert_eq!(lines.len(), 31);
+    for (page, line) in lines[..30].iter().enumerate() {
+        assert_eq!(*line, format!("Page {page}"));
+    }
+    assert!(lines[30].starts_with("error: "), "{}", lines[30]);
+}
+
+#[test]
+fn heartbeat() {
+    let lines = run("heartbeat", &[]);
+    let beats = |line: &str| -> Vec<u32> {
+        line.rsplit(' ')
+            .filter(|word| !word.is_empty())
+            .map_while(|word| word.parse().ok())
+            .collect()
+    };
+    assert_eq!(lines.len(), 4);
+    assert!(lines[0].ends_with("took  beats  missed"), "{}", lines[0]);
+    let [starved, taking_turns, beside] = [1, 2, 3].map(|line| beats(&lines[line]));
+    // From the right: missed, beats.
+    assert!(starved[0] >= 19 && starved[1] == 0, "{}", lines[1]);
+    assert!(taking_turns[0] < taking_turns[1], "{}", lines[2]);
+    assert!(beside[0] < beside[1], "{}", lines[3]);
 }
 
 #[test]
@@ -162,6 +275,11 @@ mod stackful {
     #[test]
     fn echoserver_stackful() {
         echoes("echoserver_stackful");
+    }
+
+    #[test]
+    fn greenlet_switch() {
+        assert_eq!(run("greenlet_switch", &[]), ["12", "56", "34"]);
     }
 
     #[test]
