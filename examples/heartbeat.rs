@@ -12,10 +12,9 @@ use std::time::{Duration, Instant};
 
 use eventlet::{run, sleep, spawn_n, tpool};
 
-/// How long the work goes on, and one piece of it. The hub looks at the clock once in 256 turns, so
-/// pieces between which turns are given should be short.
+/// How long the work goes on, and one piece of it.
 const WORK: Duration = Duration::from_millis(410);
-const PIECE: Duration = Duration::from_micros(20);
+const PIECE: Duration = Duration::from_millis(2);
 
 /// The time from one beat to the next.
 const PERIOD: Duration = Duration::from_millis(20);

@@ -6,8 +6,9 @@
 //! - nobody is ready: Tokio waits for I/O and timers;
 //! - Tokio's cooperative budget is used up: it is one for each poll, so the hub asks to be polled again
 //!   at once and goes on with a new one, and nobody is polled in vain;
-//! - [`RUNS_PER_POLL`] green threads have run: the hub asks to be polled again *after* Tokio has looked
-//!   at I/O and timers, so green threads that spin never starve those that wait.
+//! - [`RUNS_PER_POLL`] green threads have run, or they have run for [`TIME_PER_POLL`]: the hub asks to be
+//!   polled again *after* Tokio has looked at I/O and timers, so green threads that spin never starve
+//!   those that wait.
 //!
 //! Not `cx.waker().wake_by_ref()` for the last: a `LocalSet` polls a task that woke itself 61 times,
 //! and its runtime it 61 times, before the driver gets a look. `tokio::task::yield_now` goes through
@@ -16,6 +17,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use tokio::task::coop;
 
@@ -24,6 +26,33 @@ use super::scheduler::{Hub, Key, Turn};
 /// Green threads that run before Tokio looks at I/O and timers. A look costs about 300 ns, so at this
 /// number it adds about 1 ns to a turn, and delays I/O by what the green threads take.
 const RUNS_PER_POLL: usize = 256;
+
+/// The time after which Tokio looks at I/O and timers, should green threads take long over their turns.
+const TIME_PER_POLL: Duration = Duration::from_millis(1);
+
+/// The green threads that have run in one poll.
+///
+/// The clock is asked after 1, 2, 4, 8 of them and so on: eight times in a full poll, which is less than a nanosecond
+/// for each, and soon enough where each takes long.
+#[derive(Default)]
+struct Runs {
+    count: usize,
+    /// When the first was over. Real time: that of the program may stand still.
+    start: Option<Instant>,
+}
+
+impl Runs {
+    fn may_go_on(&mut self) -> bool {
+        let go_on = self.count < RUNS_PER_POLL && !(self.count.is_power_of_two() && self.is_late());
+        self.count += 1;
+        go_on
+    }
+
+    fn is_late(&mut self) -> bool {
+        let now = Instant::now();
+        now.duration_since(*self.start.get_or_insert(now)) >= TIME_PER_POLL
+    }
+}
 
 impl Hub {
     /// Runs green threads until the hub must give the poll back; `Ready` when `main` has ended.
@@ -42,7 +71,7 @@ impl Hub {
     }
 
     fn run_ready(&self, main: Key, cx: &mut Context<'_>) -> Poll<()> {
-        let mut runs = RUNS_PER_POLL;
+        let mut runs = Runs::default();
         loop {
             match catch_unwind(AssertUnwindSafe(|| self.run_until_panic(main, &mut runs, cx))) {
                 Ok(polled) => return polled,
@@ -55,9 +84,8 @@ impl Hub {
         }
     }
 
-    fn run_until_panic(&self, main: Key, runs: &mut usize, cx: &mut Context<'_>) -> Poll<()> {
-        while *runs > 0 {
-            *runs -= 1;
+    fn run_until_panic(&self, main: Key, runs: &mut Runs, cx: &mut Context<'_>) -> Poll<()> {
+        while runs.may_go_on() {
             if !coop::has_budget_remaining() {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;

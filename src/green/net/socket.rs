@@ -71,23 +71,22 @@ where
     }
 }
 
-/// Reads or writes up to `length` bytes once the socket is ready for it.
+/// Reads up to `length` bytes once the socket has some.
 ///
 /// One who got less than was asked for knows that the socket is exhausted, and does not ask the operating
-/// system once more to hear it. Tokio's `poll_read` and `poll_write` know that too, but need the socket
-/// mutably, and clones of one of `std` share it. So the news are brought through `try_io`, in the words that
-/// it understands.
-pub(super) fn poll_transfer(
+/// system once more to hear it. Tokio's `poll_read` knows that too, but needs the socket mutably, and clones
+/// of one of `std` share it. So the news are brought through `try_io`, in the words that it understands.
+#[inline]
+pub(super) fn poll_receive(
     io: &TcpStream,
-    interest: Interest,
     length: usize,
     cx: &mut Context<'_>,
-    mut transfer: impl FnMut() -> io::Result<usize>,
+    mut receive: impl FnMut(&AnySocket) -> io::Result<usize>,
 ) -> Poll<io::Result<usize>> {
     loop {
-        ready!(poll_ready(io, interest, cx))?;
+        ready!(io.poll_read_ready(cx))?;
         let mut short = None;
-        let tried = io.try_io(interest, || match transfer()? {
+        let tried = io.try_io(Interest::READABLE, || match receive(&SockRef::from(io))? {
             count if 0 < count && count < length => {
                 short = Some(count);
                 Err(io::ErrorKind::WouldBlock.into())
@@ -102,8 +101,20 @@ pub(super) fn poll_transfer(
     }
 }
 
-fn poll_ready(io: &TcpStream, interest: Interest, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-    if interest.is_readable() { io.poll_read_ready(cx) } else { io.poll_write_ready(cx) }
+/// Writes once the socket has room. What has room mostly has enough, so nothing is made of writing less.
+#[inline]
+pub(super) fn poll_send(
+    io: &TcpStream,
+    cx: &mut Context<'_>,
+    mut try_send: impl FnMut() -> io::Result<usize>,
+) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(io.poll_write_ready(cx))?;
+        match try_send() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            result => return Poll::Ready(result),
+        }
+    }
 }
 
 /// Shows the descriptor of a socket to other libraries, as `std` does.

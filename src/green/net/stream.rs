@@ -8,11 +8,11 @@ use std::task::Context;
 use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::io::{Interest, ReadBuf};
+use tokio::io::ReadBuf;
 
 use super::super::wait::{wait_io, zero_limit};
 use super::addr::ToSocketAddrs;
-use super::socket::{Socket, poll_transfer};
+use super::socket::{Socket, poll_receive, poll_send};
 use crate::hub::within;
 
 type Tokio = tokio::net::TcpStream;
@@ -557,7 +557,7 @@ impl Read for &TcpStream {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let socket = &self.socket;
         let poll = |io: &Tokio, buf: &mut [u8], cx: &mut Context<'_>| {
-            poll_transfer(io, Interest::READABLE, buf.len(), cx, || io.try_read(buf))
+            poll_receive(io, buf.len(), cx, |mut socket| socket.read(buf))
         };
         socket.act(&socket.reading, buf, poll, |mut std: &Std, buf| std.read(buf))
     }
@@ -567,7 +567,7 @@ impl Read for &TcpStream {
         let socket = &self.socket;
         let length = bufs.iter().map(|buf| buf.len()).sum();
         let poll = |io: &Tokio, bufs: &mut [IoSliceMut<'_>], cx: &mut Context<'_>| {
-            poll_transfer(io, Interest::READABLE, length, cx, || io.try_read_vectored(bufs))
+            poll_receive(io, length, cx, |mut socket| socket.read_vectored(bufs))
         };
         socket.act(&socket.reading, bufs, poll, |mut std: &Std, bufs| std.read_vectored(bufs))
     }
@@ -577,18 +577,16 @@ impl Write for &TcpStream {
     #[track_caller]
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         let socket = &self.socket;
-        let poll = |io: &Tokio, _: &mut (), cx: &mut Context<'_>| {
-            poll_transfer(io, Interest::WRITABLE, buf.len(), cx, || io.try_write(buf))
-        };
+        let poll =
+            |io: &Tokio, _: &mut (), cx: &mut Context<'_>| poll_send(io, cx, || io.try_write(buf));
         socket.act(&socket.writing, &mut (), poll, |mut std: &Std, _| std.write(buf))
     }
 
     #[track_caller]
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         let socket = &self.socket;
-        let length = bufs.iter().map(|buf| buf.len()).sum();
         let poll = |io: &Tokio, _: &mut (), cx: &mut Context<'_>| {
-            poll_transfer(io, Interest::WRITABLE, length, cx, || io.try_write_vectored(bufs))
+            poll_send(io, cx, || io.try_write_vectored(bufs))
         };
         socket.act(&socket.writing, &mut (), poll, |mut std: &Std, _| std.write_vectored(bufs))
     }
