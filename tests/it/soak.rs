@@ -187,7 +187,7 @@ impl World {
             move || {
                 let living = Rc::clone(&living);
                 let roll = dice.borrow_mut().below(12);
-                let (waits, fails) = (roll % 3 == 0, roll / 3 == 0);
+                let (waits, fails) = (roll < 4, roll % 4 == 0);
                 async move {
                     if waits {
                         sleep(ms(1)).await;
