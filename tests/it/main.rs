@@ -18,6 +18,7 @@ mod pools;
 mod queue;
 mod runtime;
 mod semaphore;
+mod soak;
 #[cfg(feature = "stackful")]
 mod stackful;
 mod timeout;

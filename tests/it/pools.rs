@@ -15,6 +15,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use tokio::sync::oneshot;
 
+use crate::crowd::sharing;
 use crate::support::*;
 
 /// A pool whose items are 1, 2, 3..
@@ -413,6 +414,38 @@ both_colours! {
         });
         assert_eq!(wait!(nested.get()), Ok(10));
         assert_eq!((pool.free(), pool.current_size()), (2, 1));
+    }
+
+    /// test_pool_smash of greenpool_test.py
+    fn a_member_that_times_out_for_a_token_leaves_the_token() {
+        let (pool, tokens) = (GreenPool::new(1), TokenPool::new(1));
+        let token = wait!(tokens.get());
+        let first = wait!(pool.spawn(sharing!(tokens => {
+            wait!(Timeout::new(ZERO).run(tokens.get())).is_err()
+        })));
+        assert!(wait!(first).unwrap());
+        let sender = spawn(sharing!(tokens => { tokens.put(token) }));
+        let second = wait!(pool.spawn(green!({ "resumed" })));
+        assert_eq!(wait!(second).unwrap(), "resumed");
+        assert_eq!((tokens.free(), tokens.waiting()), (1, 0));
+        wait!(sender).unwrap();
+    }
+
+    /// test_with_intpool of greenpool_test.py
+    fn members_of_a_pool_take_turns_with_its_items() {
+        for (numbers, size, jobs) in [(4, 7, 7), (50, 75, 100), (10, 5, 100), (20, 50, 50)] {
+            let (numbers, pool) = (int_pool(numbers), GreenPool::new(size));
+            for _ in 0..jobs {
+                wait!(pool.spawn_n(sharing!(numbers => {
+                    let number = wait!(numbers.item()).unwrap();
+                    wait!(sleep(ms(1)));
+                    assert!(*number as usize <= numbers.max_size());
+                })));
+            }
+            wait!(pool.waitall());
+            assert_eq!(numbers.free(), numbers.max_size() as isize);
+            assert_eq!(numbers.waiting(), 0);
+        }
     }
 }
 
