@@ -575,6 +575,45 @@ both_colours! {
         assert_eq!(wait!(pool.waitall()).unwrap(), HashMap::from([("a", "on its own"), ("b", "consumed")]));
     }
 
+    fn who_posted_its_value_is_in_no_circle() {
+        let pool = empty();
+        pool.spawn("a", ["b"], {
+            let pool = pool.clone();
+            move |key, mut results| {
+                green!({
+                    pool.post(key, "early").unwrap();
+                    let (_, value) = wait!(results.next()).unwrap()?;
+                    Ok(value)
+                })
+            }
+        })
+        .unwrap();
+        wait!(sleep(ZERO));
+        assert_eq!(pool.waiting(), 1);
+        consume!(pool, "b", ["a"]);
+        assert_eq!(wait!(pool.wait_one("b")).unwrap(), "consumed");
+        wait!(idle());
+        assert_eq!(pool.running(), 0);
+    }
+
+    fn a_key_may_be_spawned_again_while_its_green_thread_is_killed() {
+        let pool = empty();
+        let again = OnDrop({
+            let pool = pool.clone();
+            move || pool.spawn("a", [], |_, _| green!({ Ok("the second") })).unwrap()
+        });
+        pool.spawn("a", [], move |_, _| {
+            green!({
+                let _again = &again;
+                unreachable!("it is killed before it starts")
+            })
+        })
+        .unwrap();
+        assert!(pool.kill(&"a"));
+        assert_eq!(pool.running_keys(), ["a"]);
+        assert_eq!(wait!(pool.wait_one("a")).unwrap(), "the second");
+    }
+
     fn spawn_many_starts_all_or_none() {
         let pool = DAGPool::new([("old", "value")]);
         let spawn_many = |depends: &[(&'static str, &'static [&'static str])]| {
@@ -625,11 +664,13 @@ both_colours! {
                 panics_here!("would wait for itself for ever", pool.waitall());
                 pool.post(key, "early").unwrap();
                 assert_eq!(wait!(pool.waitall()).unwrap(), HashMap::from([("a", "early")]));
+                pool.post("reached", "the end").unwrap();
                 Ok("late")
             })
         })
         .unwrap();
         wait!(idle());
+        assert_eq!(pool.keys(), ["a", "reached"]);
         assert_eq!((pool.running(), pool.get(&"a").unwrap()), (0, Some("early")));
     }
 
