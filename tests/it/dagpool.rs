@@ -629,6 +629,9 @@ both_colours! {
         assert_eq!(spawn_many(&[("a", &[]), ("a", &[])]), Err(collision("a")));
         let circle = spawn_many(&[("a", &["b", "old"]), ("b", &["c"]), ("c", &["a"])]);
         assert!(matches!(circle, Err(SpawnError::Cycle(keys)) if keys.len() == 4));
+        // Who leads to a circle is not in it.
+        let circle = spawn_many(&[("x", &["a"]), ("a", &["b"]), ("b", &["a"])]);
+        assert_eq!(circle, Err(SpawnError::Cycle(vec!["a", "b", "a"])));
         assert_eq!((pool.running(), pool.missing().len()), (0, 0));
         assert_eq!(spawn_many(&[("c", &["b"]), ("b", &["a"]), ("a", &["old"])]), Ok(()));
         assert_eq!(wait!(pool.waitall()).unwrap().len(), 4);
