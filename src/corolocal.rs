@@ -65,8 +65,8 @@ pub fn get_ident() -> u64 {
 /// # When values are dropped
 ///
 /// When their green thread ends, in whatever way: after its own destructors and its links, which may
-/// use them, and before [`kill`](crate::Greenlet::kill) returns and before anybody who waits for the
-/// green thread resumes. The latest goes first. A destructor may use the values that are left, as well
+/// use them, and before [`kill`](crate::Greenlet::kill) returns and before anybody on this OS thread who
+/// waits for the green thread resumes. The latest goes first. A destructor may use the values that are left, as well
 /// as locals that the green thread never used; those that are gone stay so. A panic in a destructor is
 /// reported and stops no other.
 ///

@@ -27,8 +27,8 @@ use crate::report;
 /// # Differences
 ///
 /// A function is a future that gives a `Result`, with any error in a box: what eventlet's raises is its
-/// `Err`. A panic, a kill and a time limit become a [`PropagateError`] as well; in eventlet they leave
-/// those who depend on it waiting for ever. Values that are there already come in the order of the
+/// `Err`. A panic, a kill and a time limit become a [`PropagateError`] as well; in eventlet the last two
+/// leave those who depend on it waiting for ever. Values that are there already come in the order of the
 /// keys, and listings are ordered.
 ///
 /// # Examples
