@@ -54,8 +54,8 @@ pub fn get_ident() -> u64 {
 /// green thread that it spawns starts with none. It is the same for both colours, and the main green
 /// thread has one too. Green threads that never ask pay nothing.
 ///
-/// Most are statics, which all hubs of a process may use. One can also be made at any time, with a function that
-/// captures what it likes; clones name the same values. A value need not be `Send`.
+/// Most are statics, which all hubs of a process may use. One can also be made at any time, with a
+/// function that captures what it likes; clones name the same values. A value need not be `Send`.
 ///
 /// What a green thread polls itself, with `join!` or as the job of a full [`GreenPool`](crate::GreenPool)
 /// that a member runs in place, shares its values.
@@ -64,11 +64,11 @@ pub fn get_ident() -> u64 {
 ///
 /// # When values are dropped
 ///
-/// When their green thread ends, in whatever way: after its own destructors and its links, which may use them, and before
-/// [`kill`](crate::Greenlet::kill) returns and before anybody who waits for the green thread resumes. The
-/// latest goes first. A destructor may use the values that are left, as well as locals that the
-/// green thread never used; those that are gone stay so. A panic in a destructor is reported and stops
-/// no other.
+/// When their green thread ends, in whatever way: after its own destructors and its links, which may
+/// use them, and before [`kill`](crate::Greenlet::kill) returns and before anybody on this OS thread who
+/// waits for the green thread resumes. The latest goes first. A destructor may use the values that are left, as well
+/// as locals that the green thread never used; those that are gone stay so. A panic in a destructor is
+/// reported and stops no other.
 ///
 /// # Differences
 ///
@@ -107,7 +107,8 @@ pub struct Local<T, F = fn() -> T> {
 impl<T, F> Local<T, F> {
     /// Makes a local whose values `init` makes.
     ///
-    /// Corresponds to eventlet's `corolocal.local()`, and to the `__init__` of a class that derives from it.
+    /// Corresponds to eventlet's `corolocal.local()`, and to the `__init__` of a class that derives
+    /// from it.
     ///
     /// # Examples
     ///

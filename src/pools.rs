@@ -92,8 +92,8 @@ struct Shared<T, E> {
     rights: Semaphore,
     /// Items in the pool: for whoever has a right, and there may be more than rights after a cut.
     idle: RefCell<VecDeque<T>>,
-    /// How many items there are: idle, taken, or being made. It is not the sum of idle items and rights, for
-    /// somebody who was given a right and had no turn since has no item yet.
+    /// How many items there are: idle, taken, or being made. It is not the sum of idle items and
+    /// rights, for somebody who was given a right and had no turn since has no item yet.
     size: Cell<usize>,
     max_size: Cell<usize>,
     as_stack: Cell<bool>,
@@ -198,11 +198,14 @@ impl<T, E> Pool<T, E> {
     /// # }
     /// ```
     pub async fn min_size(self, size: usize) -> Result<Pool<T, E>, E> {
-        while self.current_size() < size.min(self.max_size()) {
-            // At once, for there is room and so nobody waits; it goes when the item is in the pool.
+        let has_enough = || self.current_size() >= size.min(self.max_size());
+        while !has_enough() {
             let _right = self.shared.right().await;
-            let item = self.shared.make().await?;
-            self.shared.store(item);
+            // Asked again, for whoever was before in line may have made one meanwhile.
+            if !has_enough() {
+                let item = self.shared.make().await?;
+                self.shared.store(item);
+            }
         }
         Ok(self)
     }
@@ -234,8 +237,8 @@ impl<T, E> Pool<T, E> {
 
     /// Takes an item: an idle one, or else a new one, or else the first that is put back.
     ///
-    /// It must come back with [`put`](Pool::put), or the pool has one less for good. To be sure of that, even when
-    /// the green thread is killed, take it with [`item`](Pool::item).
+    /// It must come back with [`put`](Pool::put), or the pool has one less for good. To be sure of
+    /// that, even when the green thread is killed, take it with [`item`](Pool::item).
     ///
     /// Corresponds to eventlet's `Pool.get`.
     ///
@@ -245,8 +248,8 @@ impl<T, E> Pool<T, E> {
     ///
     /// # Killed
     ///
-    /// Nothing is lost: an item that was handed to a getter which had no turn since goes to the next one in
-    /// line, and so does the room that a `create` had that was killed.
+    /// Nothing is lost: an item that was handed to a getter which had no turn since goes to the next
+    /// one in line, and so does the room that a `create` had that was killed.
     ///
     /// # Errors
     ///
@@ -319,8 +322,8 @@ impl<T, E> Pool<T, E> {
 
     /// Puts an item back, for the first in line or for later.
     ///
-    /// When the pool was [resized](Pool::resize) to fewer than it has, the item is dropped. One that was not taken from
-    /// the pool becomes its own, unless it has enough.
+    /// When the pool was [resized](Pool::resize) to fewer than it has, the item is dropped. One that
+    /// was not taken from the pool becomes its own, unless it has enough.
     ///
     /// Corresponds to eventlet's `Pool.put`.
     ///
@@ -396,9 +399,9 @@ impl<T, E> Pool<T, E> {
 
     /// Changes how many items the pool may have.
     ///
-    /// More wakes as many of those in line. Fewer takes nothing away from anybody, nor from those who were
-    /// chosen already and are about to make an item: items above the number are dropped when they are
-    /// put back.
+    /// More wakes as many of those in line. Fewer takes nothing away from anybody, nor from those who
+    /// were chosen already and are about to make an item: items above the number are dropped when they
+    /// are put back.
     ///
     /// Corresponds to eventlet's `Pool.resize`.
     ///

@@ -4,8 +4,8 @@
 //! When the value comes, each follower moves the key from those that are pending to those that are ready.
 //! So a value costs as much as there are who wait for it, and comes to each in the order of availability.
 //!
-//! No value is cloned or dropped and nobody is woken while the graph is borrowed. The keys' own `Hash`, `Eq`
-//! and `Clone` are called then: they must not use the pool.
+//! No value is cloned or dropped and nobody is woken while the graph is borrowed. The keys' own `Hash`,
+//! `Eq` and `Clone` are called then: they must not use the pool.
 
 use std::cell::{Cell, RefCell};
 use std::collections::hash_map::{Entry, OccupiedEntry};
@@ -94,8 +94,8 @@ pub(super) struct Job<K> {
 struct Node<K, V> {
     /// With a number that grows from value to value.
     posted: Option<(u64, Rc<Posted<K, V>>)>,
-    /// With a number that grows from green thread to green thread. One that has posted its own value is still
-    /// there with it.
+    /// With a number that grows from green thread to green thread. One that has posted its own value is
+    /// still there with it.
     job: Option<(u64, Job<K>)>,
     followers: Vec<Rc<Follower<K>>>,
 }

@@ -15,20 +15,21 @@ use crate::report;
 
 /// A pool of green threads that wait not for slots but for each other's values.
 ///
-/// Each key has at most one value. It was there from the start, or somebody [posts](DAGPool::post) it, or a green
-/// thread that was [spawned](DAGPool::spawn) for it returns it. All green threads run at once, each as far as
-/// the values go on which it depends.
+/// Each key has at most one value. It was there from the start, or somebody [posts](DAGPool::post) it,
+/// or a green thread that was [spawned](DAGPool::spawn) for it returns it. All green threads run at
+/// once, each as far as the values go on which it depends.
 ///
-/// It is a handle: clones name the same pool. A value is cloned for each who gets it; what is dear to clone is put
-/// in an [`Rc`].
+/// It is a handle: clones name the same pool. A value is cloned for each who gets it; what is dear to
+/// clone is put in an [`Rc`].
 ///
 /// Corresponds to eventlet's `dagpool.DAGPool`.
 ///
 /// # Differences
 ///
-/// A function is a future that gives a `Result`, with any error in a box: what eventlet's raises is its `Err`. A
-/// panic, a kill and a time limit become a [`PropagateError`] as well; in eventlet they leave those who depend on it
-/// waiting for ever. Values that are there already come in the order of the keys, and listings are ordered.
+/// A function is a future that gives a `Result`, with any error in a box: what eventlet's raises is its
+/// `Err`. A panic, a kill and a time limit become a [`PropagateError`] as well; in eventlet the last two
+/// leave those who depend on it waiting for ever. Values that are there already come in the order of the
+/// keys, and listings are ordered.
 ///
 /// # Examples
 ///
@@ -81,8 +82,8 @@ where
 
     /// Starts a green thread whose value goes under `key`, and that depends on other keys.
     ///
-    /// It runs `function(key, results)`. It starts at once, whatever it depends on; it waits where it asks
-    /// `results`, which give the values of those keys as they come.
+    /// It runs `function(key, results)`. It starts at once, whatever it depends on; it waits where it
+    /// asks `results`, which give the values of those keys as they come.
     ///
     /// Corresponds to eventlet's `DAGPool.spawn`.
     ///
@@ -96,9 +97,9 @@ where
     ///
     /// # Errors
     ///
-    /// [`SpawnError::Collision`] when the key has a value or a green thread, and [`SpawnError::Cycle`] when the new
-    /// green thread would depend on itself, through whomever. Nothing was started then. A green thread that
-    /// dropped its `results` depends on nothing any more.
+    /// [`SpawnError::Collision`] when the key has a value or a green thread, and [`SpawnError::Cycle`]
+    /// when the new green thread would depend on itself, through whomever. Nothing was started then. A
+    /// green thread that dropped its `results` depends on nothing any more.
     ///
     /// # Examples
     ///
@@ -313,7 +314,8 @@ where
 
     /// Waits until all keys that the pool knows of now have values, and returns those.
     ///
-    /// It is [`wait`](DAGPool::wait) for the [`known_keys`](DAGPool::known_keys) of the moment of the call.
+    /// It is [`wait`](DAGPool::wait) for the [`known_keys`](DAGPool::known_keys) of the moment of the
+    /// call.
     ///
     /// Corresponds to eventlet's `DAGPool.waitall`.
     ///
@@ -556,7 +558,8 @@ where
         self.graph.jobs().into_iter().map(|(key, _)| key).collect()
     }
 
-    /// Returns the keys that have a value, or an error in its place, or a green thread; the last ones last.
+    /// Returns the keys that have a value, or an error in its place, or a green thread; the last ones
+    /// last.
     ///
     /// It is what eventlet's `wait`, `wait_each` and the others wait for when they get no keys.
     ///
@@ -634,8 +637,8 @@ where
 
     /// Returns the keys that somebody waits for, and that have neither a value nor a green thread.
     ///
-    /// Somebody is a green thread of the pool that depends on it, or whoever called `wait`.
-    /// These keys are what the program still has to post or to spawn. When it has nothing more to add, they are
+    /// Somebody is a green thread of the pool that depends on it, or whoever called `wait`. These keys
+    /// are what the program still has to post or to spawn. When it has nothing more to add, they are
     /// mistakes, and those who wait for them wait for ever, unless they are told:
     ///
     /// ```
@@ -709,10 +712,12 @@ where
                 return Err(Collision(key.clone()).into());
             }
         }
-        // A circle goes through one of the new keys, so somebody must depend on one. Mostly nobody does, as
-        // what is spawned first depends on nothing; then there is nothing to be searched.
-        let awaited = |key| self.graph.is_awaited(key) || depends.contains_key(key);
-        if !batch.iter().any(|(key, on)| self.graph.is_awaited(key) || on.iter().any(awaited)) {
+        // A circle goes through one of the new keys, so somebody must depend on that one. Mostly nobody
+        // does, as what is spawned first depends on nothing; then there is nothing to be searched.
+        let closes = |(key, on): &(K, Vec<K>)| {
+            self.graph.is_awaited(key) || on.iter().any(|on| depends.contains_key(on))
+        };
+        if !batch.iter().any(closes) {
             return Ok(());
         }
         let pending = |key: &K| match depends.get(key) {

@@ -159,8 +159,8 @@ impl<K: Clone + Eq + Hash + fmt::Debug, V> fmt::Debug for Results<K, V> {
 
 /// The values of some keys, each as soon as it is there, without the keys that have none.
 ///
-/// It is a [`Stream`] that ends when every key has a value or an error; [`next`](Successes::next) needs no
-/// import. [`DAGPool::wait_each_success`](super::DAGPool::wait_each_success) makes it.
+/// It is a [`Stream`] that ends when every key has a value or an error; [`next`](Successes::next) needs
+/// no import. [`DAGPool::wait_each_success`](super::DAGPool::wait_each_success) makes it.
 ///
 /// # Killed
 ///
@@ -224,8 +224,8 @@ impl<K: Clone + Eq + Hash + fmt::Debug, V> fmt::Debug for Successes<K, V> {
 
 /// The errors of those of some keys that have no value, each as soon as it is there.
 ///
-/// It is a [`Stream`] that ends when every key has a value or an error; [`next`](Exceptions::next) needs no
-/// import. [`DAGPool::wait_each_exception`](super::DAGPool::wait_each_exception) makes it.
+/// It is a [`Stream`] that ends when every key has a value or an error; [`next`](Exceptions::next)
+/// needs no import. [`DAGPool::wait_each_exception`](super::DAGPool::wait_each_exception) makes it.
 ///
 /// # Killed
 ///

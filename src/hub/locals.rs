@@ -99,3 +99,21 @@ impl Hasher for Spread {
         self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_of_a_green_thread_that_has_ended() {
+        let (locals, one, two) = (Locals::default(), Key::new(0, 1), Key::new(0, 2));
+        for (owner, local) in [(one, 7), (one, 8), (two, 7)] {
+            locals.keep(owner, local, Rc::new(local));
+        }
+        locals.drop_all(one);
+        assert!(matches!(locals.find(one, 7), Found::Nothing));
+        assert!(matches!(locals.find(two, 7), Found::Value(_)));
+        locals.drop_all(two);
+        assert_eq!(locals.of.borrow().len(), 0);
+    }
+}

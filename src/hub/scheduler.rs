@@ -269,7 +269,7 @@ impl Hub {
         let _current = self.enter(key);
         job.finish(exit);
         // Last, for the green thread's own destructors and its links may use them. Whoever was woken by
-        // its end runs after this.
+        // its end runs after this, unless on another OS thread.
         self.locals.drop_all(key);
     }
 

@@ -575,6 +575,45 @@ both_colours! {
         assert_eq!(wait!(pool.waitall()).unwrap(), HashMap::from([("a", "on its own"), ("b", "consumed")]));
     }
 
+    fn who_posted_its_value_is_in_no_circle() {
+        let pool = empty();
+        pool.spawn("a", ["b"], {
+            let pool = pool.clone();
+            move |key, mut results| {
+                green!({
+                    pool.post(key, "early").unwrap();
+                    let (_, value) = wait!(results.next()).unwrap()?;
+                    Ok(value)
+                })
+            }
+        })
+        .unwrap();
+        wait!(sleep(ZERO));
+        assert_eq!(pool.waiting(), 1);
+        consume!(pool, "b", ["a"]);
+        assert_eq!(wait!(pool.wait_one("b")).unwrap(), "consumed");
+        wait!(idle());
+        assert_eq!(pool.running(), 0);
+    }
+
+    fn a_key_may_be_spawned_again_while_its_green_thread_is_killed() {
+        let pool = empty();
+        let again = OnDrop({
+            let pool = pool.clone();
+            move || pool.spawn("a", [], |_, _| green!({ Ok("the second") })).unwrap()
+        });
+        pool.spawn("a", [], move |_, _| {
+            green!({
+                let _again = &again;
+                unreachable!("it is killed before it starts")
+            })
+        })
+        .unwrap();
+        assert!(pool.kill(&"a"));
+        assert_eq!(pool.running_keys(), ["a"]);
+        assert_eq!(wait!(pool.wait_one("a")).unwrap(), "the second");
+    }
+
     fn spawn_many_starts_all_or_none() {
         let pool = DAGPool::new([("old", "value")]);
         let spawn_many = |depends: &[(&'static str, &'static [&'static str])]| {
@@ -590,6 +629,9 @@ both_colours! {
         assert_eq!(spawn_many(&[("a", &[]), ("a", &[])]), Err(collision("a")));
         let circle = spawn_many(&[("a", &["b", "old"]), ("b", &["c"]), ("c", &["a"])]);
         assert!(matches!(circle, Err(SpawnError::Cycle(keys)) if keys.len() == 4));
+        // Who leads to a circle is not in it.
+        let circle = spawn_many(&[("x", &["a"]), ("a", &["b"]), ("b", &["a"])]);
+        assert_eq!(circle, Err(SpawnError::Cycle(vec!["a", "b", "a"])));
         assert_eq!((pool.running(), pool.missing().len()), (0, 0));
         assert_eq!(spawn_many(&[("c", &["b"]), ("b", &["a"]), ("a", &["old"])]), Ok(()));
         assert_eq!(wait!(pool.waitall()).unwrap().len(), 4);
@@ -625,11 +667,13 @@ both_colours! {
                 panics_here!("would wait for itself for ever", pool.waitall());
                 pool.post(key, "early").unwrap();
                 assert_eq!(wait!(pool.waitall()).unwrap(), HashMap::from([("a", "early")]));
+                pool.post("reached", "the end").unwrap();
                 Ok("late")
             })
         })
         .unwrap();
         wait!(idle());
+        assert_eq!(pool.keys(), ["a", "reached"]);
         assert_eq!((pool.running(), pool.get(&"a").unwrap()), (0, Some("early")));
     }
 

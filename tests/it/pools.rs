@@ -210,6 +210,23 @@ both_colours! {
         assert_eq!(pool.current_size(), 3);
     }
 
+    fn min_size_leaves_room_for_those_who_were_before_in_line() {
+        let pool = int_pool(0);
+        for _ in 0..2 {
+            let pool = pool.clone();
+            spawn_n(green!({
+                let _item = wait!(pool.item());
+                wait!(sleep(ZERO));
+            }));
+        }
+        wait!(idle());
+        pool.resize(2);
+        let Ok(pool) = wait!(pool.min_size(2));
+        wait!(idle());
+        assert_eq!((pool.free(), pool.current_size()), (2, 2));
+        assert_eq!(wait!(pool.get()), Ok(1));
+    }
+
     fn a_min_size_that_fails_leaves_what_was_made() {
         let fails = Rc::new(Cell::new(false));
         let Ok(pool) = wait!(moody_pool(3, &fails).min_size(1)) else { unreachable!() };
