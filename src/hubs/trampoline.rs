@@ -3,13 +3,14 @@
 //! # How
 //!
 //! Whether a descriptor is ready is asked of `poll(2)`, which knows; when to ask again is learned from
-//! Tokio's reactor. So waiting is level-triggered, as in eventlet, though Tokio's is not: whoever comes when it is ready
-//! already goes on at once, and of several who wait none is told of what another has read.
+//! Tokio's reactor. So waiting is level-triggered, as in eventlet, though Tokio's is not: whoever comes
+//! when it is ready already goes on at once, and of several who wait none is told of what another has
+//! read.
 //!
-//! What is registered with Tokio is a duplicate of the descriptor. Epoll takes a descriptor once only, and that
-//! of a socket of Tokio's is taken; and a duplicate that we own cannot be closed by anybody
-//! else, so no registration ever speaks of a stranger. There is one for each descriptor that somebody waits for,
-//! however many wait.
+//! What is registered with Tokio is a duplicate of the descriptor. Epoll takes a descriptor once only,
+//! and that of a socket of Tokio's is taken; and a duplicate that we own cannot be closed by anybody
+//! else, so no registration ever speaks of a stranger. There is one for each descriptor that somebody
+//! waits for, however many wait.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
@@ -97,7 +98,7 @@ impl fmt::Display for Interest {
 ///
 /// # Errors
 ///
-/// - [`TimedOut`](io::ErrorKind::TimedOut), with a [`Timeout`] as its source, when the limit passes first.
+/// - [`TimedOut`](io::ErrorKind::TimedOut), with a [`Timeout`] inside, when the limit passes first.
 /// - [`ResourceBusy`](io::ErrorKind::ResourceBusy), when another green thread waits for the same thing:
 ///   what one of them reads, the other misses. See [`prevent_multiple_readers`].
 /// - [`NotConnected`](io::ErrorKind::NotConnected) after [`notify_close`].
@@ -105,7 +106,8 @@ impl fmt::Display for Interest {
 ///
 /// # Differences
 ///
-/// Eventlet gives up a turn even if the descriptor is ready. To wait for both or for neither cannot be written.
+/// Eventlet gives up a turn even if the descriptor is ready. It takes two flags, of which both and neither
+/// are mistakes; here those cannot be written.
 ///
 /// # Examples
 ///
@@ -181,8 +183,8 @@ pub fn notify_close(fd: impl AsFd) {
     }
 }
 
-/// Sets whether a second green thread of this OS thread that waits to read from the same descriptor, or to write
-/// to it, gets an error. The default is that it does.
+/// Sets whether a second green thread of this OS thread that waits to read from the same descriptor, or
+/// to write to it, gets an error. The default is that it does.
 ///
 /// If not, they are served in order: the first reads what there is, and the other waits for what comes
 /// then. It applies to those who begin to wait from now on.

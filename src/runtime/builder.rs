@@ -71,8 +71,8 @@ impl Builder {
         Builder { tokio, name, stack_size: None }
     }
 
-    /// Names the OS threads of the blocking pool, and that of a [`HubThread`](super::HubThread). The default is
-    /// `eventlet`.
+    /// Names the OS threads of the blocking pool, and that of a [`HubThread`](super::HubThread). The
+    /// default is `eventlet`.
     ///
     /// # Examples
     ///

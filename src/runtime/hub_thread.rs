@@ -18,15 +18,15 @@ use super::remote::RemoteGreenThread;
 
 /// A hub that runs on an OS thread of its own.
 ///
-/// This is a handle, `Send`, `Sync` and cheap to clone, with which any OS thread and any runtime hands work to
-/// the hub and waits for what comes of it. What crosses the border is `Send`; the green threads
-/// themselves and all that they use stay on their OS thread, so they need not be. N of them, each with a listener of
-/// its own that has `reuse_port`, use N cores.
+/// This is a handle, `Send`, `Sync` and cheap to clone, with which any OS thread and any runtime hands
+/// work to the hub and waits for what comes of it. What crosses the border is `Send`; the green threads
+/// themselves and all that they use stay on their OS thread, so they need not be. N of them, each with a
+/// listener of its own that has [`reuse_port`](crate::convenience::Listen::reuse_port), use N cores.
 ///
-/// The hub ends with [`shutdown`](HubThread::shutdown), or with the last handle: this one and its clones, and
-/// every [`RemoteGreenThread`]. Nobody waits for it then. A process that ends takes its hubs with it as they are, and
-/// no destructor runs there: `shutdown` and wait, where that matters. A hub whose green threads keep a
-/// handle to it ends only by `shutdown`.
+/// The hub ends with [`shutdown`](HubThread::shutdown), or with the last handle: this one and its clones,
+/// and every [`RemoteGreenThread`]. Nobody waits for it then. A process that ends takes its hubs with it
+/// as they are, and no destructor runs there: `shutdown` and wait, where that matters. A hub whose green
+/// threads keep a handle to it ends only by `shutdown`.
 ///
 /// Corresponds to an OS thread of a Python program that uses eventlet: there its hub starts by itself.
 ///
@@ -237,8 +237,9 @@ async fn obey(mut inbox: mpsc::UnboundedReceiver<Order>) {
 
 /// A hub that is being shut down: what [`HubThread::shutdown`] returns.
 ///
-/// It is a future, and `Send`. It is ready once every green thread of the hub has ended and every destructor has
-/// run. Dropping it changes nothing.
+/// It is a future, and `Send`. It is ready once every green thread of the hub has ended, every destructor
+/// has run, and so have the closures that were given to Tokio's `spawn_blocking` there. Dropping it
+/// changes nothing.
 pub struct Shutdown {
     hub: Arc<Handle>,
     ended: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,

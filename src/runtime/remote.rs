@@ -110,8 +110,8 @@ impl<T> RemoteGreenThread<T> {
 
     /// Ends the green thread, as [`Greenlet::kill`](crate::Greenlet::kill) does.
     ///
-    /// It ends when its hub next has its turn, and this does not wait for that: the result tells. One that has not started
-    /// never does.
+    /// The hub does it when it gets to it, and this does not wait for that: the result tells. One that
+    /// has not started by then never does.
     ///
     /// Corresponds to eventlet's `GreenThread.kill()`.
     ///

@@ -3,10 +3,11 @@
 //! [`execute`] runs a closure in one of the threads and waits for its value, while the hub runs other
 //! green threads. [`Proxy`] keeps an object whose every call is made so.
 //!
-//! The process has one pool, which all hubs share, and runtimes without a hub may use it as well. It has 20
-//! threads: [`set_num_threads`] changes that, or the environment variable `EVENTLET_THREADPOOL_SIZE`,
-//! which is read once, when the pool is first used. A thread starts when a job would wait otherwise, and lives as long
-//! as the process. Jobs begin in the order in which they came; any number may wait.
+//! The process has one pool, which all hubs share, and runtimes without a hub may use it as well. It has
+//! 20 threads: [`set_num_threads`] changes that, or the environment variable
+//! `EVENTLET_THREADPOOL_SIZE`, which is read once, when the pool is first used. A thread starts when a
+//! job would wait otherwise, and lives as long as the process. Jobs begin in the order in which they
+//! came; any number may wait.
 //!
 //! ```
 //! use eventlet::tpool;

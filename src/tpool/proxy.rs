@@ -71,7 +71,8 @@ impl<T: Send + 'static> Proxy<T> {
     /// # Panics
     ///
     /// As [`execute`](super::execute) does. A panic leaves the object as it is at that moment, and
-    /// the next call finds it so. A call from inside a call of the same object panics, as it would wait for itself.
+    /// the next call finds it so. A call from inside a call of the same object panics, as it would wait
+    /// for itself.
     ///
     /// # Yields
     ///
@@ -79,8 +80,8 @@ impl<T: Send + 'static> Proxy<T> {
     ///
     /// # Killed
     ///
-    /// A call that has not begun never does. One that has runs to its end, and the next waits for that; what it
-    /// returns is dropped there, and its panic is reported.
+    /// A call that has not begun never does. One that has runs to its end, and the next waits for that;
+    /// what it returns is dropped there, and its panic is reported.
     ///
     /// # Examples
     ///
