@@ -344,7 +344,7 @@ async fn play_all(scripts: Vec<Script>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn every_green_thread_ends_once_as_the_model_says(
