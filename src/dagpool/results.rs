@@ -49,7 +49,7 @@ use crate::waiters::Place;
 /// # });
 /// ```
 ///
-/// On a green stack it is gone through with [`blocking`](crate::Blocking::blocking):
+/// On a green stack it is gone through with `.blocking()`:
 ///
 /// ```
 /// # #[cfg(feature = "stackful")] {
