@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::exit::Exit;
 use crate::hub;
-use crate::waiters::{Place, Waiters, wake_all};
+use crate::waiters::{Place, Waiters};
 
 /// A value that is sent once and that any number of green threads can wait for.
 ///
@@ -132,7 +132,7 @@ impl<T> Event<T> {
         assert!(!self.ready(), "trying to re-send an already triggered event: reset() it first");
         let sent = Rc::new(result);
         self.shared.sent.replace(Some(Rc::clone(&sent)));
-        wake_all(|| self.shared.waiters.choose(Rc::clone(&sent)).ok().map(|((), wakeup)| wakeup));
+        self.shared.waiters.choose_all(&sent);
     }
 
     /// Makes the event as good as new, to be sent again.

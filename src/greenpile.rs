@@ -18,7 +18,7 @@ use crate::exit::Exit;
 use crate::greenpool::{GreenPool, run_inline};
 use crate::greenthread::GreenThread;
 use crate::hub;
-use crate::waiters::{Place, Waiters, wake_all};
+use crate::waiters::{Place, Waiters};
 
 /// Jobs in a pool whose results come back in the order of spawning.
 ///
@@ -239,7 +239,7 @@ impl<'a, T> Announced<'a, T> {
 impl<T> Drop for Announced<'_, T> {
     fn drop(&mut self) {
         self.0.spawning.set(self.0.spawning.get() - 1);
-        wake_all(|| self.0.arrivals.choose(()).ok().map(|((), wakeup)| wakeup));
+        self.0.arrivals.choose_all(&());
     }
 }
 

@@ -22,7 +22,7 @@ use crate::exit::Exit;
 use crate::greenthread::{GreenThread, spawn, spawn_n};
 use crate::hub;
 use crate::semaphore::Semaphore;
-use crate::waiters::{Place, Waiters, wake_all};
+use crate::waiters::{Place, Waiters};
 
 /// A pool of green threads: at most `size` of them run at a time.
 ///
@@ -80,7 +80,7 @@ impl Shared {
     /// Wakes those who wait for all slots to be free, if they are. To be called after one was freed.
     fn look_idle(&self) {
         if self.is_idle() {
-            wake_all(|| self.idle.choose(()).ok().map(|((), wakeup)| wakeup));
+            self.idle.choose_all(&());
         }
     }
 }

@@ -155,6 +155,14 @@ impl<Offer, Grant> Waiters<Offer, Grant> {
         self.line.borrow_mut().choose(grant)
     }
 
+    /// Grants a copy to everybody in line and wakes them, in order, whatever they offer.
+    pub(crate) fn choose_all(&self, grant: &Grant)
+    where
+        Grant: Clone,
+    {
+        wake_all(|| self.choose(grant.clone()).ok().map(|(_offer, wakeup)| wakeup));
+    }
+
     fn join(&self, offer: Offer, waker: Waker) -> Ticket {
         self.line.borrow_mut().join(offer, waker)
     }

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use crate::exit::Exit;
 use crate::report;
-use crate::waiters::{Place, Waiters, wake_all};
+use crate::waiters::{Place, Waiters};
 
 /// What a link is called with and called for.
 type Callback<T> = Box<dyn FnOnce(&Result<T, Exit>)>;
@@ -130,7 +130,7 @@ impl<T> Outcome<T> {
     }
 
     fn wake(&self) {
-        wake_all(|| self.waiters.choose(()).ok().map(|((), wakeup)| wakeup));
+        self.waiters.choose_all(&());
     }
 
     fn call(&self, callbacks: impl IntoIterator<Item = Callback<T>>) {

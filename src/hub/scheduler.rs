@@ -248,11 +248,11 @@ impl Hub {
         }
         let doom = self.doom.borrow_mut().take();
         polled.finish(if done { None } else { doom });
-        Turn::Ended(key)
+        Turn::Ended
     }
 
-    /// Ends the green thread whose panic made `run_next` unwind, and returns its key.
-    pub(super) fn finish_panicked(&self, payload: Box<dyn Any + Send>) -> Key {
+    /// Ends the green thread whose panic made `run_next` unwind.
+    pub(super) fn finish_panicked(&self, payload: Box<dyn Any + Send>) {
         let polled = self.polled.take();
         let found = polled.and_then(|key| Some((key, self.look(key, |slot| slot.job.take())??)));
         let Some((key, job)) = found else {
@@ -261,7 +261,6 @@ impl Hub {
         };
         let _doom = self.doom.borrow_mut().take();
         self.finish(key, job, Some(Exit::unwound(payload)));
-        key
     }
 
     fn finish(&self, key: Key, job: Pin<Box<dyn Job>>, exit: Option<Exit>) {
@@ -333,7 +332,7 @@ pub(super) enum Turn {
     /// A green thread ran and waits now.
     Ran,
     /// A green thread ran and ended.
-    Ended(Key),
+    Ended,
 }
 
 /// A job out of its slot, being polled. It goes back when this is dropped, also while unwinding.

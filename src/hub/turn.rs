@@ -63,42 +63,35 @@ impl Hub {
             self.ring();
         }
         self.collect_remote();
-        let polled = self.run_ready(main, cx);
-        self.awake.set(false);
-        self.clock.arm(cx);
-        // Somebody else may have ended it, in this poll or since the last one.
-        if self.dead(main) { Poll::Ready(()) } else { polled }
-    }
-
-    fn run_ready(&self, main: Key, cx: &mut Context<'_>) -> Poll<()> {
         let mut runs = Runs::default();
-        loop {
-            match catch_unwind(AssertUnwindSafe(|| self.run_until_panic(main, &mut runs, cx))) {
-                Ok(polled) => return polled,
-                Err(payload) => {
-                    if self.finish_panicked(payload) == main {
-                        return Poll::Ready(());
-                    }
-                }
+        while !self.dead(main) {
+            match catch_unwind(AssertUnwindSafe(|| self.run_ready(main, &mut runs, cx))) {
+                Ok(()) => break,
+                Err(payload) => self.finish_panicked(payload),
             }
         }
+        self.awake.set(false);
+        self.clock.arm(cx);
+        if self.dead(main) { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    fn run_until_panic(&self, main: Key, runs: &mut Runs, cx: &mut Context<'_>) -> Poll<()> {
+    /// Runs who is ready until nobody is, `main` has ended, or it is time to give the poll back. Unwinds when one of
+    /// them panics.
+    fn run_ready(&self, main: Key, runs: &mut Runs, cx: &mut Context<'_>) {
         while runs.may_go_on() {
             if !coop::has_budget_remaining() {
                 cx.waker().wake_by_ref();
-                return Poll::Pending;
+                return;
             }
             match self.run_next() {
                 Turn::Ran => {}
-                Turn::Idle => return Poll::Pending,
-                Turn::Ended(key) if key == main => return Poll::Ready(()),
-                Turn::Ended(_) => {}
+                Turn::Idle => return,
+                Turn::Ended if self.dead(main) => return,
+                Turn::Ended => {}
             }
         }
         // Polled once, to be woken after the driver had its look, and dropped.
-        pin!(tokio::task::yield_now()).poll(cx)
+        let _pending = pin!(tokio::task::yield_now()).poll(cx);
     }
 
     /// Remembers which Tokio task the hub is: almost always the one it was in the last poll.

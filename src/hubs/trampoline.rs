@@ -30,7 +30,7 @@ use tokio::task::coop;
 use crate::hub;
 use crate::semaphore::Semaphore;
 use crate::timeout::Timeout;
-use crate::waiters::{Place, Waiters, wake_all};
+use crate::waiters::{Place, Waiters};
 
 /// What to wait for.
 ///
@@ -383,7 +383,7 @@ impl Descriptor {
 
     fn close(&self) {
         self.closed.set(true);
-        wake_all(|| self.waiters.choose(()).ok().map(|((), wakeup)| wakeup));
+        self.waiters.choose_all(&());
     }
 }
 

@@ -90,7 +90,7 @@ impl<T, S: Storage<T>> Exchange<T, S> {
         let Some(left) = self.unfinished.get().checked_sub(1) else { return false };
         self.unfinished.set(left);
         if left == 0 {
-            wake_all(|| self.joiners.choose(()).ok().map(|((), joiner)| joiner));
+            self.joiners.choose_all(&());
         }
         true
     }
