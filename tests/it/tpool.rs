@@ -11,7 +11,7 @@ use eventlet::tpool::{Proxy, execute, set_num_threads};
 use eventlet::{GreenPile, Timeout, run, sleep, spawn, with_timeout};
 use futures::FutureExt;
 use futures::executor::block_on;
-use futures::future::join_all;
+use futures::future::{join_all, poll_immediate};
 
 use crate::real_time::both_colours_in_real_time;
 use crate::support::{Ear, OnDrop, ZERO, in_a_process_of_its_own, ms, run_in_real_time};
@@ -107,8 +107,11 @@ mod executing {
         fn a_limit_abandons_a_job_that_runs_on_and_frees_its_thread_when_it_ends() {
             let (ended, has_ended) = mpsc::channel();
             let witness = OnDrop(move || ended.send(thread::current().id()).unwrap());
-            let (job, _begun, release) = held(witness);
-            assert!(wait!(with_timeout(ms(1), execute(job))).is_err());
+            let (job, begun, release) = held(witness);
+            let mut job = execute(job);
+            assert!(wait!(poll_immediate(&mut job)).is_none());
+            wait!(execute(move || begun.recv())).unwrap();
+            assert!(wait!(with_timeout(ms(1), job)).is_err());
             release.send(()).unwrap();
             let dropped_on = wait!(execute(move || has_ended.recv())).unwrap();
             assert_ne!(dropped_on, thread::current().id(), "the value is dropped in the pool");
