@@ -2,7 +2,9 @@
 //! was ended by whom, in which order, and who came to which of its waits.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::{Poll, Waker};
 
 use eventlet::hubs::get_hub;
 use eventlet::{Exit, GreenThread, sleep, spawn, spawn_after, spawn_n};
@@ -23,6 +25,8 @@ enum Step {
     Link(usize),
     /// Spawns the next script, at once or later.
     Spawn(Option<u64>),
+    /// Wakes one for no reason, as a stale waker may. It changes nothing.
+    Wake(usize),
 }
 
 #[derive(Clone, Debug)]
@@ -43,7 +47,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => any_one.clone().prop_map(Step::Kill),
         1 => any_one.clone().prop_map(Step::Throw),
         1 => any_one.clone().prop_map(Step::Cancel),
-        2 => any_one.prop_map(Step::Link),
+        2 => any_one.clone().prop_map(Step::Link),
+        2 => any_one.prop_map(Step::Wake),
         3 => prop_oneof![Just(None), (0..4_u64).prop_map(Some)].prop_map(Step::Spawn),
     ]
 }
@@ -95,6 +100,8 @@ struct World {
     spawned: Cell<usize>,
     facts: Vec<Fact>,
     handles: RefCell<Vec<Rc<GreenThread<usize>>>>,
+    /// Of everyone who has started, also of those who have ended.
+    wakers: RefCell<Vec<Waker>>,
     /// Whose turn it is; `None` for main.
     running: Cell<Option<usize>>,
 }
@@ -178,8 +185,24 @@ impl World {
             Step::Cancel(one) => self.cancel(*one),
             Step::Link(one) => self.link(*one),
             Step::Spawn(delay) => self.spawn_next(*delay),
+            Step::Wake(one) => self.wake(*one),
             Step::Turn | Step::Sleep(_) | Step::Wait(_) => unreachable!("they wait"),
         }
+    }
+
+    fn wake(&self, one: usize) {
+        let wakers = self.wakers.borrow();
+        if let Some(one) = one.checked_rem(wakers.len()) {
+            wakers[one].wake_by_ref();
+        }
+    }
+
+    /// Keeps the waker of whoever polls this.
+    fn keep_waker(&self) -> impl Future<Output = ()> {
+        poll_fn(|cx| {
+            self.wakers.borrow_mut().push(cx.waker().clone());
+            Poll::Ready(())
+        })
     }
 
     /// Takes the turn back after a wait.
@@ -226,6 +249,7 @@ macro_rules! play {
         });
         $world.running.set(Some($me));
         $world.facts[$me].started.set(true);
+        $wait!($world.keep_waker());
         for step in &$world.scripts[$me].steps {
             match step {
                 Step::Turn => {
@@ -317,6 +341,7 @@ async fn play_all(scripts: Vec<Script>) {
         spawned: Cell::new(0),
         facts,
         handles: RefCell::default(),
+        wakers: RefCell::default(),
         running: Cell::new(None),
     });
     while world.spawned.get() < world.scripts.len() {
@@ -344,7 +369,7 @@ async fn play_all(scripts: Vec<Script>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn every_green_thread_ends_once_as_the_model_says(
