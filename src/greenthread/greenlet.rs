@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::rc::Rc;
 
 use crate::exit::Exit;
 use crate::hub::{self, Job, Key};
@@ -53,7 +54,7 @@ impl Greenlet {
 
     /// Adds a green thread to this OS thread's hub.
     #[track_caller]
-    pub(crate) fn spawn(job: Pin<Box<dyn Job>>, delayed: bool) -> Greenlet {
+    pub(crate) fn spawn(job: Pin<Rc<dyn Job>>, delayed: bool) -> Greenlet {
         Greenlet::new(hub::expect("spawning a green thread").spawn(job, delayed))
     }
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use super::greenlet::Greenlet;
-use super::outcome::{Link, Outcome};
+use super::outcome::{HasOutcome, Link, Outcome};
 use crate::exit::Exit;
 use crate::waiters::Place;
 
@@ -53,26 +53,30 @@ use crate::waiters::Place;
 #[must_use = "use `spawn_n` for a green thread whose result nobody wants"]
 pub struct GreenThread<T> {
     greenlet: Greenlet,
-    outcome: Rc<Outcome<T>>,
+    /// The job itself, which keeps the outcome.
+    job: Pin<Rc<dyn HasOutcome<T>>>,
     /// Its place among the waiters once it was polled.
     place: Place,
 }
 
 impl<T> GreenThread<T> {
-    pub(crate) fn new(greenlet: Greenlet, outcome: Rc<Outcome<T>>) -> GreenThread<T> {
-        GreenThread { greenlet, outcome, place: Place::default() }
+    pub(super) fn new(greenlet: Greenlet, job: Pin<Rc<dyn HasOutcome<T>>>) -> GreenThread<T> {
+        GreenThread { greenlet, job, place: Place::default() }
     }
 
     /// Makes the handle of something that has ended already, with this result.
-    pub(crate) fn ended(result: Result<T, Exit>) -> GreenThread<T> {
+    pub(crate) fn ended(result: Result<T, Exit>) -> GreenThread<T>
+    where
+        T: 'static,
+    {
         let outcome = Outcome::new();
         outcome.store(result);
-        GreenThread::new(Greenlet::ended(), Rc::new(outcome))
+        GreenThread::new(Greenlet::ended(), Rc::pin(outcome))
     }
 
     /// Makes a second handle, for somebody else to wait with. The result goes to the first who awaits.
     pub(crate) fn share(&self) -> GreenThread<T> {
-        GreenThread::new(self.greenlet, Rc::clone(&self.outcome))
+        GreenThread::new(self.greenlet, Pin::clone(&self.job))
     }
 
     /// Waits until the green thread ends, and returns a copy of its result.
@@ -107,7 +111,7 @@ impl<T> GreenThread<T> {
     where
         T: Clone,
     {
-        Wait { outcome: &self.outcome, place: Place::default() }
+        Wait { outcome: self.job.outcome(), place: Place::default() }
     }
 
     /// Calls a function with the result, right when the green thread ends.
@@ -143,7 +147,7 @@ impl<T> GreenThread<T> {
     /// # });
     /// ```
     pub fn link(&self, function: impl FnOnce(&Result<T, Exit>) + 'static) -> Link {
-        self.outcome.link(Box::new(function))
+        self.job.outcome().link(Box::new(function))
     }
 
     /// Removes a link, and returns whether it was still to be called.
@@ -162,7 +166,7 @@ impl<T> GreenThread<T> {
     /// # });
     /// ```
     pub fn unlink(&self, link: Link) -> bool {
-        self.outcome.unlink(link)
+        self.job.outcome().unlink(link)
     }
 }
 
@@ -172,7 +176,7 @@ impl<T> Future for GreenThread<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, Exit>> {
         let this = &mut *self;
-        this.outcome.poll_take(&mut this.place, cx)
+        this.job.outcome().poll_take(&mut this.place, cx)
     }
 }
 
@@ -186,7 +190,7 @@ impl<T> Deref for GreenThread<T> {
 
 impl<T> Drop for GreenThread<T> {
     fn drop(&mut self) {
-        self.outcome.leave(&mut self.place);
+        self.job.outcome().leave(&mut self.place);
     }
 }
 

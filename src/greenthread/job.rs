@@ -1,49 +1,87 @@
 //! A future as the work of a green thread.
+//!
+//! A job is shared by the hub, which polls and finishes it, and the handles of the green thread. So its future is
+//! in a cell. The hub alone opens it, one poll at a time.
 
+use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use pin_cell::{PinCell, PinMut};
 use pin_project_lite::pin_project;
 
-use super::outcome::Outcome;
+use super::outcome::{HasOutcome, Outcome};
 use crate::exit::Exit;
 use crate::hub::Job;
 use crate::report;
 
 pin_project! {
-    /// Work whose outcome somebody may wait for: what `spawn` makes.
-    pub(crate) struct Spawned<F: Future> {
-        // `None` once it has completed or was discarded: its destructors run before anybody hears of
-        // its end.
+    /// A future that is dropped where it stands, when it has completed or was discarded: its destructors
+    /// run before anybody hears of its end.
+    struct Work<F> {
         #[pin]
-        future: Option<F>,
-        outcome: Rc<Outcome<F::Output>>,
+        future: PinCell<Option<F>>,
+    }
+}
+
+impl<F: Future> Work<F> {
+    fn new(future: F) -> Work<F> {
+        Work { future: PinCell::new(Some(future)) }
+    }
+
+    /// Goes on, and drops the future when it has completed.
+    #[inline]
+    fn poll(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let mut future = self.project_ref().future.borrow_mut();
+        let polled = PinMut::as_mut(&mut future).as_pin_mut();
+        let value = ready!(polled.expect("a green thread was polled after its end").poll(cx));
+        PinMut::as_mut(&mut future).set(None);
+        Poll::Ready(value)
+    }
+
+    /// Drops the future. Its destructors are foreign code, and the hub is no place to unwind into.
+    fn discard(self: Pin<&Self>) {
+        report::contain("in a destructor of a green thread that was ended", || {
+            PinMut::as_mut(&mut self.project_ref().future.borrow_mut()).set(None);
+        });
+    }
+}
+
+pin_project! {
+    /// Work whose outcome somebody may wait for: what `spawn` makes.
+    pub(super) struct Spawned<F: Future> {
+        #[pin]
+        work: Work<F>,
+        outcome: Outcome<F::Output>,
     }
 }
 
 impl<F: Future> Spawned<F> {
-    pub(crate) fn new(future: F, outcome: Rc<Outcome<F::Output>>) -> Spawned<F> {
-        Spawned { future: Some(future), outcome }
+    pub(super) fn new(future: F) -> Spawned<F> {
+        Spawned { work: Work::new(future), outcome: Outcome::new() }
+    }
+}
+
+impl<F: Future> HasOutcome<F::Output> for Spawned<F> {
+    fn outcome(&self) -> &Outcome<F::Output> {
+        &self.outcome
     }
 }
 
 impl<F: Future> Job for Spawned<F> {
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut this = self.project();
-        let value = ready!(poll_some(this.future.as_mut(), cx));
-        this.future.set(None);
-        this.outcome.store(Ok(value));
+    fn poll(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let value = ready!(self.project_ref().work.poll(cx));
+        self.outcome.store(Ok(value));
         Poll::Ready(())
     }
 
-    fn finish(mut self: Pin<Box<Self>>, exit: Option<Exit>) {
-        let mut this = self.as_mut().project();
+    fn finish(self: Pin<Rc<Self>>, exit: Option<Exit>) {
         if let Some(exit) = exit {
-            discard(this.future.as_mut());
-            this.outcome.store(Err(exit));
+            self.as_ref().project_ref().work.discard();
+            self.outcome.store(Err(exit));
         }
-        this.outcome.announce();
+        self.outcome.announce();
         // Where there is no handle any more the value goes now, and its destructor is foreign code.
         report::contain("in the value of a green thread that nobody waited for", || drop(self));
     }
@@ -51,28 +89,25 @@ impl<F: Future> Job for Spawned<F> {
 
 pin_project! {
     /// Work that nobody waits for: what `spawn_n` makes.
-    pub(crate) struct Unwatched<F> {
+    pub(super) struct Unwatched<F> {
         #[pin]
-        future: Option<F>,
+        work: Work<F>,
     }
 }
 
-impl<F> Unwatched<F> {
-    pub(crate) fn new(future: F) -> Unwatched<F> {
-        Unwatched { future: Some(future) }
+impl<F: Future> Unwatched<F> {
+    pub(super) fn new(future: F) -> Unwatched<F> {
+        Unwatched { work: Work::new(future) }
     }
 }
 
 impl<F: Future> Job for Unwatched<F> {
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut future = self.project().future;
-        let _value = ready!(poll_some(future.as_mut(), cx));
-        future.set(None);
-        Poll::Ready(())
+    fn poll(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.project_ref().work.poll(cx).map(drop)
     }
 
-    fn finish(mut self: Pin<Box<Self>>, exit: Option<Exit>) {
-        discard(self.as_mut().project().future);
+    fn finish(self: Pin<Rc<Self>>, exit: Option<Exit>) {
+        self.as_ref().project_ref().work.discard();
         if let Some(exit) = exit.filter(Exit::is_panic) {
             report::failure("in a green thread started with spawn_n", &exit);
         }
@@ -81,18 +116,19 @@ impl<F: Future> Job for Unwatched<F> {
 
 pin_project! {
     /// Work whose outcome goes to somebody beyond this OS thread.
-    pub(crate) struct Delivered<F: Future, D> {
+    pub(super) struct Delivered<F: Future, D> {
         #[pin]
-        future: Option<F>,
-        value: Option<F::Output>,
+        work: Work<F>,
+        value: Cell<Option<F::Output>>,
         // What to call with the outcome. `None` once it was.
-        deliver: Option<D>,
+        deliver: Cell<Option<D>>,
     }
 }
 
 impl<F: Future, D> Delivered<F, D> {
-    pub(crate) fn new(future: F, deliver: D) -> Delivered<F, D> {
-        Delivered { future: Some(future), value: None, deliver: Some(deliver) }
+    pub(super) fn new(future: F, deliver: D) -> Delivered<F, D> {
+        let deliver = Cell::new(Some(deliver));
+        Delivered { work: Work::new(future), value: Cell::new(None), deliver }
     }
 }
 
@@ -101,32 +137,20 @@ where
     F: Future,
     D: FnOnce(Result<F::Output, Exit>),
 {
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut this = self.project();
-        let value = ready!(poll_some(this.future.as_mut(), cx));
-        this.future.set(None);
-        *this.value = Some(value);
+    fn poll(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let value = ready!(self.project_ref().work.poll(cx));
+        self.value.set(Some(value));
         Poll::Ready(())
     }
 
-    fn finish(mut self: Pin<Box<Self>>, exit: Option<Exit>) {
-        let mut this = self.as_mut().project();
-        discard(this.future.as_mut());
-        let outcome = this.value.take().ok_or_else(|| exit.unwrap_or_else(Exit::killed));
-        if let Some(deliver) = this.deliver.take() {
+    fn finish(self: Pin<Rc<Self>>, exit: Option<Exit>) {
+        self.as_ref().project_ref().work.discard();
+        let outcome = self.value.take().ok_or_else(|| exit.unwrap_or_else(Exit::killed));
+        if let Some(deliver) = self.deliver.take() {
             // Where nobody waits any more the value goes now, and its destructor is foreign code.
             report::contain("in the value of a green thread that nobody waited for", || {
                 deliver(outcome)
             });
         }
     }
-}
-
-fn poll_some<F: Future>(future: Pin<&mut Option<F>>, cx: &mut Context<'_>) -> Poll<F::Output> {
-    future.as_pin_mut().expect("a green thread was polled after its end").poll(cx)
-}
-
-/// Drops the work. Its destructors are foreign code, and the hub is no place to unwind into.
-fn discard<F>(mut future: Pin<&mut Option<F>>) {
-    report::contain("in a destructor of a green thread that was ended", || future.set(None));
 }

@@ -21,12 +21,18 @@ impl Link {
     const CALLED: Link = Link(u64::MAX);
 }
 
-/// The outcome of one green thread, shared by its job and its handle.
-pub(crate) struct Outcome<T> {
+/// Where a handle finds the outcome of its green thread: in the job, which it keeps for that. So a green
+/// thread is one allocation, and its handle needs not know what future it runs.
+pub(super) trait HasOutcome<T> {
+    fn outcome(&self) -> &Outcome<T>;
+}
+
+/// The outcome of one green thread, for its job to tell and its handles to hear.
+pub(super) struct Outcome<T> {
     state: RefCell<State<T>>,
     waiters: Waiters<(), ()>,
-    /// `None` for the many that have none.
-    links: RefCell<Option<Box<Links<T>>>>,
+    /// `None` for the many that have none. It is taken out to be used.
+    links: Cell<Option<Box<Links<T>>>>,
     /// Whether anybody has been told. A panic that nobody was told of is reported.
     seen: Cell<bool>,
 }
@@ -66,22 +72,22 @@ enum State<T> {
 }
 
 impl<T> Outcome<T> {
-    pub(crate) fn new() -> Outcome<T> {
+    pub(super) fn new() -> Outcome<T> {
         Outcome {
             state: RefCell::new(State::Unknown),
             waiters: Waiters::new(),
-            links: RefCell::new(None),
+            links: Cell::new(None),
             seen: Cell::new(false),
         }
     }
 
     /// Stores the outcome; nobody hears of it yet.
-    pub(crate) fn store(&self, outcome: Result<T, Exit>) {
+    pub(super) fn store(&self, outcome: Result<T, Exit>) {
         let _previous = self.state.replace(State::Known(outcome));
     }
 
     /// Calls the links, in order, then wakes whoever waits.
-    pub(crate) fn announce(&self) {
+    pub(super) fn announce(&self) {
         if let Some(links) = self.links.take() {
             self.call(links.callbacks.into_iter().map(|(_, callback)| callback));
         }
@@ -89,7 +95,7 @@ impl<T> Outcome<T> {
     }
 
     /// Hands the outcome out for good, once it is known.
-    pub(crate) fn poll_take(
+    pub(super) fn poll_take(
         &self,
         place: &mut Place,
         cx: &mut Context<'_>,
@@ -105,24 +111,30 @@ impl<T> Outcome<T> {
         }
     }
 
-    pub(crate) fn leave(&self, place: &mut Place) {
+    pub(super) fn leave(&self, place: &mut Place) {
         self.waiters.leave(place);
     }
 
-    pub(crate) fn link(&self, callback: Callback<T>) -> Link {
+    pub(super) fn link(&self, callback: Callback<T>) -> Link {
         if self.known() {
             self.call([callback]);
             self.wake();
             return Link::CALLED;
         }
-        let mut links = self.links.borrow_mut();
-        links.get_or_insert_default().add(callback)
+        self.with_links(|links| links.get_or_insert_default().add(callback))
     }
 
-    pub(crate) fn unlink(&self, link: Link) -> bool {
-        let removed = self.links.borrow_mut().as_mut().and_then(|links| links.remove(link));
-        // The callback may own anything: it is dropped here, after the borrow.
+    pub(super) fn unlink(&self, link: Link) -> bool {
+        let removed = self.with_links(|links| links.as_mut().and_then(|links| links.remove(link)));
+        // The callback may own anything: it is dropped here, with the links back in their place.
         removed.is_some()
+    }
+
+    fn with_links<R>(&self, change: impl FnOnce(&mut Option<Box<Links<T>>>) -> R) -> R {
+        let mut links = self.links.take();
+        let result = change(&mut links);
+        self.links.set(links);
+        result
     }
 
     fn known(&self) -> bool {
@@ -143,9 +155,15 @@ impl<T> Outcome<T> {
     }
 }
 
+impl<T> HasOutcome<T> for Outcome<T> {
+    fn outcome(&self) -> &Outcome<T> {
+        self
+    }
+}
+
 impl<T: Clone> Outcome<T> {
     /// Hands out a copy of the outcome, once it is known.
-    pub(crate) fn poll_copy(
+    pub(super) fn poll_copy(
         &self,
         place: &mut Place,
         cx: &mut Context<'_>,

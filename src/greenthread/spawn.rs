@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::greenlet::{Greenlet, getcurrent};
 use super::handle::GreenThread;
 use super::job::{Delivered, Spawned, Unwatched};
-use super::outcome::Outcome;
 use super::sleep::{Sleep, sleep};
 use crate::exit::Exit;
 use crate::hub;
@@ -72,7 +71,7 @@ pub fn spawn_n<F>(future: F) -> Greenlet
 where
     F: Future + 'static,
 {
-    Greenlet::spawn(Box::pin(Unwatched::new(future)), false)
+    Greenlet::spawn(Rc::pin(Unwatched::new(future)), false)
 }
 
 /// Starts a green thread that begins its work after so long.
@@ -175,7 +174,7 @@ where
     F: Future + 'static,
     D: FnOnce(Result<F::Output, Exit>) + 'static,
 {
-    Greenlet::spawn(Box::pin(Delivered::new(future, deliver)), false)
+    Greenlet::spawn(Rc::pin(Delivered::new(future, deliver)), false)
 }
 
 #[track_caller]
@@ -183,9 +182,8 @@ fn start<F>(future: F, delayed: bool) -> GreenThread<F::Output>
 where
     F: Future + 'static,
 {
-    let outcome = Rc::new(Outcome::new());
-    let job = Spawned::new(future, Rc::clone(&outcome));
-    GreenThread::new(Greenlet::spawn(Box::pin(job), delayed), outcome)
+    let job = Rc::pin(Spawned::new(future));
+    GreenThread::new(Greenlet::spawn(job.clone(), delayed), job)
 }
 
 /// Makes what a green thread waits for before it starts. Where there is no delay it is nothing: its first

@@ -28,6 +28,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::panic::resume_unwind;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -43,13 +44,14 @@ use crate::exit::Exit;
 
 /// The work of a green thread, and what becomes of its outcome.
 pub(crate) trait Job {
-    /// Goes on with the work. `Ready` when it is done and its value is stored.
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
+    /// Goes on with the work. `Ready` when it is done and its value is stored. The hub never polls a job
+    /// that is being polled.
+    fn poll(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<()>;
 
     /// Ends the job: with the value that `poll` stored, or, for `exit`, without one.
     ///
     /// Drops the work, then tells everyone who wants to know. Never unwinds.
-    fn finish(self: Pin<Box<Self>>, exit: Option<Exit>);
+    fn finish(self: Pin<Rc<Self>>, exit: Option<Exit>);
 }
 
 /// Names a green thread among all that this OS thread ever has.
@@ -114,7 +116,7 @@ struct Slot {
     /// Whether it says itself when it starts: it was spawned to start later.
     delayed: bool,
     /// `None` while it runs.
-    job: Option<Pin<Box<dyn Job>>>,
+    job: Option<Pin<Rc<dyn Job>>>,
 }
 
 impl Hub {
@@ -165,7 +167,7 @@ impl Hub {
     }
 
     /// Adds a green thread, ready to run, behind all that are ready now.
-    pub(crate) fn spawn(&self, job: Pin<Box<dyn Job>>, delayed: bool) -> Key {
+    pub(crate) fn spawn(&self, job: Pin<Rc<dyn Job>>, delayed: bool) -> Key {
         if self.ending.get() {
             job.finish(Some(Exit::killed()));
             return Key::ended();
@@ -236,7 +238,7 @@ impl Hub {
         }
     }
 
-    fn run(&self, key: Key, job: Pin<Box<dyn Job>>) -> Turn {
+    fn run(&self, key: Key, job: Pin<Rc<dyn Job>>) -> Turn {
         let waker = Name::new(self.id, key).waker();
         let mut polled = Polled { hub: self, key, job: Some(job) };
         self.polled.set(Some(key));
@@ -263,7 +265,7 @@ impl Hub {
         self.finish(key, job, Some(Exit::unwound(payload)));
     }
 
-    fn finish(&self, key: Key, job: Pin<Box<dyn Job>>, exit: Option<Exit>) {
+    fn finish(&self, key: Key, job: Pin<Rc<dyn Job>>, exit: Option<Exit>) {
         self.slots.borrow_mut().remove(key.slot());
         let _current = self.enter(key);
         job.finish(exit);
@@ -318,7 +320,7 @@ impl Hub {
 
 impl Slot {
     /// Takes the job out to be polled.
-    fn take_turn(&mut self) -> Option<Pin<Box<dyn Job>>> {
+    fn take_turn(&mut self) -> Option<Pin<Rc<dyn Job>>> {
         self.ready = false;
         self.started |= !self.delayed;
         self.job.take()
@@ -340,12 +342,12 @@ struct Polled<'a> {
     hub: &'a Hub,
     key: Key,
     /// `None` once it is finished.
-    job: Option<Pin<Box<dyn Job>>>,
+    job: Option<Pin<Rc<dyn Job>>>,
 }
 
 impl Polled<'_> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.job.as_mut().map_or(Poll::Ready(()), |job| job.as_mut().poll(cx))
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.job.as_ref().map_or(Poll::Ready(()), |job| job.as_ref().poll(cx))
     }
 
     fn finish(&mut self, exit: Option<Exit>) {
