@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::iter::Peekable;
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -141,9 +142,10 @@ impl<T: 'static> GreenPile<T> {
         F: Future<Output = T> + 'static,
     {
         let _here = hub::expect("spawning a green thread");
+        let spawned_at = Location::caller();
         async move {
             let _announced = Announced::new(&self.shared);
-            let job = self.shared.pool.spawn(future).await;
+            let job = self.shared.pool.spawn_from(future, spawned_at).await;
             self.shared.jobs.borrow_mut().push_back(job);
         }
     }
@@ -344,6 +346,7 @@ impl GreenPool {
     ///     assert_eq!(results, [2, 4, 6]);
     /// });
     /// ```
+    #[track_caller]
     pub fn imap<I, F, J>(&self, function: F, inputs: I) -> GreenMap<I::IntoIter, F, J>
     where
         I: IntoIterator,
@@ -352,6 +355,7 @@ impl GreenPool {
     {
         GreenMap {
             pool: self.clone(),
+            spawned_at: Location::caller(),
             inputs: Some(inputs.into_iter().peekable()),
             function,
             jobs: VecDeque::new(),
@@ -384,6 +388,7 @@ impl GreenPool {
     ///     assert!(powers.next().await.is_none());
     /// });
     /// ```
+    #[track_caller]
     pub fn starmap<I, F, J>(
         &self,
         mut function: F,
@@ -408,6 +413,8 @@ type Inline<T> = Pin<Box<dyn Future<Output = Result<T, Exit>>>>;
 #[must_use = "nothing runs until a result is asked for"]
 pub struct GreenMap<I: Iterator, F, J: Future> {
     pool: GreenPool,
+    /// The line that asked for the map.
+    spawned_at: &'static Location<'static>,
     /// `None` once they have ended, or panicked. The next one is looked at before its slot is waited for: where
     /// there is none, there is nothing to wait for either.
     inputs: Option<Peekable<I>>,
@@ -489,7 +496,7 @@ where
                 Poll::Ready(slot) => {
                     self.place = Place::default();
                     if let Some(job) = self.next_job() {
-                        self.jobs.push_back(self.pool.spawn_in(slot, job));
+                        self.jobs.push_back(self.pool.spawn_in(slot, job, self.spawned_at));
                     }
                 }
                 Poll::Pending if self.must_run_inline() => return self.start_inline(),

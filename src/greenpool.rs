@@ -10,7 +10,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::{Pin, pin};
 use std::ptr;
 use std::rc::Rc;
@@ -19,7 +19,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use crate::exit::Exit;
-use crate::greenthread::{GreenThread, spawn, spawn_n};
+use crate::greenthread::{GreenThread, spawn_from, spawn_n_from};
 use crate::hub;
 use crate::semaphore::Semaphore;
 use crate::waiters::{Place, Waiters};
@@ -31,7 +31,7 @@ use crate::waiters::{Place, Waiters};
 ///
 /// A member of the pool may spawn into it, even when it is full: then the new job runs inside the member
 /// that spawns it, which goes on when the job has ended. So recursion cannot deadlock. This holds for
-/// members themselves, not for green threads that they start with plain [`spawn`].
+/// members themselves, not for green threads that they start with plain [`spawn`](crate::spawn).
 ///
 /// Corresponds to `eventlet.GreenPool`.
 ///
@@ -139,10 +139,23 @@ impl GreenPool {
     where
         F: Future + 'static,
     {
+        self.spawn_from(future, Location::caller())
+    }
+
+    /// Like [`spawn`](GreenPool::spawn), in the name of the line that asked for it.
+    #[track_caller]
+    pub(crate) fn spawn_from<F>(
+        &self,
+        future: F,
+        spawned_at: &'static Location<'static>,
+    ) -> impl Future<Output = GreenThread<F::Output>> + use<'_, F>
+    where
+        F: Future + 'static,
+    {
         let _here = hub::expect("spawning a green thread");
         async move {
             match self.slot_for_caller().await {
-                Some(slot) => self.spawn_in(slot, future),
+                Some(slot) => self.spawn_in(slot, future, spawned_at),
                 None => GreenThread::ended(run_inline(pin!(future)).await),
             }
         }
@@ -184,9 +197,12 @@ impl GreenPool {
         F: Future + 'static,
     {
         let _here = hub::expect("spawning a green thread");
+        let spawned_at = Location::caller();
         async move {
             match self.slot_for_caller().await {
-                Some(slot) => _ = spawn_n(Member { future, seat: slot.occupy() }),
+                Some(slot) => {
+                    spawn_n_from(Member { future, seat: slot.occupy() }, spawned_at);
+                }
                 // Dropped at once: a panic that nobody can see is reported there.
                 None => drop(GreenThread::ended(run_inline(pin!(future)).await.map(drop))),
             }
@@ -355,11 +371,16 @@ impl GreenPool {
         self.shared.look_idle();
     }
 
-    pub(crate) fn spawn_in<F>(&self, slot: Slot, future: F) -> GreenThread<F::Output>
+    pub(crate) fn spawn_in<F>(
+        &self,
+        slot: Slot,
+        future: F,
+        spawned_at: &'static Location<'static>,
+    ) -> GreenThread<F::Output>
     where
         F: Future + 'static,
     {
-        spawn(Member { future, seat: slot.occupy() })
+        spawn_from(Member { future, seat: slot.occupy() }, spawned_at)
     }
 
     /// Returns whether the running green thread is a member of this pool.

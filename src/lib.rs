@@ -51,6 +51,7 @@
 //! | give up in time | [`Timeout`], [`with_timeout`] |
 //! | talk | [`connect`], [`listen`], [`serve`], and every Tokio library |
 //! | call what blocks | [`tpool::execute`], [`tpool::Proxy`] |
+//! | see who lives | [`debug`] |
 //! | write plain code | `stackful`, `Block`, `green` (feature `stackful`) |
 //!
 //! # Beside Tokio
@@ -78,6 +79,7 @@ mod waiters;
 pub mod convenience;
 pub mod corolocal;
 pub mod dagpool;
+pub mod debug;
 pub mod event;
 #[cfg(feature = "stackful")]
 pub mod green;

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -122,7 +122,8 @@ where
     {
         match catch_unwind(AssertUnwindSafe(|| handler(conn, addr.clone()))) {
             Ok(future) => {
-                drop(pool.spawn_in(slot, Handling::new(future, addr, Rc::clone(&notice))))
+                let handling = Handling::new(future, addr, Rc::clone(&notice));
+                drop(pool.spawn_in(slot, handling, Location::caller()))
             }
             Err(payload) => report_failure(&Exit::unwound(payload), &addr),
         }

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::marker::PhantomData;
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -43,7 +44,7 @@ pub struct Greenlet {
 }
 
 impl Greenlet {
-    fn new(key: Key) -> Greenlet {
+    pub(crate) fn new(key: Key) -> Greenlet {
         Greenlet { key, not_send: PhantomData }
     }
 
@@ -54,8 +55,13 @@ impl Greenlet {
 
     /// Adds a green thread to this OS thread's hub.
     #[track_caller]
-    pub(crate) fn spawn(job: Pin<Rc<dyn Job>>, delayed: bool) -> Greenlet {
-        Greenlet::new(hub::expect("spawning a green thread").spawn(job, delayed))
+    pub(super) fn spawn(
+        job: Pin<Rc<dyn Job>>,
+        delayed: bool,
+        spawned_at: &'static Location<'static>,
+    ) -> Greenlet {
+        let hub = hub::expect("spawning a green thread");
+        Greenlet::new(hub.spawn(job, delayed, spawned_at))
     }
 
     pub(crate) fn key(self) -> Key {
@@ -75,6 +81,30 @@ impl Greenlet {
     /// ```
     pub fn id(&self) -> u64 {
         self.key.serial()
+    }
+
+    /// Gives the green thread a name, which [`debug`](crate::debug) shows. One that has ended gets none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// let gt = eventlet::spawn(std::future::pending::<()>());
+    /// gt.set_name("heartbeat");
+    /// assert_eq!(gt.name().as_deref(), Some("heartbeat"));
+    /// gt.kill();
+    /// assert_eq!(gt.name(), None);
+    /// # });
+    /// ```
+    pub fn set_name(&self, name: impl Into<Rc<str>>) {
+        if let Some(hub) = hub::current() {
+            hub.set_name(self.key, name.into());
+        }
+    }
+
+    /// Returns the name that the green thread was given, if it was and has not ended.
+    pub fn name(&self) -> Option<Rc<str>> {
+        hub::current()?.name(self.key)
     }
 
     /// Returns whether the green thread has ended.

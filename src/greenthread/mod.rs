@@ -21,4 +21,4 @@ pub use outcome::Link;
 pub use sleep::{Sleep, sleep};
 pub use spawn::{spawn, spawn_after, spawn_after_local, spawn_n};
 
-pub(crate) use spawn::spawn_delivered;
+pub(crate) use spawn::{spawn_delivered, spawn_from, spawn_n_from};

@@ -1,6 +1,7 @@
 //! Starting green threads.
 
 use std::future::pending;
+use std::panic::Location;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ pub fn spawn<F>(future: F) -> GreenThread<F::Output>
 where
     F: Future + 'static,
 {
-    start(future, false)
+    start(future, false, Location::caller())
 }
 
 /// Starts a green thread whose result nobody wants.
@@ -71,7 +72,7 @@ pub fn spawn_n<F>(future: F) -> Greenlet
 where
     F: Future + 'static,
 {
-    Greenlet::spawn(Rc::pin(Unwatched::new(future)), false)
+    spawn_n_from(future, Location::caller())
 }
 
 /// Starts a green thread that begins its work after so long.
@@ -113,7 +114,7 @@ where
         begin();
         future.await
     };
-    start(delayed, true)
+    start(delayed, true, Location::caller())
 }
 
 /// Starts a green thread that begins its work after so long, unless the caller has ended by then.
@@ -164,7 +165,28 @@ where
         begin();
         future.await
     };
-    start(delayed, true)
+    start(delayed, true, Location::caller())
+}
+
+/// Starts a green thread in the name of a line that has asked for it before.
+#[track_caller]
+pub(crate) fn spawn_from<F>(
+    future: F,
+    spawned_at: &'static Location<'static>,
+) -> GreenThread<F::Output>
+where
+    F: Future + 'static,
+{
+    start(future, false, spawned_at)
+}
+
+/// Like [`spawn_from`], with nobody wanting the result.
+#[track_caller]
+pub(crate) fn spawn_n_from<F>(future: F, spawned_at: &'static Location<'static>) -> Greenlet
+where
+    F: Future + 'static,
+{
+    Greenlet::spawn(Rc::pin(Unwatched::new(future)), false, spawned_at)
 }
 
 /// Starts a green thread whose outcome goes to a function, right when it ends.
@@ -174,16 +196,20 @@ where
     F: Future + 'static,
     D: FnOnce(Result<F::Output, Exit>) + 'static,
 {
-    Greenlet::spawn(Rc::pin(Delivered::new(future, deliver)), false)
+    Greenlet::spawn(Rc::pin(Delivered::new(future, deliver)), false, Location::caller())
 }
 
 #[track_caller]
-fn start<F>(future: F, delayed: bool) -> GreenThread<F::Output>
+fn start<F>(
+    future: F,
+    delayed: bool,
+    spawned_at: &'static Location<'static>,
+) -> GreenThread<F::Output>
 where
     F: Future + 'static,
 {
     let job = Rc::pin(Spawned::new(future));
-    GreenThread::new(Greenlet::spawn(job.clone(), delayed), job)
+    GreenThread::new(Greenlet::spawn(job.clone(), delayed, spawned_at), job)
 }
 
 /// Makes what a green thread waits for before it starts. Where there is no delay it is nothing: its first

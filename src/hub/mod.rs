@@ -11,12 +11,14 @@
 //! | `turn` | one poll of the hub by Tokio: when green threads run and when I/O is looked at |
 //! | `clock`, `wheel` | moments to come: a timer wheel of its own over one Tokio sleep |
 //! | `locals` | what green threads keep for themselves |
+//! | `census` | who lives in the hub, for whoever looks in |
 //! | `limit` | waiting no longer than until a moment, and which of several limits takes effect |
 //! | `waker` | the waker of a green thread: a number, not an allocation |
 //! | `remote` | wakeups that come from other OS threads |
 //! | `registry` | finds a hub by its number, from any OS thread |
 //! | `thread` | the hub of this OS thread |
 
+mod census;
 mod clock;
 mod limit;
 mod locals;
@@ -33,6 +35,8 @@ mod sync {
     pub(crate) use std::sync::Mutex;
     pub(crate) use std::sync::atomic::{AtomicBool, Ordering};
 }
+
+pub use census::State;
 
 pub(crate) use clock::Timer;
 pub(crate) use limit::{Within, within};

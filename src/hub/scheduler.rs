@@ -26,7 +26,7 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::panic::resume_unwind;
+use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -34,6 +34,7 @@ use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
 
+use super::census::{Notes, State};
 use super::clock::Clock;
 use super::locals::Locals;
 use super::registry;
@@ -100,6 +101,8 @@ pub(crate) struct Hub {
     pub(super) clock: Clock,
     /// What green threads keep for themselves.
     pub(crate) locals: Locals,
+    /// What is noted of green threads for whoever looks into the hub.
+    pub(crate) notes: Notes,
     /// The hub's Tokio task, to be woken when a green thread becomes ready between two polls.
     pub(super) task: RefCell<Option<Waker>>,
     /// Whether `task` need not be woken: it was already, or is being polled.
@@ -115,6 +118,7 @@ struct Slot {
     started: bool,
     /// Whether it says itself when it starts: it was spawned to start later.
     delayed: bool,
+    spawned_at: &'static Location<'static>,
     /// `None` while it runs.
     job: Option<Pin<Rc<dyn Job>>>,
 }
@@ -133,6 +137,7 @@ impl Hub {
             remote,
             clock: Clock::new(),
             locals: Locals::default(),
+            notes: Notes::default(),
             task: RefCell::new(None),
             awake: Cell::new(true),
             stack_size: Cell::new(DEFAULT_STACK_SIZE),
@@ -167,13 +172,19 @@ impl Hub {
     }
 
     /// Adds a green thread, ready to run, behind all that are ready now.
-    pub(crate) fn spawn(&self, job: Pin<Rc<dyn Job>>, delayed: bool) -> Key {
+    pub(crate) fn spawn(
+        &self,
+        job: Pin<Rc<dyn Job>>,
+        delayed: bool,
+        spawned_at: &'static Location<'static>,
+    ) -> Key {
         if self.ending.get() {
             job.finish(Some(Exit::killed()));
             return Key::ended();
         }
         let serial = thread::next_serial();
-        let slot = Slot { serial, ready: true, started: false, delayed, job: Some(job) };
+        let job = Some(job);
+        let slot = Slot { serial, ready: true, started: false, delayed, spawned_at, job };
         let key = Key::new(self.slots.borrow_mut().insert(slot), serial);
         self.make_ready(key);
         key
@@ -246,6 +257,7 @@ impl Hub {
         let done = polled.poll(&mut Context::from_waker(&waker)).is_ready();
         self.polled.set(None);
         if !done && self.doom.borrow().is_none() {
+            self.notes.turn_is_over(key);
             return Turn::Ran;
         }
         let doom = self.doom.borrow_mut().take();
@@ -272,6 +284,7 @@ impl Hub {
         // Last, for the green thread's own destructors and its links may use them. Whoever was woken by
         // its end runs after this, unless on another OS thread.
         self.locals.drop_all(key);
+        self.notes.forget(key);
     }
 
     /// Ends every green thread that is left, and the hub with them.
@@ -311,6 +324,18 @@ impl Hub {
         Entered { hub: self, outer: self.current.replace(Some(key)) }
     }
 
+    /// Looks at every green thread that has not ended.
+    pub(super) fn map_slots<R>(
+        &self,
+        mut look: impl FnMut(Key, &'static Location<'static>, State) -> R,
+    ) -> Vec<R> {
+        let slots = self.slots.borrow();
+        let each = slots
+            .iter()
+            .map(|(at, slot)| look(Key::new(at, slot.serial), slot.spawned_at, slot.state()));
+        each.collect()
+    }
+
     fn look<R>(&self, key: Key, at: impl FnOnce(&mut Slot) -> R) -> Option<R> {
         let mut slots = self.slots.borrow_mut();
         let slot = slots.get_mut(key.slot())?;
@@ -319,6 +344,15 @@ impl Hub {
 }
 
 impl Slot {
+    fn state(&self) -> State {
+        match self {
+            Slot { job: None, .. } => State::Running,
+            Slot { started: false, .. } => State::New,
+            Slot { ready: true, .. } => State::Ready,
+            _ => State::Waiting,
+        }
+    }
+
     /// Takes the job out to be polled.
     fn take_turn(&mut self) -> Option<Pin<Rc<dyn Job>>> {
         self.ready = false;

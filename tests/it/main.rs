@@ -6,6 +6,7 @@ mod support;
 
 mod corolocal;
 mod dagpool;
+mod debug;
 mod event;
 mod greenpile;
 mod greenpool;

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
+use eventlet::debug::format_green_threads;
 use eventlet::hubs::get_hub;
 use eventlet::runtime::Builder;
 use eventlet::{Greenlet, sleep, spawn_n};
@@ -149,10 +150,19 @@ pub(crate) fn run_in_real_time(test: impl Future<Output = ()> + 'static) {
 
 /// The future of a test with the watchdog and the look at the hub that [`run`] adds.
 pub(crate) async fn guarded(test: impl Future<Output = ()>, limit: Duration) {
-    let ended = tokio::time::timeout(limit, test).await;
-    ended.expect("everybody waits and nobody can go on: a wakeup was lost, or a waiter forgotten");
+    if tokio::time::timeout(limit, test).await.is_err() {
+        let who = format_green_threads();
+        panic!(
+            "everybody waits and nobody can go on: a wakeup was lost, or a waiter forgotten\n{who}"
+        );
+    }
     let hub = get_hub();
-    assert_eq!(hub.green_threads(), 1, "the test left green threads behind");
+    assert_eq!(
+        hub.green_threads(),
+        1,
+        "the test left green threads behind:\n{}",
+        format_green_threads()
+    );
     assert_eq!(hub.timers(), 0, "the test left timers behind");
 }
 

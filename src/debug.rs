@@ -1,0 +1,161 @@
+//! Looking into a hub: who lives, what each does, and where it came from.
+//!
+//! ```
+//! # eventlet::run(async {
+//! let gt = eventlet::spawn(std::future::pending::<()>());
+//! gt.set_name("patience");
+//! eventlet::sleep(std::time::Duration::ZERO).await;
+//!
+//! let all = eventlet::debug::format_green_threads();
+//! assert!(all.contains("\"patience\", waiting, spawned at "), "{all}");
+//! # gt.kill();
+//! # });
+//! ```
+//!
+//! Corresponds to `eventlet.debug`.
+//!
+//! # Not here
+//!
+//! `spew` and `unspew`, which trace lines of Python. `hub_exceptions` and `tpool_exceptions`: failures that nobody
+//! hears of are `tracing` events, which a program filters as it likes.
+//! `hub_prevent_multiple_readers` is [`hubs::prevent_multiple_readers`](crate::hubs::prevent_multiple_readers).
+//! `hub_blocking_detection` is not built yet.
+
+use std::fmt;
+use std::panic::Location;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::greenthread::Greenlet;
+use crate::hub;
+
+pub use crate::hub::State;
+
+/// What is known of one green thread that has not ended.
+///
+/// Its `Display` is one line of [`format_green_threads`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct GreenThreadInfo {
+    /// The green thread itself, to be asked for its number or killed.
+    pub greenlet: Greenlet,
+    /// Its name, if it was [given](crate::Greenlet::set_name) one.
+    pub name: Option<Rc<str>>,
+    /// The line that spawned it.
+    pub spawned_at: &'static Location<'static>,
+    /// What it is doing.
+    pub state: State,
+    /// How long ago its last turn was over, if it had one since [`keep_times`] was switched on.
+    pub idle: Option<Duration>,
+}
+
+/// Returns all green threads of this OS thread's hub that have not ended, the main one included, in the order in
+/// which they were spawned.
+///
+/// # Panics
+///
+/// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+///
+/// # Yields
+///
+/// Never.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::debug::{State, green_threads};
+///
+/// # eventlet::run(async {
+/// let gt = eventlet::spawn(async {});
+/// let [main, new] = &green_threads()[..] else { panic!("two are alive") };
+/// assert_eq!((main.state, new.state), (State::Running, State::New));
+/// assert_eq!(new.greenlet, *gt);
+/// # });
+/// ```
+#[track_caller]
+pub fn green_threads() -> Vec<GreenThreadInfo> {
+    let now = Instant::now();
+    let living = hub::expect("looking at all green threads").living().into_iter();
+    let info = living.map(|living| GreenThreadInfo {
+        greenlet: Greenlet::new(living.key),
+        name: living.name,
+        spawned_at: living.spawned_at,
+        state: living.state,
+        idle: living.last_turn.map(|turn| now.saturating_duration_since(turn)),
+    });
+    info.collect()
+}
+
+/// Returns a line for each green thread that has not ended: number, name, what it does, for how long, and where it
+/// was spawned.
+///
+/// # Panics
+///
+/// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+///
+/// # Yields
+///
+/// Never.
+///
+/// # Examples
+///
+/// ```
+/// # eventlet::run(async {
+/// eprint!("{}", eventlet::debug::format_green_threads());
+/// assert_eq!(eventlet::debug::format_green_threads().lines().count(), 1, "the main one");
+/// # });
+/// ```
+#[track_caller]
+pub fn format_green_threads() -> String {
+    green_threads().iter().map(|info| format!("{info}\n")).collect()
+}
+
+/// Switches on or off that this OS thread's hub notes the time of every turn, for [`GreenThreadInfo::idle`].
+///
+/// It is off at first, as asking the clock costs more than a turn does.
+///
+/// # Panics
+///
+/// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use eventlet::debug;
+///
+/// # eventlet::runtime::Builder::new().start_paused(true).run(async {
+/// debug::keep_times(true);
+/// let gt = eventlet::spawn(std::future::pending::<()>());
+/// eventlet::sleep(Duration::from_secs(3)).await;
+/// assert_eq!(debug::green_threads()[1].idle, Some(Duration::from_secs(3)));
+/// # gt.kill();
+/// # }).unwrap();
+/// ```
+#[track_caller]
+pub fn keep_times(keep: bool) {
+    hub::expect("noting the time of every turn").notes.keep_times(keep);
+}
+
+impl fmt::Display for GreenThreadInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "green thread {}", self.greenlet.id())?;
+        if let Some(name) = &self.name {
+            write!(f, " {name:?}")?;
+        }
+        let state = match self.state {
+            State::New => "not started",
+            State::Ready => "ready",
+            State::Running => "running",
+            State::Waiting => "waiting",
+        };
+        write!(f, ", {state}")?;
+        if let Some(idle) = self.idle {
+            write!(f, " for {idle:?}")?;
+        }
+        write!(f, ", spawned at {}", self.spawned_at)
+    }
+}
