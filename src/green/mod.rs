@@ -37,6 +37,7 @@
 //! `fs`, `io`, `process`, `sync` and `time`, which are not built yet. Of those, `std::fs` and
 //! `std::process` block the whole hub meanwhile, and so do the locks of `std::sync`.
 
+mod bytes;
 mod wait;
 
 pub mod net;

@@ -11,7 +11,7 @@ use socket2::SockRef;
 use tokio::net::TcpSocket;
 
 use super::addr::ToSocketAddrs;
-use super::socket::Socket;
+use super::socket::{Socket, dup};
 use super::stream::TcpStream;
 
 type Tokio = tokio::net::TcpListener;
@@ -177,8 +177,8 @@ impl TcpListener {
         let poll = |io: &Tokio, _: &mut (), cx: &mut Context<'_>| {
             io.poll_accept(cx).map_ok(|(stream, addr)| (TcpStream::from(stream), addr))
         };
-        socket.act(&socket.reading, &mut (), poll, |std: &Std, _| {
-            let (stream, addr) = std.accept()?;
+        socket.act(&socket.reading, &mut (), poll, |io, _| {
+            let (stream, addr) = dup::<_, Std>(io)?.accept()?;
             Ok((TcpStream::try_from(stream)?, addr))
         })
     }
@@ -307,7 +307,7 @@ impl TcpListener {
     pub fn into_tokio(self) -> io::Result<tokio::net::TcpListener> {
         match Rc::try_unwrap(self.socket) {
             Ok(socket) => Ok(socket.io),
-            Err(shared) => Tokio::from_std(shared.dup()?),
+            Err(shared) => Tokio::from_std(dup(&shared.io)?),
         }
     }
 }

@@ -14,7 +14,7 @@
 
 mod addr;
 mod listener;
-mod socket;
+pub(super) mod socket;
 mod stream;
 
 #[doc(no_inline)]

@@ -5,12 +5,14 @@
 
 use std::cell::Cell;
 use std::io;
+#[cfg(unix)]
+pub(in crate::green) use std::os::fd::OwnedFd as Descriptor;
+#[cfg(windows)]
+pub(in crate::green) use std::os::windows::io::OwnedSocket as Descriptor;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use socket2::{SockRef, Socket as AnySocket};
-use tokio::io::Interest;
-use tokio::net::TcpStream;
+use socket2::SockRef;
 
 use super::super::wait::Direction;
 
@@ -18,103 +20,56 @@ use super::super::wait::Direction;
 /// one socket: its time limits and whether it is non-blocking.
 ///
 /// Nothing in it has to be borrowed for a call, so a green thread that waits is in nobody's way.
-pub(super) struct Socket<Io> {
-    pub(super) io: Io,
-    pub(super) reading: Direction,
-    pub(super) writing: Direction,
+pub(in crate::green) struct Socket<Io> {
+    pub(in crate::green) io: Io,
+    pub(in crate::green) reading: Direction,
+    pub(in crate::green) writing: Direction,
     nonblocking: Cell<bool>,
 }
 
 impl<Io> Socket<Io> {
-    pub(super) fn new(io: Io) -> Rc<Socket<Io>> {
+    pub(in crate::green) fn new(io: Io) -> Rc<Socket<Io>> {
         let (reading, writing) = (Direction::new(), Direction::new());
         Rc::new(Socket { io, reading, writing, nonblocking: Cell::new(false) })
     }
 
-    pub(super) fn set_nonblocking(&self, nonblocking: bool) {
+    pub(in crate::green) fn set_nonblocking(&self, nonblocking: bool) {
         self.nonblocking.set(nonblocking);
     }
-}
 
-impl<Io> Socket<Io>
-where
-    for<'a> SockRef<'a>: From<&'a Io>,
-{
     /// Does something that may have to wait: with `poll`, or, where waiting is not wanted or not possible,
     /// with `at_once`. Both work on `with`.
     #[track_caller]
-    pub(super) fn act<Std: From<AnySocket>, With: ?Sized, T>(
+    pub(in crate::green) fn act<With: ?Sized, T>(
         &self,
         direction: &Direction,
         with: &mut With,
         mut poll: impl FnMut(&Io, &mut With, &mut Context<'_>) -> Poll<io::Result<T>>,
-        at_once: impl FnOnce(&Std, &mut With) -> io::Result<T>,
+        at_once: impl FnOnce(&Io, &mut With) -> io::Result<T>,
     ) -> io::Result<T> {
         if self.nonblocking.get() {
-            return at_once(&self.dup()?, with);
+            return at_once(&self.io, with);
         }
         match direction.wait(|cx| poll(&self.io, with, cx)) {
             Ok(result) => result,
-            Err(unwinding) => at_once(&self.dup()?, with).map_err(|error| match error.kind() {
+            Err(unwinding) => at_once(&self.io, with).map_err(|error| match error.kind() {
                 io::ErrorKind::WouldBlock => unwinding.into(),
                 _ => error,
             }),
         }
     }
-
-    /// Makes a second descriptor of the socket.
-    ///
-    /// Not Tokio's `try_*` where waiting is not wanted: they trust what Tokio last heard of the socket,
-    /// which is nothing for a new one, where `std` asks the operating system.
-    pub(super) fn dup<Std: From<AnySocket>>(&self) -> io::Result<Std> {
-        SockRef::from(&self.io).try_clone().map(Std::from)
-    }
 }
 
-/// Reads up to `length` bytes once the socket has some.
+/// Makes a second descriptor of a socket, as `std` has it.
 ///
-/// One who got less than was asked for knows that the socket is exhausted, and does not ask the operating
-/// system once more to hear it. Tokio's `poll_read` knows that too, but needs the socket mutably, and clones
-/// of one of `std` share it. So the news are brought through `try_io`, in the words that it understands.
-#[inline]
-pub(super) fn poll_receive(
-    io: &TcpStream,
-    length: usize,
-    cx: &mut Context<'_>,
-    mut receive: impl FnMut(&AnySocket) -> io::Result<usize>,
-) -> Poll<io::Result<usize>> {
-    loop {
-        ready!(io.poll_read_ready(cx))?;
-        let mut short = None;
-        let tried = io.try_io(Interest::READABLE, || match receive(&SockRef::from(io))? {
-            count if 0 < count && count < length => {
-                short = Some(count);
-                Err(io::ErrorKind::WouldBlock.into())
-            }
-            count => Ok(count),
-        });
-        match (short, tried) {
-            (Some(count), _) => return Poll::Ready(Ok(count)),
-            (None, Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
-            (None, result) => return Poll::Ready(result),
-        }
-    }
-}
-
-/// Writes once the socket has room. What has room mostly has enough, so nothing is made of writing less.
-#[inline]
-pub(super) fn poll_send(
-    io: &TcpStream,
-    cx: &mut Context<'_>,
-    mut try_send: impl FnMut() -> io::Result<usize>,
-) -> Poll<io::Result<usize>> {
-    loop {
-        ready!(io.poll_write_ready(cx))?;
-        match try_send() {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            result => return Poll::Ready(result),
-        }
-    }
+/// That, and not Tokio's `try_*`, where waiting is not wanted: they trust what Tokio last heard of the
+/// socket, which is nothing for a new one, where `std` asks the operating system.
+pub(in crate::green) fn dup<Io, Std: From<Descriptor>>(io: &Io) -> io::Result<Std>
+where
+    for<'a> SockRef<'a>: From<&'a Io>,
+{
+    let socket = SockRef::from(io).try_clone()?;
+    Ok(Std::from(Descriptor::from(socket)))
 }
 
 /// Shows the descriptor of a socket to other libraries, as `std` does.
@@ -136,4 +91,4 @@ macro_rules! descriptor {
 }
 
 #[cfg(unix)]
-pub(super) use descriptor;
+pub(in crate::green) use descriptor;

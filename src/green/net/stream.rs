@@ -1,7 +1,7 @@
 //! Connections.
 
 use std::fmt;
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::rc::Rc;
 use std::task::Context;
@@ -10,9 +10,10 @@ use std::time::Duration;
 use socket2::SockRef;
 use tokio::io::ReadBuf;
 
+use super::super::bytes;
 use super::super::wait::{wait_io, zero_limit};
 use super::addr::ToSocketAddrs;
-use super::socket::{Socket, poll_receive, poll_send};
+use super::socket::{Socket, dup};
 use crate::hub::within;
 
 type Tokio = tokio::net::TcpStream;
@@ -20,7 +21,7 @@ type Std = std::net::TcpStream;
 
 /// A TCP connection, for code on a green stack.
 ///
-/// It reads and writes through [`Read`] and [`Write`], so [`BufReader`](std::io::BufReader),
+/// It reads and writes through [`Read`](std::io::Read) and [`Write`](std::io::Write), so [`BufReader`](std::io::BufReader),
 /// [`io::copy`], `write!` and everything else that is built on them works. Where it would have to wait,
 /// only its green thread waits. It is closed when the last of its clones is dropped.
 ///
@@ -386,7 +387,7 @@ impl TcpStream {
         let poll = |io: &Tokio, buf: &mut [u8], cx: &mut Context<'_>| {
             io.poll_peek(cx, &mut ReadBuf::new(buf))
         };
-        socket.act(&socket.reading, buf, poll, |std: &Std, buf| std.peek(buf))
+        socket.act(&socket.reading, buf, poll, |io, buf| dup::<_, Std>(io)?.peek(buf))
     }
 
     /// Sets `TCP_NODELAY`: whether what is written is sent at once, even if it is little.
@@ -536,7 +537,7 @@ impl TcpStream {
     pub fn into_tokio(self) -> io::Result<tokio::net::TcpStream> {
         match Rc::try_unwrap(self.socket) {
             Ok(socket) => Ok(socket.io),
-            Err(shared) => Tokio::from_std(shared.dup()?),
+            Err(shared) => Tokio::from_std(dup(&shared.io)?),
         }
     }
 }
@@ -552,79 +553,8 @@ async fn connect_any(addrs: impl Iterator<Item = SocketAddr>) -> io::Result<Toki
     Err(failed.unwrap_or_else(super::addr::no_address))
 }
 
-impl Read for &TcpStream {
-    #[track_caller]
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let socket = &self.socket;
-        let poll = |io: &Tokio, buf: &mut [u8], cx: &mut Context<'_>| {
-            poll_receive(io, buf.len(), cx, |mut socket| socket.read(buf))
-        };
-        socket.act(&socket.reading, buf, poll, |mut std: &Std, buf| std.read(buf))
-    }
-
-    #[track_caller]
-    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        let socket = &self.socket;
-        let length = bufs.iter().map(|buf| buf.len()).sum();
-        let poll = |io: &Tokio, bufs: &mut [IoSliceMut<'_>], cx: &mut Context<'_>| {
-            poll_receive(io, length, cx, |mut socket| socket.read_vectored(bufs))
-        };
-        socket.act(&socket.reading, bufs, poll, |mut std: &Std, bufs| std.read_vectored(bufs))
-    }
-}
-
-impl Write for &TcpStream {
-    #[track_caller]
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let socket = &self.socket;
-        let poll =
-            |io: &Tokio, _: &mut (), cx: &mut Context<'_>| poll_send(io, cx, || io.try_write(buf));
-        socket.act(&socket.writing, &mut (), poll, |mut std: &Std, _| std.write(buf))
-    }
-
-    #[track_caller]
-    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        let socket = &self.socket;
-        let poll = |io: &Tokio, _: &mut (), cx: &mut Context<'_>| {
-            poll_send(io, cx, || io.try_write_vectored(bufs))
-        };
-        socket.act(&socket.writing, &mut (), poll, |mut std: &Std, _| std.write_vectored(bufs))
-    }
-
-    /// Does nothing: nothing is kept back.
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Read for TcpStream {
-    #[track_caller]
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        (&*self).read(buf)
-    }
-
-    #[track_caller]
-    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        (&*self).read_vectored(bufs)
-    }
-}
-
-impl Write for TcpStream {
-    #[track_caller]
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        (&*self).write(buf)
-    }
-
-    #[track_caller]
-    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        (&*self).write_vectored(bufs)
-    }
-
-    /// Does nothing: nothing is kept back.
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+bytes::reads!(TcpStream);
+bytes::writes!(TcpStream);
 
 /// Takes a Tokio connection over, as [`serve`](crate::serve()) hands it to its handler.
 impl From<tokio::net::TcpStream> for TcpStream {

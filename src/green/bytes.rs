@@ -1,0 +1,222 @@
+//! Streams of bytes, be they connections or pipes: how they are read and written, once for all.
+
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::task::{Context, Poll, ready};
+
+use socket2::SockRef;
+
+use super::net::socket::{Descriptor, Socket, dup};
+
+/// What bytes can be read from, as Tokio has it.
+pub(super) trait Input {
+    fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Lets Tokio know of a `WouldBlock` that `read` comes back with.
+    fn try_io<T>(&self, read: impl FnOnce() -> io::Result<T>) -> io::Result<T>;
+
+    /// Asks the operating system, whatever Tokio last heard of it.
+    fn receive(&self, buf: &mut [u8]) -> io::Result<usize>;
+
+    /// Asks the operating system, whatever Tokio last heard of it.
+    fn receive_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize>;
+}
+
+/// What bytes can be written to, as Tokio has it.
+pub(super) trait Output {
+    /// The same in `std`.
+    type Std: From<Descriptor>;
+
+    fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    fn try_write(&self, buf: &[u8]) -> io::Result<usize>;
+
+    fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize>;
+}
+
+impl<Io: Input> Socket<Io> {
+    #[inline]
+    #[track_caller]
+    pub(super) fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let poll = |io: &Io, buf: &mut [u8], cx: &mut Context<'_>| {
+            poll_receive(io, buf.len(), cx, || io.receive(buf))
+        };
+        self.act(&self.reading, buf, poll, |io, buf| io.receive(buf))
+    }
+
+    #[track_caller]
+    pub(super) fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let length = bufs.iter().map(|buf| buf.len()).sum();
+        let poll = |io: &Io, bufs: &mut [IoSliceMut<'_>], cx: &mut Context<'_>| {
+            poll_receive(io, length, cx, || io.receive_vectored(bufs))
+        };
+        self.act(&self.reading, bufs, poll, |io, bufs| io.receive_vectored(bufs))
+    }
+}
+
+impl<Io: Output> Socket<Io>
+where
+    for<'a> SockRef<'a>: From<&'a Io>,
+    for<'a> &'a Io::Std: Write,
+{
+    #[inline]
+    #[track_caller]
+    pub(super) fn write(&self, buf: &[u8]) -> io::Result<usize> {
+        let poll =
+            |io: &Io, _: &mut (), cx: &mut Context<'_>| poll_send(io, cx, || io.try_write(buf));
+        self.act(&self.writing, &mut (), poll, |io, _| (&dup::<_, Io::Std>(io)?).write(buf))
+    }
+
+    #[track_caller]
+    pub(super) fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let poll = |io: &Io, _: &mut (), cx: &mut Context<'_>| {
+            poll_send(io, cx, || io.try_write_vectored(bufs))
+        };
+        self.act(&self.writing, &mut (), poll, |io, _| {
+            (&dup::<_, Io::Std>(io)?).write_vectored(bufs)
+        })
+    }
+}
+
+/// Reads up to `length` bytes once there are some.
+///
+/// One who got less than was asked for knows that there is no more, and does not ask the operating
+/// system once more to hear it. Tokio's `poll_read` knows that too, but needs its type mutably, and clones
+/// of one of `std` share it. So the news are brought through `try_io`, in the words that it understands.
+#[inline]
+fn poll_receive(
+    io: &impl Input,
+    length: usize,
+    cx: &mut Context<'_>,
+    mut receive: impl FnMut() -> io::Result<usize>,
+) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(io.poll_read_ready(cx))?;
+        let mut short = None;
+        let tried = io.try_io(|| match receive()? {
+            count if 0 < count && count < length => {
+                short = Some(count);
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+            count => Ok(count),
+        });
+        match (short, tried) {
+            (Some(count), _) => return Poll::Ready(Ok(count)),
+            (None, Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+            (None, result) => return Poll::Ready(result),
+        }
+    }
+}
+
+/// Writes once there is room. What has room mostly has enough, so nothing is made of writing less.
+#[inline]
+fn poll_send(
+    io: &impl Output,
+    cx: &mut Context<'_>,
+    mut try_send: impl FnMut() -> io::Result<usize>,
+) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(io.poll_write_ready(cx))?;
+        match try_send() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            result => return Poll::Ready(result),
+        }
+    }
+}
+
+/// Tells how Tokio's connections are read and written.
+macro_rules! connection {
+    ($tokio:ty, $std:ty) => {
+        impl Input for $tokio {
+            #[inline]
+            fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                <$tokio>::poll_read_ready(self, cx)
+            }
+
+            #[inline]
+            fn try_io<T>(&self, read: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+                <$tokio>::try_io(self, tokio::io::Interest::READABLE, read)
+            }
+
+            #[inline]
+            fn receive(&self, buf: &mut [u8]) -> io::Result<usize> {
+                (&*SockRef::from(self)).read(buf)
+            }
+
+            fn receive_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+                (&*SockRef::from(self)).read_vectored(bufs)
+            }
+        }
+
+        impl Output for $tokio {
+            type Std = $std;
+
+            #[inline]
+            fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                <$tokio>::poll_write_ready(self, cx)
+            }
+
+            #[inline]
+            fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+                <$tokio>::try_write(self, buf)
+            }
+
+            fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+                <$tokio>::try_write_vectored(self, bufs)
+            }
+        }
+    };
+}
+
+connection!(tokio::net::TcpStream, std::net::TcpStream);
+
+/// Reads a green type that has its `socket` through [`Read`], whoever has a reference to it.
+macro_rules! reads {
+    ($green:ty) => {
+        crate::green::bytes::reads!(@ &$green);
+        crate::green::bytes::reads!(@ $green);
+    };
+    (@ $reader:ty) => {
+        impl std::io::Read for $reader {
+            #[track_caller]
+            fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+                self.socket.read(buf)
+            }
+
+            #[track_caller]
+            fn read_vectored(
+                &mut self,
+                bufs: &mut [std::io::IoSliceMut<'_>],
+            ) -> std::io::Result<usize> {
+                self.socket.read_vectored(bufs)
+            }
+        }
+    };
+}
+
+/// Writes a green type that has its `socket` through [`Write`], whoever has a reference to it.
+macro_rules! writes {
+    ($green:ty) => {
+        crate::green::bytes::writes!(@ &$green);
+        crate::green::bytes::writes!(@ $green);
+    };
+    (@ $writer:ty) => {
+        impl std::io::Write for $writer {
+            #[track_caller]
+            fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
+                self.socket.write(buf)
+            }
+
+            #[track_caller]
+            fn write_vectored(&mut self, bufs: &[std::io::IoSlice<'_>]) -> std::io::Result<usize> {
+                self.socket.write_vectored(bufs)
+            }
+
+            /// Does nothing: nothing is kept back.
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+    };
+}
+
+pub(super) use {reads, writes};
