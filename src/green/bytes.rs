@@ -168,6 +168,8 @@ macro_rules! connection {
 }
 
 connection!(tokio::net::TcpStream, std::net::TcpStream);
+#[cfg(unix)]
+connection!(tokio::net::UnixStream, std::os::unix::net::UnixStream);
 
 /// Reads a green type that has its `socket` through [`Read`], whoever has a reference to it.
 macro_rules! reads {

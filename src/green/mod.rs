@@ -41,4 +41,5 @@ mod bytes;
 mod wait;
 
 pub mod net;
+pub mod os;
 pub mod thread;

@@ -6,6 +6,10 @@ mod green_tcp;
 #[cfg(feature = "stackful")]
 mod green_thread;
 #[cfg(feature = "stackful")]
+mod green_udp;
+#[cfg(all(feature = "stackful", unix))]
+mod green_unix;
+#[cfg(feature = "stackful")]
 mod green_waits;
 mod serve;
 #[cfg(feature = "stackful")]

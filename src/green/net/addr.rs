@@ -75,6 +75,22 @@ impl ToSocketAddrs for (&str, u16) {
     }
 }
 
+/// Does something with each address in turn, until it works.
+#[track_caller]
+pub(super) fn first_that_works<A: ToSocketAddrs, T>(
+    addr: A,
+    mut attempt: impl FnMut(SocketAddr) -> io::Result<T>,
+) -> io::Result<T> {
+    let mut failed = None;
+    for addr in addr.to_socket_addrs()? {
+        match attempt(addr) {
+            Ok(done) => return Ok(done),
+            Err(error) => failed = Some(error),
+        }
+    }
+    Err(failed.unwrap_or_else(no_address))
+}
+
 pub(super) fn no_address() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "there is no address to try")
 }

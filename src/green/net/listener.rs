@@ -10,7 +10,7 @@ use std::task::Context;
 use socket2::SockRef;
 use tokio::net::TcpSocket;
 
-use super::addr::ToSocketAddrs;
+use super::addr::{ToSocketAddrs, first_that_works};
 use super::socket::{Socket, dup};
 use super::stream::TcpStream;
 
@@ -88,14 +88,7 @@ impl TcpListener {
     /// ```
     #[track_caller]
     pub fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<TcpListener> {
-        let mut failed = None;
-        for addr in addr.to_socket_addrs()? {
-            match listen(addr) {
-                Ok(listener) => return Ok(listener.into()),
-                Err(error) => failed = Some(error),
-            }
-        }
-        Err(failed.unwrap_or_else(super::addr::no_address))
+        first_that_works(addr, listen).map(TcpListener::from)
     }
 
     /// Returns the address that it listens on.

@@ -1,4 +1,4 @@
-//! TCP under the names of [`std::net`].
+//! TCP and UDP under the names of [`std::net`].
 //!
 //! Corresponds to [`std::net`], and to `eventlet.green.socket`.
 //!
@@ -9,13 +9,14 @@
 //!
 //! # Not here
 //!
-//! `UdpSocket`, which is not built yet; Tokio's works with [`block`](crate::Block::block). Unix sockets: the
-//! same.
+//! Unix sockets are in [`os::unix::net`](super::os::unix::net). `FromRawFd` and `IntoRawFd`: sockets convert
+//! from and to those of `std`, which have them, the latter by way of Tokio's.
 
 mod addr;
 mod listener;
 pub(super) mod socket;
 mod stream;
+mod udp;
 
 #[doc(no_inline)]
 pub use std::net::{
@@ -25,3 +26,4 @@ pub use std::net::{
 pub use addr::ToSocketAddrs;
 pub use listener::{Incoming, TcpListener};
 pub use stream::TcpStream;
+pub use udp::UdpSocket;

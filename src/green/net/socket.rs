@@ -13,6 +13,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use socket2::SockRef;
+use tokio::io::ReadBuf;
 
 use super::super::wait::Direction;
 
@@ -70,6 +71,15 @@ where
 {
     let socket = SockRef::from(io).try_clone()?;
     Ok(Std::from(Descriptor::from(socket)))
+}
+
+/// Polls something that fills a buffer, and says how far it did.
+pub(in crate::green) fn poll_into<T>(
+    buf: &mut [u8],
+    poll: impl FnOnce(&mut ReadBuf<'_>) -> Poll<io::Result<T>>,
+) -> Poll<io::Result<(usize, T)>> {
+    let mut buf = ReadBuf::new(buf);
+    poll(&mut buf).map_ok(|value| (buf.filled().len(), value))
 }
 
 /// Shows the descriptor of a socket to other libraries, as `std` does.

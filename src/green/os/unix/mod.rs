@@ -1,0 +1,5 @@
+//! What [`std::os::unix`] has that waits.
+//!
+//! Corresponds to [`std::os::unix`].
+
+pub mod net;

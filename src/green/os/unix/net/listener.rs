@@ -1,0 +1,372 @@
+//! Listening sockets.
+
+use std::fmt;
+use std::io;
+use std::iter::FusedIterator;
+use std::os::unix::net::SocketAddr;
+use std::path::Path;
+use std::rc::Rc;
+use std::task::Context;
+
+use super::stream::UnixStream;
+use crate::green::net::socket::{self, Socket, dup};
+
+type Tokio = tokio::net::UnixListener;
+type Std = std::os::unix::net::UnixListener;
+
+/// A Unix socket that listens for connections, for code on a green stack.
+///
+/// It makes a file, and does not remove it: whoever listens there again removes it first.
+///
+/// `UnixListener::from` makes one of a Tokio listener, and [`into_tokio`](UnixListener::into_tokio) converts
+/// it back.
+///
+/// Corresponds to [`std::os::unix::net::UnixListener`].
+///
+/// # Differences
+///
+/// A clone is not a second descriptor: it costs nothing, and has the same number.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{Read, Write};
+///
+/// use eventlet::green::os::unix::net::{UnixListener, UnixStream};
+/// use eventlet::green::thread;
+///
+/// eventlet::run(eventlet::stackful(|| {
+///     # let file = format!("eventlet-doc-listener-{}", std::process::id());
+///     let path = std::env::temp_dir().join(file);
+///     let listener = UnixListener::bind(&path).unwrap();
+///     thread::spawn(move || {
+///         for conn in listener.incoming() {
+///             let mut conn = conn.unwrap();
+///             thread::spawn(move || conn.write_all(b"hello"));
+///         }
+///     });
+///
+///     let mut answer = String::new();
+///     UnixStream::connect(&path).unwrap().read_to_string(&mut answer).unwrap();
+///     assert_eq!(answer, "hello");
+///     std::fs::remove_file(&path).unwrap();
+/// }));
+/// ```
+pub struct UnixListener {
+    socket: Rc<Socket<Tokio>>,
+}
+
+impl UnixListener {
+    /// Listens at a path.
+    ///
+    /// Corresponds to [`std::os::unix::net::UnixListener::bind`].
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime.
+    ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::os::unix::net::UnixListener;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     # let file = format!("eventlet-doc-bind-{}", std::process::id());
+    ///     let path = std::env::temp_dir().join(file);
+    ///     let _listener = UnixListener::bind(&path).unwrap();
+    ///     assert!(UnixListener::bind(&path).is_err());
+    ///     std::fs::remove_file(&path).unwrap();
+    /// }));
+    /// ```
+    pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<UnixListener> {
+        Std::bind(path)?.try_into()
+    }
+
+    /// Listens at an address.
+    ///
+    /// Corresponds to [`std::os::unix::net::UnixListener::bind_addr`].
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime.
+    ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::os::unix::net::{SocketAddr, UnixListener};
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     # let file = format!("eventlet-doc-bind-addr-{}", std::process::id());
+    ///     let path = std::env::temp_dir().join(file);
+    ///     let addr = SocketAddr::from_pathname(&path).unwrap();
+    ///     assert!(UnixListener::bind_addr(&addr).is_ok());
+    ///     std::fs::remove_file(&path).unwrap();
+    /// }));
+    /// ```
+    pub fn bind_addr(socket_addr: &SocketAddr) -> io::Result<UnixListener> {
+        Std::bind_addr(socket_addr)?.try_into()
+    }
+
+    /// Waits for the next connection.
+    ///
+    /// Corresponds to [`std::os::unix::net::UnixListener::accept`].
+    ///
+    /// # Panics
+    ///
+    /// Where there is no green stack to wait on.
+    ///
+    /// # Yields
+    ///
+    /// Until there is a connection; mostly not if one is waiting.
+    ///
+    /// # Killed
+    ///
+    /// A connection that was not handed out stays in the backlog.
+    ///
+    /// # Errors
+    ///
+    /// Those of `std`. While the green stack unwinds, when no connection is waiting.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::os::unix::net::{UnixListener, UnixStream};
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     # let file = format!("eventlet-doc-accept-{}", std::process::id());
+    ///     let path = std::env::temp_dir().join(file);
+    ///     let listener = UnixListener::bind(&path).unwrap();
+    ///     let _client = UnixStream::connect(&path).unwrap();
+    ///     let (_conn, addr) = listener.accept().unwrap();
+    ///     assert!(addr.is_unnamed());
+    ///     std::fs::remove_file(&path).unwrap();
+    /// }));
+    /// ```
+    #[track_caller]
+    pub fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
+        let socket = &self.socket;
+        let poll = |io: &Tokio, _: &mut (), cx: &mut Context<'_>| {
+            io.poll_accept(cx).map_ok(|(stream, addr)| (stream.into(), addr.into()))
+        };
+        socket.act(&socket.reading, &mut (), poll, |io, _| {
+            let (stream, addr) = dup::<_, Std>(io)?.accept()?;
+            Ok((UnixStream::try_from(stream)?, addr))
+        })
+    }
+
+    /// Returns the address that it listens on.
+    ///
+    /// Corresponds to [`std::os::unix::net::UnixListener::local_addr`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::os::unix::net::UnixListener;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     # let file = format!("eventlet-doc-local-addr-{}", std::process::id());
+    ///     let path = std::env::temp_dir().join(file);
+    ///     let listener = UnixListener::bind(&path).unwrap();
+    ///     assert_eq!(listener.local_addr().unwrap().as_pathname(), Some(&*path));
+    ///     std::fs::remove_file(&path).unwrap();
+    /// }));
+    /// ```
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.io.local_addr().map(SocketAddr::from)
+    }
+
+    /// Makes a second handle of the socket. Both accept, and each connection goes to one of them.
+    ///
+    /// Corresponds to [`std::os::unix::net::UnixListener::try_clone`].
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::os::unix::net::UnixListener;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     # let file = format!("eventlet-doc-listener-a-{}", std::process::id());
+    ///     let path = std::env::temp_dir().join(file);
+    ///     let listener = UnixListener::bind(&path).unwrap();
+    ///     let clone = listener.try_clone().unwrap();
+    ///     assert_eq!(clone.local_addr().unwrap().as_pathname(), Some(&*path));
+    ///     std::fs::remove_file(&path).unwrap();
+    /// }));
+    /// ```
+    pub fn try_clone(&self) -> io::Result<UnixListener> {
+        Ok(UnixListener { socket: Rc::clone(&self.socket) })
+    }
+
+    /// Sets whether what cannot be done at once fails with `WouldBlock` instead of waiting.
+    ///
+    /// Corresponds to [`std::os::unix::net::UnixListener::set_nonblocking`].
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    ///
+    /// use eventlet::green::os::unix::net::UnixListener;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     # let file = format!("eventlet-doc-listener-b-{}", std::process::id());
+    ///     let path = std::env::temp_dir().join(file);
+    ///     let listener = UnixListener::bind(&path).unwrap();
+    ///     listener.set_nonblocking(true).unwrap();
+    ///     assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    ///     std::fs::remove_file(&path).unwrap();
+    /// }));
+    /// ```
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.socket.set_nonblocking(nonblocking);
+        Ok(())
+    }
+
+    /// Returns the error that is pending on the socket, and clears it.
+    ///
+    /// Corresponds to [`std::os::unix::net::UnixListener::take_error`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::os::unix::net::UnixListener;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     # let file = format!("eventlet-doc-listener-c-{}", std::process::id());
+    ///     let path = std::env::temp_dir().join(file);
+    ///     let listener = UnixListener::bind(&path).unwrap();
+    ///     assert!(listener.take_error().unwrap().is_none());
+    ///     std::fs::remove_file(&path).unwrap();
+    /// }));
+    /// ```
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.socket.io.take_error()
+    }
+
+    /// Goes through the connections as they come in.
+    ///
+    /// Corresponds to [`std::os::unix::net::UnixListener::incoming`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::os::unix::net::{UnixListener, UnixStream};
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     # let file = format!("eventlet-doc-incoming-{}", std::process::id());
+    ///     let path = std::env::temp_dir().join(file);
+    ///     let listener = UnixListener::bind(&path).unwrap();
+    ///     let _client = UnixStream::connect(&path).unwrap();
+    ///     assert!(listener.incoming().next().unwrap().is_ok());
+    ///     std::fs::remove_file(&path).unwrap();
+    /// }));
+    /// ```
+    pub fn incoming(&self) -> Incoming<'_> {
+        Incoming { listener: self }
+    }
+
+    /// Converts into Tokio's type, for async code and for [`serve`](crate::serve()).
+    ///
+    /// If there are clones, they keep the listener, and this is a second descriptor of it.
+    ///
+    /// # Errors
+    ///
+    /// When there are clones and the operating system refuses another descriptor.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::os::unix::net::UnixListener;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     # let file = format!("eventlet-doc-listener-d-{}", std::process::id());
+    ///     let path = std::env::temp_dir().join(file);
+    ///     let listener = UnixListener::bind(&path).unwrap();
+    ///     let listener: tokio::net::UnixListener = listener.into_tokio().unwrap();
+    ///     assert!(listener.local_addr().is_ok());
+    ///     std::fs::remove_file(&path).unwrap();
+    /// }));
+    /// ```
+    pub fn into_tokio(self) -> io::Result<tokio::net::UnixListener> {
+        match Rc::try_unwrap(self.socket) {
+            Ok(socket) => Ok(socket.io),
+            Err(shared) => Tokio::from_std(dup(&shared.io)?),
+        }
+    }
+}
+
+/// Takes a listener of Tokio over.
+impl From<tokio::net::UnixListener> for UnixListener {
+    fn from(listener: tokio::net::UnixListener) -> UnixListener {
+        UnixListener { socket: Socket::new(listener) }
+    }
+}
+
+/// Takes a listener of `std` over. Its clones become non-blocking, too.
+///
+/// # Panics
+///
+/// Outside a Tokio runtime.
+impl TryFrom<std::os::unix::net::UnixListener> for UnixListener {
+    type Error = io::Error;
+
+    fn try_from(listener: std::os::unix::net::UnixListener) -> io::Result<UnixListener> {
+        listener.set_nonblocking(true)?;
+        Tokio::from_std(listener).map(UnixListener::from)
+    }
+}
+
+impl fmt::Debug for UnixListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.socket.io.fmt(f)
+    }
+}
+
+socket::descriptor!(UnixListener);
+
+/// The connections of a listener, as they come in: what [`UnixListener::incoming`] returns.
+///
+/// It never ends.
+///
+/// Corresponds to [`std::os::unix::net::Incoming`].
+#[derive(Debug)]
+#[must_use = "iterators do nothing unless they are asked"]
+pub struct Incoming<'a> {
+    listener: &'a UnixListener,
+}
+
+impl Iterator for Incoming<'_> {
+    type Item = io::Result<UnixStream>;
+
+    #[track_caller]
+    fn next(&mut self) -> Option<io::Result<UnixStream>> {
+        Some(self.listener.accept().map(|(stream, _)| stream))
+    }
+}
+
+impl FusedIterator for Incoming<'_> {}
+
+impl<'a> IntoIterator for &'a UnixListener {
+    type Item = io::Result<UnixStream>;
+    type IntoIter = Incoming<'a>;
+
+    fn into_iter(self) -> Incoming<'a> {
+        self.incoming()
+    }
+}

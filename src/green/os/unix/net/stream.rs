@@ -1,0 +1,472 @@
+//! Connections.
+
+use std::fmt;
+use std::io;
+use std::net::Shutdown;
+use std::os::unix::net::SocketAddr;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use socket2::SockRef;
+
+use super::path::path_of;
+use crate::green::bytes;
+use crate::green::net::socket::{self, Socket, dup};
+use crate::green::wait::wait_io;
+use crate::greenthread::sleep;
+
+type Tokio = tokio::net::UnixStream;
+
+/// A connection between Unix sockets, for code on a green stack.
+///
+/// It reads and writes through [`Read`](std::io::Read) and [`Write`](std::io::Write), as
+/// [`TcpStream`](crate::green::net::TcpStream) does. `UnixStream::from` makes one of a Tokio connection, and
+/// [`into_tokio`](UnixStream::into_tokio) converts it back.
+///
+/// Corresponds to [`std::os::unix::net::UnixStream`].
+///
+/// # Panics
+///
+/// What has to wait panics, in the caller's line, where there is no green stack to wait on.
+///
+/// # Yields
+///
+/// A call that can be done at once keeps the turn, until the socket has used up the share of time
+/// that Tokio gives to sockets that are always ready. Any other call yields until it is done.
+///
+/// # Killed
+///
+/// A call that waits is taken back: nothing has been read or written by it.
+///
+/// # Errors
+///
+/// Those of `std`. A call that would have to wait on a green stack that unwinds, in a destructor, fails
+/// instead.
+///
+/// # Differences
+///
+/// A clone is not a second descriptor: it costs nothing, and has the same number.
+///
+/// # Not here
+///
+/// What `std` has not made stable.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{BufRead, BufReader, Write};
+///
+/// use eventlet::green::os::unix::net::UnixStream;
+/// use eventlet::green::thread;
+///
+/// eventlet::run(eventlet::stackful(|| {
+///     let (mut client, server) = UnixStream::pair().unwrap();
+///     thread::spawn(move || {
+///         for line in BufReader::new(&server).lines() {
+///             writeln!(&server, "{}", line.unwrap().to_uppercase()).unwrap();
+///         }
+///     });
+///
+///     writeln!(client, "hello").unwrap();
+///     let mut answer = String::new();
+///     BufReader::new(client).read_line(&mut answer).unwrap();
+///     assert_eq!(answer, "HELLO\n");
+/// }));
+/// ```
+pub struct UnixStream {
+    socket: Rc<Socket<Tokio>>,
+}
+
+impl UnixStream {
+    /// Connects to the socket at a path.
+    ///
+    /// Corresponds to [`std::os::unix::net::UnixStream::connect`].
+    ///
+    /// # Panics
+    ///
+    /// Where there is no green stack to wait on.
+    ///
+    /// # Yields
+    ///
+    /// Until the server has room for one more that waits to be accepted; mostly not.
+    ///
+    /// # Killed
+    ///
+    /// The socket is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::os::unix::net::{UnixListener, UnixStream};
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     # let file = format!("eventlet-doc-connect-{}", std::process::id());
+    ///     let path = std::env::temp_dir().join(file);
+    ///     let listener = UnixListener::bind(&path).unwrap();
+    ///     let stream = UnixStream::connect(&path).unwrap();
+    ///     assert_eq!(stream.peer_addr().unwrap().as_pathname(), Some(&*path));
+    ///     std::fs::remove_file(&path).unwrap();
+    /// }));
+    /// ```
+    #[track_caller]
+    pub fn connect<P: AsRef<Path>>(path: P) -> io::Result<UnixStream> {
+        wait_io(connect(path.as_ref())).map(UnixStream::from)
+    }
+
+    /// Connects to a socket by its address.
+    ///
+    /// Corresponds to [`std::os::unix::net::UnixStream::connect_addr`].
+    ///
+    /// # Panics
+    ///
+    /// Where there is no green stack to wait on.
+    ///
+    /// # Yields
+    ///
+    /// Until the server has room for one more that waits to be accepted; mostly not.
+    ///
+    /// # Killed
+    ///
+    /// The socket is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::os::unix::net::{UnixListener, UnixStream};
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     # let file = format!("eventlet-doc-connect-addr-{}", std::process::id());
+    ///     let path = std::env::temp_dir().join(file);
+    ///     let listener = UnixListener::bind(&path).unwrap();
+    ///     let stream = UnixStream::connect_addr(&listener.local_addr().unwrap());
+    ///     assert!(stream.is_ok());
+    ///     std::fs::remove_file(&path).unwrap();
+    /// }));
+    /// ```
+    #[track_caller]
+    pub fn connect_addr(socket_addr: &SocketAddr) -> io::Result<UnixStream> {
+        wait_io(connect(&path_of(socket_addr)?)).map(UnixStream::from)
+    }
+
+    /// Makes two that are connected to each other.
+    ///
+    /// Corresponds to [`std::os::unix::net::UnixStream::pair`].
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{Read, Write};
+    ///
+    /// use eventlet::green::os::unix::net::UnixStream;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let (mut one, mut other) = UnixStream::pair().unwrap();
+    ///     one.write_all(b"x").unwrap();
+    ///     assert_eq!(other.read(&mut [0; 9]).unwrap(), 1);
+    /// }));
+    /// ```
+    pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
+        let (one, other) = Tokio::pair()?;
+        Ok((one.into(), other.into()))
+    }
+
+    /// Makes a second handle of the connection.
+    ///
+    /// Corresponds to [`std::os::unix::net::UnixStream::try_clone`].
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::os::unix::net::UnixStream;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let (stream, _other) = UnixStream::pair().unwrap();
+    ///     let clone = stream.try_clone().unwrap();
+    ///     assert!(clone.local_addr().unwrap().is_unnamed());
+    /// }));
+    /// ```
+    pub fn try_clone(&self) -> io::Result<UnixStream> {
+        Ok(UnixStream { socket: Rc::clone(&self.socket) })
+    }
+
+    /// Limits how long each read may wait. `None`, the default, is no limit.
+    ///
+    /// Corresponds to [`std::os::unix::net::UnixStream::set_read_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for a limit of zero. A read that waited so long fails with `WouldBlock`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use eventlet::green::os::unix::net::UnixStream;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let (stream, _other) = UnixStream::pair().unwrap();
+    ///     assert!(stream.set_read_timeout(Some(Duration::from_secs(5))).is_ok());
+    ///     assert!(stream.set_read_timeout(Some(Duration::ZERO)).is_err());
+    /// }));
+    /// ```
+    pub fn set_read_timeout(&self, dur: Option<Duration>) -> io::Result<()> {
+        self.socket.reading.set_limit(dur)
+    }
+
+    /// Limits how long each write may wait. `None`, the default, is no limit.
+    ///
+    /// Corresponds to [`std::os::unix::net::UnixStream::set_write_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for a limit of zero. A write that waited so long fails with `WouldBlock`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use eventlet::green::os::unix::net::UnixStream;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let (stream, _other) = UnixStream::pair().unwrap();
+    ///     assert!(stream.set_write_timeout(Some(Duration::from_secs(5))).is_ok());
+    ///     assert!(stream.set_write_timeout(Some(Duration::ZERO)).is_err());
+    /// }));
+    /// ```
+    pub fn set_write_timeout(&self, dur: Option<Duration>) -> io::Result<()> {
+        self.socket.writing.set_limit(dur)
+    }
+
+    /// Returns how long each read may wait.
+    ///
+    /// Corresponds to [`std::os::unix::net::UnixStream::read_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::os::unix::net::UnixStream;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let (stream, _other) = UnixStream::pair().unwrap();
+    ///     assert_eq!(stream.read_timeout().unwrap(), None);
+    /// }));
+    /// ```
+    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
+        Ok(self.socket.reading.limit())
+    }
+
+    /// Returns how long each write may wait.
+    ///
+    /// Corresponds to [`std::os::unix::net::UnixStream::write_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::os::unix::net::UnixStream;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let (stream, _other) = UnixStream::pair().unwrap();
+    ///     assert_eq!(stream.write_timeout().unwrap(), None);
+    /// }));
+    /// ```
+    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
+        Ok(self.socket.writing.limit())
+    }
+
+    /// Sets whether what cannot be done at once fails with `WouldBlock` instead of waiting.
+    ///
+    /// Corresponds to [`std::os::unix::net::UnixStream::set_nonblocking`].
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{ErrorKind, Read};
+    ///
+    /// use eventlet::green::os::unix::net::UnixStream;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let (stream, _other) = UnixStream::pair().unwrap();
+    ///     stream.set_nonblocking(true).unwrap();
+    ///     assert_eq!((&stream).read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    /// }));
+    /// ```
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.socket.set_nonblocking(nonblocking);
+        Ok(())
+    }
+
+    /// Returns the error that is pending on the socket, and clears it.
+    ///
+    /// Corresponds to [`std::os::unix::net::UnixStream::take_error`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::os::unix::net::UnixStream;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let (stream, _other) = UnixStream::pair().unwrap();
+    ///     assert!(stream.take_error().unwrap().is_none());
+    /// }));
+    /// ```
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.socket.io.take_error()
+    }
+
+    /// Returns the address of this end.
+    ///
+    /// Corresponds to [`std::os::unix::net::UnixStream::local_addr`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::os::unix::net::UnixStream;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let (stream, _other) = UnixStream::pair().unwrap();
+    ///     assert!(stream.local_addr().unwrap().is_unnamed());
+    /// }));
+    /// ```
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.io.local_addr().map(SocketAddr::from)
+    }
+
+    /// Returns the address of the other end.
+    ///
+    /// Corresponds to [`std::os::unix::net::UnixStream::peer_addr`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::os::unix::net::UnixStream;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let (stream, _other) = UnixStream::pair().unwrap();
+    ///     assert!(stream.peer_addr().unwrap().is_unnamed());
+    /// }));
+    /// ```
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.io.peer_addr().map(SocketAddr::from)
+    }
+
+    /// Shuts down reading, writing or both. Whoever waits there goes on.
+    ///
+    /// Corresponds to [`std::os::unix::net::UnixStream::shutdown`].
+    ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::Read;
+    ///
+    /// use eventlet::green::net::Shutdown;
+    /// use eventlet::green::os::unix::net::UnixStream;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let (stream, mut other) = UnixStream::pair().unwrap();
+    ///     stream.shutdown(Shutdown::Write).unwrap();
+    ///     assert_eq!(other.read(&mut [0]).unwrap(), 0);
+    /// }));
+    /// ```
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        SockRef::from(&self.socket.io).shutdown(how)
+    }
+
+    /// Converts into Tokio's type, for async code.
+    ///
+    /// If there are clones, they keep the connection, and this is a second descriptor of it.
+    ///
+    /// # Errors
+    ///
+    /// When there are clones and the operating system refuses another descriptor.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::os::unix::net::UnixStream;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let (stream, _other) = UnixStream::pair().unwrap();
+    ///     let stream: tokio::net::UnixStream = stream.into_tokio().unwrap();
+    ///     assert!(stream.local_addr().is_ok());
+    /// }));
+    /// ```
+    pub fn into_tokio(self) -> io::Result<tokio::net::UnixStream> {
+        match Rc::try_unwrap(self.socket) {
+            Ok(socket) => Ok(socket.io),
+            Err(shared) => Tokio::from_std(dup(&shared.io)?),
+        }
+    }
+}
+
+/// How long to wait for room in the backlog of a server, of which nothing tells.
+const FULL: Duration = Duration::from_millis(2);
+
+/// Connects, and waits while the server has as many as it likes to have, as `std` does. For Tokio that is an
+/// error.
+async fn connect(path: &Path) -> io::Result<Tokio> {
+    loop {
+        match Tokio::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(FULL).await,
+            done => return done,
+        }
+    }
+}
+
+bytes::reads!(UnixStream);
+bytes::writes!(UnixStream);
+
+/// Takes a connection of Tokio over.
+impl From<tokio::net::UnixStream> for UnixStream {
+    fn from(stream: tokio::net::UnixStream) -> UnixStream {
+        UnixStream { socket: Socket::new(stream) }
+    }
+}
+
+/// Takes a connection of `std` over. Its clones become non-blocking, too.
+///
+/// # Panics
+///
+/// Outside a Tokio runtime.
+impl TryFrom<std::os::unix::net::UnixStream> for UnixStream {
+    type Error = io::Error;
+
+    fn try_from(stream: std::os::unix::net::UnixStream) -> io::Result<UnixStream> {
+        stream.set_nonblocking(true)?;
+        Tokio::from_std(stream).map(UnixStream::from)
+    }
+}
+
+impl fmt::Debug for UnixStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.socket.io.fmt(f)
+    }
+}
+
+socket::descriptor!(UnixStream);
