@@ -4,6 +4,7 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::task::{Context, Poll, ready};
 
 use socket2::SockRef;
+use tokio::io::Interest;
 
 use super::net::socket::{Descriptor, Socket, dup};
 
@@ -11,8 +12,9 @@ use super::net::socket::{Descriptor, Socket, dup};
 pub(super) trait Input {
     fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Lets Tokio know of a `WouldBlock` that `read` comes back with.
-    fn try_io<T>(&self, read: impl FnOnce() -> io::Result<T>) -> io::Result<T>;
+    fn try_read(&self, buf: &mut [u8]) -> io::Result<usize>;
+
+    fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize>;
 
     /// Asks the operating system, whatever Tokio last heard of it.
     fn receive(&self, buf: &mut [u8]) -> io::Result<usize>;
@@ -38,16 +40,15 @@ impl<Io: Input> Socket<Io> {
     #[track_caller]
     pub(super) fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
         let poll = |io: &Io, buf: &mut [u8], cx: &mut Context<'_>| {
-            poll_receive(io, buf.len(), cx, || io.receive(buf))
+            poll_attempts(cx, |cx| io.poll_read_ready(cx), || io.try_read(buf))
         };
         self.act(&self.reading, buf, poll, |io, buf| io.receive(buf))
     }
 
     #[track_caller]
     pub(super) fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        let length = bufs.iter().map(|buf| buf.len()).sum();
         let poll = |io: &Io, bufs: &mut [IoSliceMut<'_>], cx: &mut Context<'_>| {
-            poll_receive(io, length, cx, || io.receive_vectored(bufs))
+            poll_attempts(cx, |cx| io.poll_read_ready(cx), || io.try_read_vectored(bufs))
         };
         self.act(&self.reading, bufs, poll, |io, bufs| io.receive_vectored(bufs))
     }
@@ -61,15 +62,16 @@ where
     #[inline]
     #[track_caller]
     pub(super) fn write(&self, buf: &[u8]) -> io::Result<usize> {
-        let poll =
-            |io: &Io, _: &mut (), cx: &mut Context<'_>| poll_send(io, cx, || io.try_write(buf));
+        let poll = |io: &Io, _: &mut (), cx: &mut Context<'_>| {
+            poll_attempts(cx, |cx| io.poll_write_ready(cx), || io.try_write(buf))
+        };
         self.act(&self.writing, &mut (), poll, |io, _| (&dup::<_, Io::Std>(io)?).write(buf))
     }
 
     #[track_caller]
     pub(super) fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         let poll = |io: &Io, _: &mut (), cx: &mut Context<'_>| {
-            poll_send(io, cx, || io.try_write_vectored(bufs))
+            poll_attempts(cx, |cx| io.poll_write_ready(cx), || io.try_write_vectored(bufs))
         };
         self.act(&self.writing, &mut (), poll, |io, _| {
             (&dup::<_, Io::Std>(io)?).write_vectored(bufs)
@@ -77,55 +79,62 @@ where
     }
 }
 
-/// Reads up to `length` bytes once there are some.
-///
-/// One who got less than was asked for knows that there is no more, and does not ask the operating
-/// system once more to hear it. Tokio's `poll_read` knows that too, but needs its type mutably, and clones
-/// of one of `std` share it. So the news are brought through `try_io`, in the words that it understands.
+/// Tries whenever Tokio says that it may work.
 #[inline]
-fn poll_receive(
-    io: &impl Input,
-    length: usize,
+fn poll_attempts(
     cx: &mut Context<'_>,
-    mut receive: impl FnMut() -> io::Result<usize>,
+    poll_ready: impl Fn(&mut Context<'_>) -> Poll<io::Result<()>>,
+    mut attempt: impl FnMut() -> io::Result<usize>,
 ) -> Poll<io::Result<usize>> {
     loop {
-        ready!(io.poll_read_ready(cx))?;
-        let mut short = None;
-        let tried = io.try_io(|| match receive()? {
-            count if 0 < count && count < length => {
-                short = Some(count);
-                Err(io::ErrorKind::WouldBlock.into())
-            }
-            count => Ok(count),
-        });
-        match (short, tried) {
-            (Some(count), _) => return Poll::Ready(Ok(count)),
-            (None, Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
-            (None, result) => return Poll::Ready(result),
-        }
-    }
-}
-
-/// Writes once there is room. What has room mostly has enough, so nothing is made of writing less.
-#[inline]
-fn poll_send(
-    io: &impl Output,
-    cx: &mut Context<'_>,
-    mut try_send: impl FnMut() -> io::Result<usize>,
-) -> Poll<io::Result<usize>> {
-    loop {
-        ready!(io.poll_write_ready(cx))?;
-        match try_send() {
+        ready!(poll_ready(cx))?;
+        match attempt() {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             result => return Poll::Ready(result),
         }
     }
 }
 
+/// A connection as Tokio has it.
+trait Connection {
+    /// Lets Tokio know of a `WouldBlock` that `read` comes back with.
+    fn try_io<T>(&self, read: impl FnOnce() -> io::Result<T>) -> io::Result<T>;
+}
+
+/// Reads up to `length` bytes.
+///
+/// One who got less than was asked for knows that there is no more, and does not ask the operating
+/// system once more to hear it. Tokio's `poll_read` knows that too, but needs its type mutably, and clones
+/// of one of `std` share it. So the news are brought through `try_io`, in the words that it understands.
+///
+/// Nothing is made of writing less: what has room mostly has enough.
+#[inline]
+fn try_receive(
+    io: &impl Connection,
+    length: usize,
+    receive: impl FnOnce() -> io::Result<usize>,
+) -> io::Result<usize> {
+    let mut short = None;
+    let tried = io.try_io(|| match receive()? {
+        count if 0 < count && count < length => {
+            short = Some(count);
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+        count => Ok(count),
+    });
+    short.map_or(tried, Ok)
+}
+
 /// Tells how Tokio's connections are read and written.
 macro_rules! connection {
     ($tokio:ty, $std:ty) => {
+        impl Connection for $tokio {
+            #[inline]
+            fn try_io<T>(&self, read: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+                <$tokio>::try_io(self, Interest::READABLE, read)
+            }
+        }
+
         impl Input for $tokio {
             #[inline]
             fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -133,8 +142,13 @@ macro_rules! connection {
             }
 
             #[inline]
-            fn try_io<T>(&self, read: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-                <$tokio>::try_io(self, tokio::io::Interest::READABLE, read)
+            fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+                try_receive(self, buf.len(), || self.receive(buf))
+            }
+
+            fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+                let length = bufs.iter().map(|buf| buf.len()).sum();
+                try_receive(self, length, || self.receive_vectored(bufs))
             }
 
             #[inline]
@@ -170,6 +184,56 @@ macro_rules! connection {
 connection!(tokio::net::TcpStream, std::net::TcpStream);
 #[cfg(unix)]
 connection!(tokio::net::UnixStream, std::os::unix::net::UnixStream);
+
+#[cfg(unix)]
+mod pipe {
+    //! Pipes are not sockets: `recv` does not read them.
+
+    use std::io::{self, IoSlice, IoSliceMut};
+    use std::task::{Context, Poll};
+
+    use tokio::net::unix::pipe::{Receiver, Sender};
+
+    use super::{Input, Output};
+
+    impl Input for Receiver {
+        fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Receiver::poll_read_ready(self, cx)
+        }
+
+        fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+            Receiver::try_read(self, buf)
+        }
+
+        fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+            Receiver::try_read_vectored(self, bufs)
+        }
+
+        fn receive(&self, buf: &mut [u8]) -> io::Result<usize> {
+            Ok(rustix::io::read(self, buf)?)
+        }
+
+        fn receive_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+            Ok(rustix::io::readv(self, bufs)?)
+        }
+    }
+
+    impl Output for Sender {
+        type Std = std::fs::File;
+
+        fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Sender::poll_write_ready(self, cx)
+        }
+
+        fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+            Sender::try_write(self, buf)
+        }
+
+        fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+            Sender::try_write_vectored(self, bufs)
+        }
+    }
+}
 
 /// Reads a green type that has its `socket` through [`Read`], whoever has a reference to it.
 macro_rules! reads {

@@ -40,6 +40,9 @@
 mod bytes;
 mod wait;
 
+pub mod io;
 pub mod net;
 pub mod os;
+#[cfg(unix)]
+pub mod process;
 pub mod thread;

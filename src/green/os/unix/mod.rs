@@ -3,3 +3,4 @@
 //! Corresponds to [`std::os::unix`].
 
 pub mod net;
+pub mod process;

@@ -1,0 +1,84 @@
+//! What processes have on Unix, under the names of [`std::os::unix::process`].
+//!
+//! Corresponds to [`std::os::unix::process`].
+//!
+//! # Not here
+//!
+//! `CommandExt::pre_exec`: a [`std::process::Command`] has it, and converts into a
+//! [`Command`].
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::process::CommandExt as _;
+
+#[doc(no_inline)]
+pub use std::os::unix::process::{ExitStatusExt, parent_id};
+
+use crate::green::process::Command;
+
+/// What a [`Command`] has on Unix.
+///
+/// Corresponds to [`std::os::unix::process::CommandExt`].
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::green::os::unix::process::CommandExt;
+/// use eventlet::green::process::Command;
+///
+/// eventlet::run(eventlet::stackful(|| {
+///     let mut shell = Command::new("sh");
+///     let output = shell.arg0("alias").args(["-c", "echo $0"]).output().unwrap();
+///     assert_eq!(output.stdout, b"alias\n");
+/// }));
+/// ```
+pub trait CommandExt: sealed::Sealed {
+    /// Sets the user that it runs as.
+    fn uid(&mut self, id: u32) -> &mut Command;
+
+    /// Sets the group that it runs as.
+    fn gid(&mut self, id: u32) -> &mut Command;
+
+    /// Puts the program in the place of this process. It returns only when that fails.
+    fn exec(&mut self) -> io::Error;
+
+    /// Sets the name that it is told to have.
+    fn arg0<S: AsRef<OsStr>>(&mut self, arg: S) -> &mut Command;
+
+    /// Puts it into a process group; 0 is one of its own.
+    fn process_group(&mut self, pgroup: i32) -> &mut Command;
+}
+
+impl CommandExt for Command {
+    fn uid(&mut self, id: u32) -> &mut Command {
+        self.tokio.uid(id);
+        self
+    }
+
+    fn gid(&mut self, id: u32) -> &mut Command {
+        self.tokio.gid(id);
+        self
+    }
+
+    fn exec(&mut self) -> io::Error {
+        self.tokio.as_std_mut().exec()
+    }
+
+    fn arg0<S: AsRef<OsStr>>(&mut self, arg: S) -> &mut Command {
+        self.tokio.arg0(arg);
+        self
+    }
+
+    fn process_group(&mut self, pgroup: i32) -> &mut Command {
+        self.tokio.process_group(pgroup);
+        self
+    }
+}
+
+mod sealed {
+    use crate::green::process::Command;
+
+    pub trait Sealed {}
+
+    impl Sealed for Command {}
+}

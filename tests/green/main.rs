@@ -1,0 +1,6 @@
+//! `green::fs`, `green::io` and `green::process`.
+#![cfg(all(feature = "stackful", unix))]
+
+mod pipe;
+mod process;
+mod support;
