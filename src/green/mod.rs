@@ -37,9 +37,11 @@
 //! `fs`, `io`, `process`, `sync` and `time`, which are not built yet. Of those, `std::fs` and
 //! `std::process` block the whole hub meanwhile, and so do the locks of `std::sync`.
 
+mod blocking;
 mod bytes;
 mod wait;
 
+pub mod fs;
 pub mod io;
 pub mod net;
 pub mod os;

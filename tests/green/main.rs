@@ -1,6 +1,7 @@
 //! `green::fs`, `green::io` and `green::process`.
 #![cfg(all(feature = "stackful", unix))]
 
+mod fs;
 mod pipe;
 mod process;
 mod support;

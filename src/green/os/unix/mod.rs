@@ -2,5 +2,6 @@
 //!
 //! Corresponds to [`std::os::unix`].
 
+pub mod fs;
 pub mod net;
 pub mod process;

@@ -1,0 +1,100 @@
+//! A file in the hands of the blocking pool.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A file, and what was read of it for somebody who has not taken it.
+///
+/// A green thread that is killed while the pool reads for it cannot take back the call. So what is read is
+/// always put down here, and stays here until somebody takes it. Until then the file is further than
+/// anybody knows, and whoever moves in it has to count that.
+pub(super) struct Handle {
+    std: File,
+    ahead: Mutex<Vec<u8>>,
+}
+
+impl Handle {
+    pub(super) fn new(std: File) -> Handle {
+        Handle { std, ahead: Mutex::default() }
+    }
+
+    pub(super) fn std(&self) -> &File {
+        &self.std
+    }
+
+    /// Gives the file back, at the place where its user left it.
+    pub(super) fn into_std(self) -> File {
+        self.place().go_back();
+        self.std
+    }
+
+    /// Waits until nobody else moves in the file.
+    pub(super) fn place(&self) -> Place<'_> {
+        Place { std: &self.std, ahead: self.ahead.lock().unwrap_or_else(PoisonError::into_inner) }
+    }
+}
+
+/// The place in a file, while it is nobody else's.
+pub(super) struct Place<'a> {
+    std: &'a File,
+    ahead: MutexGuard<'a, Vec<u8>>,
+}
+
+impl Place<'_> {
+    /// Reads up to `length` bytes, unless there are some, and returns how many there are.
+    pub(super) fn fill(&mut self, length: usize) -> io::Result<usize> {
+        if self.ahead.is_empty() {
+            self.ahead.resize(length, 0);
+            let read = self.std.read(&mut self.ahead);
+            self.ahead.truncate(*read.as_ref().unwrap_or(&0));
+            read?;
+        }
+        Ok(self.ahead.len())
+    }
+
+    /// Reads all that is left.
+    pub(super) fn fill_to_end(&mut self) -> io::Result<()> {
+        self.std.read_to_end(&mut self.ahead)?;
+        Ok(())
+    }
+
+    /// Takes what there is. `None` when somebody else took it before: a destructor, which does not wait for
+    /// its turn.
+    pub(super) fn take(&mut self, there: usize, buf: &mut [u8]) -> Option<usize> {
+        let count = self.ahead.len().min(buf.len());
+        buf[..count].copy_from_slice(&self.ahead[..count]);
+        self.ahead.drain(..count);
+        (count > 0 || there == 0 || buf.is_empty()).then_some(count)
+    }
+
+    pub(super) fn take_all(&mut self, buf: &mut Vec<u8>) -> usize {
+        let count = self.ahead.len();
+        buf.append(&mut self.ahead);
+        count
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.go_back();
+        self.std.write(bytes)
+    }
+
+    pub(super) fn seek(&mut self, pos: SeekFrom) -> io::Result<u64> {
+        let ahead = self.ahead.len() as u64;
+        let place = self.std.seek(match pos {
+            SeekFrom::Current(by) => SeekFrom::Current(by.saturating_sub_unsigned(ahead)),
+            other => other,
+        })?;
+        self.ahead.clear();
+        Ok(place)
+    }
+
+    /// Goes back to where its user thinks that the file is. What cannot be gone back in, a terminal for one,
+    /// keeps what was read.
+    fn go_back(&mut self) {
+        let by = -(self.ahead.len() as i64);
+        if by < 0 && self.std.seek(SeekFrom::Current(by)).is_ok() {
+            self.ahead.clear();
+        }
+    }
+}
