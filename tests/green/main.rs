@@ -2,6 +2,7 @@
 #![cfg(all(feature = "stackful", unix))]
 
 mod fs;
+mod io;
 mod pipe;
 mod process;
 mod support;
