@@ -34,8 +34,7 @@
 //!
 //! # Not here
 //!
-//! `fs`, `io`, `process`, `sync` and `time`, which are not built yet. Of those, `std::fs` and
-//! `std::process` block the whole hub meanwhile, and so do the locks of `std::sync`.
+//! `sync` and `time`, which are not built yet: the locks of `std::sync` block the whole hub.
 
 mod blocking;
 mod bytes;

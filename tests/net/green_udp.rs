@@ -216,8 +216,11 @@ fn test_read_timeout() {
     }));
 }
 
+/// Who got what.
+type Seen = Rc<RefCell<Vec<(u8, u8)>>>;
+
 /// Starts receivers that note who got what.
-fn receivers(socket: &UdpSocket, count: u8) -> (Vec<GreenThread<()>>, Rc<RefCell<Vec<(u8, u8)>>>) {
+fn receivers(socket: &UdpSocket, count: u8) -> (Vec<GreenThread<()>>, Seen) {
     let seen = Rc::new(RefCell::new(Vec::new()));
     let start = |number| {
         let (socket, seen) = (socket.try_clone().unwrap(), Rc::clone(&seen));

@@ -174,9 +174,8 @@ fn timeouts() {
         assert_eq!(one.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
         assert_eq!(start.elapsed(), LIMIT);
         let full = loop {
-            match one.write(&[0; 65536]) {
-                Ok(_) => {}
-                Err(error) => break error.kind(),
+            if let Err(error) = one.write_all(&[0; 65536]) {
+                break error.kind();
             }
         };
         assert_eq!((full, start.elapsed()), (ErrorKind::WouldBlock, LIMIT * 3));

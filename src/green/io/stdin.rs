@@ -19,7 +19,7 @@ static INPUT: Mutex<Input> = Mutex::const_new(Input::new());
 ///
 /// # Examples
 ///
-/// ```
+/// ```no_run
 /// use eventlet::green::io;
 ///
 /// eventlet::run(eventlet::stackful(|| {
@@ -71,6 +71,18 @@ impl Stdin {
     /// whoever reads through it gets an error.
     ///
     /// Corresponds to [`std::io::Stdin::lock`].
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use eventlet::green::io::{self, BufRead};
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let mut input = io::stdin().lock();
+    ///     let mut line = Vec::new();
+    ///     input.read_until(b';', &mut line).unwrap();
+    /// }));
+    /// ```
     #[track_caller]
     pub fn lock(&self) -> StdinLock<'static> {
         StdinLock { input: wait(INPUT.lock()) }
@@ -79,6 +91,17 @@ impl Stdin {
     /// Reads a line with its end, and returns how many bytes it has: 0 at the end of the input.
     ///
     /// Corresponds to [`std::io::Stdin::read_line`].
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use eventlet::green::io;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let mut line = String::new();
+    ///     io::stdin().read_line(&mut line).unwrap();
+    /// }));
+    /// ```
     #[track_caller]
     pub fn read_line(&self, buf: &mut String) -> io::Result<usize> {
         self.lock().read_line(buf)
@@ -87,6 +110,16 @@ impl Stdin {
     /// Goes through the lines, and keeps others out meanwhile.
     ///
     /// Corresponds to [`std::io::Stdin::lines`].
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use eventlet::green::io;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     assert!(io::stdin().lines().all(|line| line.is_ok()));
+    /// }));
+    /// ```
     #[track_caller]
     pub fn lines(self) -> io::Lines<StdinLock<'static>> {
         self.lock().lines()
