@@ -1,18 +1,20 @@
 //! A closure on a stack of its own, as a future.
 
 use std::fmt;
+use std::io;
 use std::mem;
-use std::panic::resume_unwind;
+use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use corosensei::{CoroutineResult, Yielder};
 
 use super::frame::{Frame, Outer, Resume};
-use super::stack::{self, GreenStack};
+use super::stack::{self, GreenStack, Label};
 use crate::exit::Exit;
-use crate::hub;
+use crate::hub::{self, Key, Stacks};
 use crate::report;
 
 type Coroutine<T> = corosensei::Coroutine<Resume, (), T, GreenStack>;
@@ -52,12 +54,13 @@ type Coroutine<T> = corosensei::Coroutine<Resume, (), T, GreenStack>;
 ///     assert_eq!(gt.block().unwrap(), 42);
 /// }));
 /// ```
+#[track_caller]
 pub fn stackful<F, T>(closure: F) -> Stackful<F, T>
 where
     F: FnOnce() -> T + 'static,
     T: 'static,
 {
-    Stackful { state: State::New { closure, stack_size: None } }
+    Stackful { state: State::New { closure, stack_size: None, place: Location::caller() } }
 }
 
 /// The future of [`stackful`].
@@ -67,7 +70,7 @@ pub struct Stackful<F, T> {
 }
 
 enum State<F, T> {
-    New { closure: F, stack_size: Option<usize> },
+    New { closure: F, stack_size: Option<usize>, place: &'static Location<'static> },
     Started(Coroutine<T>),
     Ended,
 }
@@ -137,9 +140,8 @@ where
     }
 
     fn start(&mut self) {
-        if let State::New { closure, stack_size } = mem::replace(self, State::Ended) {
-            let stack = stack::take(stack_size.unwrap_or_else(default_stack_size))
-                .unwrap_or_else(|error| resume_unwind(Box::new(Exit::thrown(error.into()))));
+        if let State::New { closure, stack_size, place } = mem::replace(self, State::Ended) {
+            let stack = take_stack(stack_size, place);
             let coroutine = if mem::size_of::<F>() <= BIG {
                 Coroutine::with_stack(stack, body(closure))
             } else {
@@ -159,8 +161,33 @@ fn body<T>(closure: impl FnOnce() -> T) -> impl FnOnce(&Yielder<Resume, ()>, Res
 /// has more than 1024: a future that somebody waits for in a closure is often bigger.
 const BIG: usize = 512;
 
-fn default_stack_size() -> usize {
-    hub::current().map_or(hub::DEFAULT_STACK_SIZE, |hub| hub.stack_size())
+/// Takes a stack for the green thread that runs now. Unwinds with the error when there is none.
+fn take_stack(size: Option<usize>, place: &'static Location<'static>) -> GreenStack {
+    let hub = hub::current();
+    let stacks = hub.as_ref().map_or_else(Stacks::default, |hub| hub.stacks());
+    match stack::take(size.unwrap_or(stacks.size)) {
+        Ok(mut stack) => {
+            let running = hub.and_then(|hub| hub.current());
+            let id = running.map_or(0, Key::serial);
+            stack.set_label(Label { id, place: Some(place) });
+            stack
+        }
+        Err(error) => {
+            report_refusal(&error);
+            resume_unwind(Box::new(Exit::thrown(error.into())))
+        }
+    }
+}
+
+/// Says aloud that there is no stack. Who waits for the green thread gets the error; but often nobody does, and who runs
+/// into a limit does so many times over: of those the first, second, fourth and so on is reported.
+#[cold]
+fn report_refusal(error: &io::Error) {
+    static REFUSALS: AtomicUsize = AtomicUsize::new(0);
+    let refusals = REFUSALS.fetch_add(1, Ordering::Relaxed) + 1;
+    if refusals.is_power_of_two() {
+        report::failure(&format!("no stack for a green thread, for the {refusals}. time"), error);
+    }
 }
 
 impl<F, T> Stackful<F, T> {

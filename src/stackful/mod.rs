@@ -36,5 +36,6 @@ compile_error!(
 
 pub use block::{Block, Blocking, BlockingIter};
 pub use coroutine::{Stackful, stackful};
+pub use stack::{StackStats, stack_stats, trim_stacks};
 
 pub(crate) use block::{Refused, try_block};
