@@ -5,18 +5,20 @@
 //! cargo bench --bench stacks -- 1000000    so many at a time
 //! ```
 //!
-//! Each line is a crowd of stackful green threads that are all alive at the same time, each waiting for the same event.
+//! Each line is a crowd of green threads that are all alive at the same time, waiting for the same event. Times are those of the
+//! CPU, so neighbours do not count. What is resident is everything that the process has more than at its start.
 
 #[allow(dead_code)]
 mod support;
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use eventlet::stackful::{stack_stats, trim_stacks};
-use eventlet::{Block, Event, run, sleep, spawn, stackful};
+use eventlet::{Block, Event, GreenThread, run, sleep, spawn, stackful};
+use rustix::time::ClockId;
 
-use support::{Arguments, Effort};
+use support::{Arguments, Effort, cpu_time};
 
 fn main() {
     let arguments = Arguments::get();
@@ -24,53 +26,72 @@ fn main() {
         Effort::Smoke => 1_000,
         _ => arguments.words().find_map(|word| word.parse().ok()).unwrap_or(100_000),
     };
-    println!("{crowd} stackful green threads at a time");
+    println!("{crowd} green threads at a time, per green thread:");
     println!(
-        " stacks | until all wait | until all ended | resident, each | page tables, each | mappings"
+        "             | until it waits | until it ended | resident   | page tables | mappings"
     );
-    let before = status("VmRSS");
+    let start = status("VmRSS");
     run(async move {
-        for stacks in ["cold", "warm", "warm"] {
-            let row = measure(crowd, before).await;
-            println!("{stacks:>7} | {row}");
-        }
-        let start = Instant::now();
+        let stackless = |event: Event<u64>| spawn(async move { event.wait().await.unwrap() });
+        let green = |event: Event<u64>| spawn(stackful(move || event.wait().block().unwrap()));
+        print_row("stackless", measure(crowd, start, stackless).await);
+        print_row("cold stacks", measure(crowd, start, green).await);
+        print_row("warm stacks", measure(crowd, start, green).await);
+        print_row("warm stacks", measure(crowd, start, green).await);
+        let before = now();
         trim_stacks();
-        let each = nanoseconds(start.elapsed(), crowd);
-        println!("trimmed: {each:.0} ns each, {} KiB resident are left", status("VmRSS") - before);
+        let trimmed = each(now() - before, crowd);
+        println!("trimmed in {trimmed:.0} ns; {} KiB are left in all", status("VmRSS") - start);
         println!("{:?}", stack_stats());
     });
 }
 
-/// Has a crowd wait and end, and says what it took.
-async fn measure(crowd: usize, before: u64) -> String {
-    let event = Event::new();
-    let start = Instant::now();
-    let gts: Vec<_> = (0..crowd)
-        .map(|i| {
-            let event = event.clone();
-            spawn(stackful(move || event.wait().block().unwrap() + i))
-        })
-        .collect();
-    sleep(Duration::ZERO).await;
-    let waiting = start.elapsed();
-    let taken = (status("VmRSS") - before) as f64 / crowd as f64;
-    let tables = status("VmPTE") as f64 / crowd as f64;
-    let mappings = fs::read_to_string("/proc/self/maps").map_or(0, |maps| maps.lines().count());
-    let start = Instant::now();
-    event.send(1);
-    for (i, gt) in gts.into_iter().enumerate() {
-        assert_eq!(gt.await.unwrap(), i + 1);
-    }
-    let ended = start.elapsed();
-    format!(
-        "{:>11.0} ns | {:>12.0} ns | {taken:>10.2} KiB | {tables:>13.2} KiB | {mappings:>8}",
-        nanoseconds(waiting, crowd),
-        nanoseconds(ended, crowd),
-    )
+/// What a green thread of a crowd costs.
+struct Costs {
+    waits: f64,
+    ended: f64,
+    resident: f64,
+    page_tables: f64,
+    mappings: usize,
 }
 
-fn nanoseconds(time: Duration, crowd: usize) -> f64 {
+/// Has a crowd wait and end.
+async fn measure(
+    crowd: u64,
+    resident_at_start: u64,
+    spawn: impl Fn(Event<u64>) -> GreenThread<u64>,
+) -> Costs {
+    let event = Event::new();
+    let before = now();
+    let gts: Vec<_> = (0..crowd).map(|_| spawn(event.clone())).collect();
+    sleep(Duration::ZERO).await;
+    let waits = now() - before;
+    let resident = (status("VmRSS") - resident_at_start) as f64 / crowd as f64;
+    let page_tables = status("VmPTE") as f64 / crowd as f64;
+    let mappings = fs::read_to_string("/proc/self/maps").map_or(0, |maps| maps.lines().count());
+    let before = now();
+    event.send(42);
+    for gt in gts {
+        assert_eq!(gt.await.unwrap(), 42);
+    }
+    let ended = now() - before;
+    Costs { waits: each(waits, crowd), ended: each(ended, crowd), resident, page_tables, mappings }
+}
+
+fn print_row(name: &str, costs: Costs) {
+    let Costs { waits, ended, resident, page_tables, mappings } = costs;
+    println!(
+        "{name:<12} | {waits:>11.0} ns | {ended:>11.0} ns | {resident:>6.2} KiB | {page_tables:>7.2} KiB | {mappings}"
+    );
+}
+
+/// The CPU time of this OS thread.
+fn now() -> Duration {
+    cpu_time(ClockId::ThreadCPUTime)
+}
+
+/// Returns nanoseconds.
+fn each(time: Duration, crowd: u64) -> f64 {
     time.as_nanos() as f64 / crowd as f64
 }
 

@@ -27,7 +27,7 @@ use std::rc::Rc;
 
 use super::guard::Guards;
 use super::overflow::Watch;
-use super::slab::{Memory, Slab};
+use super::slab::{Blank, Memory, Slab};
 use super::{StackStats, limits, whole_steps};
 use crate::hub::{self, Stacks};
 
@@ -99,7 +99,7 @@ struct Class {
     /// Those that wait and have memory. The last was given back last.
     warm: Vec<GreenStack>,
     /// Those that wait and have none.
-    cold: Vec<GreenStack>,
+    cold: Vec<Blank>,
     /// The fewest that were in `warm` since `returns` was zero.
     least: usize,
     /// Looks since the last time that unwanted stacks were trimmed.
@@ -127,12 +127,11 @@ impl Pool {
         self.watch.get_or_insert_with(Watch::start);
         let guards = &mut self.guards;
         let class = class_of(&mut self.classes, size);
-        let mut stack = match class.cold.pop() {
-            Some(stack) => stack,
+        let blank = match class.cold.pop() {
+            Some(blank) => blank,
             None => class.carve(guards)?,
         };
-        stack.prepare();
-        Ok(stack)
+        Ok(blank.prepare())
     }
 
     #[inline]
@@ -218,7 +217,7 @@ impl Class {
     }
 
     /// Makes a stack that was not there before.
-    fn carve(&mut self, guards: &mut Guards) -> io::Result<GreenStack> {
+    fn carve(&mut self, guards: &mut Guards) -> io::Result<Blank> {
         if !self.slabs.last().is_some_and(|slab| slab.has_room()) {
             let slab = self.map_slab()?;
             self.slabs.push(slab);
@@ -261,20 +260,22 @@ impl Class {
             count += 1;
         }
         if count > 0 {
-            self.cold.extend(self.warm.drain(..count));
-            self.least = self.least.min(self.warm.len());
-            self.unmap_idle_slabs();
-            self.cold.iter_mut().filter(|stack| stack.mark() > 0).for_each(GreenStack::discard);
+            self.give_up(count);
         }
         bytes
     }
 
-    /// Drops the slabs of which every stack is cold.
-    fn unmap_idle_slabs(&mut self) {
+    /// Takes the memory of those that have waited longest: of a slab that nobody uses all at once, with the slab.
+    fn give_up(&mut self, count: usize) {
+        let oldest: Vec<GreenStack> = self.warm.drain(..count).collect();
+        self.least = self.least.min(self.warm.len());
         self.slabs.iter().for_each(|slab| slab.idle.set(0));
-        self.cold.iter().for_each(|stack| stack.slab().idle.set(stack.slab().idle.get() + 1));
+        let idle = self.cold.iter().map(Blank::slab).chain(oldest.iter().map(GreenStack::slab));
+        idle.for_each(|slab| slab.idle.set(slab.idle.get() + 1));
         let in_use = |slab: &Slab| slab.idle.get() < slab.carved();
-        self.cold.retain(|stack| in_use(stack.slab()));
+        self.cold.retain(|blank| in_use(blank.slab()));
+        let blanks = oldest.into_iter().filter(|stack| in_use(stack.slab())).map(GreenStack::clear);
+        self.cold.extend(blanks);
         self.slabs.retain(|slab| in_use(slab));
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! ```text
 //!   one slab, low addresses to the left                        one stack
-//!   +-------+---------+-------+---------+----          +-------+- - - - -+--------+-------+
-//!   | guard | stack 0 | guard | stack 1 | ...          | guard |  unused |C  used | label |
-//!   +-------+---------+-------+---------+----          +-------+- - - - -+--------+-------+
-//!                                                      limit             mark      base, top
+//!   +-------+---------+-------+---------+----          +-------+- - - - -+--------+------+
+//!   | guard | stack 0 | guard | stack 1 | ...          | guard |  unused |C  used | head |
+//!   +-------+---------+-------+---------+----          +-------+- - - - -+--------+------+
+//!                                                      limit             mark     base   top
 //! ```
 //!
 //! A mapping of address space is free; a stack takes memory page by page as it is used. To ask the kernel how
@@ -18,18 +18,19 @@
 //!
 //! - **I1**: a slab is `len` bytes of private, anonymous memory from `start` on, mapped from its making to its drop, and nobody
 //!   else's. It holds `len / stride` stacks; those with a number below `carved` have their guard.
-//! - **I2**: each carved stack has exactly one `GreenStack`, which keeps its slab alive.
-//! - **I3**: while nobody runs on a stack, its `GreenStack` is the only one to read or write its memory.
-//!   Whoever has a `GreenStack` of its own, not within a coroutine, knows that nobody runs on it.
+//! - **I2**: each carved stack has exactly one `GreenStack` or one `Blank`, which keeps its slab alive.
+//! - **I3**: while nobody runs on a stack, its `GreenStack` or `Blank` is the only one to read or write its memory.
+//!   Whoever has one of its own, not within a coroutine, knows that nobody runs on it.
 //! - **I4**: `SLABS` begins a list, through `Slab::next`, of exactly the slabs of this OS thread. It
 //!   is changed by single stores, so that it can be walked at any moment, by a signal handler.
-//! - **I5**: the bytes from `base` to `top` of a carved stack are a `Label`, or zero when none was written. No code that runs on
-//!   the stack touches them, as its stack begins below.
+//! - **I5**: at the top of the stack of a `GreenStack` lies its `Head`, which code that runs on the stack does not touch, as
+//!   its stack begins below. Where there is a `Blank`, whatever lies there is a `Label` all the same, as a label is plain
+//!   numbers that may be zero.
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::mem;
+use std::mem::{self, ManuallyDrop};
 use std::ptr;
 use std::rc::Rc;
 
@@ -109,14 +110,14 @@ impl Slab {
     }
 
     /// Makes one more stack, where it [`has_room`](Slab::has_room).
-    pub(super) fn carve(self: &Rc<Slab>, guards: &mut Guards) -> io::Result<GreenStack> {
+    pub(super) fn carve(self: &Rc<Slab>, guards: &mut Guards) -> io::Result<Blank> {
         let number = self.carved.get();
         let limit = self.start + number * self.stride;
         guards.install(limit, self.guard)?;
         self.carved.set(number + 1);
         let registration = ValgrindStackRegistration::new(limit as *mut u8, self.stride);
         self.valgrind.borrow_mut().push(registration);
-        Ok(GreenStack { slab: Rc::clone(self), top: limit + self.stride, mark: 0 })
+        Ok(Blank { slab: Rc::clone(self), top: limit + self.stride })
     }
 
     /// Asks the kernel how much memory the stacks of this slab have.
@@ -131,6 +132,7 @@ impl Slab {
         })
     }
 
+    #[inline]
     fn size(&self) -> usize {
         self.stride - self.guard
     }
@@ -144,7 +146,7 @@ impl Slab {
         }
         let top = self.start + (number + 1) * self.stride;
         // SAFETY: by I1 the memory is there, by I5 it is a `Label`.
-        let label = unsafe { label_below(top).read() };
+        let label = unsafe { head_below(top).cast::<Label>().read() };
         Some(Overflowed { label, size: self.size() })
     }
 
@@ -195,57 +197,100 @@ pub(super) fn overflowed(address: usize) -> Option<Overflowed> {
     find_slab(|slab| slab.owner_of_guard(address))
 }
 
-/// The stack of one green thread at a time.
-pub(in crate::stackful) struct GreenStack {
+/// A stack without memory.
+pub(super) struct Blank {
     slab: Rc<Slab>,
     /// The first byte above it.
     top: usize,
-    /// How far below the top the canary is: at the lower end of the pages that the stack is known to have. 0
-    /// when it has none.
-    mark: usize,
 }
 
-impl GreenStack {
-    pub(super) fn size(&self) -> usize {
-        self.slab.size()
-    }
-
+impl Blank {
     pub(super) fn slab(&self) -> &Slab {
         &self.slab
     }
 
+    /// Makes the stack ready for use, with one page.
+    pub(super) fn prepare(self) -> GreenStack {
+        let head = head_below(self.top);
+        let label = Label { id: 0, place: None };
+        // SAFETY: by I1 the memory is there, by I3 ours to write.
+        unsafe { head.write(Head { label, slab: self.slab, mark: 0 }) };
+        let mut stack = GreenStack { head };
+        stack.set_mark(page_size());
+        stack
+    }
+}
+
+/// What lies at the top of a stack.
+#[repr(C)]
+struct Head {
+    /// First, so that it is found without knowing whether the rest is there.
+    label: Label,
+    slab: Rc<Slab>,
+    /// How far below the top the canary is: at the lower end of the pages that the stack is known to have.
+    mark: usize,
+}
+
+/// The stack of one green thread at a time.
+///
+/// It is a single word: what belongs to it lies on the stack, next to what its user needs first. So it is taken, moved into a
+/// coroutine and back in a register.
+pub(in crate::stackful) struct GreenStack {
+    head: *mut Head,
+}
+
+impl GreenStack {
+    #[inline]
+    fn head(&self) -> &Head {
+        // SAFETY: by I5 it is there.
+        unsafe { &*self.head }
+    }
+
+    #[inline]
+    fn head_mut(&mut self) -> &mut Head {
+        // SAFETY: by I5 it is there, by I3 ours to write.
+        unsafe { &mut *self.head }
+    }
+
+    #[inline]
+    fn top(&self) -> usize {
+        self.head as usize + HEAD
+    }
+
+    #[inline]
+    pub(super) fn size(&self) -> usize {
+        self.slab().size()
+    }
+
+    #[inline]
+    pub(super) fn slab(&self) -> &Slab {
+        &self.head().slab
+    }
+
     /// Returns the bytes of memory that it is known to have.
+    #[inline]
     pub(super) fn mark(&self) -> usize {
-        self.mark
+        self.head().mark
     }
 
     /// Says whose stack this is from now on.
     #[inline]
     pub(in crate::stackful) fn set_label(&mut self, label: Label) {
-        // SAFETY: by I5 the place is a label's, and by I3 ours to write.
-        unsafe { label_below(self.top).write(label) };
-    }
-
-    /// Makes a stack that has no memory yet ready for use.
-    #[inline]
-    pub(super) fn prepare(&mut self) {
-        if self.mark == 0 {
-            self.set_mark(page_size());
-        }
+        self.head_mut().label = label;
     }
 
     /// Returns whether its last user has surely gone deeper than anyone before.
     #[inline]
     pub(super) fn went_deeper(&self) -> bool {
         // SAFETY: by I1 the memory is there, by I3 ours to read.
-        unsafe { self.canary().read() != CANARY ^ self.top }
+        unsafe { self.canary().read() != CANARY ^ self.top() }
     }
 
     /// Asks the kernel how deep the stack was used, gives back what is more than a kept stack may keep, and
     /// returns that depth.
     #[cold]
     pub(super) fn settle(&mut self) -> usize {
-        let depth = Memory::of(self.top - self.size(), self.top).depth;
+        let depth = Memory::of(self.top() - self.size(), self.top()).depth;
         let most = KEPT.max(page_size()).min(self.size());
         if depth > most {
             self.discard_below(most);
@@ -255,53 +300,68 @@ impl GreenStack {
     }
 
     /// Gives all memory back.
-    pub(super) fn discard(&mut self) {
-        self.discard_below(0);
-        self.mark = 0;
+    pub(super) fn clear(self) -> Blank {
+        let stack = ManuallyDrop::new(self);
+        // SAFETY: by I5 it is there. Nobody uses the head again: its memory goes, and the `GreenStack` is not dropped.
+        let slab = unsafe { ptr::read(&stack.head().slab) };
+        let blank = Blank { slab, top: stack.top() };
+        stack.discard_below(0);
+        blank
     }
 
-    fn discard_below(&mut self, depth: usize) {
-        let (start, len) = (self.top - self.size(), self.size() - depth);
+    fn discard_below(&self, depth: usize) {
+        // Asked first: it may be gone afterwards.
+        let (top, size) = (self.top(), self.size());
         // SAFETY: by I1 these are pages of ours, and by I3 nobody needs what is in them.
-        let result = unsafe { libc::madvise(start as *mut _, len, libc::MADV_DONTNEED) };
+        let result =
+            unsafe { libc::madvise((top - size) as *mut _, size - depth, libc::MADV_DONTNEED) };
         // Pages that the program has locked stay, and that is what it asked for.
         debug_assert!(result == 0 || errno() == Some(libc::EINVAL), "{:?}", errno());
     }
 
     fn set_mark(&mut self, depth: usize) {
-        self.mark = depth;
+        self.head_mut().mark = depth;
         // SAFETY: by I1 the memory is there, by I3 ours to write.
-        unsafe { self.canary().write(CANARY ^ self.top) };
+        unsafe { self.canary().write(CANARY ^ self.top()) };
     }
 
+    #[inline]
     fn canary(&self) -> *mut usize {
-        (self.top - self.mark) as *mut usize
+        (self.top() - self.mark()) as *mut usize
+    }
+}
+
+impl Drop for GreenStack {
+    fn drop(&mut self) {
+        // SAFETY: by I5 it is there, and nobody uses it again. By I2 its memory may be gone with it.
+        drop(unsafe { ptr::read(&self.head().slab) });
     }
 }
 
 // SAFETY: by I1 and I2 the memory between `limit` and `base` is this stack's as long as this value exists, with a guard at
-// its lower end; a stack has `STACK_SIZE_STEP` bytes at least, of which a label takes little.
+// its lower end; a stack has `STACK_SIZE_STEP` bytes at least, of which the head takes little.
 unsafe impl Stack for GreenStack {
     #[inline]
     fn base(&self) -> StackPointer {
-        pointer(self.top - LABEL)
+        pointer(self.head as usize)
     }
 
     #[inline]
     fn limit(&self) -> StackPointer {
-        pointer(self.top - self.slab.stride)
+        pointer(self.top() - self.slab().stride)
     }
 }
 
+#[inline]
 fn pointer(address: usize) -> StackPointer {
     StackPointer::new(address).expect("no stack is at address 0")
 }
 
-/// What a label takes, as a stack begins at a multiple of `STACK_ALIGNMENT`.
-const LABEL: usize = mem::size_of::<Label>().next_multiple_of(STACK_ALIGNMENT);
+/// What a head takes, as a stack begins at a multiple of `STACK_ALIGNMENT`.
+const HEAD: usize = mem::size_of::<Head>().next_multiple_of(STACK_ALIGNMENT);
 
-fn label_below(top: usize) -> *mut Label {
-    (top - LABEL) as *mut Label
+fn head_below(top: usize) -> *mut Head {
+    (top - HEAD) as *mut Head
 }
 
 /// The memory that stacks have.
