@@ -37,8 +37,9 @@ type Coroutine<T> = corosensei::Coroutine<Resume, (), T, GreenStack>;
 /// # Panics
 ///
 /// Nothing panics here. When the operating system refuses a stack, the green thread that polls the
-/// future ends with an [`Exit`] whose [`error`](Exit::error) says so; outside a green thread, the poll
-/// unwinds with that `Exit`.
+/// future ends with an [`Exit`] whose [`error`](Exit::error) names the limit; outside a green thread, the poll
+/// unwinds with that `Exit`. As often nobody waits for the green thread, it is reported too: the first time, the second,
+/// the fourth, the eighth and so on.
 ///
 /// # Examples
 ///
@@ -78,8 +79,9 @@ enum State<F, T> {
 impl<F, T> Stackful<F, T> {
     /// Asks for a stack of so many bytes. The hub's default is 256 KiB.
     ///
-    /// It is rounded up to whole pages, and is address space, of which memory is taken page by page as
-    /// it is used.
+    /// It is rounded up to a multiple of 64 KiB, so that is the least: a panic must find room on it to print its message
+    /// and a backtrace. It is address space, of which memory is taken page by page as it is used.
+    /// [`stack_stats`](super::stack_stats) tells how much was.
     ///
     /// # Panics
     ///

@@ -15,7 +15,8 @@
 //! nothing, and reads only
 //!
 //! - the list of this OS thread's slabs, which is whole at any moment (I4 of `slab`), from a thread-local without
-//!   destructor and lazy initialization: a read of memory;
+//!   destructor and lazy initialization: a read of memory. (In a library that was loaded at run time, the first such read of an
+//!   OS thread allocates; an OS thread with green stacks has had its first.)
 //! - the `Label` in the stack, plain data;
 //! - `PREVIOUS`, which is set before the handler is.
 //!

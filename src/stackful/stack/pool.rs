@@ -100,7 +100,7 @@ struct Class {
     warm: Vec<GreenStack>,
     /// Those that wait and have none.
     cold: Vec<Blank>,
-    /// The fewest that were in `warm` since `returns` was zero.
+    /// The fewest that were in `warm` since `looks` was zero.
     least: usize,
     /// Looks since the last time that unwanted stacks were trimmed.
     looks: usize,

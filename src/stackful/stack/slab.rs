@@ -11,8 +11,8 @@
 //! A mapping of address space is free; a stack takes memory page by page as it is used. To ask the kernel how
 //! far that went costs more than a green thread does. So below what a stack is known to have used, at
 //! its *mark*, lies a canary (C): as long as that is untouched, nobody went deeper. Only a frame that steps over it
-//! without a write to it goes unnoticed, and is found when the kernel is asked, which it is for one
-//! return in a few.
+//! without a write to it goes unnoticed, and is found when the kernel is asked all the
+//! same: for one stack of a few hundred that are given back.
 //!
 //! # Invariants
 //!
@@ -33,6 +33,7 @@ use std::io;
 use std::mem::{self, ManuallyDrop};
 use std::ptr;
 use std::rc::Rc;
+use std::sync::atomic::{Ordering, compiler_fence};
 
 use corosensei::stack::valgrind::ValgrindStackRegistration;
 use corosensei::stack::{STACK_ALIGNMENT, Stack, StackPointer};
@@ -92,6 +93,8 @@ impl Slab {
             next: Cell::new(SLABS.get()),
             valgrind: RefCell::default(),
         });
+        // A signal handler that finds the slab finds all of it.
+        compiler_fence(Ordering::Release);
         SLABS.set(Rc::as_ptr(&slab));
         Ok(slab)
     }
@@ -165,8 +168,11 @@ impl Drop for Slab {
         self.unlink();
         self.valgrind.get_mut().clear();
         // SAFETY: by I1 it is ours, and by I2 no stack in it is left.
-        let result = unsafe { libc::munmap(self.start as *mut _, self.len) };
-        debug_assert_eq!(result, 0, "{}", io::Error::last_os_error());
+        if unsafe { libc::munmap(self.start as *mut _, self.len) } != 0 {
+            // The mapping was merged with its neighbours, and there may not be so many as it would be split into. At least
+            // the memory goes.
+            discard(self.start, self.len);
+        }
     }
 }
 
@@ -310,13 +316,7 @@ impl GreenStack {
     }
 
     fn discard_below(&self, depth: usize) {
-        // Asked first: it may be gone afterwards.
-        let (top, size) = (self.top(), self.size());
-        // SAFETY: by I1 these are pages of ours, and by I3 nobody needs what is in them.
-        let result =
-            unsafe { libc::madvise((top - size) as *mut _, size - depth, libc::MADV_DONTNEED) };
-        // Pages that the program has locked stay, and that is what it asked for.
-        debug_assert!(result == 0 || errno() == Some(libc::EINVAL), "{:?}", errno());
+        discard(self.top() - self.size(), self.size() - depth);
     }
 
     fn set_mark(&mut self, depth: usize) {
@@ -406,9 +406,9 @@ fn resident(start: usize, len: usize) -> [u8; PAGES] {
 fn map(len: usize) -> io::Result<usize> {
     let with_room = len.checked_add(ROOM).ok_or_else(too_large)?;
     let start = map_all(with_room)?;
-    // SAFETY: nobody knows of this mapping yet.
-    let result = unsafe { libc::munmap((start + len) as *mut _, ROOM) };
-    if result == 0 { Ok(start) } else { Err(io::Error::last_os_error()) }
+    // SAFETY: nobody knows of this mapping yet. Where it cannot be split the room stays with it, and is only address space.
+    let _kept = unsafe { libc::munmap((start + len) as *mut _, ROOM) };
+    Ok(start)
 }
 
 fn map_all(len: usize) -> io::Result<usize> {
@@ -440,6 +440,9 @@ pub(super) fn page_size() -> usize {
     unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
 }
 
-fn errno() -> Option<i32> {
-    io::Error::last_os_error().raw_os_error()
+/// Gives memory of ours that nobody needs back to the system.
+fn discard(start: usize, len: usize) {
+    // SAFETY: by I1 these are pages of ours, and by I3 nobody needs what is in them. Pages that the program has locked
+    // stay, and that is what it asked for.
+    let _locked = unsafe { libc::madvise(start as *mut _, len, libc::MADV_DONTNEED) };
 }
