@@ -98,7 +98,7 @@ fn a_recursion_says_who_where_and_what_to_do() {
     });
     death.assert_signal(libc::SIGABRT);
     let id = death.errors.split("I am ").nth(1).unwrap().lines().next().unwrap();
-    death.assert_says(&format!("green thread {id} has overflowed its stack of 102400 bytes\n"));
+    death.assert_says(&format!("green thread {id} has overflowed its stack of 131072 bytes\n"));
     death.assert_says(&format!("it runs the `stackful(..)` of {}:{line}:", file!()));
     death.assert_says("`stackful(..).stack_size(bytes)`");
     death.assert_says("`eventlet::runtime::Builder::stack_size(bytes)`");
@@ -129,7 +129,7 @@ fn a_stack_within_a_stack_is_told_apart() {
     let death = Death::of("a_stack_within_a_stack_is_told_apart", || {
         run(stackful(|| {
             stackful(|| 1).block();
-            stackful(|| recurse()).stack_size(65536).block()
+            stackful(recurse).stack_size(65536).block()
         }));
     });
     death.assert_signal(libc::SIGABRT);
@@ -152,7 +152,7 @@ fn a_stack_that_was_used_before_names_its_present_user() {
     let death = Death::of("a_stack_that_was_used_before_names_its_present_user", || {
         run(async {
             spawn(stackful(|| 1)).await.unwrap();
-            spawn(stackful(|| recurse())).await.unwrap();
+            spawn(stackful(recurse)).await.unwrap();
         });
     });
     death.assert_signal(libc::SIGABRT);
@@ -163,7 +163,7 @@ fn a_stack_that_was_used_before_names_its_present_user() {
 fn outside_green_threads_there_is_no_number() {
     let death = Death::of("outside_green_threads_there_is_no_number", || {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(stackful(|| recurse()));
+        runtime.block_on(stackful(recurse));
     });
     death.assert_signal(libc::SIGABRT);
     death.assert_says("a stackful future outside green threads has overflowed its stack");
@@ -174,7 +174,7 @@ fn every_os_thread_can_say_so() {
     let death = Death::of("every_os_thread_can_say_so", || {
         use_a_green_stack();
         let hub = HubThread::start();
-        hub.spawn(|| stackful(|| recurse())).join().unwrap();
+        hub.spawn(|| stackful(recurse)).join().unwrap();
     });
     death.assert_signal(libc::SIGABRT);
     death.assert_says("has overflowed its stack of 262144 bytes\n");
@@ -185,7 +185,7 @@ fn an_os_thread_without_a_signal_stack_gets_one() {
     let death = Death::of("an_os_thread_without_a_signal_stack_gets_one", || {
         let foreign = std::thread::spawn(|| {
             remove_signal_stack();
-            run(stackful(|| recurse()))
+            run(stackful(recurse))
         });
         foreign.join().unwrap();
     });
@@ -214,7 +214,7 @@ fn an_ordinary_overflow_is_reported_by_std() {
     let death = Death::of("an_ordinary_overflow_is_reported_by_std", || {
         use_a_green_stack();
         let plain = std::thread::Builder::new().name("plain".to_owned());
-        plain.spawn(|| recurse()).unwrap().join().unwrap();
+        plain.spawn(recurse).unwrap().join().unwrap();
     });
     death.assert_signal(libc::SIGABRT);
     death.assert_says("thread 'plain'");

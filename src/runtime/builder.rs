@@ -108,9 +108,9 @@ impl Builder {
         self
     }
 
-    /// Sets the bytes of stack of a stackful green thread that does not
-    /// [ask for a size](crate::stackful::Stackful::stack_size) itself. The default is 256 KiB: of address space, as memory
-    /// is taken page by page when it is used. It is 64 KiB at least.
+    /// Sets the bytes of stack of a stackful green thread that does not ask for a size itself, with `Stackful::stack_size`.
+    /// The default is 256 KiB: of address space, as memory is taken page by page when it is used. The least is
+    /// 64 KiB.
     ///
     /// Without the feature `stackful` nobody asks for a stack, and this changes nothing.
     ///

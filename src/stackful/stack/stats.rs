@@ -32,7 +32,7 @@ pub struct StackStats {
 
 /// Looks at the green stacks of this OS thread.
 ///
-/// To choose a [size](super::Stackful::stack_size), run the program with a large one under the load it is
+/// To choose a [size](crate::stackful::Stackful::stack_size), run the program with a large one under the load it is
 /// meant for, and ask for [`high_water`](StackStats::high_water).
 ///
 /// It asks the kernel about each stack, so it takes about a microsecond for each. On systems other than
