@@ -291,6 +291,7 @@ mod tests {
     use corosensei::stack::Stack;
 
     use super::super::Label;
+    use super::super::slab::overflowed;
     use super::*;
 
     const SIZE: usize = 256 * 1024;
@@ -438,6 +439,28 @@ mod tests {
             drop(pool);
             use_at(&stack, 100_000);
         });
+    }
+
+    #[test]
+    fn a_guard_is_known_as_long_as_its_stack() {
+        let pools = [0, 1, 2].map(|_| Pool::new(Guards::Markers));
+        let mut guards = Vec::new();
+        let mut known = pools.map(|mut pool| {
+            let mut stack = pool.take(SIZE).unwrap();
+            stack.set_label(Label { id: 7 + guards.len() as u64, place: None });
+            guards.push(stack.limit().get());
+            assert!(overflowed(stack.base().get() - SIZE / 2).is_none(), "that is no guard");
+            assert!(overflowed(stack.limit().get() - 1).is_none(), "that is nothing of ours");
+            Some((pool, stack))
+        });
+        let owner = |guard: usize| overflowed(guard + 100).map(|stack| stack.label.id);
+        assert_eq!([0, 1, 2].map(|at| owner(guards[at])), [Some(7), Some(8), Some(9)]);
+        known[1] = None;
+        assert_eq!([0, 1, 2].map(|at| owner(guards[at])), [Some(7), None, Some(9)]);
+        known[2] = None;
+        assert_eq!([0, 1, 2].map(|at| owner(guards[at])), [Some(7), None, None]);
+        known[0] = None;
+        assert_eq!([0, 1, 2].map(|at| owner(guards[at])), [None, None, None]);
     }
 
     /// Runs this test again in a process of its own, and returns what it wrote, and the signal that ended it.
