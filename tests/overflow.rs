@@ -255,8 +255,10 @@ fn a_signal_that_was_sent_does_what_it_did() {
 #[test]
 fn who_handled_faults_before_still_does() {
     extern "C" fn mine(_: c_int, info: *mut libc::siginfo_t, _: *mut c_void) {
-        // SAFETY: the kernel's information about a fault.
-        let address = unsafe { (*info).si_addr() } as i32;
+        // SAFETY: the kernel's information about a signal.
+        let fault = unsafe { &*info };
+        // SAFETY: the signal is a fault, which has an address.
+        let address = unsafe { fault.si_addr() } as i32;
         // SAFETY: it may be called at any time.
         unsafe { libc::_exit(address) };
     }
