@@ -108,9 +108,9 @@ impl Builder {
         self
     }
 
-    /// Sets the bytes of stack of a stackful green thread that does not ask for a size itself, with `Stackful::stack_size`.
-    /// The default is 256 KiB: of address space, as memory is taken page by page when it is used. The least is
-    /// 64 KiB.
+    /// Sets the bytes of stack of a stackful green thread that does not ask for a size itself, with
+    /// `Stackful::stack_size`. The default is 256 KiB: of address space, as memory is taken page by page
+    /// when it is used. The least is 64 KiB.
     ///
     /// Without the feature `stackful` nobody asks for a stack, and this changes nothing.
     ///
@@ -126,10 +126,11 @@ impl Builder {
 
     /// Sets how many bytes of memory stacks may keep that no green thread uses. The default is 512 MiB.
     ///
-    /// A stack that was used is kept for the next green thread, as it is hundreds of times cheaper than a new
-    /// one. So an OS thread has about as much memory for stacks as its green threads ever used at a time. This is a bound on
-    /// what is left of that when they have ended: what is more goes back to the system, those first that wait longest. A single
-    /// stack keeps 32 KiB at most in any case.
+    /// A stack that was used is kept for the next green thread, as it is hundreds of times cheaper than a
+    /// new one. So an OS thread has about as much memory for stacks as its green threads ever used at a
+    /// time. This is a bound on what is left of that when they have ended: what is more goes back to the
+    /// system, those first that wait longest. A single stack keeps 32 KiB at most in any case. The pool
+    /// looks after itself once for 256 stacks that are given back, so it may have some MiB more for a while.
     ///
     /// Without the feature `stackful` there are no stacks, and this changes nothing.
     ///

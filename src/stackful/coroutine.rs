@@ -21,9 +21,9 @@ type Coroutine<T> = corosensei::Coroutine<Resume, (), T, GreenStack>;
 
 /// Makes a future of a plain closure that waits with [`.block()`](super::Block::block).
 ///
-/// The closure gets a stack of its own when the future is first polled. It can be spawned, awaited, raced and put
-/// in pools like any future, and panics like any future: in whoever polls it. Dropping the future unwinds
-/// the stack, so every destructor on it runs.
+/// The closure gets a stack of its own when the future is first polled. It can be spawned, awaited, raced
+/// and put in pools like any future, and panics like any future: in whoever polls it. Dropping the future
+/// unwinds the stack, so every destructor on it runs.
 ///
 /// The future is `!Send`: a stack stays on the OS thread on which it was started.
 ///
@@ -36,10 +36,10 @@ type Coroutine<T> = corosensei::Coroutine<Resume, (), T, GreenStack>;
 ///
 /// # Panics
 ///
-/// Nothing panics here. When the operating system refuses a stack, the green thread that polls the
-/// future ends with an [`Exit`] whose [`error`](Exit::error) names the limit; outside a green thread, the poll
-/// unwinds with that `Exit`. As often nobody waits for the green thread, it is reported too: the first time, the second,
-/// the fourth, the eighth and so on.
+/// Nothing panics here. When the operating system refuses a stack, the green thread that polls the future
+/// ends with an [`Exit`] whose [`error`](Exit::error) names the limit; outside a green thread, the poll
+/// unwinds with that `Exit`. As often nobody waits for the green thread, it is reported too: the first
+/// time, the second, the fourth, the eighth and so on.
 ///
 /// # Examples
 ///
@@ -79,9 +79,9 @@ enum State<F, T> {
 impl<F, T> Stackful<F, T> {
     /// Asks for a stack of so many bytes. The hub's default is 256 KiB.
     ///
-    /// It is rounded up to a multiple of 64 KiB, so that is the least: a panic must find room on it to print its message
-    /// and a backtrace. It is address space, of which memory is taken page by page as it is used.
-    /// [`stack_stats`](super::stack_stats) tells how much was.
+    /// It is rounded up to a multiple of 64 KiB, so that is the least: a panic must find room on it to
+    /// print its message and a backtrace. It is address space, of which memory is taken page by page as it
+    /// is used. [`stack_stats`](super::stack_stats) tells how much was.
     ///
     /// # Panics
     ///
@@ -181,8 +181,9 @@ fn take_stack(size: Option<usize>, place: &'static Location<'static>) -> GreenSt
     }
 }
 
-/// Says aloud that there is no stack. Who waits for the green thread gets the error; but often nobody does, and who runs
-/// into a limit does so many times over: of those the first, second, fourth and so on is reported.
+/// Says aloud that there is no stack. Who waits for the green thread gets the error; but often nobody does,
+/// and who runs into a limit does so many times over: of those the first, second, fourth and so on is
+/// reported.
 #[cold]
 fn report_refusal(error: &io::Error) {
     static REFUSALS: AtomicUsize = AtomicUsize::new(0);

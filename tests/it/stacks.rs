@@ -269,7 +269,8 @@ mod os_threads {
         future
     }
 
-    /// Thread-locals are dropped in the order of their first use or in the reverse one, so one of the two outlives the pool.
+    /// Thread-locals are dropped in the order of their first use or in the reverse one, so one of the two
+    /// outlives the pool.
     #[test]
     fn a_stack_may_outlive_the_pool_of_its_os_thread() {
         let unwound = Arc::new(AtomicUsize::new(0));

@@ -14,7 +14,8 @@
 //!
 //! - a stack never keeps more than [`KEPT`](super::slab) bytes when it is given back;
 //! - all that wait never have more than the hub's budget, [`Builder::max_idle_stack_bytes`];
-//! - half of those that nobody wanted for a good while, in which every stack could have been used several times.
+//! - half of those that nobody wanted for a good while, in which every stack could have been used several
+//!   times.
 //!
 //! Nothing of that is done on the way of a single green thread. Every [`LOOK`]th stack that is given back
 //! has the pool look after itself.
@@ -225,8 +226,8 @@ impl Class {
         self.slabs[self.slabs.len() - 1].carve(guards)
     }
 
-    /// Maps a slab, as large as all others together: many stacks are few mappings, and few are little address space. Where
-    /// there is no room for so much, a smaller one.
+    /// Maps a slab, as large as all others together: many stacks are few mappings, and few are little
+    /// address space. Where there is no room for so much, a smaller one.
     fn map_slab(&self) -> io::Result<Rc<Slab>> {
         let carved: usize = self.slabs.iter().map(|slab| slab.carved()).sum();
         let most = (LARGEST_SLAB_BYTES / self.size).clamp(1, LARGEST_SLAB);
@@ -250,8 +251,8 @@ impl Class {
         std::mem::replace(&mut self.least, self.warm.len()) / 2
     }
 
-    /// Takes the memory of those that have waited longest, as long as `more` says so, given their number and bytes so
-    /// far. Returns the bytes.
+    /// Takes the memory of those that have waited longest, as long as `more` says so, given their number
+    /// and bytes so far. Returns the bytes.
     fn trim(&mut self, more: impl Fn(usize, usize) -> bool) -> usize {
         let mut bytes = 0;
         let mut count = 0;
@@ -265,7 +266,8 @@ impl Class {
         bytes
     }
 
-    /// Takes the memory of those that have waited longest: of a slab that nobody uses all at once, with the slab.
+    /// Takes the memory of those that have waited longest: of a slab that nobody uses all at once, with the
+    /// slab.
     fn give_up(&mut self, count: usize) {
         let oldest: Vec<GreenStack> = self.warm.drain(..count).collect();
         self.least = self.least.min(self.warm.len());

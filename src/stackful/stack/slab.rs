@@ -8,24 +8,25 @@
 //!                                                      limit             mark     base   top
 //! ```
 //!
-//! A mapping of address space is free; a stack takes memory page by page as it is used. To ask the kernel how
-//! far that went costs more than a green thread does. So below what a stack is known to have used, at
-//! its *mark*, lies a canary (C): as long as that is untouched, nobody went deeper. Only a frame that steps over it
-//! without a write to it goes unnoticed, and is found when the kernel is asked all the
-//! same: for one stack of a few hundred that are given back.
+//! A mapping of address space is free; a stack takes memory page by page as it is used. To ask the kernel
+//! how far that went costs more than a green thread does. So below what a stack is known to have used, at
+//! its *mark*, lies a canary (C): as long as that is untouched, nobody went deeper. Only a frame that steps
+//! over it without a write to it goes unnoticed, and is found when the kernel is asked all the same: for
+//! one stack of a few hundred that are given back.
 //!
 //! # Invariants
 //!
-//! - **I1**: a slab is `len` bytes of private, anonymous memory from `start` on, mapped from its making to its drop, and nobody
-//!   else's. It holds `len / stride` stacks; those with a number below `carved` have their guard.
+//! - **I1**: a slab is `len` bytes of private, anonymous memory from `start` on, mapped from its making to
+//!   its drop, and nobody else's. It holds `len / stride` stacks; those with a number below `carved` have
+//!   their guard.
 //! - **I2**: each carved stack has exactly one `GreenStack` or one `Blank`, which keeps its slab alive.
-//! - **I3**: while nobody runs on a stack, its `GreenStack` or `Blank` is the only one to read or write its memory.
-//!   Whoever has one of its own, not within a coroutine, knows that nobody runs on it.
+//! - **I3**: while nobody runs on a stack, its `GreenStack` or `Blank` is the only one to read or write its
+//!   memory. Whoever has one of its own, not within a coroutine, knows that nobody runs on it.
 //! - **I4**: `SLABS` begins a list, through `Slab::next`, of exactly the slabs of this OS thread. It
 //!   is changed by single stores, so that it can be walked at any moment, by a signal handler.
-//! - **I5**: at the top of the stack of a `GreenStack` lies its `Head`, which code that runs on the stack does not touch, as
-//!   its stack begins below. Where there is a `Blank`, whatever lies there is a `Label` all the same, as a label is plain
-//!   numbers that may be zero.
+//! - **I5**: at the top of the stack of a `GreenStack` lies its `Head`, which code that runs on the stack
+//!   does not touch, as its stack begins below. Where there is a `Blank`, whatever lies there is a `Label`
+//!   all the same, as a label is plain numbers that may be zero.
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
@@ -41,8 +42,8 @@ use corosensei::stack::{STACK_ALIGNMENT, Stack, StackPointer};
 use super::Label;
 use super::guard::Guards;
 
-/// Bytes that nobody can touch below each stack. Rust's frames touch every page on their way, so one page would stop them;
-/// C's do not, and what they step over at once is often some kilobytes.
+/// Bytes that nobody can touch below each stack. Rust's frames touch every page on their way, so one page
+/// would stop them; C's do not, and what they step over at once is often some kilobytes.
 const GUARD: usize = 16 * 1024;
 
 /// What a stack that is kept for its next use may keep of its memory. What lies deeper is given back.
@@ -51,8 +52,8 @@ const KEPT: usize = 32 * 1024;
 /// What a canary is, but for the address that is mixed in.
 const CANARY: usize = 0x5eed_cafe_f00d_b1fd;
 
-/// Address space that stacks leave to the rest of the program. A stack can be refused with an error; who asks for
-/// memory and gets none is aborted.
+/// Address space that stacks leave to the rest of the program. A stack can be refused with an error; who
+/// asks for memory and gets none is aborted.
 const ROOM: usize = 4 << 20;
 
 thread_local! {
@@ -169,8 +170,8 @@ impl Drop for Slab {
         self.valgrind.get_mut().clear();
         // SAFETY: by I1 it is ours, and by I2 no stack in it is left.
         if unsafe { libc::munmap(self.start as *mut _, self.len) } != 0 {
-            // The mapping was merged with its neighbours, and there may not be so many as it would be split into. At least
-            // the memory goes.
+            // The mapping was merged with its neighbours, and there may not be so many as it would be split
+            // into. At least the memory goes.
             discard(self.start, self.len);
         }
     }
@@ -239,8 +240,8 @@ struct Head {
 
 /// The stack of one green thread at a time.
 ///
-/// It is a single word: what belongs to it lies on the stack, next to what its user needs first. So it is taken, moved into a
-/// coroutine and back in a register.
+/// It is a single word: what belongs to it lies on the stack, next to what its user needs first. So it is
+/// taken, moved into a coroutine and back in a register.
 pub(in crate::stackful) struct GreenStack {
     head: *mut Head,
 }
@@ -308,7 +309,8 @@ impl GreenStack {
     /// Gives all memory back.
     pub(super) fn clear(self) -> Blank {
         let stack = ManuallyDrop::new(self);
-        // SAFETY: by I5 it is there. Nobody uses the head again: its memory goes, and the `GreenStack` is not dropped.
+        // SAFETY: by I5 it is there. Nobody uses the head again: its memory goes, and the `GreenStack` is
+        // not dropped.
         let slab = unsafe { ptr::read(&stack.head().slab) };
         let blank = Blank { slab, top: stack.top() };
         stack.discard_below(0);
@@ -338,8 +340,9 @@ impl Drop for GreenStack {
     }
 }
 
-// SAFETY: by I1 and I2 the memory between `limit` and `base` is this stack's as long as this value exists, with a guard at
-// its lower end; a stack has `STACK_SIZE_STEP` bytes at least, of which the head takes little.
+// SAFETY: by I1 and I2 the memory between `limit` and `base` is this stack's as long as this value exists,
+// with a guard at its lower end; a stack has `STACK_SIZE_STEP` bytes at least, of which the head takes
+// little.
 unsafe impl Stack for GreenStack {
     #[inline]
     fn base(&self) -> StackPointer {
@@ -406,7 +409,8 @@ fn resident(start: usize, len: usize) -> [u8; PAGES] {
 fn map(len: usize) -> io::Result<usize> {
     let with_room = len.checked_add(ROOM).ok_or_else(too_large)?;
     let start = map_all(with_room)?;
-    // SAFETY: nobody knows of this mapping yet. Where it cannot be split the room stays with it, and is only address space.
+    // SAFETY: nobody knows of this mapping yet. Where it cannot be split the room stays with it, and is
+    // only address space.
     let _kept = unsafe { libc::munmap((start + len) as *mut _, ROOM) };
     Ok(start)
 }
@@ -442,7 +446,7 @@ pub(super) fn page_size() -> usize {
 
 /// Gives memory of ours that nobody needs back to the system.
 fn discard(start: usize, len: usize) {
-    // SAFETY: by I1 these are pages of ours, and by I3 nobody needs what is in them. Pages that the program has locked
-    // stay, and that is what it asked for.
+    // SAFETY: by I1 these are pages of ours, and by I3 nobody needs what is in them. Pages that the program
+    // has locked stay, and that is what it asked for.
     let _locked = unsafe { libc::madvise(start as *mut _, len, libc::MADV_DONTNEED) };
 }
