@@ -41,12 +41,11 @@ pub use census::State;
 pub(crate) use clock::Timer;
 pub(crate) use limit::{Within, within};
 pub(crate) use locals::Found;
-pub(crate) use scheduler::{Hub, Job, Key};
+pub(crate) use scheduler::{Hub, Job, Key, Stacks};
 pub(crate) use thread::{Seat, current, expect};
 
 #[cfg(feature = "stackful")]
 pub(crate) use {
     clock::Moment,
     limit::{Enclosing, takes_effect},
-    scheduler::DEFAULT_STACK_SIZE,
 };

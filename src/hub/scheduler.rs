@@ -107,8 +107,8 @@ pub(crate) struct Hub {
     pub(super) task: RefCell<Option<Waker>>,
     /// Whether `task` need not be woken: it was already, or is being polled.
     pub(super) awake: Cell<bool>,
-    /// Bytes of stack for a stackful green thread that does not ask for a size.
-    stack_size: Cell<usize>,
+    /// What the stacks of stackful green threads may take.
+    stacks: Cell<Stacks>,
 }
 
 struct Slot {
@@ -140,7 +140,7 @@ impl Hub {
             notes: Notes::default(),
             task: RefCell::new(None),
             awake: Cell::new(true),
-            stack_size: Cell::new(DEFAULT_STACK_SIZE),
+            stacks: Cell::default(),
         }
     }
 
@@ -158,12 +158,12 @@ impl Hub {
         self.clock.len()
     }
 
-    pub(crate) fn stack_size(&self) -> usize {
-        self.stack_size.get()
+    pub(crate) fn stacks(&self) -> Stacks {
+        self.stacks.get()
     }
 
-    pub(crate) fn set_stack_size(&self, bytes: usize) {
-        self.stack_size.set(bytes);
+    pub(crate) fn set_stacks(&self, stacks: Stacks) {
+        self.stacks.set(stacks);
     }
 
     /// Returns the green thread whose code runs now.
@@ -412,5 +412,18 @@ impl Drop for Entered<'_> {
     }
 }
 
-/// Address space, not memory: a stack takes memory page by page as it is used.
-pub(crate) const DEFAULT_STACK_SIZE: usize = 256 * 1024;
+/// What the stacks of a hub's stackful green threads may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stacks {
+    /// Bytes for a green thread that does not ask for a size. Address space, not memory: a stack takes
+    /// memory page by page as it is used.
+    pub(crate) size: usize,
+    /// Bytes of memory that stacks may have which wait for their next use.
+    pub(crate) max_idle_bytes: usize,
+}
+
+impl Default for Stacks {
+    fn default() -> Stacks {
+        Stacks { size: 256 * 1024, max_idle_bytes: 512 * 1024 * 1024 }
+    }
+}

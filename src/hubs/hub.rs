@@ -86,7 +86,7 @@ impl Hub {
     /// assert_eq!(size.unwrap(), 65536);
     /// ```
     pub fn stack_size(&self) -> usize {
-        self.0.stack_size()
+        self.0.stacks().size
     }
 }
 

@@ -6,6 +6,7 @@ use std::io;
 use tokio::runtime::{Handle, LocalOptions};
 
 use super::host::host;
+use crate::hub::Stacks;
 
 /// Runs a future as the main green thread of a new hub, and returns its value.
 ///
@@ -53,7 +54,7 @@ where
 pub struct Builder {
     pub(super) tokio: tokio::runtime::Builder,
     pub(super) name: String,
-    pub(super) stack_size: Option<usize>,
+    pub(super) stacks: Stacks,
 }
 
 impl Builder {
@@ -68,7 +69,7 @@ impl Builder {
         let mut tokio = tokio::runtime::Builder::new_current_thread();
         let name = "eventlet".to_owned();
         tokio.enable_all().thread_name(&name);
-        Builder { tokio, name, stack_size: None }
+        Builder { tokio, name, stacks: Stacks::default() }
     }
 
     /// Names the OS threads of the blocking pool, and that of a [`HubThread`](super::HubThread). The
@@ -107,8 +108,9 @@ impl Builder {
         self
     }
 
-    /// Sets the bytes of stack of a stackful green thread that does not ask for a size itself. The
-    /// default is 256 KiB: of address space, as memory is taken page by page when it is used.
+    /// Sets the bytes of stack of a stackful green thread that does not ask for a size itself, with
+    /// `Stackful::stack_size`. The default is 256 KiB: of address space, as memory is taken page by page
+    /// when it is used. The least is 64 KiB.
     ///
     /// Without the feature `stackful` nobody asks for a stack, and this changes nothing.
     ///
@@ -118,7 +120,29 @@ impl Builder {
     /// assert!(eventlet::runtime::Builder::new().stack_size(64 * 1024).run(async {}).is_ok());
     /// ```
     pub fn stack_size(&mut self, bytes: usize) -> &mut Builder {
-        self.stack_size = Some(bytes);
+        self.stacks.size = bytes;
+        self
+    }
+
+    /// Sets how many bytes of memory stacks may keep that no green thread uses. The default is 512 MiB.
+    ///
+    /// A stack that was used is kept for the next green thread, as it is hundreds of times cheaper than a
+    /// new one. So an OS thread has about as much memory for stacks as its green threads ever used at a
+    /// time. This is a bound on what is left of that when they have ended: what is more goes back to the
+    /// system, those first that wait longest. A single stack keeps 32 KiB at most in any case. The pool
+    /// looks after itself once for 256 stacks that are given back, so it may have some MiB more for a while.
+    ///
+    /// Without the feature `stackful` there are no stacks, and this changes nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::runtime::Builder;
+    ///
+    /// assert!(Builder::new().max_idle_stack_bytes(16 * 1024 * 1024).run(async {}).is_ok());
+    /// ```
+    pub fn max_idle_stack_bytes(&mut self, bytes: usize) -> &mut Builder {
+        self.stacks.max_idle_bytes = bytes;
         self
     }
 
@@ -148,13 +172,9 @@ impl Builder {
             "`run` starts a Tokio runtime, and this OS thread is inside one already: instead of a \
              nested `run`, use `eventlet::local(..).await`, or `eventlet::spawn` where there is a hub"
         );
-        let stack_size = self.stack_size;
+        let stacks = self.stacks;
         let runtime = self.tokio.build_local(LocalOptions::default())?;
-        Ok(runtime.block_on(host(future, |hub| {
-            if let Some(bytes) = stack_size {
-                hub.set_stack_size(bytes);
-            }
-        })))
+        Ok(runtime.block_on(host(future, |hub| hub.set_stacks(stacks))))
     }
 }
 
@@ -166,6 +186,9 @@ impl Default for Builder {
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("stack_size", &self.stack_size).finish_non_exhaustive()
+        f.debug_struct("Builder")
+            .field("stack_size", &self.stacks.size)
+            .field("max_idle_stack_bytes", &self.stacks.max_idle_bytes)
+            .finish_non_exhaustive()
     }
 }

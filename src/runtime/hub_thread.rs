@@ -15,6 +15,7 @@ use tokio::task::LocalSet;
 use super::Builder;
 use super::host::host;
 use super::remote::RemoteGreenThread;
+use crate::hub::Stacks;
 
 /// A hub that runs on an OS thread of its own.
 ///
@@ -198,13 +199,13 @@ impl Builder {
     pub fn start_thread(&mut self) -> io::Result<HubThread> {
         let (orders, inbox) = mpsc::unbounded_channel();
         let (end, ended) = broadcast::channel(1);
-        let stack_size = self.stack_size;
+        let stacks = self.stacks;
         // The thread first: should it be refused, there is no runtime to be dropped, which Tokio
         // forbids inside another.
         let (sender, receiver) = plain::channel();
         let thread = thread::Builder::new().name(self.name.clone()).spawn(move || {
             if let Ok(runtime) = receiver.recv() {
-                live(runtime, inbox, stack_size);
+                live(runtime, inbox, stacks);
             }
             drop(end);
         })?;
@@ -218,12 +219,8 @@ impl Builder {
 ///
 /// A runtime with a `LocalSet`, not Tokio's `LocalRuntime`: that cannot be made on the OS thread of the
 /// caller, who is to hear when it is refused.
-fn live(runtime: Runtime, inbox: mpsc::UnboundedReceiver<Order>, stack_size: Option<usize>) {
-    let main = host(obey(inbox), |hub| {
-        if let Some(bytes) = stack_size {
-            hub.set_stack_size(bytes);
-        }
-    });
+fn live(runtime: Runtime, inbox: mpsc::UnboundedReceiver<Order>, stacks: Stacks) {
+    let main = host(obey(inbox), |hub| hub.set_stacks(stacks));
     LocalSet::new().block_on(&runtime, main);
 }
 

@@ -1,27 +1,29 @@
 //! A closure on a stack of its own, as a future.
 
 use std::fmt;
+use std::io;
 use std::mem;
-use std::panic::resume_unwind;
+use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use corosensei::{CoroutineResult, Yielder};
 
 use super::frame::{Frame, Outer, Resume};
-use super::stack::{self, GreenStack};
+use super::stack::{self, GreenStack, Label};
 use crate::exit::Exit;
-use crate::hub;
+use crate::hub::{self, Key, Stacks};
 use crate::report;
 
 type Coroutine<T> = corosensei::Coroutine<Resume, (), T, GreenStack>;
 
 /// Makes a future of a plain closure that waits with [`.block()`](super::Block::block).
 ///
-/// The closure gets a stack of its own when the future is first polled. It can be spawned, awaited, raced and put
-/// in pools like any future, and panics like any future: in whoever polls it. Dropping the future unwinds
-/// the stack, so every destructor on it runs.
+/// The closure gets a stack of its own when the future is first polled. It can be spawned, awaited, raced
+/// and put in pools like any future, and panics like any future: in whoever polls it. Dropping the future
+/// unwinds the stack, so every destructor on it runs.
 ///
 /// The future is `!Send`: a stack stays on the OS thread on which it was started.
 ///
@@ -34,9 +36,10 @@ type Coroutine<T> = corosensei::Coroutine<Resume, (), T, GreenStack>;
 ///
 /// # Panics
 ///
-/// Nothing panics here. When the operating system refuses a stack, the green thread that polls the
-/// future ends with an [`Exit`] whose [`error`](Exit::error) says so; outside a green thread, the poll
-/// unwinds with that `Exit`.
+/// Nothing panics here. When the operating system refuses a stack, the green thread that polls the future
+/// ends with an [`Exit`] whose [`error`](Exit::error) names the limit; outside a green thread, the poll
+/// unwinds with that `Exit`. As often nobody waits for the green thread, it is reported too: the first
+/// time, the second, the fourth, the eighth and so on.
 ///
 /// # Examples
 ///
@@ -52,12 +55,13 @@ type Coroutine<T> = corosensei::Coroutine<Resume, (), T, GreenStack>;
 ///     assert_eq!(gt.block().unwrap(), 42);
 /// }));
 /// ```
+#[track_caller]
 pub fn stackful<F, T>(closure: F) -> Stackful<F, T>
 where
     F: FnOnce() -> T + 'static,
     T: 'static,
 {
-    Stackful { state: State::New { closure, stack_size: None } }
+    Stackful { state: State::New { closure, stack_size: None, place: Location::caller() } }
 }
 
 /// The future of [`stackful`].
@@ -67,7 +71,7 @@ pub struct Stackful<F, T> {
 }
 
 enum State<F, T> {
-    New { closure: F, stack_size: Option<usize> },
+    New { closure: F, stack_size: Option<usize>, place: &'static Location<'static> },
     Started(Coroutine<T>),
     Ended,
 }
@@ -75,8 +79,9 @@ enum State<F, T> {
 impl<F, T> Stackful<F, T> {
     /// Asks for a stack of so many bytes. The hub's default is 256 KiB.
     ///
-    /// It is rounded up to whole pages, and is address space, of which memory is taken page by page as
-    /// it is used.
+    /// It is rounded up to a multiple of 64 KiB, so that is the least: a panic must find room on it to
+    /// print its message and a backtrace. It is address space, of which memory is taken page by page as it
+    /// is used. [`stack_stats`](super::stack_stats) tells how much was.
     ///
     /// # Panics
     ///
@@ -137,9 +142,8 @@ where
     }
 
     fn start(&mut self) {
-        if let State::New { closure, stack_size } = mem::replace(self, State::Ended) {
-            let stack = stack::take(stack_size.unwrap_or_else(default_stack_size))
-                .unwrap_or_else(|error| resume_unwind(Box::new(Exit::thrown(error.into()))));
+        if let State::New { closure, stack_size, place } = mem::replace(self, State::Ended) {
+            let stack = take_stack(stack_size, place);
             let coroutine = if mem::size_of::<F>() <= BIG {
                 Coroutine::with_stack(stack, body(closure))
             } else {
@@ -159,8 +163,34 @@ fn body<T>(closure: impl FnOnce() -> T) -> impl FnOnce(&Yielder<Resume, ()>, Res
 /// has more than 1024: a future that somebody waits for in a closure is often bigger.
 const BIG: usize = 512;
 
-fn default_stack_size() -> usize {
-    hub::current().map_or(hub::DEFAULT_STACK_SIZE, |hub| hub.stack_size())
+/// Takes a stack for the green thread that runs now. Unwinds with the error when there is none.
+fn take_stack(size: Option<usize>, place: &'static Location<'static>) -> GreenStack {
+    let hub = hub::current();
+    let stacks = hub.as_ref().map_or_else(Stacks::default, |hub| hub.stacks());
+    match stack::take(size.unwrap_or(stacks.size)) {
+        Ok(mut stack) => {
+            let running = hub.and_then(|hub| hub.current());
+            let id = running.map_or(0, Key::serial);
+            stack.set_label(Label { id, place: Some(place) });
+            stack
+        }
+        Err(error) => {
+            report_refusal(&error);
+            resume_unwind(Box::new(Exit::thrown(error.into())))
+        }
+    }
+}
+
+/// Says aloud that there is no stack. Who waits for the green thread gets the error; but often nobody does,
+/// and who runs into a limit does so many times over: of those the first, second, fourth and so on is
+/// reported.
+#[cold]
+fn report_refusal(error: &io::Error) {
+    static REFUSALS: AtomicUsize = AtomicUsize::new(0);
+    let refusals = REFUSALS.fetch_add(1, Ordering::Relaxed) + 1;
+    if refusals.is_power_of_two() {
+        report::failure(&format!("no stack for a green thread, for the {refusals}. time"), error);
+    }
 }
 
 impl<F, T> Stackful<F, T> {

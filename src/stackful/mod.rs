@@ -11,10 +11,34 @@
 //! | any future, on a green stack | its output | [`Block::block`] |
 //! | any stream, on a green stack | an iterator | [`Blocking::blocking`] |
 //!
+//! # Stacks
+//!
+//! A green stack has 256 KiB unless it asks for [another size](Stackful::stack_size), or its hub has
+//! [another default](crate::runtime::Builder::stack_size). That is address space: memory is taken page by
+//! page as the stack is used, so a small green thread takes 4 KiB. On Linux many stacks share a mapping,
+//! and a process has room for a million without any setting changed; where the kernel is older than 6.13,
+//! for 32,000 (`vm.max_map_count`). Where there is no room left, the green thread that was to start ends
+//! with an error that names the limit, and all others go on.
+//!
+//! A used stack is kept for the next green thread. Of what it used it keeps 32 KiB at most, and all stacks
+//! that wait no more than [a budget](crate::runtime::Builder::max_idle_stack_bytes). [`stack_stats`] tells
+//! how many there are, what they take, and how deep the deepest was: choose a size with it.
+//!
+//! Running over the end of a stack ends the process, as it does on an OS thread, with a message that names
+//! the green thread, where it was made, the size of its stack and what to do (Linux; elsewhere it is a bare
+//! segmentation fault):
+//!
+//! ```text
+//! green thread 2 has overflowed its stack of 262144 bytes
+//! it runs the `stackful(..)` of src/main.rs:76:24
+//! recurse less deep, or ask for more: with `stackful(..).stack_size(bytes)` for one green thread, ..
+//! ```
+//!
+//! Below each stack are 16 KiB that nobody can touch. Rust code cannot miss them. C code that has a larger
+//! array in a function, and was not compiled with `-fstack-clash-protection`, can.
+//!
 //! # Limits
 //!
-//! - A green stack has 256 KiB unless it asks for [another size](Stackful::stack_size). Running over
-//!   its end ends the process with a segmentation fault: there is a guard page, but no message yet.
 //! - A thread-local, or a lock of `std`, that is held across a `.block()` is held for the whole OS thread:
 //!   another green thread that wants the lock blocks all of them, for ever.
 //! - Killing a stackful green thread unwinds its stack, so `std::thread::panicking()` is true in the
@@ -36,5 +60,6 @@ compile_error!(
 
 pub use block::{Block, Blocking, BlockingIter};
 pub use coroutine::{Stackful, stackful};
+pub use stack::{StackStats, stack_stats, trim_stacks};
 
 pub(crate) use block::{Refused, try_block};

@@ -22,6 +22,8 @@ mod semaphore;
 mod soak;
 #[cfg(feature = "stackful")]
 mod stackful;
+#[cfg(all(feature = "stackful", target_os = "linux"))]
+mod stacks;
 mod timeout;
 mod tpool;
 #[cfg(unix)]

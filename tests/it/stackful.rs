@@ -998,6 +998,8 @@ mod stacks {
         }
         let last = resident_kib();
         assert!(last < first + 4_000, "{first} KiB grew to {last} KiB");
+        eventlet::stackful::trim_stacks();
+        let last = resident_kib();
         assert!(last < 30_000, "{last} KiB are kept");
     }
 }

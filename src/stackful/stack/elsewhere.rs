@@ -1,19 +1,17 @@
-//! Where green stacks come from, and where they wait for their next use.
-//!
-//! A fresh stack costs some microseconds (a mapping, a guard page, the first page faults), a used one
-//! nothing. So a stack that is given back is kept for the next green thread on this OS thread. The
-//! last one given back is the first to be taken: its pages are still in the cache.
-
+//! Green stacks on systems other than Linux: corosensei's own, each a mapping of its own, and a pool of the
+//! last ones.
 //!
 //! # Invariants
 //!
 //! - **I1**: a `GreenStack` is a `DefaultStack` and nothing else: the same memory, the same guard page.
 #![allow(unsafe_code)]
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 
 use corosensei::stack::{DefaultStack, Stack, StackPointer};
+
+use super::{Label, StackStats, limits, whole_steps};
 
 /// Stacks kept for later. More than that at once is a burst, whose memory goes back to the system.
 const KEPT: usize = 1024;
@@ -23,13 +21,19 @@ const MAX_SIZE: usize = isize::MAX as usize / 2;
 
 thread_local! {
     static POOL: RefCell<Vec<GreenStack>> = const { RefCell::new(Vec::new()) };
+    static IN_USE: Cell<usize> = const { Cell::new(0) };
 }
 
 /// The stack of one green thread at a time.
-pub(super) struct GreenStack {
+pub(in crate::stackful) struct GreenStack {
     memory: DefaultStack,
     /// The size that was asked for.
     size: usize,
+}
+
+impl GreenStack {
+    /// Nobody asks for it here: who runs over the end is ended by the system.
+    pub(in crate::stackful) fn set_label(&mut self, Label { id: _id, place: _place }: Label) {}
 }
 
 // SAFETY: by I1 it keeps what `DefaultStack` promises.
@@ -41,6 +45,16 @@ unsafe impl Stack for GreenStack {
     fn limit(&self) -> StackPointer {
         self.memory.limit()
     }
+
+    #[cfg(windows)]
+    fn teb_fields(&self) -> corosensei::stack::StackTebFields {
+        self.memory.teb_fields()
+    }
+
+    #[cfg(windows)]
+    fn update_teb_fields(&mut self, stack_limit: usize, guaranteed_stack_bytes: usize) {
+        self.memory.update_teb_fields(stack_limit, guaranteed_stack_bytes);
+    }
 }
 
 /// Takes a stack of at least `size` bytes.
@@ -48,15 +62,20 @@ unsafe impl Stack for GreenStack {
 /// # Errors
 ///
 /// When the operating system has none: it says so, and what to do.
-pub(super) fn take(size: usize) -> io::Result<GreenStack> {
-    match pooled(size) {
-        Some(stack) => Ok(stack),
-        None if size > MAX_SIZE => Err(refused(size, io::ErrorKind::OutOfMemory.into())),
+pub(in crate::stackful) fn take(size: usize) -> io::Result<GreenStack> {
+    let size = whole_steps(size);
+    let stack = match pooled(size) {
+        Some(stack) => stack,
+        None if size > MAX_SIZE => {
+            return Err(limits::refusal(size, io::ErrorKind::OutOfMemory.into()));
+        }
         None => match DefaultStack::new(size) {
-            Ok(memory) => Ok(GreenStack { memory, size }),
-            Err(error) => Err(refused(size, error)),
+            Ok(memory) => GreenStack { memory, size },
+            Err(error) => return Err(limits::refusal(size, error)),
         },
-    }
+    };
+    IN_USE.set(IN_USE.get() + 1);
+    Ok(stack)
 }
 
 fn pooled(size: usize) -> Option<GreenStack> {
@@ -70,7 +89,8 @@ fn pooled(size: usize) -> Option<GreenStack> {
 }
 
 /// Keeps a stack for the next green thread that wants one of its size.
-pub(super) fn give_back(stack: GreenStack) {
+pub(in crate::stackful) fn give_back(stack: GreenStack) {
+    IN_USE.set(IN_USE.get() - 1);
     // On an OS thread that is ending there is no next green thread: the stack is dropped.
     let _ = POOL.try_with(|pool| {
         let mut pool = pool.borrow_mut();
@@ -80,11 +100,13 @@ pub(super) fn give_back(stack: GreenStack) {
     });
 }
 
-fn refused(size: usize, error: io::Error) -> io::Error {
-    let text = format!(
-        "the system refuses a green stack of {size} bytes: {error}; fewer green threads at a time (a \
-         `GreenPool`), smaller stacks, or a higher limit (`ulimit -v`, on Linux also \
-         `sysctl vm.max_map_count`, of which each stack takes two) make room"
-    );
-    io::Error::new(error.kind(), text)
+/// Counts the stacks of this OS thread. What memory they have nobody tells.
+pub(super) fn stats() -> StackStats {
+    let pooled = POOL.try_with(|pool| pool.borrow().len()).unwrap_or_default();
+    StackStats { in_use: IN_USE.get(), pooled, ..StackStats::default() }
+}
+
+/// Unmaps the stacks that wait.
+pub(super) fn trim() {
+    let _ = POOL.try_with(RefCell::take);
 }

@@ -1,0 +1,452 @@
+//! Many stacks in one mapping, and how deep each has been used.
+//!
+//! ```text
+//!   one slab, low addresses to the left                        one stack
+//!   +-------+---------+-------+---------+----          +-------+- - - - -+--------+------+
+//!   | guard | stack 0 | guard | stack 1 | ...          | guard |  unused |C  used | head |
+//!   +-------+---------+-------+---------+----          +-------+- - - - -+--------+------+
+//!                                                      limit             mark     base   top
+//! ```
+//!
+//! A mapping of address space is free; a stack takes memory page by page as it is used. To ask the kernel
+//! how far that went costs more than a green thread does. So below what a stack is known to have used, at
+//! its *mark*, lies a canary (C): as long as that is untouched, nobody went deeper. Only a frame that steps
+//! over it without a write to it goes unnoticed, and is found when the kernel is asked all the same: for
+//! one stack of a few hundred that are given back.
+//!
+//! # Invariants
+//!
+//! - **I1**: a slab is `len` bytes of private, anonymous memory from `start` on, mapped from its making to
+//!   its drop, and nobody else's. It holds `len / stride` stacks; those with a number below `carved` have
+//!   their guard.
+//! - **I2**: each carved stack has exactly one `GreenStack` or one `Blank`, which keeps its slab alive.
+//! - **I3**: while nobody runs on a stack, its `GreenStack` or `Blank` is the only one to read or write its
+//!   memory. Whoever has one of its own, not within a coroutine, knows that nobody runs on it.
+//! - **I4**: `SLABS` begins a list, through `Slab::next`, of exactly the slabs of this OS thread. It
+//!   is changed by single stores, so that it can be walked at any moment, by a signal handler.
+//! - **I5**: at the top of the stack of a `GreenStack` lies its `Head`, which code that runs on the stack
+//!   does not touch, as its stack begins below. Where there is a `Blank`, whatever lies there is a `Label`
+//!   all the same, as a label is plain numbers that may be zero.
+#![allow(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::mem::{self, ManuallyDrop};
+use std::ptr;
+use std::rc::Rc;
+use std::sync::atomic::{Ordering, compiler_fence};
+
+use corosensei::stack::valgrind::ValgrindStackRegistration;
+use corosensei::stack::{STACK_ALIGNMENT, Stack, StackPointer};
+
+use super::Label;
+use super::guard::Guards;
+
+/// Bytes that nobody can touch below each stack. Rust's frames touch every page on their way, so one page
+/// would stop them; C's do not, and what they step over at once is often some kilobytes.
+const GUARD: usize = 16 * 1024;
+
+/// What a stack that is kept for its next use may keep of its memory. What lies deeper is given back.
+const KEPT: usize = 32 * 1024;
+
+/// What a canary is, but for the address that is mixed in.
+const CANARY: usize = 0x5eed_cafe_f00d_b1fd;
+
+/// Address space that stacks leave to the rest of the program. A stack can be refused with an error; who
+/// asks for memory and gets none is aborted.
+const ROOM: usize = 4 << 20;
+
+thread_local! {
+    /// Without a destructor, so that it can be read at any moment of an OS thread's life.
+    static SLABS: Cell<*const Slab> = const { Cell::new(ptr::null()) };
+}
+
+/// One mapping with room for many stacks of one size.
+pub(super) struct Slab {
+    start: usize,
+    len: usize,
+    /// Bytes that nobody can touch below each stack.
+    guard: usize,
+    /// From one stack to the next: its guard and its size.
+    stride: usize,
+    /// How many stacks have been made. The others cost nothing yet, not even a guard.
+    carved: Cell<usize>,
+    /// How many of them were found idle, for a moment, when the pool looks for slabs that nobody uses.
+    pub(super) idle: Cell<usize>,
+    next: Cell<*const Slab>,
+    /// Tells Valgrind, if it is there, that these are stacks.
+    valgrind: RefCell<Vec<ValgrindStackRegistration>>,
+}
+
+impl Slab {
+    /// Maps room for so many stacks of a size that is a number of whole pages.
+    pub(super) fn map(size: usize, stacks: usize) -> io::Result<Rc<Slab>> {
+        let guard = GUARD.next_multiple_of(page_size());
+        let stride = size.checked_add(guard).ok_or_else(too_large)?;
+        let len = stride.checked_mul(stacks).ok_or_else(too_large)?;
+        let slab = Rc::new(Slab {
+            start: map(len)?,
+            len,
+            guard,
+            stride,
+            carved: Cell::new(0),
+            idle: Cell::new(0),
+            next: Cell::new(SLABS.get()),
+            valgrind: RefCell::default(),
+        });
+        // A signal handler that finds the slab finds all of it.
+        compiler_fence(Ordering::Release);
+        SLABS.set(Rc::as_ptr(&slab));
+        Ok(slab)
+    }
+
+    pub(super) fn carved(&self) -> usize {
+        self.carved.get()
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.carved.get() < self.len / self.stride
+    }
+
+    /// Returns the bytes of address space.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Makes one more stack, where it [`has_room`](Slab::has_room).
+    pub(super) fn carve(self: &Rc<Slab>, guards: &mut Guards) -> io::Result<Blank> {
+        let number = self.carved.get();
+        let limit = self.start + number * self.stride;
+        guards.install(limit, self.guard)?;
+        self.carved.set(number + 1);
+        let registration = ValgrindStackRegistration::new(limit as *mut u8, self.stride);
+        self.valgrind.borrow_mut().push(registration);
+        Ok(Blank { slab: Rc::clone(self), top: limit + self.stride })
+    }
+
+    /// Asks the kernel how much memory the stacks of this slab have.
+    pub(super) fn memory(&self) -> Memory {
+        let of_each = (1..=self.carved.get()).map(|number| {
+            let top = self.start + number * self.stride;
+            Memory::of(top - self.size(), top)
+        });
+        of_each.fold(Memory::default(), |all, one| Memory {
+            resident: all.resident + one.resident,
+            depth: all.depth.max(one.depth),
+        })
+    }
+
+    #[inline]
+    fn size(&self) -> usize {
+        self.stride - self.guard
+    }
+
+    /// Says whose stack the guard belongs to that an address is in, if it is in one.
+    fn owner_of_guard(&self, address: usize) -> Option<Overflowed> {
+        let offset = address.checked_sub(self.start)?;
+        let number = offset / self.stride;
+        if number >= self.carved.get() || offset % self.stride >= self.guard {
+            return None;
+        }
+        let top = self.start + (number + 1) * self.stride;
+        // SAFETY: by I1 the memory is there, by I5 it is a `Label`.
+        let label = unsafe { head_below(top).cast::<Label>().read() };
+        Some(Overflowed { label, size: self.size() })
+    }
+
+    /// Takes the slab out of the list of all.
+    fn unlink(&self) {
+        let next = self.next.get();
+        let skip = |slab: &Slab| ptr::eq(slab.next.get(), self).then(|| slab.next.set(next));
+        if find_slab(skip).is_none() {
+            SLABS.set(next);
+        }
+    }
+}
+
+impl Drop for Slab {
+    fn drop(&mut self) {
+        self.unlink();
+        self.valgrind.get_mut().clear();
+        // SAFETY: by I1 it is ours, and by I2 no stack in it is left.
+        if unsafe { libc::munmap(self.start as *mut _, self.len) } != 0 {
+            // The mapping was merged with its neighbours, and there may not be so many as it would be split
+            // into. At least the memory goes.
+            discard(self.start, self.len);
+        }
+    }
+}
+
+/// Returns what `find` makes of the first slab of this OS thread of which it makes anything.
+fn find_slab<R>(find: impl Fn(&Slab) -> Option<R>) -> Option<R> {
+    let mut at = SLABS.get();
+    // SAFETY: by I4 the list holds slabs that are alive.
+    while let Some(slab) = unsafe { at.as_ref() } {
+        let found = find(slab);
+        if found.is_some() {
+            return found;
+        }
+        at = slab.next.get();
+    }
+    None
+}
+
+/// A stack that somebody ran over the end of.
+pub(super) struct Overflowed {
+    pub(super) label: Label,
+    pub(super) size: usize,
+}
+
+/// Returns the stack of this OS thread to whose guard the address belongs.
+///
+/// For a signal handler: it reads this OS thread's memory, and nothing else.
+pub(super) fn overflowed(address: usize) -> Option<Overflowed> {
+    find_slab(|slab| slab.owner_of_guard(address))
+}
+
+/// A stack without memory.
+pub(super) struct Blank {
+    slab: Rc<Slab>,
+    /// The first byte above it.
+    top: usize,
+}
+
+impl Blank {
+    pub(super) fn slab(&self) -> &Slab {
+        &self.slab
+    }
+
+    /// Makes the stack ready for use, with one page.
+    pub(super) fn prepare(self) -> GreenStack {
+        let head = head_below(self.top);
+        let label = Label { id: 0, place: None };
+        // SAFETY: by I1 the memory is there, by I3 ours to write.
+        unsafe { head.write(Head { label, slab: self.slab, mark: 0 }) };
+        let mut stack = GreenStack { head };
+        stack.set_mark(page_size());
+        stack
+    }
+}
+
+/// What lies at the top of a stack.
+#[repr(C)]
+struct Head {
+    /// First, so that it is found without knowing whether the rest is there.
+    label: Label,
+    slab: Rc<Slab>,
+    /// How far below the top the canary is: at the lower end of the pages that the stack is known to have.
+    mark: usize,
+}
+
+/// The stack of one green thread at a time.
+///
+/// It is a single word: what belongs to it lies on the stack, next to what its user needs first. So it is
+/// taken, moved into a coroutine and back in a register.
+pub(in crate::stackful) struct GreenStack {
+    head: *mut Head,
+}
+
+impl GreenStack {
+    #[inline]
+    fn head(&self) -> &Head {
+        // SAFETY: by I5 it is there.
+        unsafe { &*self.head }
+    }
+
+    #[inline]
+    fn head_mut(&mut self) -> &mut Head {
+        // SAFETY: by I5 it is there, by I3 ours to write.
+        unsafe { &mut *self.head }
+    }
+
+    #[inline]
+    fn top(&self) -> usize {
+        self.head as usize + HEAD
+    }
+
+    #[inline]
+    pub(super) fn size(&self) -> usize {
+        self.slab().size()
+    }
+
+    #[inline]
+    pub(super) fn slab(&self) -> &Slab {
+        &self.head().slab
+    }
+
+    /// Returns the bytes of memory that it is known to have.
+    #[inline]
+    pub(super) fn mark(&self) -> usize {
+        self.head().mark
+    }
+
+    /// Says whose stack this is from now on.
+    #[inline]
+    pub(in crate::stackful) fn set_label(&mut self, label: Label) {
+        self.head_mut().label = label;
+    }
+
+    /// Returns whether its last user has surely gone deeper than anyone before.
+    #[inline]
+    pub(super) fn went_deeper(&self) -> bool {
+        // SAFETY: by I1 the memory is there, by I3 ours to read.
+        unsafe { self.canary().read() != CANARY ^ self.top() }
+    }
+
+    /// Asks the kernel how deep the stack was used, gives back what is more than a kept stack may keep, and
+    /// returns that depth.
+    #[cold]
+    pub(super) fn settle(&mut self) -> usize {
+        let depth = Memory::of(self.top() - self.size(), self.top()).depth;
+        let most = KEPT.max(page_size()).min(self.size());
+        if depth > most {
+            self.discard_below(most);
+        }
+        self.set_mark(depth.clamp(page_size(), most));
+        depth
+    }
+
+    /// Gives all memory back.
+    pub(super) fn clear(self) -> Blank {
+        let stack = ManuallyDrop::new(self);
+        // SAFETY: by I5 it is there. Nobody uses the head again: its memory goes, and the `GreenStack` is
+        // not dropped.
+        let slab = unsafe { ptr::read(&stack.head().slab) };
+        let blank = Blank { slab, top: stack.top() };
+        stack.discard_below(0);
+        blank
+    }
+
+    fn discard_below(&self, depth: usize) {
+        discard(self.top() - self.size(), self.size() - depth);
+    }
+
+    fn set_mark(&mut self, depth: usize) {
+        self.head_mut().mark = depth;
+        // SAFETY: by I1 the memory is there, by I3 ours to write.
+        unsafe { self.canary().write(CANARY ^ self.top()) };
+    }
+
+    #[inline]
+    fn canary(&self) -> *mut usize {
+        (self.top() - self.mark()) as *mut usize
+    }
+}
+
+impl Drop for GreenStack {
+    fn drop(&mut self) {
+        // SAFETY: by I5 it is there, and nobody uses it again. By I2 its memory may be gone with it.
+        drop(unsafe { ptr::read(&self.head().slab) });
+    }
+}
+
+// SAFETY: by I1 and I2 the memory between `limit` and `base` is this stack's as long as this value exists,
+// with a guard at its lower end; a stack has `STACK_SIZE_STEP` bytes at least, of which the head takes
+// little.
+unsafe impl Stack for GreenStack {
+    #[inline]
+    fn base(&self) -> StackPointer {
+        pointer(self.head as usize)
+    }
+
+    #[inline]
+    fn limit(&self) -> StackPointer {
+        pointer(self.top() - self.slab().stride)
+    }
+}
+
+#[inline]
+fn pointer(address: usize) -> StackPointer {
+    StackPointer::new(address).expect("no stack is at address 0")
+}
+
+/// What a head takes, as a stack begins at a multiple of `STACK_ALIGNMENT`.
+const HEAD: usize = mem::size_of::<Head>().next_multiple_of(STACK_ALIGNMENT);
+
+fn head_below(top: usize) -> *mut Head {
+    (top - HEAD) as *mut Head
+}
+
+/// The memory that stacks have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Memory {
+    pub(super) resident: usize,
+    /// How far below its top the lowest page of a stack is.
+    pub(super) depth: usize,
+}
+
+/// Pages that the kernel is asked about at once.
+const PAGES: usize = 256;
+
+impl Memory {
+    /// Asks about one stack, without its guard. What the kernel does not tell counts as there.
+    fn of(limit: usize, top: usize) -> Memory {
+        let page = page_size();
+        let mut memory = Memory::default();
+        for start in (limit..top).step_by(PAGES * page) {
+            let len = (top - start).min(PAGES * page);
+            let there = resident(start, len);
+            let pages =
+                there[..len / page].iter().enumerate().filter(|(_, there)| **there & 1 == 1);
+            for (number, _) in pages {
+                memory.resident += page;
+                memory.depth = memory.depth.max(top - start - number * page);
+            }
+        }
+        memory
+    }
+}
+
+/// Returns for each page of a range, of [`PAGES`] at most, whether it is in memory.
+fn resident(start: usize, len: usize) -> [u8; PAGES] {
+    let mut there = [1; PAGES];
+    // SAFETY: it only looks; and `there` has an element for each page.
+    let _unknown = unsafe { libc::mincore(start as *mut _, len, there.as_mut_ptr()) };
+    there
+}
+
+/// Maps address space, without memory yet, and sees to it that the program has some left.
+fn map(len: usize) -> io::Result<usize> {
+    let with_room = len.checked_add(ROOM).ok_or_else(too_large)?;
+    let start = map_all(with_room)?;
+    // SAFETY: nobody knows of this mapping yet. Where it cannot be split the room stays with it, and is
+    // only address space.
+    let _kept = unsafe { libc::munmap((start + len) as *mut _, ROOM) };
+    Ok(start)
+}
+
+fn map_all(len: usize) -> io::Result<usize> {
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_STACK;
+    // SAFETY: a new mapping where the kernel sees fit is in nobody's way.
+    let start = unsafe { libc::mmap(ptr::null_mut(), len, protection, flags, -1, 0) };
+    if start == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    // A huge page would give each stack two megabytes. A kernel that has none refuses the advice.
+    // SAFETY: by I1, which begins here.
+    let _refused = unsafe { libc::madvise(start, len, libc::MADV_NOHUGEPAGE) };
+    Ok(start as usize)
+}
+
+fn too_large() -> io::Error {
+    io::Error::from_raw_os_error(libc::ENOMEM)
+}
+
+/// Returns the address space that must be free for one stack more.
+pub(super) fn needed_for(size: usize) -> usize {
+    size.saturating_add(GUARD.next_multiple_of(page_size())).saturating_add(ROOM)
+}
+
+/// Returns how many bytes a page has.
+pub(super) fn page_size() -> usize {
+    // SAFETY: it may be called at any time.
+    unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
+}
+
+/// Gives memory of ours that nobody needs back to the system.
+fn discard(start: usize, len: usize) {
+    // SAFETY: by I1 these are pages of ours, and by I3 nobody needs what is in them. Pages that the program
+    // has locked stay, and that is what it asked for.
+    let _locked = unsafe { libc::madvise(start as *mut _, len, libc::MADV_DONTNEED) };
+}
