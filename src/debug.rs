@@ -45,6 +45,8 @@ pub struct GreenThreadInfo {
     pub name: Option<Rc<str>>,
     /// The line that spawned it.
     pub spawned_at: &'static Location<'static>,
+    /// Whether it runs on a stack of its own. Known from its first turn on.
+    pub stackful: bool,
     /// What it is doing.
     pub state: State,
     /// How long ago its last turn was over, if it had one since [`keep_times`] was switched on.
@@ -82,6 +84,7 @@ pub fn green_threads() -> Vec<GreenThreadInfo> {
         greenlet: Greenlet::new(living.key),
         name: living.name,
         spawned_at: living.spawned_at,
+        stackful: living.stackful,
         state: living.state,
         idle: living.last_turn.map(|turn| now.saturating_duration_since(turn)),
     });
@@ -152,7 +155,7 @@ impl fmt::Display for GreenThreadInfo {
             State::Running => "running",
             State::Waiting => "waiting",
         };
-        write!(f, ", {state}")?;
+        write!(f, ", {}{state}", if self.stackful { "stackful, " } else { "" })?;
         if let Some(idle) = self.idle {
             write!(f, " for {idle:?}")?;
         }

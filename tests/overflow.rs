@@ -93,12 +93,16 @@ fn a_recursion_says_who_where_and_what_to_do() {
                 eprintln!("I am {}", getcurrent().id());
                 recurse()
             });
-            spawn(deep.stack_size(100_000)).await.unwrap();
+            let digger = spawn(deep.stack_size(100_000));
+            digger.set_name("a digger with a name that is much too long");
+            digger.await.unwrap();
         });
     });
     death.assert_signal(libc::SIGABRT);
     let id = death.errors.split("I am ").nth(1).unwrap().lines().next().unwrap();
-    death.assert_says(&format!("green thread {id} has overflowed its stack of 131072 bytes\n"));
+    death.assert_says(&format!(
+        "green thread {id} \"a digger with a name that is mu\" has overflowed its stack of 131072 bytes\n"
+    ));
     death.assert_says(&format!("it runs the `stackful(..)` of {}:{line}:", file!()));
     death.assert_says("`stackful(..).stack_size(bytes)`");
     death.assert_says("`eventlet::runtime::Builder::stack_size(bytes)`");

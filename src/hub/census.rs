@@ -32,6 +32,7 @@ pub(crate) struct Living {
     pub(crate) name: Option<Rc<str>>,
     pub(crate) spawned_at: &'static Location<'static>,
     pub(crate) state: State,
+    pub(crate) stackful: bool,
     pub(crate) last_turn: Option<Instant>,
 }
 
@@ -95,11 +96,16 @@ impl Hub {
     /// Returns all green threads that have not ended, in the order in which they were spawned.
     pub(crate) fn living(&self) -> Vec<Living> {
         let notes = self.notes.of.borrow();
-        let mut living = self.map_slots(|key, spawned_at, state| {
+        let mut living = self.map_slots(|key, slot| {
             let note = notes.get(&key.serial());
-            let name = note.and_then(|note| note.name.clone());
-            let last_turn = note.and_then(|note| note.last_turn);
-            Living { key, name, spawned_at, state, last_turn }
+            Living {
+                key,
+                name: note.and_then(|note| note.name.clone()),
+                spawned_at: slot.spawned_at,
+                state: slot.state(),
+                stackful: slot.stackful,
+                last_turn: note.and_then(|note| note.last_turn),
+            }
         });
         living.sort_by_key(|living| living.key.serial());
         living

@@ -111,14 +111,16 @@ pub(crate) struct Hub {
     stacks: Cell<Stacks>,
 }
 
-struct Slot {
+pub(super) struct Slot {
     serial: u64,
     /// Whether its key is in `ready`.
     ready: bool,
     started: bool,
     /// Whether it says itself when it starts: it was spawned to start later.
     delayed: bool,
-    spawned_at: &'static Location<'static>,
+    /// Whether it has a stack of its own.
+    pub(super) stackful: bool,
+    pub(super) spawned_at: &'static Location<'static>,
     /// `None` while it runs.
     job: Option<Pin<Rc<dyn Job>>>,
 }
@@ -183,8 +185,15 @@ impl Hub {
             return Key::ended();
         }
         let serial = thread::next_serial();
-        let job = Some(job);
-        let slot = Slot { serial, ready: true, started: false, delayed, spawned_at, job };
+        let slot = Slot {
+            serial,
+            ready: true,
+            started: false,
+            delayed,
+            stackful: false,
+            spawned_at,
+            job: Some(job),
+        };
         let key = Key::new(self.slots.borrow_mut().insert(slot), serial);
         self.make_ready(key);
         key
@@ -203,6 +212,12 @@ impl Hub {
     /// Notes that a green thread that was spawned to start later starts now.
     pub(crate) fn start(&self, key: Key) {
         self.look(key, |slot| slot.started = true);
+    }
+
+    /// Notes that a green thread has a stack of its own.
+    #[cfg_attr(not(feature = "stackful"), expect(dead_code))]
+    pub(crate) fn set_stackful(&self, key: Key) {
+        self.look(key, |slot| slot.stackful = true);
     }
 
     /// Ends a green thread before this returns, or, when it is the one that is being polled, at its
@@ -325,15 +340,9 @@ impl Hub {
     }
 
     /// Looks at every green thread that has not ended.
-    pub(super) fn map_slots<R>(
-        &self,
-        mut look: impl FnMut(Key, &'static Location<'static>, State) -> R,
-    ) -> Vec<R> {
+    pub(super) fn map_slots<R>(&self, mut look: impl FnMut(Key, &Slot) -> R) -> Vec<R> {
         let slots = self.slots.borrow();
-        let each = slots
-            .iter()
-            .map(|(at, slot)| look(Key::new(at, slot.serial), slot.spawned_at, slot.state()));
-        each.collect()
+        slots.iter().map(|(at, slot)| look(Key::new(at, slot.serial), slot)).collect()
     }
 
     fn look<R>(&self, key: Key, at: impl FnOnce(&mut Slot) -> R) -> Option<R> {
@@ -344,7 +353,7 @@ impl Hub {
 }
 
 impl Slot {
-    fn state(&self) -> State {
+    pub(super) fn state(&self) -> State {
         match self {
             Slot { job: None, .. } => State::Running,
             Slot { started: false, .. } => State::New,

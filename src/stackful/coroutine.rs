@@ -12,9 +12,9 @@ use std::task::{Context, Poll};
 use corosensei::{CoroutineResult, Yielder};
 
 use super::frame::{Frame, Outer, Resume};
-use super::stack::{self, GreenStack, Label};
+use super::stack::{self, GreenStack, Label, ShortName};
 use crate::exit::Exit;
-use crate::hub::{self, Key, Stacks};
+use crate::hub::{self, Hub, Stacks};
 use crate::report;
 
 type Coroutine<T> = corosensei::Coroutine<Resume, (), T, GreenStack>;
@@ -169,9 +169,7 @@ fn take_stack(size: Option<usize>, place: &'static Location<'static>) -> GreenSt
     let stacks = hub.as_ref().map_or_else(Stacks::default, |hub| hub.stacks());
     match stack::take(size.unwrap_or(stacks.size)) {
         Ok(mut stack) => {
-            let running = hub.and_then(|hub| hub.current());
-            let id = running.map_or(0, Key::serial);
-            stack.set_label(Label { id, place: Some(place) });
+            stack.set_label(label(hub.as_deref(), place));
             stack
         }
         Err(error) => {
@@ -179,6 +177,16 @@ fn take_stack(size: Option<usize>, place: &'static Location<'static>) -> GreenSt
             resume_unwind(Box::new(Exit::thrown(error.into())))
         }
     }
+}
+
+/// Says whose stack it is, and to the hub that this green thread has one.
+fn label(hub: Option<&Hub>, place: &'static Location<'static>) -> Label {
+    let running = hub.and_then(|hub| Some((hub, hub.current()?)));
+    let (id, name) = running.map_or((0, None), |(hub, key)| {
+        hub.set_stackful(key);
+        (key.serial(), hub.name(key))
+    });
+    Label { id, name: name.as_deref().map_or(ShortName::NONE, ShortName::of), place: Some(place) }
 }
 
 /// Says aloud that there is no stack. Who waits for the green thread gets the error; but often nobody does,

@@ -37,6 +37,18 @@ both_colours! {
         assert_eq!(states(), [State::Running]);
     }
 
+    fn the_colour_is_known_from_the_first_turn_on() {
+        let coloured = spawn_n(green!({ wait!(pending::<()>()) }));
+        let plain = spawn_n(pending::<()>());
+        wait!(sleep(ZERO));
+        let [me, coloured_too, plain_too] = &green_threads()[..] else { panic!("three are alive") };
+        assert_eq!(me.stackful, coloured_too.stackful, "the test is of the same colour");
+        assert_eq!(coloured_too.stackful, module_path!().ends_with("stackful"));
+        assert!(!plain_too.stackful);
+        coloured.kill();
+        plain.kill();
+    }
+
     fn whoever_looks_is_the_one_who_runs() {
         let looker = spawn(green!({
             let me = getcurrent();

@@ -43,8 +43,35 @@ use std::panic::Location;
 pub(super) struct Label {
     /// The number of the green thread that started to use the stack. 0 outside green threads.
     pub(super) id: u64,
+    pub(super) name: ShortName,
     /// Where its `stackful(..)` was called. `None` before the first use, when a label is all zero.
     pub(super) place: Option<&'static Location<'static>>,
+}
+
+/// The beginning of a name, in a form that a signal handler can read at any moment.
+#[derive(Clone, Copy)]
+pub(super) struct ShortName {
+    len: u8,
+    text: [u8; 31],
+}
+
+impl ShortName {
+    pub(super) const NONE: ShortName = ShortName { len: 0, text: [0; 31] };
+
+    pub(super) fn of(name: &str) -> ShortName {
+        let mut short = ShortName::NONE;
+        let fitting = (0..=short.text.len()).rev().find(|len| name.is_char_boundary(*len));
+        let len = fitting.unwrap_or(0);
+        short.text[..len].copy_from_slice(&name.as_bytes()[..len]);
+        short.len = len as u8;
+        short
+    }
+
+    /// Returns the beginning of the name, unless there is none.
+    fn get(&self) -> Option<&str> {
+        let text = self.text.get(..usize::from(self.len))?;
+        std::str::from_utf8(text).ok().filter(|name| !name.is_empty())
+    }
 }
 
 /// Sizes are multiples of this: of whole pages, on any machine. It is also the least that a stack has,

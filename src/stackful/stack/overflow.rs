@@ -148,6 +148,9 @@ impl Message {
             0 => write!(self, "\na stackful future outside green threads")?,
             id => write!(self, "\ngreen thread {id}")?,
         }
+        if let Some(name) = stack.label.name.get() {
+            write!(self, " {name:?}")?;
+        }
         writeln!(self, " has overflowed its stack of {} bytes", stack.size)?;
         if let Some(place) = stack.label.place {
             writeln!(self, "it runs the `stackful(..)` of {place}")?;

@@ -292,8 +292,8 @@ mod tests {
 
     use corosensei::stack::Stack;
 
-    use super::super::Label;
     use super::super::slab::overflowed;
+    use super::super::{Label, ShortName};
     use super::*;
 
     const SIZE: usize = 256 * 1024;
@@ -449,7 +449,11 @@ mod tests {
         let mut guards = Vec::new();
         let mut known = pools.map(|mut pool| {
             let mut stack = pool.take(SIZE).unwrap();
-            stack.set_label(Label { id: 7 + guards.len() as u64, place: None });
+            stack.set_label(Label {
+                id: 7 + guards.len() as u64,
+                name: ShortName::NONE,
+                place: None,
+            });
             guards.push(stack.limit().get());
             assert!(overflowed(stack.base().get() - SIZE / 2).is_none(), "that is no guard");
             assert!(overflowed(stack.limit().get() - 1).is_none(), "that is nothing of ours");
@@ -484,7 +488,7 @@ mod tests {
     fn run_over(guards: Guards) {
         let mut pool = Pool::new(guards);
         let mut stacks = take_many(&mut pool, 20);
-        stacks[7].set_label(Label { id: 42, place: None });
+        stacks[7].set_label(Label { id: 42, name: ShortName::NONE, place: None });
         use_at(&stacks[7], stacks[7].size() + 8);
         panic!("nothing is in its way");
     }

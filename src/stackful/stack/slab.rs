@@ -39,8 +39,8 @@ use std::sync::atomic::{Ordering, compiler_fence};
 use corosensei::stack::valgrind::ValgrindStackRegistration;
 use corosensei::stack::{STACK_ALIGNMENT, Stack, StackPointer};
 
-use super::Label;
 use super::guard::Guards;
+use super::{Label, ShortName};
 
 /// Bytes that nobody can touch below each stack. Rust's frames touch every page on their way, so one page
 /// would stop them; C's do not, and what they step over at once is often some kilobytes.
@@ -219,7 +219,7 @@ impl Blank {
     /// Makes the stack ready for use, with one page.
     pub(super) fn prepare(self) -> GreenStack {
         let head = head_below(self.top);
-        let label = Label { id: 0, place: None };
+        let label = Label { id: 0, name: ShortName::NONE, place: None };
         // SAFETY: by I1 the memory is there, by I3 ours to write.
         unsafe { head.write(Head { label, slab: self.slab, mark: 0 }) };
         let mut stack = GreenStack { head };
