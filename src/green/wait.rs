@@ -34,6 +34,19 @@ pub(super) fn wait<F: Future>(future: F) -> Result<F::Output, Unwinding> {
     }
 }
 
+/// Waits for what cannot be done without.
+///
+/// # Panics
+///
+/// In the caller's line, where there is no green stack to wait on, and while it unwinds.
+#[track_caller]
+pub(super) fn must_wait<F: Future>(future: F) -> F::Output {
+    match wait(future) {
+        Ok(output) => output,
+        Err(unwinding) => panic!("{unwinding}: a destructor must do without it then"),
+    }
+}
+
 /// Waits for I/O that cannot be asked for again without waiting.
 #[track_caller]
 pub(super) fn wait_io<T>(future: impl Future<Output = io::Result<T>>) -> io::Result<T> {
