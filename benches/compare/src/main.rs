@@ -15,12 +15,15 @@ compile_error!("the comparison counts on epoll and /proc: it runs on Linux");
 mod child;
 mod contest;
 mod cores;
+mod crowd;
 mod machine;
+mod micro;
 mod peer;
 mod report;
 mod stage;
 mod statistics;
 mod whole;
+mod worker;
 
 use clap::{Parser, Subcommand};
 
@@ -49,6 +52,7 @@ struct Arguments {
 #[command(hide = true)]
 enum Role {
     Serve { peer: Peer, program: Program },
+    Work { peer: Peer },
 }
 
 fn main() -> std::io::Result<()> {
@@ -56,6 +60,10 @@ fn main() -> std::io::Result<()> {
     match arguments.role {
         Some(Role::Serve { peer, program }) => {
             whole::servers::serve(peer, program, &arguments.foreign)
+        }
+        Some(Role::Work { peer }) => {
+            worker::work(peer);
+            Ok(())
         }
         None => {
             let files = cores::allow_open_files();
@@ -69,7 +77,7 @@ fn main() -> std::io::Result<()> {
             }
             let stage =
                 stage::Stage { effort, cores, files, guests, foreign: arguments.foreign.clone() };
-            for mut c in whole::contests(&stage) {
+            for mut c in crowd::contests(&stage) {
                 println!("{}", c.title());
                 for line in c.hold(|| ()) {
                     print!("   {:30}", line.measure.title());
@@ -79,7 +87,7 @@ fn main() -> std::io::Result<()> {
                                 " {}={:.2} ({:.2})",
                                 cell.peer.word(),
                                 s.median,
-                                s.ratio.unwrap()
+                                s.ratio.unwrap_or(0.0)
                             ),
                             report::Outcome::Refused(w) => print!(" {}={}", cell.peer.word(), w),
                         }
