@@ -2,7 +2,7 @@
 //!
 //! A machine is never the same for a whole comparison: neighbours come and go, the clock of the CPU
 //! changes. So peers do not run one after the other but in rounds, each once per round in an order
-//! that changes, and are compared within a round. A contest whose rounds differ much goes on for as many again;
+//! that changes, and are compared within a round. In a full run, a contest whose rounds differ much goes on for as many again;
 //! what is noisy even then is marked.
 
 use crate::child::Refusal;
@@ -45,6 +45,8 @@ pub(crate) struct Contest {
     pub(crate) measures: &'static [Measure],
     pub(crate) peers: Vec<Peer>,
     pub(crate) rounds: usize,
+    /// Whether to go on for as many again when they are noisy.
+    pub(crate) patient: bool,
     /// Runs a peer once, and returns a number for each measure.
     pub(crate) run: Box<dyn FnMut(Peer) -> Result<Vec<f64>, Refusal>>,
 }
@@ -68,7 +70,7 @@ impl Contest {
         for round in 0..self.rounds {
             self.round(round, &mut tracks, &mut ran);
         }
-        if self.rounds > 1 && self.is_noisy(&tracks) {
+        if self.patient && self.is_noisy(&tracks) {
             for round in 0..self.rounds {
                 self.round(round, &mut tracks, || ());
             }
@@ -125,6 +127,7 @@ mod tests {
             measures: &[Measure::OperationCpu, Measure::Each],
             peers: vec![Peer::Stackless, Peer::Tokio, Peer::May],
             rounds: 4,
+            patient: true,
             run: Box::new(run),
         }
     }

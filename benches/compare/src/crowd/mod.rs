@@ -111,6 +111,7 @@ impl Crowd {
             measures: self.measures,
             peers: self.peers.iter().map(|&(peer, _)| peer).collect(),
             rounds: stage.effort.rounds(1, 1, 5),
+            patient: stage.effort == Effort::Full,
             run: Box::new(move |peer| ask(&stage, peer, name, size)),
         }
     }

@@ -279,6 +279,7 @@ impl Operation {
             measures: &[Measure::OperationCpu],
             peers: self.peers.iter().map(|&(peer, _)| peer).collect(),
             rounds: effort.rounds(1, 5, 21),
+            patient: effort == Effort::Full,
             run: Box::new(move |peer| workers.ask(peer, name, times)),
         }
     }

@@ -116,6 +116,7 @@ impl Kind {
             measures: self.measures(),
             peers: servers::NATIVE.iter().chain(&stage.guests).copied().collect(),
             rounds: stage.effort.rounds(1, 3, 5),
+            patient: stage.effort == Effort::Full,
             run: Box::new(move |peer| run(peer, load, &stage)),
         }
     }
