@@ -22,6 +22,9 @@ pub(crate) struct Arguments {
     /// Only works with this word in their name; may be given more than once.
     #[arg(long, value_name = "WORK")]
     only: Vec<String>,
+    /// Only this peer, and Tokio to compare it with; may be given more than once.
+    #[arg(long, value_name = "PEER")]
+    peer: Vec<Peer>,
     /// Where to write the page.
     #[arg(long, value_name = "FILE", default_value = "target/compare.html")]
     pub(crate) html: PathBuf,
@@ -63,5 +66,10 @@ impl Arguments {
     /// Whether a work of that name is wanted.
     pub(crate) fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|word| name.contains(word.as_str()))
+    }
+
+    /// Whether that peer is to take part.
+    pub(crate) fn invites(&self, peer: Peer) -> bool {
+        self.peer.is_empty() || self.peer.contains(&peer) || peer == Peer::BASE
     }
 }

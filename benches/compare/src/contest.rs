@@ -63,6 +63,12 @@ impl Contest {
         }
     }
 
+    /// Returns the contest with only those peers, if any of them takes part.
+    pub(crate) fn between(mut self, invited: impl Fn(Peer) -> bool) -> Option<Contest> {
+        self.peers.retain(|&peer| invited(peer));
+        (!self.peers.is_empty()).then_some(self)
+    }
+
     /// Runs all rounds, calling `ran` after each run of a peer.
     pub(crate) fn hold(&mut self, mut ran: impl FnMut()) -> Vec<Line> {
         let mut tracks: Vec<Track> =

@@ -37,8 +37,8 @@ impl Peer {
             Peer::Smol => "smol",
             Peer::Futures => "futures",
             Peer::Go => "Go",
-            Peer::Gevent => "gevent (Python)",
-            Peer::Eventlet => "eventlet (Python)",
+            Peer::Gevent => "gevent",
+            Peer::Eventlet => "Python eventlet",
         }
     }
 

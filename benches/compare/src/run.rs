@@ -59,7 +59,10 @@ fn wanted(arguments: &Arguments, stage: &Stage) -> io::Result<Vec<Contest>> {
             names.join(", ")
         )));
     }
-    Ok(wanted)
+    Ok(wanted
+        .into_iter()
+        .filter_map(|contest| contest.between(|peer| arguments.invites(peer)))
+        .collect())
 }
 
 fn hold(contests: Vec<Contest>) -> Vec<Work> {

@@ -14,6 +14,7 @@ mod tokio;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
@@ -300,13 +301,15 @@ impl Workers {
     /// Has the peer do the work, and returns the nanoseconds for each time.
     fn ask(&self, peer: Peer, name: &str, times: u64) -> Result<Vec<f64>, Refusal> {
         let mut children = self.children.borrow_mut();
-        if !children.contains_key(&peer) {
-            let child = self.stage.worker(peer).map_err(|error| error.to_string())?;
-            children.insert(peer, child);
-        }
-        let child = children.get_mut(&peer).expect("it is there now");
-        let answer =
-            child.ask(&format!("{name} {times}")).inspect_err(|_| drop(children.remove(&peer)))?;
+        let child = match children.entry(peer) {
+            Entry::Occupied(child) => child.into_mut(),
+            Entry::Vacant(place) => {
+                place.insert(self.stage.worker(peer).map_err(|error| error.to_string())?)
+            }
+        };
+        let answer = child.ask(&format!("{name} {times}"));
+        // One that refused has ended; the next work finds a new one.
+        let answer = answer.inspect_err(|_| drop(children.remove(&peer)))?;
         Ok(vec![answer.parse().map_err(|_| format!("it said {answer:?}"))?])
     }
 }

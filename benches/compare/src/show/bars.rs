@@ -6,11 +6,11 @@ use super::figure::{quantity, ratio, spread};
 use super::page::colour;
 use crate::report::{Cell, Line, Outcome};
 
-const WIDTH: f64 = 460.0;
+const WIDTH: f64 = 400.0;
 const ROW: f64 = 26.0;
 /// Where bars begin, after the names, and where the longest ends, before its number.
-const LEFT: f64 = 118.0;
-const RIGHT: f64 = 330.0;
+const LEFT: f64 = 112.0;
+const RIGHT: f64 = 275.0;
 
 pub(crate) fn bars(line: &Line) -> Markup {
     let numbers = line.cells.iter().filter_map(Cell::summary).map(|summary| summary.high);

@@ -15,7 +15,10 @@ pub(crate) fn quantity(measure: Measure, number: f64) -> String {
 
 /// Writes a ratio to plain Tokio.
 pub(crate) fn ratio(summary: &Summary) -> Option<String> {
-    summary.ratio.map(|ratio| format!("{}×", figure(ratio)))
+    summary.ratio.map(|ratio| {
+        // Two digits after the point tell ratios apart well enough.
+        if ratio < 9.995 { format!("{ratio:.2}×") } else { format!("{}×", figure(ratio)) }
+    })
 }
 
 /// Writes how far the rounds lie apart, with a mark if that is far.
@@ -42,7 +45,8 @@ pub(crate) fn figure(number: f64) -> String {
     match number.abs() {
         size if size >= 99.95 => count(number.round() as i64),
         size if size >= 9.995 => format!("{number:.1}"),
-        _ => format!("{number:.2}"),
+        size if size >= 0.9995 || size == 0.0 => format!("{number:.2}"),
+        _ => format!("{number:.3}"),
     }
 }
 
@@ -67,10 +71,10 @@ mod tests {
     #[test]
     fn numbers_have_three_digits_that_count() {
         let figures =
-            [0.0, 0.456, 4.567, 9.996, 45.67, 99.96, 456.7, 4567.8, 1_234_567.0].map(figure);
+            [0.0, 0.4567, 4.567, 9.996, 45.67, 99.96, 456.7, 4567.8, 1_234_567.0].map(figure);
         assert_eq!(
             figures,
-            ["0.00", "0.46", "4.57", "10.0", "45.7", "100", "457", "4,568", "1,234,567"]
+            ["0.00", "0.457", "4.57", "10.0", "45.7", "100", "457", "4,568", "1,234,567"]
         );
     }
 

@@ -19,7 +19,7 @@ use serde_json::Value;
 use super::figure::{count, quantity, ratio};
 use super::table::{Row, Table};
 use crate::peer::Peer;
-use crate::report::{Cell, Group, Measure, Outcome, Report};
+use crate::report::{Cell, Group, Line, Measure, Outcome, Report};
 
 const BEGIN: &str = "<!-- compare: ";
 const END: &str = "<!-- /compare -->";
@@ -107,17 +107,22 @@ fn written(table: &Table<'_>) -> String {
     text
 }
 
-/// Names a line: its work, its measure unless it goes without saying, and its size.
-pub(crate) fn title(row: &Row<'_>) -> String {
-    let mut title = row.work.title.clone();
-    if row.line.measure != Measure::OperationCpu || row.work.measures().len() > 1 {
-        title.push_str(&format!(": {}", row.line.measure.title()));
-    }
-    if let (Some(size), Some(what)) = (row.line.size, &row.work.sized_by) {
+/// Names a line.
+fn title(row: &Row<'_>) -> String {
+    let detail = detail(row).map(|detail| format!(": {detail}"));
+    row.work.title.clone() + &detail.unwrap_or_default()
+}
+
+/// Returns what tells a line from others of its work: its measure, unless that goes without saying, and its size.
+pub(crate) fn detail(row: &Row<'_>) -> Option<String> {
+    let Line { size, measure, .. } = *row.line;
+    let plain = measure == Measure::OperationCpu && row.work.measures().len() == 1;
+    let measure = (!plain).then(|| measure.title().to_owned());
+    let size = size.zip(row.work.sized_by.as_ref()).map(|(size, what)| {
         let what = if size == 1 { what.trim_end_matches('s') } else { what };
-        title.push_str(&format!(", {} {what}", count(size)));
-    }
-    title
+        format!("{} {what}", count(size))
+    });
+    measure.into_iter().chain(size).reduce(|measure, size| format!("{measure}, {size}"))
 }
 
 fn cell_text(row: &Row<'_>, cell: Option<&Cell>) -> String {

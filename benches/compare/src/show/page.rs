@@ -5,7 +5,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::bars::bars;
 use super::curves::curves;
 use super::figure::{count, figure, quantity, ratio, spread};
-use super::markdown::title;
+use super::markdown::detail;
 use super::table::{Row, Table};
 use crate::peer::Peer;
 use crate::report::{Cell, Group, Measure, Outcome, Report, Work};
@@ -96,16 +96,24 @@ fn glance(report: &Report) -> Markup {
                     div.tile {
                         h3 { (what) }
                         @for peer in [Peer::Stackless, Peer::Stackful] {
-                            @if let Some(summary) = line.cell(peer).and_then(Cell::summary) {
-                                p {
-                                    b style=(format!("color:{}", colour(peer))) { (ratio(summary).unwrap_or_default()) }
-                                    span { (peer.title()) ", " (quantity(measure, summary.median)) }
-                                }
-                            }
+                            @if let Some(cell) = line.cell(peer) { (tile(cell, measure)) }
                         }
                     }
                 }
             }
+        }
+    }
+}
+
+fn tile(cell: &Cell, measure: Measure) -> Markup {
+    let (number, ratio) = match cell.summary() {
+        Some(summary) => (quantity(measure, summary.median), ratio(summary).unwrap_or_default()),
+        None => ("refused".to_owned(), "–".to_owned()),
+    };
+    html! {
+        p {
+            b style=(format!("color:{}", colour(cell.peer))) { (ratio) }
+            span { (cell.peer.title()) ", " (number) }
         }
     }
 }
@@ -145,7 +153,7 @@ fn rows(table: &Table<'_>) -> Markup {
                 tbody {
                     @for row in &table.rows {
                         tr {
-                            th { (title(row)) }
+                            th { (row.work.title) @if let Some(detail) = detail(row) { small { (detail) } } }
                             @for cell in row.cells(&table.peers) { (cell_of(row, cell)) }
                         }
                     }
@@ -188,8 +196,8 @@ fn program(work: &Work) -> Markup {
     html! {
         article {
             h3 { (work.title) }
-            p { (work.about) }
-            div.grid { @for measure in work.measures().into_iter().filter(shown) { (plot(work, measure)) } }
+            p { (prose(&work.about)) }
+            div.grid.wide { @for measure in work.measures().into_iter().filter(shown) { (plot(work, measure)) } }
             details {
                 summary { "All numbers" }
                 (rows(&Table::of([work], |_| true, |_, _| true)))
@@ -219,10 +227,19 @@ fn plot(work: &Work, measure: Measure) -> Markup {
                         @if !is_program && work.measures().len() > 1 { ": " (measure.title()) }
                         @if let Some(size) = line.size { small { (count(size)) " " (work.sized_by.as_deref().unwrap_or_default()) } }
                     }
-                    @if !is_program { p { (work.about) } }
+                    @if !is_program { p { (prose(&work.about)) } }
                     (bars(line))
                 }
             }
+        }
+    }
+}
+
+/// Sets what stands between backticks as code.
+fn prose(text: &str) -> Markup {
+    html! {
+        @for (at, part) in text.split('`').enumerate() {
+            @if at % 2 == 1 { code { (part) } } @else { (part) }
         }
     }
 }

@@ -82,7 +82,7 @@ impl Times {
     fn of(effort: Effort) -> Times {
         let (warm_up, measured) = match effort {
             Effort::Smoke => (5, 20),
-            Effort::Quick => (100, 250),
+            Effort::Quick => (50, 150),
             Effort::Full => (300, 1_000),
         };
         Times { warm_up: Duration::from_millis(warm_up), measured: Duration::from_millis(measured) }
