@@ -86,8 +86,23 @@ fn every_other_program_answers() {
 #[test]
 fn every_operation_and_every_crowd_answers() {
     for work in [
-        "batch", "forget", "links", "turn", "self-wake", "alone", "ping-pong", "pipeline", "event",
-        "semaphore", "map", "buffered", "pool", "kill", "blocking", "idle", "fresh",
+        "batch",
+        "forget",
+        "links",
+        "turn",
+        "self-wake",
+        "alone",
+        "ping-pong",
+        "pipeline",
+        "event",
+        "semaphore",
+        "map",
+        "buffered",
+        "pool",
+        "kill",
+        "blocking",
+        "idle",
+        "fresh",
     ] {
         let (report, ..) = compare(work);
         for line in report["works"][0]["lines"].as_array().unwrap() {

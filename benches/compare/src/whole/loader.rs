@@ -78,19 +78,25 @@ impl Loader {
         Ok(loader)
     }
 
-    /// Drives the server for that long.
+    /// Drives the server for that long, and until there are more answers than clients: a shorter time would
+    /// count requests that were sent, and perhaps answered, before it.
     pub(crate) fn drive(&mut self, time: Duration) -> io::Result<Seen> {
         self.latencies.clear();
         let start = Instant::now();
-        while start.elapsed() < time {
-            self.turn()?;
-        }
-        // A server too slow to answer within the time has as long as it takes for its first answer.
-        while self.latencies.is_empty() {
+        while start.elapsed() < time || self.latencies.len() <= self.clients.len() {
             self.turn()?;
         }
         let latencies = std::mem::take(&mut self.latencies);
         Ok(Seen { requests: latencies.len(), elapsed: start.elapsed(), latencies })
+    }
+
+    /// Drives the server for that long, and counts nothing.
+    pub(crate) fn warm_up(&mut self, time: Duration) -> io::Result<()> {
+        let start = Instant::now();
+        while start.elapsed() < time {
+            self.turn()?;
+        }
+        Ok(())
     }
 
     /// Reads what has come, and sends the next requests of those whose answer is whole.

@@ -141,7 +141,7 @@ fn run(peer: Peer, load: Load, stage: &Stage) -> Result<Vec<f64>, Refusal> {
 fn measure(server: &Child, address: &str, load: Load, times: &Times) -> io::Result<Vec<f64>> {
     let address = address.parse().map_err(io::Error::other)?;
     let mut loader = Loader::connect(address, load)?;
-    loader.drive(times.warm_up)?;
+    loader.warm_up(times.warm_up)?;
     let before = cpu_time(server.id());
     let seen = loader.drive(times.measured)?;
     let spent = cpu_time(server.id()) - before;
