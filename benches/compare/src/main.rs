@@ -1,7 +1,7 @@
 //! Green threads of both colours beside their peers, measured and shown.
 //!
 //! ```text
-//! cargo run --release -p eventlet-compare                   all of it, about twenty minutes
+//! cargo run --release -p eventlet-compare                   all of it, about half an hour
 //! cargo run --release -p eventlet-compare -- --quick        about two minutes
 //! cargo run --release -p eventlet-compare -- --only echo    one work, or some: --only echo --only spawn
 //! ```
