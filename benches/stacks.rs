@@ -9,7 +9,6 @@
 //! Times are those of the CPU, so neighbours do not count. What is resident is everything that the process
 //! has more than at its start.
 
-#[allow(dead_code)]
 mod support;
 
 use std::fs;

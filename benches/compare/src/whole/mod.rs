@@ -1,0 +1,173 @@
+//! Whole programs: servers of every peer, each a process on a core of its own, under load.
+
+mod awaiting;
+mod blocking;
+mod loader;
+pub(crate) mod servers;
+mod wire;
+
+use std::io::{self, ErrorKind};
+use std::time::Duration;
+
+use crate::child::{Child, Refusal};
+use crate::contest::{Contest, Effort};
+use crate::cores::cpu_time;
+use crate::machine::resident;
+use crate::peer::Peer;
+use crate::report::{Group, Measure, Work};
+use crate::stage::Stage;
+use loader::{Load, Loader, Seen};
+
+pub(crate) use wire::Program;
+
+/// A work of this kind, and how many clients it is tried with.
+struct Kind {
+    name: &'static str,
+    title: &'static str,
+    about: &'static str,
+    program: Program,
+    reconnect: bool,
+    connections: &'static [usize],
+    /// `--quick` leaves some out.
+    quick: &'static [usize],
+}
+
+const KINDS: [Kind; 4] = [
+    Kind {
+        name: "echo",
+        title: "TCP echo, 64 bytes",
+        about: "Every client sends 64 bytes, waits for them to come back, and sends the next.",
+        program: Program::Echo,
+        reconnect: false,
+        connections: &[1, 100, 1_000, 8_000],
+        quick: &[1, 100, 1_000, 8_000],
+    },
+    Kind {
+        name: "http",
+        title: "HTTP-like requests, kept alive",
+        about: "The server collects a request head of 100 bytes up to its empty line, and writes a response \
+                of 230 bytes. No HTTP library: the same bytes from everybody.",
+        program: Program::Http,
+        reconnect: false,
+        connections: &[1, 100, 1_000, 8_000],
+        quick: &[100, 1_000],
+    },
+    Kind {
+        name: "stream",
+        title: "Stream, chunks of 64 KiB",
+        about: "Every client asks for 1 MiB, which the server writes in chunks of 64 KiB, and asks again.",
+        program: Program::Stream,
+        reconnect: false,
+        connections: &[1, 100, 1_000, 8_000],
+        quick: &[100],
+    },
+    Kind {
+        name: "connect",
+        title: "Connect, one exchange, close",
+        about: "Every client connects, sends 64 bytes, waits for them to come back, closes, and begins again.",
+        program: Program::Echo,
+        reconnect: true,
+        connections: &[1, 100, 1_000],
+        quick: &[100],
+    },
+];
+
+/// How long a server is driven.
+struct Times {
+    warm_up: Duration,
+    measured: Duration,
+}
+
+impl Times {
+    fn of(effort: Effort) -> Times {
+        let (warm_up, measured) = match effort {
+            Effort::Smoke => (5, 20),
+            Effort::Quick => (50, 150),
+            Effort::Full => (300, 1_000),
+        };
+        Times { warm_up: Duration::from_millis(warm_up), measured: Duration::from_millis(measured) }
+    }
+}
+
+/// Returns the contests between the servers.
+pub(crate) fn contests(stage: &Stage) -> Vec<Contest> {
+    KINDS.iter().flat_map(|kind| kind.contests(stage)).collect()
+}
+
+impl Kind {
+    fn contests(&self, stage: &Stage) -> Vec<Contest> {
+        let connections = match stage.effort {
+            Effort::Smoke => &self.quick[..1],
+            Effort::Quick => self.quick,
+            Effort::Full => self.connections,
+        };
+        // A few files are open besides.
+        let fits = |connections: &usize| *connections as u64 + 100 <= stage.files;
+        connections.iter().copied().filter(fits).map(|n| self.contest(n, stage)).collect()
+    }
+
+    fn contest(&self, connections: usize, stage: &Stage) -> Contest {
+        let load = Load { program: self.program, connections, reconnect: self.reconnect };
+        let stage = stage.clone();
+        Contest {
+            work: Work::new(self.name, self.title, self.about, Group::Programs)
+                .sized_by("connections"),
+            size: Some(connections as u64),
+            measures: self.measures(),
+            peers: servers::NATIVE.iter().chain(&stage.guests).copied().collect(),
+            rounds: stage.effort.rounds(1, 3, 5),
+            patient: stage.effort == Effort::Full,
+            run: Box::new(move |peer| run(peer, load, &stage)),
+        }
+    }
+
+    fn measures(&self) -> &'static [Measure] {
+        use Measure::*;
+        match self.program {
+            Program::Stream => &[GigabyteCpu, Gigabytes, LatencyP50, LatencyP99, Resident],
+            _ => &[RequestCpu, Requests, LatencyP50, LatencyP99, Resident],
+        }
+    }
+}
+
+fn run(peer: Peer, load: Load, stage: &Stage) -> Result<Vec<f64>, Refusal> {
+    let mut server = stage.server(peer, load.program).map_err(|error| error.to_string())?;
+    let address = server.hear()?;
+    measure(&server, &address, load, &Times::of(stage.effort))
+        .map_err(|error| refusal(&mut server, &error))
+}
+
+/// Drives one server, and returns what it cost, in the order of [`Kind::measures`].
+fn measure(server: &Child, address: &str, load: Load, times: &Times) -> io::Result<Vec<f64>> {
+    let address = address.parse().map_err(io::Error::other)?;
+    let mut loader = Loader::connect(address, load)?;
+    loader.warm_up(times.warm_up)?;
+    let before = cpu_time(server.id());
+    let seen = loader.drive(times.measured)?;
+    let spent = cpu_time(server.id()) - before;
+    let megabytes = resident(server.id()) as f64 / 1e6;
+    let [cost, speed] = match load.program {
+        Program::Stream => per_gigabyte(spent, &seen),
+        _ => per_request(spent, &seen),
+    };
+    Ok(vec![cost, speed, seen.latency(0.5), seen.latency(0.99), megabytes])
+}
+
+fn per_request(spent: Duration, seen: &Seen) -> [f64; 2] {
+    [spent.as_secs_f64() * 1e6 / seen.requests as f64, seen.per_second()]
+}
+
+fn per_gigabyte(spent: Duration, seen: &Seen) -> [f64; 2] {
+    let gigabytes = Program::Stream.answer_length() as f64 / 1e9;
+    [spent.as_secs_f64() / (seen.requests as f64 * gigabytes), seen.per_second() * gigabytes]
+}
+
+/// What went wrong: the server's own words if it has any, else what the loader met.
+fn refusal(server: &mut Child, error: &io::Error) -> Refusal {
+    match error.kind() {
+        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::ConnectionRefused => {
+            server.hear().err().unwrap_or_else(|| error.to_string())
+        }
+        _ => error.to_string(),
+    }
+}
