@@ -39,6 +39,7 @@ use std::task::{Context, Poll, Waker};
 
 use corosensei::Yielder;
 
+use super::spans::{Left, Spans};
 use crate::hub::{self, Enclosing, Moment, Timer};
 
 /// What a green stack is resumed with: the context of the poll that resumes it.
@@ -55,6 +56,8 @@ pub(super) struct Frame {
     context: Cell<Option<Resume>>,
     /// The limits around the code that runs on this stack, outermost first.
     limits: RefCell<Vec<Timer>>,
+    /// Which of the spans that are entered were entered on this stack.
+    spans: Spans,
 }
 
 impl Frame {
@@ -68,8 +71,10 @@ impl Frame {
             yielder: NonNull::from(yielder),
             context: Cell::new(Some(context)),
             limits: RefCell::default(),
+            spans: Spans::default(),
         };
         frame.enter();
+        frame.spans.start();
         closure()
     }
 
@@ -152,7 +157,7 @@ impl Frame {
     #[inline]
     pub(super) fn suspend(&self) {
         // Entered again on the way out, be it a return or an unwind.
-        let _returned = Returned(self);
+        let _returned = Returned { frame: self, spans: self.spans.leave() };
         self.context.set(None);
         // SAFETY: by I3.
         let yielder = unsafe { self.yielder.as_ref() };
@@ -169,13 +174,17 @@ impl Drop for Innermost<'_> {
     }
 }
 
-/// Enters a frame when control comes back to its stack.
-struct Returned<'a>(&'a Frame);
+/// Enters a frame when control comes back to its stack, and then its spans: a subscriber is foreign code.
+struct Returned<'a> {
+    frame: &'a Frame,
+    spans: Left,
+}
 
 impl Drop for Returned<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.0.enter();
+        self.frame.enter();
+        self.frame.spans.enter(&mut self.spans);
     }
 }
 

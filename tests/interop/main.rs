@@ -12,3 +12,4 @@ mod reqwest;
 mod rustls;
 mod support;
 mod tokio;
+mod tracing;
