@@ -71,3 +71,4 @@ pub use coroutine::{Stackful, stackful};
 pub use stack::{StackStats, stack_stats, trim_stacks};
 
 pub(crate) use block::{Refused, try_block};
+pub(crate) use frame::Frame;
