@@ -44,7 +44,7 @@ use std::task::{Context, Poll, Waker};
 
 use corosensei::Yielder;
 
-use super::spans::{Left, Spans};
+use super::spans::{self, Spans};
 use crate::hub::{self, Enclosing, Moment, Timer};
 
 /// What a green stack is resumed with: the context of the poll that resumes it, or `None` when its green thread
@@ -168,22 +168,46 @@ impl Frame {
     /// each time it comes here, should the code on the stack have caught the first unwind.
     #[inline]
     pub(super) fn suspend(&self) {
-        self.put_aside();
-        if self.is_ending() {
-            self.put_aside();
+        if !self.put_aside() {
+            self.be_unwound();
         }
     }
 
-    /// Puts this stack aside until it is polled again, or until its green thread is being ended: it can then
-    /// finish what must not be unwound. Once it is put aside again, that is over, and this unwinds.
+    #[cold]
+    #[inline(never)]
+    fn be_unwound(&self) {
+        self.put_aside();
+    }
+
+    /// Puts this stack aside until it is polled again, or until its green thread is being ended, and returns whether
+    /// it was polled. If not, it can finish what must not be unwound: the next time it is put aside it is unwound.
     #[inline]
-    pub(crate) fn put_aside(&self) {
+    pub(crate) fn put_aside(&self) -> bool {
+        if spans::are_traced() {
+            return self.switch_without_spans();
+        }
+        let polled = self.switch();
+        self.spans.start();
+        polled
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn switch_without_spans(&self) -> bool {
+        let _entered_again = self.spans.leave();
+        self.switch()
+    }
+
+    #[inline]
+    fn switch(&self) -> bool {
         // Entered again on the way out, be it a return or an unwind.
-        let _returned = Returned { frame: self, spans: self.spans.leave() };
+        let _returned = Returned(self);
         self.context.set(None);
         // SAFETY: by I3.
         let yielder = unsafe { self.yielder.as_ref() };
-        self.context.set(yielder.suspend(()));
+        let context = yielder.suspend(());
+        self.context.set(context);
+        context.is_some()
     }
 }
 
@@ -205,17 +229,13 @@ impl Drop for Innermost<'_> {
     }
 }
 
-/// Enters a frame when control comes back to its stack, and then its spans: a subscriber is foreign code.
-struct Returned<'a> {
-    frame: &'a Frame,
-    spans: Left,
-}
+/// Enters a frame when control comes back to its stack.
+struct Returned<'a>(&'a Frame);
 
 impl Drop for Returned<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.frame.enter();
-        self.frame.spans.enter(&mut self.spans);
+        self.0.enter();
     }
 }
 

@@ -23,51 +23,26 @@ pub(super) struct Spans {
     outer: Cell<Option<Id>>,
 }
 
-/// The spans of a green stack that is put aside, innermost first.
-pub(super) struct Left(Vec<Span>);
-
 impl Spans {
-    /// Notes what is current when the green stack starts.
+    /// Notes what is current when the stack is resumed and has no spans.
     #[inline]
     pub(super) fn start(&self) {
-        if is_traced() {
+        if are_traced() {
             self.note_outer();
         }
     }
 
-    /// Leaves the spans that were entered since this stack was resumed.
-    #[inline]
-    pub(super) fn leave(&self) -> Left {
-        if is_traced() { self.leave_all() } else { Left(Vec::new()) }
-    }
-
-    /// Enters them again, in whatever is current now.
-    #[inline]
-    pub(super) fn enter(&self, left: &mut Left) {
-        if is_traced() || !left.0.is_empty() {
-            self.enter_all(left);
-        }
-    }
-
-    #[cold]
-    fn leave_all(&self) -> Left {
+    /// Leaves the spans that were entered since this stack was resumed, until the guard is dropped.
+    pub(super) fn leave(&self) -> Left<'_> {
         let outer = self.outer.take();
         let mut left = Vec::new();
         loop {
             let span = Span::current();
             if span.is_disabled() || span.id() == outer {
-                return Left(left);
+                return Left { spans: self, left };
             }
             span.with_subscriber(|(id, subscriber)| subscriber.exit(id));
             left.push(span);
-        }
-    }
-
-    #[cold]
-    fn enter_all(&self, left: &mut Left) {
-        self.note_outer();
-        while let Some(span) = left.0.pop() {
-            span.with_subscriber(|(id, subscriber)| subscriber.enter(id));
         }
     }
 
@@ -77,8 +52,24 @@ impl Spans {
     }
 }
 
-/// Whether some subscriber wants to hear of spans.
+/// Enters spans again, in whatever is current then, when it is dropped.
+pub(super) struct Left<'a> {
+    spans: &'a Spans,
+    /// Innermost first.
+    left: Vec<Span>,
+}
+
+impl Drop for Left<'_> {
+    fn drop(&mut self) {
+        self.spans.note_outer();
+        while let Some(span) = self.left.pop() {
+            span.with_subscriber(|(id, subscriber)| subscriber.enter(id));
+        }
+    }
+}
+
+/// Returns whether some subscriber wants to hear of spans.
 #[inline]
-fn is_traced() -> bool {
+pub(super) fn are_traced() -> bool {
     LevelFilter::current() != LevelFilter::OFF
 }
