@@ -53,6 +53,7 @@
 //! | call what blocks | [`tpool::execute`], [`tpool::Proxy`] |
 //! | see who lives | [`debug`] |
 //! | write plain code | `stackful`, `Block`, `green` (feature `stackful`) |
+//! | wait below C code | `lowlevel` (feature `stackful`) |
 //!
 //! # Beside Tokio
 //!
@@ -88,6 +89,8 @@ pub mod greenpool;
 pub mod greenthread;
 pub mod hubs;
 pub mod lock;
+#[cfg(feature = "stackful")]
+pub mod lowlevel;
 pub mod pools;
 pub mod queue;
 pub mod runtime;

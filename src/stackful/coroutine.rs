@@ -115,7 +115,7 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let coroutine = self.state.coroutine();
         let _outer = Outer::save();
-        match coroutine.resume(NonNull::from(cx).cast()) {
+        match coroutine.resume(Some(NonNull::from(cx).cast())) {
             CoroutineResult::Yield(()) => Poll::Pending,
             CoroutineResult::Return(value) => {
                 self.end();
@@ -202,17 +202,29 @@ fn report_refusal(error: &io::Error) {
 }
 
 impl<F, T> Stackful<F, T> {
-    /// Unwinds the stack if it is in use, and puts it back into the pool.
+    /// Ends what runs on the stack, and puts it back into the pool.
     fn end(&mut self) {
         let State::Started(mut coroutine) = mem::replace(&mut self.state, State::Ended) else {
             return;
         };
         if !coroutine.done() {
-            let _outer = Outer::save();
             // The unwind itself stays inside; this is a panic that replaced it on its way.
-            report::contain("in a green thread that was being ended", || coroutine.force_unwind());
+            report::contain("in a green thread that was being ended", || unwind(&mut coroutine));
         }
         stack::give_back(coroutine.into_stack());
+    }
+}
+
+/// Unwinds a stack, after it has left the frames that cannot be unwound.
+fn unwind<T>(coroutine: &mut Coroutine<T>) {
+    let _value_if_any = {
+        let _outer = Outer::save();
+        // It comes back at once, unless there are such frames.
+        coroutine.resume(None)
+    };
+    if !coroutine.done() {
+        let _outer = Outer::save();
+        coroutine.force_unwind();
     }
 }
 

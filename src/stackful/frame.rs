@@ -16,6 +16,11 @@
 //! saves `CURRENT` and restores it afterwards, whichever way it gets control back ([`Outer`]), and whoever
 //! gets control on a green stack enters its own frame there, whichever way ([`Frame::suspend`]).
 //!
+//! A green thread is ended in two steps. First its stack is resumed without a context. Code that waits with
+//! [`Frame::put_aside`] may have frames of C above it, through which no unwind may pass: it sees [`Frame::is_ending`] and
+//! returns through them. All other code waits with [`Frame::suspend`], which hands control back at once. Then the
+//! stack is unwound from there.
+//!
 //! # Invariants
 //!
 //! - **I1**: `CURRENT` is null, or points to a `Frame` that lives on the green stack that is executing.
@@ -39,22 +44,26 @@ use std::task::{Context, Poll, Waker};
 
 use corosensei::Yielder;
 
+use super::spans::{self, Spans};
 use crate::hub::{self, Enclosing, Moment, Timer};
 
-/// What a green stack is resumed with: the context of the poll that resumes it.
-pub(super) type Resume = NonNull<Context<'static>>;
+/// What a green stack is resumed with: the context of the poll that resumes it, or `None` when its green thread
+/// is being ended.
+pub(super) type Resume = Option<NonNull<Context<'static>>>;
 
 thread_local! {
     static CURRENT: Cell<*const Frame> = const { Cell::new(ptr::null()) };
 }
 
 /// A green stack, as the code that runs on it sees it.
-pub(super) struct Frame {
+pub(crate) struct Frame {
     yielder: NonNull<Yielder<Resume, ()>>,
     /// `None` when the stack is put aside, and for good once its green thread is being ended.
-    context: Cell<Option<Resume>>,
+    context: Cell<Resume>,
     /// The limits around the code that runs on this stack, outermost first.
     limits: RefCell<Vec<Timer>>,
+    /// Which of the spans that are entered were entered on this stack.
+    spans: Spans,
 }
 
 impl Frame {
@@ -66,17 +75,19 @@ impl Frame {
     ) -> T {
         let frame = Frame {
             yielder: NonNull::from(yielder),
-            context: Cell::new(Some(context)),
+            context: Cell::new(context),
             limits: RefCell::default(),
+            spans: Spans::default(),
         };
         frame.enter();
+        frame.spans.start();
         closure()
     }
 
     /// Calls `code` with the green stack that it runs on, or with `None` when it runs on none, or inside
     /// a poll.
     #[inline]
-    pub(super) fn with_current<R>(code: impl FnOnce(Option<&Frame>) -> R) -> R {
+    pub(crate) fn with_current<R>(code: impl FnOnce(Option<&Frame>) -> R) -> R {
         let current = CURRENT.get();
         // SAFETY: by I1 a frame that is not null is alive, and stays so until this stack's closure
         // returns, which is after `code`, as `code` runs on that stack.
@@ -92,7 +103,7 @@ impl Frame {
     ///
     /// A stack whose green thread is being ended has none, and polls with a waker that wakes nobody.
     #[inline]
-    pub(super) fn poll<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
+    pub(crate) fn poll<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
         let _inside_poll = Outer::save();
         let _limits = self.passed_limit().map(|limit| Enclosing::enter(Some(limit)));
         CURRENT.set(ptr::null());
@@ -143,20 +154,69 @@ impl Frame {
 
     /// Returns the limit that is to take effect, if one is.
     #[inline]
-    pub(super) fn limit_to_take_effect(&self) -> Option<Moment> {
+    pub(crate) fn limit_to_take_effect(&self) -> Option<Moment> {
         self.passed_limit().filter(|limit| hub::takes_effect(*limit))
+    }
+
+    /// Returns whether the green thread of this stack is being ended.
+    #[inline]
+    pub(crate) fn is_ending(&self) -> bool {
+        self.context.get().is_none()
     }
 
     /// Puts this stack aside until it is polled again. Unwinds if its green thread is ended instead:
     /// each time it comes here, should the code on the stack have caught the first unwind.
     #[inline]
     pub(super) fn suspend(&self) {
+        if !self.put_aside() {
+            self.be_unwound();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn be_unwound(&self) {
+        self.put_aside();
+    }
+
+    /// Puts this stack aside until it is polled again, or until its green thread is being ended, and returns whether
+    /// it was polled. If not, it can finish what must not be unwound: the next time it is put aside it is unwound.
+    #[inline]
+    pub(crate) fn put_aside(&self) -> bool {
+        if spans::are_traced() {
+            return self.switch_without_spans();
+        }
+        let polled = self.switch();
+        self.spans.start();
+        polled
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn switch_without_spans(&self) -> bool {
+        let _entered_again = self.spans.leave();
+        self.switch()
+    }
+
+    #[inline]
+    fn switch(&self) -> bool {
         // Entered again on the way out, be it a return or an unwind.
         let _returned = Returned(self);
         self.context.set(None);
         // SAFETY: by I3.
         let yielder = unsafe { self.yielder.as_ref() };
-        self.context.set(Some(yielder.suspend(())));
+        let context = yielder.suspend(());
+        self.context.set(context);
+        context.is_some()
+    }
+}
+
+/// A frame that is gone is not current (I1), be it only until whoever resumed its stack has restored its own: the
+/// value of a closure may be dropped before that.
+impl Drop for Frame {
+    #[inline]
+    fn drop(&mut self) {
+        CURRENT.set(ptr::null());
     }
 }
 

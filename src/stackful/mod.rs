@@ -37,6 +37,13 @@
 //! Below each stack are 16 KiB that nobody can touch. Rust code cannot miss them. C code that has a larger
 //! array in a function, and was not compiled with `-fstack-clash-protection`, can.
 //!
+//! # Spans
+//!
+//! A `tracing` span that is entered on a green stack, with a guard or by an `#[instrument]`ed function, may be held across a
+//! `.block()`: it is left when the stack is put aside and entered again when it goes on, so no other green thread is
+//! ever in it. The one span that this overlooks is one that is entered on the stack while it is entered around
+//! it already, as in `stackful(|| span.enter() ..).instrument(span)`.
+//!
 //! # Limits
 //!
 //! - A thread-local, or a lock of `std`, that is held across a `.block()` is held for the whole OS thread:
@@ -50,6 +57,7 @@ mod block;
 mod coroutine;
 mod frame;
 mod limit;
+mod spans;
 mod stack;
 
 #[cfg(not(panic = "unwind"))]
@@ -63,3 +71,4 @@ pub use coroutine::{Stackful, stackful};
 pub use stack::{StackStats, stack_stats, trim_stacks};
 
 pub(crate) use block::{Refused, try_block};
+pub(crate) use frame::Frame;

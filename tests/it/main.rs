@@ -14,6 +14,8 @@ mod greenthread;
 mod hub;
 mod hub_thread;
 mod lock;
+#[cfg(feature = "stackful")]
+mod lowlevel;
 mod model;
 mod pools;
 mod queue;

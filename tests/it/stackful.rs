@@ -199,6 +199,23 @@ mod unwinding {
     use super::*;
 
     #[test]
+    fn what_a_killed_one_returns_in_spite_of_it_is_on_no_green_stack_when_it_is_dropped() {
+        run_stackful(|| {
+            let ear = Ear::open();
+            let victim = green(|| {
+                let _caught = catch_unwind(AssertUnwindSafe(|| pending::<()>().block()));
+                OnDrop(|| sleep(ms(1)).block())
+            });
+            idle().block();
+            victim.kill();
+            let reported = ear.heard();
+            assert!(reported.len() == 1, "{reported:?}");
+            assert!(reported[0].contains("`.block()` needs a green stack"), "{reported:?}");
+            sleep(ms(1)).block();
+        });
+    }
+
+    #[test]
     fn a_panic_crosses_to_whoever_waits() {
         run_stackful(|| {
             let log = Log::new();
