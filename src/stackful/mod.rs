@@ -50,6 +50,7 @@ mod block;
 mod coroutine;
 mod frame;
 mod limit;
+pub(crate) mod scope;
 mod stack;
 
 #[cfg(not(panic = "unwind"))]

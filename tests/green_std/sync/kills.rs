@@ -9,7 +9,7 @@ use eventlet::green::sync::{Condvar, Mutex};
 use eventlet::green::thread;
 use eventlet::{GreenThread, Timeout};
 
-use super::run;
+use crate::run;
 use crate::support::{Dice, ms};
 
 /// What became of items, which are numbers.
@@ -226,6 +226,14 @@ fn buffer(seed: u64) {
                 !over.get()
             }
         };
+        // Somebody holds the lock now and then, so that others wait for it on their way back from a condition.
+        let (holding, held) = (Rc::clone(&over), Rc::clone(&buffer));
+        let holder = thread::spawn(move || {
+            while !holding.get() {
+                let _guard = held.items.lock().unwrap();
+                nap();
+            }
+        });
         let getters = thread::spawn(move || crowd(seed + 50_000, 4, gets));
         let putters = crowd(seed, 4, puts);
         let mut members = getters.join().unwrap();
@@ -233,9 +241,11 @@ fn buffer(seed: u64) {
 
         // From here on nobody is killed: as long as both sides go on, all of them must.
         let before = book.received.borrow().len();
-        thread::sleep(ms(50));
+        thread::sleep(ms(100));
         assert!(book.received.borrow().len() > before + 10, "seed {seed}: it came to a halt");
         members.iter().for_each(|member| member.kill());
+        over.set(true);
+        holder.join().unwrap();
         let mut items = buffer.items.try_lock().unwrap();
         book.received.borrow_mut().extend(items.drain(..));
         book.check();
