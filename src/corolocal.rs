@@ -198,8 +198,8 @@ impl<T: 'static, F: Fn() -> T> Local<T, F> {
         self.value_of(owner).map(|value| function(&value))
     }
 
-    /// Returns the value of the running green thread; `None` when it is gone.
-    fn value_of(&self, owner: Key) -> Option<Rc<T>> {
+    /// Returns the value of a green thread that has not ended; `None` when it is gone.
+    pub(crate) fn value_of(&self, owner: Key) -> Option<Rc<T>> {
         let hub = hub::current()?;
         let value = match hub.locals.find(owner, self.id()) {
             Found::Value(value) => value,

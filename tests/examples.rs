@@ -253,6 +253,52 @@ fn hub_thread() {
     assert_eq!(lines, expected);
 }
 
+/// Sends commands, and returns the answers.
+fn asks(client: &mut BufReader<TcpStream>, commands: &[&str]) -> Vec<String> {
+    commands.iter().for_each(|command| writeln!(client.get_mut(), "{command}").unwrap());
+    commands.iter().map(|_| hears(client).trim_end().to_owned()).collect()
+}
+
+fn keeps_values(name: &str) {
+    let (_server, address) = Server::start(name, &["127.0.0.1:0"]);
+    let [mut one, mut two] = [(); 2].map(|()| client(&address));
+    let session =
+        ["GET a", "SET a one two", "GET a", "DEL a", "DEL a", "GET a", "INCR n", "INCR n"];
+    let answers = ["NONE", "OK", "VALUE one two", "VALUE one two", "NONE", "NONE", "1", "2"];
+    assert_eq!(asks(&mut one, &session), answers);
+    let mistakes = ["SET a one", "INCR a", "WAIT a", "WAIT b 1", "WAIT a 0", "", "EAT a", "COUNT"];
+    let answers = [
+        "OK",
+        "ERROR a is no number",
+        "ERROR how long?",
+        "NONE",
+        "VALUE one",
+        "ERROR what is \"\"?",
+        "ERROR what is \"EAT\"?",
+        "16",
+    ];
+    assert_eq!(asks(&mut one, &mistakes), answers);
+
+    // Who waits is answered by what another one says, and keeps nobody waiting.
+    writeln!(one.get_mut(), "WAIT later 60000").unwrap();
+    assert_eq!(asks(&mut two, &["GET a", "SET later now"]), ["VALUE one", "OK"]);
+    assert_eq!(hears(&mut one), "VALUE now\n");
+
+    let mut crowd: Vec<_> = (0..20).map(|_| client(&address)).collect();
+    for client in &mut crowd {
+        (0..50).for_each(|_| writeln!(client.get_mut(), "INCR sum").unwrap());
+    }
+    for client in &mut crowd {
+        (0..50).for_each(|_| assert!(hears(client).trim_end().parse::<u32>().is_ok()));
+    }
+    assert_eq!(asks(&mut two, &["GET sum"]), ["VALUE 1000"]);
+}
+
+#[test]
+fn kv_server_std() {
+    keeps_values("kv_server_std");
+}
+
 // Elsewhere a shared port need not be dealt out evenly.
 #[cfg(target_os = "linux")]
 #[test]
@@ -280,6 +326,27 @@ mod stackful {
     #[test]
     fn greenlet_switch() {
         assert_eq!(run("greenlet_switch", &[]), ["12", "56", "34"]);
+    }
+
+    #[test]
+    fn kv_server() {
+        keeps_values("kv_server");
+    }
+
+    /// Returns the lines of an example but its head and its `use` lines.
+    fn body(example: &str) -> Vec<&str> {
+        let skipped = |line: &str| ["//!", "use "].iter().any(|start| line.starts_with(start));
+        example.lines().filter(|line| !line.is_empty() && !skipped(line)).collect()
+    }
+
+    #[test]
+    fn kv_server_differs_from_the_one_of_std_in_its_use_lines_and_in_main_alone() {
+        let std = body(include_str!("../examples/kv_server_std.rs"));
+        let mut green = body(include_str!("../examples/kv_server.rs"));
+        let main = green.iter_mut().find(|line| line.contains("eventlet::")).unwrap();
+        assert_eq!(*main, "    eventlet::run(eventlet::stackful(serve))");
+        *main = "    serve()";
+        assert_eq!(std, green);
     }
 
     #[test]

@@ -49,3 +49,6 @@ pub mod process;
 pub mod sync;
 pub mod thread;
 pub mod time;
+
+#[doc(inline)]
+pub use crate::__green_thread_local as thread_local;

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use crate::exit::Exit;
-use crate::hub::{self, Job, Key};
+use crate::hub::{self, Job, Key, State};
 
 /// Names a green thread, without its result.
 ///
@@ -122,7 +122,13 @@ impl Greenlet {
     /// # });
     /// ```
     pub fn dead(&self) -> bool {
-        hub::current().is_none_or(|hub| hub.dead(self.key))
+        self.state().is_none()
+    }
+
+    /// Returns what the green thread is doing, unless it has ended.
+    pub(crate) fn state(self) -> Option<State> {
+        // Without a hub it has ended, together with the hub.
+        hub::current()?.state(self.key)
     }
 
     /// Ends the green thread before this call returns.

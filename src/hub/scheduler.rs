@@ -201,7 +201,12 @@ impl Hub {
 
     /// Returns whether a green thread has ended.
     pub(crate) fn dead(&self, key: Key) -> bool {
-        self.look(key, |_| ()).is_none()
+        self.state(key).is_none()
+    }
+
+    /// Returns what a green thread is doing, unless it has ended. One that is being ended has.
+    pub(crate) fn state(&self, key: Key) -> Option<State> {
+        self.look(key, |slot| slot.state())
     }
 
     /// Returns whether a green thread has begun its work. One that has ended has.

@@ -3,15 +3,18 @@
 use std::fmt;
 use std::io;
 use std::mem;
+use std::ops::Range;
 use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
+use corosensei::stack::Stack as _;
 use corosensei::{CoroutineResult, Yielder};
 
 use super::frame::{Frame, Outer, Resume};
+use super::scope;
 use super::stack::{self, GreenStack, Label, ShortName};
 use crate::exit::Exit;
 use crate::hub::{self, Hub, Stacks};
@@ -61,22 +64,37 @@ where
     F: FnOnce() -> T + 'static,
     T: 'static,
 {
-    Stackful { state: State::New { closure, stack_size: None, place: Location::caller() } }
+    let wanted = Wanted { size: None, place: Location::caller(), taken: None };
+    Stackful { state: State::New { closure, wanted } }
 }
 
 /// The future of [`stackful`].
 #[must_use = "futures do nothing unless spawned or waited for"]
-pub struct Stackful<F, T> {
+pub struct Stackful<F, T: 'static> {
     state: State<F, T>,
 }
 
-enum State<F, T> {
-    New { closure: F, stack_size: Option<usize>, place: &'static Location<'static> },
-    Started(Coroutine<T>),
+enum State<F, T: 'static> {
+    New { closure: F, wanted: Wanted },
+    Started(Started<T>),
     Ended,
 }
 
-impl<F, T> Stackful<F, T> {
+/// What stack a closure is to have.
+struct Wanted {
+    size: Option<usize>,
+    place: &'static Location<'static>,
+    /// Taken ahead of time.
+    taken: Option<GreenStack>,
+}
+
+struct Started<T: 'static> {
+    coroutine: Coroutine<T>,
+    /// Where its stack is.
+    stack: Range<usize>,
+}
+
+impl<F, T: 'static> Stackful<F, T> {
     /// Asks for a stack of so many bytes. The hub's default is 256 KiB.
     ///
     /// It is rounded up to a multiple of 64 KiB, so that is the least: a panic must find room on it to
@@ -97,10 +115,18 @@ impl<F, T> Stackful<F, T> {
     #[track_caller]
     pub fn stack_size(mut self, bytes: usize) -> Stackful<F, T> {
         match &mut self.state {
-            State::New { stack_size, .. } => *stack_size = Some(bytes),
+            State::New { wanted, .. } => wanted.size = Some(bytes),
             _ => panic!("the stack size of a stackful future is chosen before it is first polled"),
         }
         self
+    }
+
+    /// Takes the stack now, so that the caller hears of it when there is none.
+    pub(crate) fn with_stack_now(mut self) -> io::Result<Stackful<F, T>> {
+        if let State::New { wanted, .. } = &mut self.state {
+            wanted.taken = Some(wanted.take()?);
+        }
+        Ok(self)
     }
 }
 
@@ -136,20 +162,21 @@ where
             self.start();
         }
         match self {
-            State::Started(coroutine) => coroutine,
+            State::Started(started) => &mut started.coroutine,
             _ => panic!("a stackful future was polled after it had ended"),
         }
     }
 
     fn start(&mut self) {
-        if let State::New { closure, stack_size, place } = mem::replace(self, State::Ended) {
-            let stack = take_stack(stack_size, place);
+        if let State::New { closure, wanted } = mem::replace(self, State::Ended) {
+            let stack = wanted.taken_or_unwind();
+            let (limit, base) = (stack.limit().get(), stack.base().get());
             let coroutine = if mem::size_of::<F>() <= BIG {
                 Coroutine::with_stack(stack, body(closure))
             } else {
                 Coroutine::with_stack(stack, body(Box::new(closure)))
             };
-            *self = State::Started(coroutine);
+            *self = State::Started(Started { coroutine, stack: limit..base });
         }
     }
 }
@@ -163,19 +190,31 @@ fn body<T>(closure: impl FnOnce() -> T) -> impl FnOnce(&Yielder<Resume, ()>, Res
 /// has more than 1024: a future that somebody waits for in a closure is often bigger.
 const BIG: usize = 512;
 
-/// Takes a stack for the green thread that runs now. Unwinds with the error when there is none.
-fn take_stack(size: Option<usize>, place: &'static Location<'static>) -> GreenStack {
-    let hub = hub::current();
-    let stacks = hub.as_ref().map_or_else(Stacks::default, |hub| hub.stacks());
-    match stack::take(size.unwrap_or(stacks.size)) {
-        Ok(mut stack) => {
-            stack.set_label(label(hub.as_deref(), place));
-            stack
+impl Wanted {
+    fn take(&self) -> io::Result<GreenStack> {
+        let stacks = hub::current().map_or_else(Stacks::default, |hub| hub.stacks());
+        stack::take(self.size.unwrap_or(stacks.size))
+    }
+
+    /// Returns a stack for the green thread that runs now. Unwinds with the error when there is none.
+    fn taken_or_unwind(mut self) -> GreenStack {
+        match self.taken.take().map_or_else(|| self.take(), Ok) {
+            Ok(mut stack) => {
+                stack.set_label(label(hub::current().as_deref(), self.place));
+                stack
+            }
+            Err(error) => {
+                report_refusal(&error);
+                resume_unwind(Box::new(Exit::thrown(error.into())))
+            }
         }
-        Err(error) => {
-            report_refusal(&error);
-            resume_unwind(Box::new(Exit::thrown(error.into())))
-        }
+    }
+}
+
+/// One that was taken and not used, as the closure never ran.
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        self.taken.take().into_iter().for_each(stack::give_back);
     }
 }
 
@@ -201,17 +240,20 @@ fn report_refusal(error: &io::Error) {
     }
 }
 
-impl<F, T> Stackful<F, T> {
-    /// Ends what runs on the stack, and puts it back into the pool.
-    fn end(&mut self) {
-        let State::Started(mut coroutine) = mem::replace(&mut self.state, State::Ended) else {
-            return;
-        };
-        if !coroutine.done() {
-            // The unwind itself stays inside; this is a panic that replaced it on its way.
-            report::contain("in a green thread that was being ended", || unwind(&mut coroutine));
+impl<T: 'static> Started<T> {
+    /// Unwinds the stack if it is in use, and puts it back into the pool.
+    fn end(self) {
+        if self.coroutine.done() {
+            stack::give_back(self.coroutine.into_stack());
+        } else {
+            scope::end(self.stack.clone(), || self.unwind());
         }
-        stack::give_back(coroutine.into_stack());
+    }
+
+    fn unwind(mut self) {
+        // The unwind itself stays inside; this is a panic that replaced it on its way.
+        report::contain("in a green thread that was being ended", || unwind(&mut self.coroutine));
+        stack::give_back(self.coroutine.into_stack());
     }
 }
 
@@ -228,16 +270,26 @@ fn unwind<T>(coroutine: &mut Coroutine<T>) {
     }
 }
 
-impl<F, T> Drop for Stackful<F, T> {
+impl<F, T: 'static> Stackful<F, T> {
+    fn end(&mut self) {
+        match mem::replace(&mut self.state, State::Ended) {
+            State::Started(started) => started.end(),
+            unused => drop(unused),
+        }
+        scope::unwind_who_waited();
+    }
+}
+
+impl<F, T: 'static> Drop for Stackful<F, T> {
     fn drop(&mut self) {
         self.end();
     }
 }
 
 /// Nothing in it is pinned: what must not move is on the stack, which does not.
-impl<F, T> Unpin for Stackful<F, T> {}
+impl<F, T: 'static> Unpin for Stackful<F, T> {}
 
-impl<F, T> fmt::Debug for Stackful<F, T> {
+impl<F, T: 'static> fmt::Debug for Stackful<F, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
             State::New { .. } => "new",

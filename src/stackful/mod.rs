@@ -57,6 +57,7 @@ mod block;
 mod coroutine;
 mod frame;
 mod limit;
+pub(crate) mod scope;
 mod spans;
 mod stack;
 

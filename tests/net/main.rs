@@ -4,8 +4,6 @@ mod connect;
 #[cfg(feature = "stackful")]
 mod green_tcp;
 #[cfg(feature = "stackful")]
-mod green_thread;
-#[cfg(feature = "stackful")]
 mod green_udp;
 #[cfg(all(feature = "stackful", unix))]
 mod green_unix;

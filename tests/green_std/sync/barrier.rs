@@ -2,7 +2,7 @@ use eventlet::green::sync::{Arc, Barrier, mpsc};
 use eventlet::green::thread;
 use eventlet::{Block, GreenThread};
 
-use super::run;
+use crate::run;
 use crate::support::{keeps_turn, panics_here};
 
 #[test]

@@ -6,8 +6,8 @@ use eventlet::green::thread;
 use eventlet::{Block, GreenThread, Timeout};
 use tokio::time::Instant;
 
-use super::{counter, run, unwinds};
 use crate::support::{OnDrop, ms, panics_here, yields};
+use crate::{counter, run, unwinds};
 
 #[test]
 fn smoke() {

@@ -9,7 +9,7 @@ use eventlet::green::sync::{Condvar, Mutex};
 use eventlet::green::thread;
 use eventlet::{GreenThread, Timeout};
 
-use super::run;
+use crate::run;
 use crate::support::{Dice, ms};
 
 /// What became of items, which are numbers.
@@ -162,83 +162,103 @@ fn channels_lose_nothing() {
     }
 }
 
-/// A bounded buffer as everybody writes it, whose conditions wake one at a time: if one wakeup was lost somebody
-/// would wait for ever.
+/// A buffer for one item as everybody writes it, whose conditions wake one at a time: if one wakeup is lost
+/// everybody waits for ever.
+#[derive(Default)]
 struct Buffer {
     items: Mutex<VecDeque<usize>>,
     not_empty: Condvar,
     not_full: Condvar,
+    /// Set when nobody waits under a limit any more, whose end would make up for a lost wakeup.
+    patient: Cell<bool>,
+    over: Cell<bool>,
+    book: Book,
 }
 
 impl Buffer {
     fn put(&self, item: usize) {
         let items = self.items.lock().unwrap();
-        let mut items = self.not_full.wait_while(items, |items| items.len() == 2).unwrap();
+        let mut items = self.not_full.wait_while(items, |items| items.len() == 1).unwrap();
         items.push_back(item);
         self.not_empty.notify_one();
     }
 
     fn get(&self, dice: &mut Dice) -> Option<usize> {
         let mut items = self.items.lock().unwrap();
-        if dice.below(2) == 0 {
-            let empty = |items: &mut VecDeque<usize>| items.is_empty();
-            (items, _) =
-                self.not_empty.wait_timeout_while(items, ms(dice.below(4)), empty).unwrap();
+        let empty = |items: &mut VecDeque<usize>| items.is_empty();
+        if !self.patient.get() && dice.below(2) == 0 {
+            let limit = ms(dice.below(4));
+            (items, _) = self.not_empty.wait_timeout_while(items, limit, empty).unwrap();
         } else {
-            items = self.not_empty.wait_while(items, |items| items.is_empty()).unwrap();
+            items = self.not_empty.wait_while(items, empty).unwrap();
         }
         let item = items.pop_front()?;
         self.not_full.notify_one();
         Some(item)
     }
+
+    fn limited(&self, dice: &mut Dice, work: impl FnOnce()) {
+        if self.patient.get() { work() } else { perhaps_limited(dice, work) }
+    }
+
+    fn puts(&self, dice: &mut Dice) -> bool {
+        let item = self.book.item();
+        self.limited(dice, || {
+            self.put(item);
+            self.book.sent.borrow_mut().push(item);
+        });
+        nap();
+        !self.over.get()
+    }
+
+    fn gets(&self, dice: &mut Dice) -> bool {
+        let mut other = Dice::new(dice.below(u64::MAX));
+        self.limited(dice, || {
+            let item = self.get(&mut other);
+            self.book.received.borrow_mut().extend(item);
+        });
+        nap();
+        !self.over.get()
+    }
+
+    /// Holds the lock most of the time, so that others wait for it on their way back from a condition.
+    fn holds(&self) {
+        while !self.over.get() {
+            let _guard = self.items.lock().unwrap();
+            nap();
+        }
+    }
 }
 
 fn buffer(seed: u64) {
     run(move || {
-        let book = Rc::new(Book::default());
-        let buffer = Rc::new(Buffer {
-            items: Mutex::new(VecDeque::new()),
-            not_empty: Condvar::new(),
-            not_full: Condvar::new(),
-        });
-        let over = Rc::new(Cell::new(false));
-        let puts = {
-            let (book, buffer, over) = (Rc::clone(&book), Rc::clone(&buffer), Rc::clone(&over));
-            move |dice: &mut Dice| {
-                let item = book.item();
-                perhaps_limited(dice, || {
-                    buffer.put(item);
-                    book.sent.borrow_mut().push(item);
-                });
-                nap();
-                !over.get()
-            }
-        };
-        let gets = {
-            let (book, buffer, over) = (Rc::clone(&book), Rc::clone(&buffer), Rc::clone(&over));
-            move |dice: &mut Dice| {
-                let mut other = Dice::new(dice.below(u64::MAX));
-                perhaps_limited(dice, || {
-                    let item = buffer.get(&mut other);
-                    book.received.borrow_mut().extend(item);
-                });
-                nap();
-                !over.get()
-            }
-        };
-        let getters = thread::spawn(move || crowd(seed + 50_000, 4, gets));
-        let putters = crowd(seed, 4, puts);
-        let mut members = getters.join().unwrap();
-        members.extend(putters);
+        let buffer = Rc::new(Buffer::default());
+        let [holding, putting, getting] = [(); 3].map(|()| Rc::clone(&buffer));
+        let holder = thread::spawn(move || holding.holds());
+        let getters =
+            thread::spawn(move || crowd(seed + 50_000, 6, move |dice| getting.gets(dice)));
+        let mut putters = crowd(seed, 6, move |dice| putting.puts(dice));
+        let mut getters = getters.join().unwrap();
 
-        // From here on nobody is killed: as long as both sides go on, all of them must.
-        let before = book.received.borrow().len();
-        thread::sleep(ms(50));
-        assert!(book.received.borrow().len() > before + 10, "seed {seed}: it came to a halt");
-        members.iter().for_each(|member| member.kill());
+        // Some are killed while all are patient. As long as others are left on both sides, they go on.
+        buffer.patient.set(true);
+        thread::sleep(ms(100));
+        for _ in 0..3 {
+            let victims = [putters.pop(), getters.pop()];
+            victims.into_iter().flatten().for_each(|victim| victim.kill());
+            thread::sleep(ms(7));
+        }
+        let before = buffer.book.received.borrow().len();
+        thread::sleep(ms(100));
+        let received = buffer.book.received.borrow().len() - before;
+        assert!(received > 10, "seed {seed}: it came to a halt");
+
+        putters.iter().chain(&getters).for_each(|member| member.kill());
+        buffer.over.set(true);
+        holder.join().unwrap();
         let mut items = buffer.items.try_lock().unwrap();
-        book.received.borrow_mut().extend(items.drain(..));
-        book.check();
+        buffer.book.received.borrow_mut().extend(items.drain(..));
+        buffer.book.check();
     });
 }
 

@@ -12,8 +12,8 @@ use eventlet::green::thread;
 use eventlet::{Block, GreenThread};
 use tokio::time::Instant;
 
-use super::{counter, run, unwinds};
 use crate::support::{OnDrop, keeps_turn, ms, panics_here, yields};
+use crate::{counter, run, unwinds};
 
 #[test]
 fn smoke() {

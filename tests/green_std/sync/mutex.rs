@@ -7,8 +7,8 @@ use eventlet::green::sync::{Arc, Condvar, Mutex, TryLockError};
 use eventlet::green::thread;
 use eventlet::{Block, Event, GreenThread, spawn};
 
-use super::{counter, run, unwinds};
 use crate::support::{Log, OnDrop, keeps_turn, panics_here, yields};
+use crate::{counter, run, unwinds};
 
 #[test]
 fn smoke() {

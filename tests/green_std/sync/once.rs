@@ -8,8 +8,8 @@ use eventlet::green::sync::{Arc, LazyLock, Once, OnceLock, mpsc};
 use eventlet::green::thread;
 use eventlet::{Block, GreenThread};
 
-use super::{counter, run, unwinds};
 use crate::support::{keeps_turn, panics_here};
+use crate::{counter, run, unwinds};
 
 #[test]
 fn smoke_once() {

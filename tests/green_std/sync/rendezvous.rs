@@ -8,8 +8,8 @@ use eventlet::green::sync::mpsc::{
 use eventlet::green::thread;
 use eventlet::{Block, GreenThread};
 
-use super::{counter, run};
 use crate::support::{OnDrop, keeps_turn, ms, yields};
+use crate::{counter, run};
 
 #[test]
 fn send1() {

@@ -4,8 +4,8 @@ use eventlet::green::sync::{Arc, RwLock, RwLockWriteGuard, TryLockError, mpsc};
 use eventlet::green::thread;
 use eventlet::{Block, GreenThread};
 
-use super::{run, unwinds};
 use crate::support::{Dice, OnDrop, keeps_turn, panics_here};
+use crate::{run, unwinds};
 
 #[test]
 fn smoke() {

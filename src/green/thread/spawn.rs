@@ -1,24 +1,19 @@
-//! Green threads under the names of [`std::thread`].
-//!
-//! Corresponds to [`std::thread`], and to `eventlet.green.threading`.
-//!
-//! # Not here
-//!
-//! `Builder`, `current`, `park`, `scope` and `Thread`, which are not built yet. `available_parallelism`
-//! and `panicking` need no green version. For what `std` does not have, killing for one, use
-//! [`eventlet::spawn`](crate::spawn) and [`stackful`](crate::stackful()).
+//! Starting green threads, and waiting for them.
 
 use std::any::Any;
-use std::time::Duration;
+use std::cell::OnceCell;
+use std::fmt;
 
-use super::wait::wait;
+use super::current::Thread;
 use crate::exit::Exit;
+use crate::green::wait::wait;
 use crate::greenthread::GreenThread;
 use crate::stackful::stackful;
 
 /// Starts a closure in a green thread with a stack of its own.
 ///
-/// Dropping the handle leaves the green thread running.
+/// Dropping the handle leaves the green thread running. [`Builder`](super::Builder) gives it a name, or a stack of
+/// another size.
 ///
 /// Corresponds to [`std::thread::spawn`].
 ///
@@ -32,7 +27,8 @@ use crate::stackful::stackful;
 ///
 /// # Differences
 ///
-/// Nothing has to be `Send`: the green thread stays on this OS thread.
+/// Nothing has to be `Send`: the green thread stays on this OS thread. Its stack is taken when it has its
+/// first turn: where there is none, it ends with an error, which [`join`](JoinHandle::join) gives.
 ///
 /// # Examples
 ///
@@ -54,66 +50,7 @@ where
     F: FnOnce() -> T + 'static,
     T: 'static,
 {
-    JoinHandle(crate::greenthread::spawn(stackful(f)))
-}
-
-/// Waits for at least so long. Other green threads run meanwhile.
-///
-/// Corresponds to [`std::thread::sleep`].
-///
-/// # Panics
-///
-/// Where there is no green stack to wait on.
-///
-/// # Yields
-///
-/// Always, except while its green stack unwinds: then it returns at once.
-///
-/// # Examples
-///
-/// ```
-/// use std::time::{Duration, Instant};
-///
-/// use eventlet::green::thread;
-///
-/// eventlet::run(eventlet::stackful(|| {
-///     let start = Instant::now();
-///     thread::sleep(Duration::from_millis(5));
-///     assert!(start.elapsed() >= Duration::from_millis(5));
-/// }));
-/// ```
-#[track_caller]
-pub fn sleep(dur: Duration) {
-    // A destructor that would like to wait, and cannot, goes on.
-    let _unwinding = wait(crate::greenthread::sleep(dur));
-}
-
-/// Gives up one turn: everyone who is ready runs once.
-///
-/// Corresponds to [`std::thread::yield_now`].
-///
-/// # Panics
-///
-/// Where there is no green stack to wait on.
-///
-/// # Yields
-///
-/// Always, except while its green stack unwinds.
-///
-/// # Examples
-///
-/// ```
-/// use eventlet::green::thread;
-///
-/// eventlet::run(eventlet::stackful(|| {
-///     let other = thread::spawn(|| ());
-///     thread::yield_now();
-///     assert!(other.is_finished());
-/// }));
-/// ```
-#[track_caller]
-pub fn yield_now() {
-    sleep(Duration::ZERO);
+    crate::greenthread::spawn(stackful(f)).into()
 }
 
 /// The right to wait for a green thread: what [`spawn`] returns.
@@ -121,10 +58,6 @@ pub fn yield_now() {
 /// It converts from and into a [`GreenThread`], which can be killed and linked.
 ///
 /// Corresponds to [`std::thread::JoinHandle`].
-///
-/// # Not here
-///
-/// `thread`, as there is no `Thread` yet.
 ///
 /// # Examples
 ///
@@ -139,8 +72,11 @@ pub fn yield_now() {
 ///     assert!(payload.downcast::<Exit>().unwrap().is_killed());
 /// }));
 /// ```
-#[derive(Debug)]
-pub struct JoinHandle<T>(GreenThread<T>);
+pub struct JoinHandle<T> {
+    gt: GreenThread<T>,
+    /// Made when it is first asked for, unless it has a name.
+    thread: OnceCell<Thread>,
+}
 
 impl<T> JoinHandle<T> {
     /// Waits until the green thread ends, and returns its value or the payload of its panic.
@@ -178,7 +114,7 @@ impl<T> JoinHandle<T> {
     /// ```
     #[track_caller]
     pub fn join(self) -> std::thread::Result<T> {
-        match wait(self.0) {
+        match wait(self.gt) {
             Ok(result) => result.map_err(payload),
             Err(unwinding) => Err(Box::new(unwinding.to_string())),
         }
@@ -200,23 +136,58 @@ impl<T> JoinHandle<T> {
     /// }));
     /// ```
     pub fn is_finished(&self) -> bool {
-        self.0.dead()
+        self.gt.dead()
+    }
+
+    /// Returns the green thread's [`Thread`], which can be unparked.
+    ///
+    /// Corresponds to [`std::thread::JoinHandle::thread`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::thread;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let handle = thread::spawn(|| {
+    ///         thread::park();
+    ///         thread::current().id()
+    ///     });
+    ///     let id = handle.thread().id();
+    ///     handle.thread().unpark();
+    ///     assert_eq!(handle.join().unwrap(), id);
+    /// }));
+    /// ```
+    pub fn thread(&self) -> &Thread {
+        self.thread.get_or_init(|| Thread::of(*self.gt))
+    }
+
+    pub(super) fn set_name(&self, name: String) {
+        self.gt.set_name(name);
+        // Kept, as it is not known any more once the green thread has ended.
+        self.thread();
     }
 }
 
 /// Returns what `std` would hand over in place of a value.
-fn payload(exit: Exit) -> Box<dyn Any + Send> {
+pub(super) fn payload(exit: Exit) -> Box<dyn Any + Send> {
     exit.into_panic().unwrap_or_else(|exit| Box::new(exit))
 }
 
 impl<T> From<GreenThread<T>> for JoinHandle<T> {
     fn from(gt: GreenThread<T>) -> JoinHandle<T> {
-        JoinHandle(gt)
+        JoinHandle { gt, thread: OnceCell::new() }
     }
 }
 
 impl<T> From<JoinHandle<T>> for GreenThread<T> {
     fn from(handle: JoinHandle<T>) -> GreenThread<T> {
-        handle.0
+        handle.gt
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle").field("thread", self.thread()).finish_non_exhaustive()
     }
 }

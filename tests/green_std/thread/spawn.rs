@@ -1,71 +1,67 @@
-//! `green::thread`.
-//!
-//! Case names after `library/std/src/thread/tests.rs` of Rust 1.95, where it has them.
-
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
 use eventlet::green::thread;
-use eventlet::{Exit, GreenThread, stackful};
+use eventlet::{Exit, GreenThread};
 use tokio::time::Instant;
 
-use crate::support::run_paused;
+use crate::run;
 
 #[test]
 fn test_run_basic() {
-    run_paused(stackful(|| {
+    run(|| {
         let text = Rc::new(String::from("not Send"));
         let clone = Rc::clone(&text);
         assert_eq!(thread::spawn(move || clone.len()).join().unwrap(), text.len());
-    }));
+    });
 }
 
 #[test]
 fn test_join_panic() {
-    run_paused(stackful(|| {
+    run(|| {
         let payload = thread::spawn(|| panic!("static string")).join().unwrap_err();
         assert_eq!(*payload.downcast::<&'static str>().unwrap(), "static string");
         let payload = thread::spawn(|| std::panic::panic_any(7_u16)).join().unwrap_err();
         assert_eq!(*payload.downcast::<u16>().unwrap(), 7);
-    }));
+    });
 }
 
 #[test]
 fn test_is_finished() {
-    run_paused(stackful(|| {
+    run(|| {
         let handle = thread::spawn(|| thread::sleep(Duration::from_secs(1)));
         assert!(!handle.is_finished());
         thread::sleep(Duration::from_secs(2));
         assert!(handle.is_finished());
         handle.join().unwrap();
-    }));
+    });
 }
 
 #[test]
 fn joining_a_killed_one_gives_its_exit() {
-    run_paused(stackful(|| {
+    run(|| {
         let gt = GreenThread::from(thread::spawn(|| thread::sleep(Duration::MAX)));
         gt.kill();
         let payload = thread::JoinHandle::from(gt).join().unwrap_err();
         assert!(payload.downcast::<Exit>().unwrap().is_killed());
-    }));
+    });
 }
 
 #[test]
 fn dropping_the_handle_leaves_it_running() {
-    run_paused(stackful(|| {
+    run(|| {
         let ran = Rc::new(RefCell::new(false));
         let inner = Rc::clone(&ran);
         drop(thread::spawn(move || *inner.borrow_mut() = true));
         thread::yield_now();
         assert!(*ran.borrow());
-    }));
+    });
 }
 
 #[test]
 fn turns_go_round() {
-    run_paused(stackful(|| {
+    run(|| {
         let order = Rc::new(RefCell::new(String::new()));
         let start = |name| {
             let order = Rc::clone(&order);
@@ -80,14 +76,14 @@ fn turns_go_round() {
             handle.join().unwrap();
         }
         assert_eq!(*order.borrow(), "abcabcabc");
-    }));
+    });
 }
 
 #[test]
 fn sleep_takes_its_time() {
-    run_paused(stackful(|| {
+    run(|| {
         let start = Instant::now();
         thread::sleep(Duration::from_secs(3600));
         assert_eq!(start.elapsed(), Duration::from_secs(3600));
-    }));
+    });
 }

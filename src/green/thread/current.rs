@@ -1,0 +1,251 @@
+//! Which green thread this is, and letting it wait for a word of another.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::corolocal::Local;
+use crate::green::wait::{must_wait, wait};
+use crate::greenthread::{Greenlet, getcurrent};
+use crate::hub::within;
+
+/// What the handles of a green thread share, for as long as it lives: those that never ask have none.
+static SHARED: Local<Arc<Shared>> = Local::new(Arc::default);
+
+#[derive(Default)]
+struct Shared {
+    name: OnceLock<String>,
+    /// Tokio's `Notify` keeps one notification for who comes later: just what `unpark` does.
+    token: Notify,
+}
+
+/// A name for a green thread, and the right to end its [`park`].
+///
+/// It is `Send` and `Sync`: a green thread may be unparked from another OS thread.
+///
+/// Corresponds to [`std::thread::Thread`].
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::green::thread;
+///
+/// eventlet::run(eventlet::stackful(|| {
+///     let handle = thread::spawn(thread::park);
+///     let parked = handle.thread().clone();
+///     std::thread::spawn(move || parked.unpark());
+///     handle.join().unwrap();
+/// }));
+/// ```
+#[derive(Clone)]
+pub struct Thread {
+    id: ThreadId,
+    shared: Arc<Shared>,
+}
+
+impl Thread {
+    /// Returns the number of the green thread, which no other of this process ever has.
+    ///
+    /// Corresponds to [`std::thread::Thread::id`].
+    pub fn id(&self) -> ThreadId {
+        self.id
+    }
+
+    /// Returns the name, if it was spawned with one, or got one from [`Greenlet::set_name`].
+    ///
+    /// Corresponds to [`std::thread::Thread::name`].
+    ///
+    /// # Differences
+    ///
+    /// The main green thread has none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::thread::{self, Builder};
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let named = Builder::new().name("worker".to_owned());
+    ///     let handle = named.spawn(|| thread::current().name().unwrap().to_owned()).unwrap();
+    ///     assert_eq!(handle.thread().name(), Some("worker"));
+    ///     assert_eq!(handle.join().unwrap(), "worker");
+    ///     assert_eq!(thread::current().name(), None);
+    /// }));
+    /// ```
+    pub fn name(&self) -> Option<&str> {
+        self.shared.name.get().map(String::as_str)
+    }
+
+    /// Ends the [`park`] of the green thread: the one it is in, or else its next one.
+    ///
+    /// Corresponds to [`std::thread::Thread::unpark`].
+    ///
+    /// # Yields
+    ///
+    /// Never.
+    pub fn unpark(&self) {
+        self.shared.token.notify_one();
+    }
+
+    /// Returns that of some green thread of this OS thread. One that has ended has no name any more, and nobody
+    /// hears its `unpark`.
+    pub(super) fn of(greenlet: Greenlet) -> Thread {
+        let shared = if greenlet.dead() { None } else { SHARED.value_of(greenlet.key()) };
+        Thread::new(greenlet, shared.as_deref().cloned())
+    }
+
+    fn new(greenlet: Greenlet, shared: Option<Arc<Shared>>) -> Thread {
+        let shared = shared.unwrap_or_default();
+        if let Some(name) = greenlet.name() {
+            shared.name.get_or_init(|| name.to_string());
+        }
+        Thread { id: ThreadId::of(greenlet), shared }
+    }
+}
+
+impl fmt::Debug for Thread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = f.debug_struct("Thread");
+        text.field("id", &self.id()).field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
+/// The number of a green thread, which no other of this process ever has.
+///
+/// Corresponds to [`std::thread::ThreadId`].
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::green::thread;
+///
+/// eventlet::run(eventlet::stackful(|| {
+///     let other = thread::spawn(|| thread::current().id());
+///     assert_ne!(other.join().unwrap(), thread::current().id());
+/// }));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ThreadId {
+    os_thread: u64,
+    /// The number that [`Greenlet::id`] gives, which is that of one OS thread.
+    greenlet: u64,
+}
+
+impl ThreadId {
+    fn of(greenlet: Greenlet) -> ThreadId {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        std::thread_local! {
+            static OS_THREAD: u64 = NEXT.fetch_add(1, Ordering::Relaxed);
+        }
+        ThreadId { os_thread: OS_THREAD.with(|number| *number), greenlet: greenlet.id() }
+    }
+}
+
+/// Returns the [`Thread`] of the running green thread, of whatever colour.
+///
+/// Corresponds to [`std::thread::current`].
+///
+/// # Panics
+///
+/// Outside green threads.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::green::thread;
+///
+/// eventlet::run(eventlet::stackful(|| {
+///     assert_eq!(thread::current().id(), thread::current().id());
+/// }));
+/// ```
+#[track_caller]
+pub fn current() -> Thread {
+    let shared = SHARED.try_with(Arc::clone);
+    Thread::new(getcurrent(), shared)
+}
+
+/// Waits until somebody calls [`Thread::unpark`], unless somebody did since the last time.
+///
+/// Corresponds to [`std::thread::park`].
+///
+/// # Panics
+///
+/// When it has to wait and nobody can wait here: where there is no green stack, and while it unwinds.
+///
+/// # Yields
+///
+/// Unless it was unparked already.
+///
+/// # Killed
+///
+/// Nothing stays behind.
+///
+/// # Differences
+///
+/// It never returns without a reason. Green threads that run in place, as a `stackful` future that is waited for
+/// with `.block()` does, share what makes them go on.
+///
+/// # Examples
+///
+/// ```
+/// use std::cell::Cell;
+/// use std::rc::Rc;
+///
+/// use eventlet::green::thread;
+///
+/// eventlet::run(eventlet::stackful(|| {
+///     let flag = Rc::new(Cell::new(false));
+///     let seen = Rc::clone(&flag);
+///     let parked = thread::spawn(move || {
+///         while !seen.get() {
+///             thread::park();
+///         }
+///     });
+///     thread::yield_now();
+///     flag.set(true);
+///     parked.thread().unpark();
+///     parked.join().unwrap();
+/// }));
+/// ```
+#[track_caller]
+pub fn park() {
+    must_wait(current().shared.token.notified());
+}
+
+/// Waits as [`park`] does, but no longer than so.
+///
+/// Corresponds to [`std::thread::park_timeout`].
+///
+/// # Panics
+///
+/// Where there is no green stack to wait on.
+///
+/// # Yields
+///
+/// Unless it was unparked already, or its green stack unwinds: then it returns at once.
+///
+/// # Killed
+///
+/// Nothing stays behind.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::{Duration, Instant};
+///
+/// use eventlet::green::thread;
+///
+/// eventlet::run(eventlet::stackful(|| {
+///     let start = Instant::now();
+///     thread::park_timeout(Duration::from_millis(5));
+///     assert!(start.elapsed() >= Duration::from_millis(5));
+/// }));
+/// ```
+#[track_caller]
+pub fn park_timeout(dur: Duration) {
+    // Whether the time was up, or its stack unwinds, is nobody's business.
+    let _either = wait(within(Some(dur), current().shared.token.notified()));
+}

@@ -1,0 +1,64 @@
+//! Giving others a turn, for a while or for one round.
+
+use std::time::Duration;
+
+use crate::green::wait::wait;
+
+/// Waits for at least so long. Other green threads run meanwhile.
+///
+/// Corresponds to [`std::thread::sleep`].
+///
+/// # Panics
+///
+/// Where there is no green stack to wait on.
+///
+/// # Yields
+///
+/// Always, except while its green stack unwinds: then it returns at once.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::{Duration, Instant};
+///
+/// use eventlet::green::thread;
+///
+/// eventlet::run(eventlet::stackful(|| {
+///     let start = Instant::now();
+///     thread::sleep(Duration::from_millis(5));
+///     assert!(start.elapsed() >= Duration::from_millis(5));
+/// }));
+/// ```
+#[track_caller]
+pub fn sleep(dur: Duration) {
+    // A destructor that would like to wait, and cannot, goes on.
+    let _unwinding = wait(crate::greenthread::sleep(dur));
+}
+
+/// Gives up one turn: everyone who is ready runs once.
+///
+/// Corresponds to [`std::thread::yield_now`].
+///
+/// # Panics
+///
+/// Where there is no green stack to wait on.
+///
+/// # Yields
+///
+/// Always, except while its green stack unwinds.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::green::thread;
+///
+/// eventlet::run(eventlet::stackful(|| {
+///     let other = thread::spawn(|| ());
+///     thread::yield_now();
+///     assert!(other.is_finished());
+/// }));
+/// ```
+#[track_caller]
+pub fn yield_now() {
+    sleep(Duration::ZERO);
+}

@@ -1,0 +1,433 @@
+//! Green threads that borrow from the one who starts them.
+//!
+//! ```text
+//!    owner's stack              member's stack
+//!   +------------------+       +------------------+
+//!   | data             | <---- | body: &data      |
+//!   | scope(|s| ..)    |       |                  |
+//!   |   waits here     |       | Mark: the body   |
+//!   |   until all Marks| <---- |   is gone        |
+//!   |   are dropped    |       +------------------+
+//!   +------------------+
+//! ```
+//!
+//! The type of a body says how long its borrows live; a green thread wants something that lives for ever. So
+//! that is forgotten here, and what the compiler can no longer see is kept by hand.
+//!
+//! # How a scope ends
+//!
+//! - Its function returns or panics: the owner waits for all members, as in std.
+//! - The owner is killed, or a limit passes: it cannot wait any more. All members are killed then, before the
+//!   owner unwinds any further. A kill ends its victim before it returns, whatever the victim was doing,
+//!   but for a green thread *that is running*: it may be a member that kills the owner, or one that is being ended
+//!   itself and whose destructor does so. It cannot be unwound from above. So the owner's stack is left as it
+//!   is ([`end_later`]), that member ends at its next wait, and the owner right after it. No other green thread
+//!   has a turn in between.
+//! - The owner's stack is never unwound, as somebody forgot its future: then it is never freed either.
+//!
+//! # Invariants
+//!
+//! - **I1**: a [`Mark`] is dropped after the body that it was made for, be the body called, unwound, or never
+//!   called; and nothing is done with the body, or with what it left, after that. For it is the last field of
+//!   what is called, and the last local of the call.
+//! - **I2**: [`scope`] neither returns nor unwinds into its caller while the `Mark` of one of its members is
+//!   left: [`Ending`] sees to it, and ends the process where it cannot.
+//! - **I3**: what a body borrows outlives the call of `scope`, as `'scope` does. It is on stacks, or reached from
+//!   them, that are not unwound past that call but by code that comes through it.
+#![allow(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::marker::PhantomData;
+use std::mem;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
+use std::process;
+use std::ptr;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use slab::Slab;
+
+use super::coroutine::{Stackful, stackful};
+use super::frame::Frame;
+use super::limit;
+use crate::exit::Exit;
+use crate::greenthread::{GreenThread, Greenlet, spawn};
+use crate::hub::State;
+
+/// Green threads that may borrow from outside of it, and end before it does: what [`scope`] gives its function.
+///
+/// Corresponds to [`std::thread::Scope`].
+pub struct Scope<'scope, 'env: 'scope> {
+    lent: Rc<Lent>,
+    /// Neither lifetime may be shortened or lengthened, as in std.
+    scope: PhantomData<&'scope mut &'scope ()>,
+    env: PhantomData<&'env mut &'env ()>,
+}
+
+/// The green thread of a member, before it is spawned.
+pub(crate) type Body = Stackful<Box<dyn FnOnce()>, ()>;
+
+/// Calls a function that can start green threads which borrow, and waits for them all.
+///
+/// Corresponds to [`std::thread::scope`].
+///
+/// # Panics
+///
+/// Where nobody can wait: where there is no green stack, and while it unwinds. With a panic of the function,
+/// once all its green threads have ended. When one of those that nobody joined has panicked.
+///
+/// # Yields
+///
+/// Where the function does, and while green threads are left at its end.
+///
+/// # Killed
+///
+/// All green threads of the scope are killed, before anything that they could have borrowed goes. So it
+/// is when a limit passes. Should one of them be running, as it is the one that kills: it ends at its next wait, and
+/// the owner of the scope right after it, before anybody else has a turn.
+///
+/// # Differences
+///
+/// Nothing has to be `Send`.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::green::thread;
+///
+/// eventlet::run(eventlet::stackful(|| {
+///     let mut numbers = vec![1, 2, 3];
+///     let mut count = 0;
+///     thread::scope(|s| {
+///         s.spawn(|| numbers.push(4));
+///         s.spawn(|| count += 1);
+///     });
+///     assert_eq!((numbers.len(), count), (4, 1));
+/// }));
+/// ```
+///
+/// What ends before the scope cannot be borrowed:
+///
+/// ```compile_fail,E0373
+/// use eventlet::green::thread;
+///
+/// thread::scope(|s| {
+///     let number = 1;
+///     s.spawn(|| assert_eq!(number, 1));
+/// });
+/// ```
+///
+/// Nor can a green thread, or its handle, leave the scope:
+///
+/// ```compile_fail
+/// use eventlet::green::thread;
+///
+/// let handle = thread::scope(|s| s.spawn(|| 1));
+/// ```
+#[track_caller]
+pub fn scope<'env, F, T>(f: F) -> T
+where
+    F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
+{
+    let scope = Scope { lent: Lent::open(), scope: PhantomData, env: PhantomData };
+    let ending = Ending(&scope.lent);
+    let result = catch_unwind(AssertUnwindSafe(|| f(&scope)));
+    // Where that was not a panic but the end of this green thread, this unwinds again unless nobody is left.
+    // It is caught, too: while this OS thread unwinds, members that are killed could not be told to end
+    // each time they wait, should they catch the first unwind.
+    let waited = catch_unwind(AssertUnwindSafe(|| scope.lent.wait_for_all()));
+    drop(ending);
+    match (waited, result) {
+        (Err(unwind), _) | (_, Err(unwind)) => resume_unwind(unwind),
+        _ if scope.lent.unseen.get() > 0 => panic!("a scoped thread panicked"),
+        (_, Ok(value)) => value,
+    }
+}
+
+impl<'scope> Scope<'scope, '_> {
+    /// Starts a member. `prepare` may give it another stack.
+    pub(crate) fn start(
+        &'scope self,
+        body: impl FnOnce() + 'scope,
+        prepare: impl FnOnce(Body) -> io::Result<Body>,
+    ) -> io::Result<GreenThread<()>> {
+        if self.lent.ending.get() {
+            return Ok(GreenThread::ended(Err(Exit::killed())));
+        }
+        let mark = Mark::make(&self.lent);
+        let number = mark.number;
+        let marked = Marked { body, mark };
+        let body: Box<dyn FnOnce() + 'scope> = Box::new(move || marked.call());
+        // SAFETY: the closure is used no longer than what it borrows lives. By I1 it is gone when its mark
+        // is dropped, by I2 that is before the call of `scope` is over, and by I3 what it borrows is there
+        // until then.
+        let body = unsafe { mem::transmute::<Box<dyn FnOnce() + 'scope>, Box<dyn FnOnce()>>(body) };
+        let gt = spawn(prepare(stackful(body))?);
+        self.lent.is_called(number, *gt);
+        let unseen = Rc::clone(&self.lent.unseen);
+        gt.link(move |result| {
+            if result.as_ref().is_err_and(|exit| !exit.is_killed()) {
+                unseen.set(unseen.get() + 1);
+            }
+        });
+        Ok(gt)
+    }
+
+    /// Returns the number of members that failed and that nobody joined.
+    pub(crate) fn unseen(&self) -> &Rc<Cell<usize>> {
+        &self.lent.unseen
+    }
+}
+
+impl fmt::Debug for Scope<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let members = self.lent.members.borrow().len();
+        f.debug_struct("Scope").field("members", &members).finish_non_exhaustive()
+    }
+}
+
+/// What an owner has lent to its members.
+struct Lent {
+    /// Where the frame of the owner's stack is: tells whose scope this is.
+    owner: usize,
+    /// Those whose marks are not dropped.
+    members: RefCell<Slab<Member>>,
+    /// Wakes the owner, who waits for the last member to end.
+    waiting: RefCell<Option<Waker>>,
+    /// Set when the members are being killed: nobody can join them any more.
+    ending: Cell<bool>,
+    unseen: Rc<Cell<usize>>,
+}
+
+struct Member {
+    /// `None` while it is being spawned.
+    greenlet: Option<Greenlet>,
+    /// Where the frame of its stack is. 0 before it has run.
+    stack: usize,
+}
+
+thread_local! {
+    static SCOPES: Scopes = const { Scopes { open: RefCell::new(Vec::new()), later: RefCell::new(Vec::new()) } };
+}
+
+struct Scopes {
+    /// All scopes that have not ended.
+    open: RefCell<Vec<Rc<Lent>>>,
+    /// Stacks to be unwound as soon as nobody who borrows from them is running.
+    later: RefCell<Vec<Later>>,
+}
+
+struct Later {
+    stack: Range<usize>,
+    unwind: Box<dyn FnOnce()>,
+}
+
+impl Lent {
+    #[track_caller]
+    fn open() -> Rc<Lent> {
+        let owner = Frame::with_current(|frame| frame.map(address));
+        let Some(owner) = owner else {
+            panic!(
+                "a scope waits on a green stack, and this code is on none or inside an async fn: run the \
+                 closure with `spawn(stackful(closure))`"
+            );
+        };
+        assert!(
+            !std::thread::panicking(),
+            "a scope would have to wait, while its green stack unwinds: a destructor must do without it then"
+        );
+        let lent = Rc::new(Lent {
+            owner,
+            members: RefCell::default(),
+            waiting: RefCell::default(),
+            ending: Cell::new(false),
+            unseen: Rc::default(),
+        });
+        SCOPES.with(|scopes| scopes.open.borrow_mut().push(Rc::clone(&lent)));
+        lent
+    }
+
+    fn close(&self) {
+        let _closed = SCOPES.try_with(|scopes| {
+            let mut open = scopes.open.borrow_mut();
+            // Almost always the last.
+            let at = open.iter().rposition(|lent| ptr::eq(&**lent, self));
+            at.map(|at| open.swap_remove(at))
+        });
+    }
+
+    fn is_called(&self, number: usize, greenlet: Greenlet) {
+        if let Some(member) = self.members.borrow_mut().get_mut(number) {
+            member.greenlet = Some(greenlet);
+        }
+    }
+
+    /// Waits on the owner's stack, for as long as that can be done.
+    fn wait_for_all(&self) {
+        Frame::with_current(|frame| {
+            let frame = frame.expect("a scope ends on the stack on which it began");
+            while frame.poll(pin!(poll_fn(|cx| self.poll_ended(cx)))).is_pending() {
+                if held_up(&one_byte(self.owner)).is_empty() {
+                    limit::check(frame);
+                }
+                frame.suspend();
+            }
+        });
+    }
+
+    fn poll_ended(&self, cx: &Context<'_>) -> Poll<()> {
+        if self.members.borrow().is_empty() {
+            return Poll::Ready(());
+        }
+        let _previous = self.waiting.replace(Some(cx.waker().clone()));
+        Poll::Pending
+    }
+
+    /// Returns one that has not ended.
+    fn some_member(&self) -> Option<(usize, Option<Greenlet>)> {
+        let members = self.members.borrow();
+        members.iter().next().map(|(number, member)| (number, member.greenlet))
+    }
+}
+
+/// Kills the members that are left, and closes the scope.
+struct Ending<'a>(&'a Lent);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.ending.set(true);
+        while let Some((number, greenlet)) = self.0.some_member() {
+            if let Some(greenlet) = greenlet {
+                greenlet.kill();
+            }
+            // Nobody can have taken its number.
+            if self.0.members.borrow().contains(number) {
+                cannot_end();
+            }
+        }
+        self.0.close();
+    }
+}
+
+/// Ends the process. Whoever unwinds an owner asks first, so nobody comes here.
+#[cold]
+fn cannot_end() -> ! {
+    eprintln!(
+        "eventlet: a scope ends, and a green thread that may borrow from outside of it is running and cannot \
+         be ended: going on would let it use memory that is gone. This is a bug in eventlet. Aborting"
+    );
+    process::abort();
+}
+
+/// A body with its mark. The fields are dropped in this order.
+struct Marked<F> {
+    body: F,
+    mark: Mark,
+}
+
+impl<F: FnOnce()> Marked<F> {
+    fn call(self) {
+        let Marked { body, mark } = self;
+        mark.note_stack();
+        body();
+        drop(mark);
+    }
+}
+
+/// Tells, when it is dropped, that a member has ended.
+struct Mark {
+    lent: Rc<Lent>,
+    number: usize,
+}
+
+impl Mark {
+    fn make(lent: &Rc<Lent>) -> Mark {
+        let number = lent.members.borrow_mut().insert(Member { greenlet: None, stack: 0 });
+        Mark { lent: Rc::clone(lent), number }
+    }
+
+    fn note_stack(&self) {
+        let stack = Frame::with_current(|frame| frame.map_or(0, address));
+        self.lent.members.borrow_mut()[self.number].stack = stack;
+    }
+}
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        let left = {
+            let mut members = self.lent.members.borrow_mut();
+            members.remove(self.number);
+            members.len()
+        };
+        let owner = if left == 0 { self.lent.waiting.take() } else { None };
+        if let Some(owner) = owner {
+            owner.wake();
+        }
+    }
+}
+
+fn address(frame: &Frame) -> usize {
+    ptr::from_ref(frame).addr()
+}
+
+fn one_byte(address: usize) -> Range<usize> {
+    address..address + 1
+}
+
+/// Returns the members of scopes on a stack that keep it from being unwound: those that are running. Of those
+/// that are not, the stacks must be ready to be unwound, too.
+fn held_up(stack: &Range<usize>) -> Vec<Option<Greenlet>> {
+    let mut running = Vec::new();
+    let _ended = SCOPES.try_with(|scopes| {
+        let open = scopes.open.borrow();
+        if !open.is_empty() {
+            look_for_running(&open, stack, &mut running);
+        }
+    });
+    running
+}
+
+fn look_for_running(open: &[Rc<Lent>], stack: &Range<usize>, running: &mut Vec<Option<Greenlet>>) {
+    for lent in open.iter().filter(|lent| stack.contains(&lent.owner)) {
+        for (_, member) in &*lent.members.borrow() {
+            match member.greenlet.and_then(Greenlet::state) {
+                // One that has ended and has its mark is being unwound, or will be later.
+                None | Some(State::Running) => running.push(member.greenlet),
+                Some(_) => look_for_running(open, &one_byte(member.stack), running),
+            }
+        }
+    }
+}
+
+/// Unwinds the stack at these addresses: now, or as soon as nobody who borrows from it is running.
+pub(super) fn end(stack: Range<usize>, unwind: impl FnOnce() + 'static) {
+    let running = held_up(&stack);
+    if running.is_empty() {
+        return unwind();
+    }
+    SCOPES.with(|scopes| {
+        scopes.later.borrow_mut().push(Later { stack, unwind: Box::new(unwind) });
+    });
+    running.into_iter().flatten().for_each(|greenlet| greenlet.kill());
+}
+
+/// Unwinds the stacks that were held up by a member that has ended now. Called when nothing is left of that
+/// member on its stack, rather than by its mark, as it may be an unwind that drops the mark.
+pub(super) fn unwind_who_waited() {
+    while let Some(unwind) = SCOPES.try_with(Scopes::next_to_unwind).ok().flatten() {
+        unwind();
+    }
+}
+
+impl Scopes {
+    fn next_to_unwind(&self) -> Option<Box<dyn FnOnce()>> {
+        let mut later = self.later.borrow_mut();
+        let at = later.iter().position(|later| held_up(&later.stack).is_empty())?;
+        Some(later.remove(at).unwind)
+    }
+}
