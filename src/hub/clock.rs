@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use super::scheduler::{Hub, Key};
 use super::thread;
-use super::wheel::Wheel;
+use super::wheel::{Due, Wheel};
 use crate::exit::Exit;
 
 /// When something is due. Of two things due at the same time, the one asked for first comes first.
@@ -28,7 +28,8 @@ use crate::exit::Exit;
 /// Compared field by field.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment {
-    at: Instant,
+    /// Nanoseconds since the clock was made: half the size of an `Instant`, and compared in one step.
+    at: u64,
     order: u64,
 }
 
@@ -56,8 +57,7 @@ impl Timer {
     #[track_caller]
     pub(crate) fn after(duration: Duration) -> Timer {
         let hub = thread::expect("waiting for the clock");
-        let at = Instant::now().checked_add(duration);
-        let moment = at.map(|at| Moment { at, order: hub.clock.next_order() });
+        let moment = hub.clock.moment_after(duration);
         Timer { hub, moment, state: State::Unset }
     }
 
@@ -131,16 +131,16 @@ pub(crate) struct Clock {
     /// Tokio's timer. Made when it is first needed: making it needs a runtime with timers.
     sleep: RefCell<Option<Pin<Box<tokio::time::Sleep>>>>,
     /// What `sleep` waits for; `None` when that may not be early enough.
-    armed: Cell<Option<Instant>>,
+    armed: Cell<Option<u64>>,
     next_order: Cell<u64>,
+    /// From when moments are counted.
+    origin: Instant,
 }
 
 struct Timers {
     wheel: Wheel<Entry>,
     /// What has come out of the wheel: due, or due before the tick is over.
     out: BinaryHeap<Reverse<(Moment, usize)>>,
-    /// When the wheel was at its first tick.
-    origin: Instant,
     /// Entries that nobody waits for: those that are not [set](EntryState::Set).
     over: usize,
 }
@@ -169,15 +169,11 @@ enum Alarm {
 impl Clock {
     pub(super) fn new() -> Clock {
         Clock {
-            timers: RefCell::new(Timers {
-                wheel: Wheel::new(),
-                out: BinaryHeap::new(),
-                origin: Instant::now(),
-                over: 0,
-            }),
+            timers: RefCell::new(Timers { wheel: Wheel::new(), out: BinaryHeap::new(), over: 0 }),
             sleep: RefCell::new(None),
             armed: Cell::new(None),
             next_order: Cell::new(0),
+            origin: Instant::now(),
         }
     }
 
@@ -187,10 +183,13 @@ impl Clock {
         timers.wheel.len() - timers.over
     }
 
-    fn next_order(&self) -> u64 {
+    /// Returns the moment that comes so long after now, unless that is too far away.
+    #[inline]
+    fn moment_after(&self, duration: Duration) -> Option<Moment> {
+        let at = nanoseconds(self.origin.elapsed().checked_add(duration)?)?;
         let order = self.next_order.get();
         self.next_order.set(order + 1);
-        order
+        Some(Moment { at, order })
     }
 
     #[inline]
@@ -249,8 +248,9 @@ impl Clock {
         }
     }
 
-    fn arm_for(&self, next: Instant, cx: &mut Context<'_>) {
+    fn arm_for(&self, next: u64, cx: &mut Context<'_>) {
         self.armed.set(Some(next));
+        let next = self.origin + Duration::from_nanos(next);
         match &mut *self.sleep.borrow_mut() {
             Some(sleep) => sleep.as_mut().reset(next),
             none => *none = Some(Box::pin(tokio::time::sleep_until(next))),
@@ -271,7 +271,7 @@ impl Clock {
 impl Hub {
     /// Does what is due.
     pub(super) fn ring(&self) {
-        let now = Instant::now();
+        let now = nanoseconds(self.clock.origin.elapsed()).unwrap_or(u64::MAX);
         self.clock.timers.borrow_mut().advance(now);
         loop {
             // One at a time, as each may run foreign code: that is done outside the borrow.
@@ -288,22 +288,26 @@ impl Hub {
 /// A tick of the wheel is 2 to the power of this, in nanoseconds: about a millisecond.
 const TICK_BITS: u32 = 20;
 
-fn tick_of(at: Instant, origin: Instant) -> u64 {
-    let nanos = at.saturating_duration_since(origin).as_nanos();
-    u64::try_from(nanos >> TICK_BITS).unwrap_or(u64::MAX)
+impl Due for Entry {
+    #[inline]
+    fn tick(&self) -> u64 {
+        self.moment.at >> TICK_BITS
+    }
+}
+
+/// Returns the nanoseconds of a duration, unless there are too many of them.
+#[inline]
+fn nanoseconds(duration: Duration) -> Option<u64> {
+    let whole = duration.as_secs().checked_mul(1_000_000_000)?;
+    whole.checked_add(duration.subsec_nanos().into())
 }
 
 impl Timers {
-    /// Sorts what was set since the last time, and returns the earliest moment of that.
+    /// Sorts what was set since the last time, and returns when the earliest of that comes.
     #[inline]
-    fn sort(&mut self) -> Option<Instant> {
-        let mut earliest: Option<Instant> = None;
-        let tick = |entry: &Entry| {
-            let at = entry.moment.at;
-            earliest = Some(earliest.map_or(at, |earliest| earliest.min(at)));
-            tick_of(at, self.origin)
-        };
-        self.wheel.sort(tick, |key, entry| self.out.push(Reverse((entry.moment, key))));
+    fn sort(&mut self) -> Option<u64> {
+        let earliest = self.wheel.fresh().map(|entry| entry.moment.at).min();
+        self.wheel.sort(|key, entry| self.out.push(Reverse((entry.moment, key))));
         earliest
     }
 
@@ -322,15 +326,14 @@ impl Timers {
     }
 
     /// Takes out of the wheel whatever comes in the tick of `now`, and before.
-    fn advance(&mut self, now: Instant) {
+    fn advance(&mut self, now: u64) {
         self.sort();
         let out = &mut self.out;
-        let tick = tick_of(now, self.origin);
-        self.wheel.advance(tick, |key, entry| out.push(Reverse((entry.moment, key))));
+        self.wheel.advance(now >> TICK_BITS, |key, entry| out.push(Reverse((entry.moment, key))));
     }
 
     /// Takes the alarm of the next timer whose moment has come by `now`.
-    fn pop_due(&mut self, now: Instant) -> Option<Alarm> {
+    fn pop_due(&mut self, now: u64) -> Option<Alarm> {
         while self.out.peek().is_some_and(|Reverse((moment, _))| moment.at <= now) {
             let Reverse((_, key)) = self.out.pop()?;
             if let EntryState::Set(alarm) =
@@ -346,13 +349,12 @@ impl Timers {
     }
 
     /// Returns a time before which nothing comes of what is sorted.
-    fn next(&self) -> Option<Instant> {
+    fn next(&self) -> Option<u64> {
         let out = self.out.peek().map(|Reverse((moment, _))| moment.at);
-        out.or_else(|| self.wheel.at_next_tick().map(|entry| entry.moment.at).min()).or_else(|| {
-            // So far away that the wheel has not sorted it yet: it will when that tick comes.
-            let nanos = self.wheel.next_tick()? << TICK_BITS;
-            Some(self.origin + Duration::from_nanos(nanos))
-        })
+        let in_wheel = || self.wheel.at_next_tick().map(|entry| entry.moment.at).min();
+        // So far away that the wheel has not sorted it yet: it will when that tick comes.
+        let unsorted = || self.wheel.next_tick().map(|tick| tick << TICK_BITS);
+        out.or_else(in_wheel).or_else(unsorted)
     }
 }
 
@@ -361,8 +363,7 @@ mod tests {
     use super::*;
 
     fn set(clock: &Clock, milliseconds: u64, waker: &Waker) -> usize {
-        let at = Instant::now() + Duration::from_millis(milliseconds);
-        let moment = Moment { at, order: clock.next_order() };
+        let moment = clock.moment_after(Duration::from_millis(milliseconds)).unwrap();
         clock.set(moment, Alarm::Wake(waker.clone()))
     }
 

@@ -31,6 +31,12 @@ const OUT: u8 = u8::MAX;
 /// Stands for "in no slot yet".
 const FRESH: u8 = u8::MAX - 1;
 
+/// What can be in a wheel.
+pub(super) trait Due {
+    /// Returns when it comes: always the same.
+    fn tick(&self) -> u64;
+}
+
 pub(super) struct Wheel<T> {
     entries: Slab<Entry<T>>,
     levels: Box<[Level; LEVELS]>,
@@ -49,15 +55,13 @@ struct Level {
 
 struct Entry<T> {
     value: T,
-    /// Not known while it is fresh.
-    tick: u64,
     before: u32,
     after: u32,
     level: u8,
     slot: u8,
 }
 
-impl<T> Wheel<T> {
+impl<T: Due> Wheel<T> {
     pub(super) fn new() -> Wheel<T> {
         let level = || Level { occupied: 0, slots: [NONE; SLOTS] };
         let levels = Box::new([level(), level(), level(), level(), level(), level()]);
@@ -72,7 +76,7 @@ impl<T> Wheel<T> {
     #[inline]
     pub(super) fn insert(&mut self, value: T) -> usize {
         let after = self.fresh;
-        let entry = Entry { value, tick: 0, before: NONE, after, level: FRESH, slot: 0 };
+        let entry = Entry { value, before: NONE, after, level: FRESH, slot: 0 };
         let key = self.entries.insert(entry);
         self.fresh = key as u32;
         if let Some(after) = self.entries.get_mut(after as usize) {
@@ -81,15 +85,15 @@ impl<T> Wheel<T> {
         key
     }
 
-    /// Gives every fresh entry its place, by its tick. One whose tick is not in the future is put
-    /// [out](Wheel::is_out).
-    pub(super) fn sort(&mut self, mut tick: impl FnMut(&T) -> u64, mut out: impl FnMut(usize, &T)) {
-        let mut next = std::mem::replace(&mut self.fresh, NONE);
-        while let Some(entry) = self.entries.get_mut(next as usize) {
-            let key = std::mem::replace(&mut next, entry.after);
-            entry.tick = tick(&entry.value);
-            self.place(key, &mut out);
-        }
+    /// Gives every fresh entry its place. One whose tick is not in the future is put [out](Wheel::is_out).
+    pub(super) fn sort(&mut self, mut out: impl FnMut(usize, &T)) {
+        let first = std::mem::replace(&mut self.fresh, NONE);
+        self.place_all(first, &mut out);
+    }
+
+    /// Returns everything that is fresh, the latest first.
+    pub(super) fn fresh(&self) -> impl Iterator<Item = &T> {
+        self.walk(self.fresh)
     }
 
     /// Removes an entry, be it fresh, in the wheel or out.
@@ -125,7 +129,10 @@ impl<T> Wheel<T> {
     /// Returns everything that comes at the next tick, if that is known yet.
     pub(super) fn at_next_tick(&self) -> impl Iterator<Item = &T> {
         let slot = self.next_slot().filter(|(level, _, _)| *level == 0);
-        let mut next = slot.map_or(NONE, |(level, slot, _)| self.levels[level].slots[slot]);
+        self.walk(slot.map_or(NONE, |(level, slot, _)| self.levels[level].slots[slot]))
+    }
+
+    fn walk(&self, mut next: u32) -> impl Iterator<Item = &T> {
         std::iter::from_fn(move || {
             let entry = self.entries.get(next as usize)?;
             next = entry.after;
@@ -137,11 +144,8 @@ impl<T> Wheel<T> {
     pub(super) fn advance(&mut self, to: u64, mut out: impl FnMut(usize, &T)) {
         while let Some((level, slot, tick)) = self.next_slot().filter(|(_, _, tick)| *tick <= to) {
             self.now = tick;
-            let mut next = self.empty_slot(level, slot);
-            while let Some(entry) = self.entries.get_mut(next as usize) {
-                let key = std::mem::replace(&mut next, entry.after);
-                self.place(key, &mut out);
-            }
+            let first = self.empty_slot(level, slot);
+            self.place_all(first, &mut out);
         }
         self.now = self.now.max(to);
     }
@@ -162,14 +166,17 @@ impl<T> Wheel<T> {
         std::mem::replace(&mut level.slots[slot], NONE)
     }
 
-    /// Puts an entry in its slot, or out if its tick has come.
-    fn place(&mut self, key: u32, out: &mut impl FnMut(usize, &T)) {
-        let entry = &mut self.entries[key as usize];
-        if entry.tick > self.now {
-            self.link(key);
-        } else {
-            entry.level = OUT;
-            out(key as usize, &entry.value);
+    /// Puts an entry and all that are linked after it where they belong: out, if their tick has come.
+    fn place_all(&mut self, first: u32, out: &mut impl FnMut(usize, &T)) {
+        let mut next = first;
+        while let Some(entry) = self.entries.get_mut(next as usize) {
+            let key = std::mem::replace(&mut next, entry.after);
+            if entry.value.tick() > self.now {
+                self.link(key);
+            } else {
+                entry.level = OUT;
+                out(key as usize, &entry.value);
+            }
         }
     }
 
@@ -177,7 +184,7 @@ impl<T> Wheel<T> {
     fn link(&mut self, key: u32) {
         let entry = &mut self.entries[key as usize];
         // One too far away would be in a slot that the wheel reaches too soon.
-        let tick = entry.tick.min(self.now + REACH);
+        let tick = entry.value.tick().min(self.now + REACH);
         let differs = (self.now ^ tick) | (SLOTS as u64 - 1);
         let level = ((u64::BITS - 1 - differs.leading_zeros()) / SLOT_BITS).min(LEVELS as u32 - 1);
         let slot = (tick >> (SLOT_BITS * level)) as usize % SLOTS;
@@ -251,6 +258,12 @@ mod tests {
         Out,
     }
 
+    impl Due for (usize, u64) {
+        fn tick(&self) -> u64 {
+            self.1
+        }
+    }
+
     /// What is in the wheel, by number: its key, its tick and its place.
     type Model = BTreeMap<usize, (usize, u64, Place)>;
 
@@ -278,7 +291,11 @@ mod tests {
                         model.insert(id, (key, now + after, Place::Fresh));
                     }
                     Step::Sort => {
-                        wheel.sort(|(_, tick)| *tick, |_, (id, _)| came.push(*id));
+                        let fresh = model.values().filter(|(_, _, place)| *place == Place::Fresh);
+                        let mut ticks: Vec<_> = fresh.map(|(_, tick, _)| *tick).collect();
+                        ticks.reverse();
+                        prop_assert_eq!(wheel.fresh().map(Due::tick).collect::<Vec<_>>(), ticks);
+                        wheel.sort(|_, (id, _)| came.push(*id));
                         expected = shift(&mut model, Place::Fresh, Place::Out, |tick| tick <= now);
                         shift(&mut model, Place::Fresh, Place::In, |_| true);
                     }
