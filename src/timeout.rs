@@ -82,6 +82,7 @@ impl Timeout {
     /// assert_eq!(Timeout::new(Duration::from_secs(5)).limit(), Some(Duration::from_secs(5)));
     /// assert_eq!(Timeout::new(None).limit(), None);
     /// ```
+    #[inline]
     pub fn new(limit: impl Into<Option<Duration>>) -> Timeout {
         Timeout { id: next_id(), limit: limit.into() }
     }
@@ -135,6 +136,7 @@ impl Timeout {
     /// assert_eq!(limit.run(queue.get()).await, Ok("late"));
     /// # });
     /// ```
+    #[inline]
     #[track_caller]
     pub fn run<F: Future>(&self, future: F) -> Run<F> {
         Run { within: hub::within(self.limit, future), timeout: *self }
@@ -240,6 +242,7 @@ impl Timeout {
 }
 
 /// Returns a number that no other limit of this process has.
+#[inline]
 fn next_id() -> u64 {
     /// Numbers are handed to OS threads in blocks: an atomic operation for each limit would be a good
     /// part of what the limit costs.
@@ -269,6 +272,7 @@ pin_project! {
 impl<F: Future> Future for Run<F> {
     type Output = Result<F::Output, Timeout>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<F::Output, Timeout>> {
         let this = self.project();
         this.within.poll(cx).map(|output| output.ok_or(*this.timeout))
@@ -392,6 +396,7 @@ impl Exit {
 /// assert_eq!(with_timeout(Duration::from_millis(1), slow).await.unwrap_or("gave up"), "gave up");
 /// # });
 /// ```
+#[inline]
 #[track_caller]
 pub fn with_timeout<F: Future>(limit: impl Into<Option<Duration>>, future: F) -> Run<F> {
     Timeout::new(limit).run(future)

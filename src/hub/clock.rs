@@ -1,8 +1,8 @@
 //! Sleeps and limits of green threads, kept by the hub over one Tokio sleep.
 //!
 //! Most limits never pass: they are set around an operation and dropped right after it. So setting and
-//! dropping one is cheap here (see [`Wheel`]), and Tokio's timer is touched only when an earlier moment than all
-//! others is set.
+//! dropping one is cheap here (see [`Wheel`]), and the more so within one poll of the hub, at whose end only what is left
+//! is sorted. Tokio's timer is touched only when an earlier moment than all others is set.
 //!
 //! Deadlines are Tokio's `Instant`s: they follow a paused clock, and round up to Tokio's millisecond.
 //! Equal deadlines pass in the order in which they were asked for, whoever is polled first.
@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use super::scheduler::{Hub, Key};
 use super::thread;
-use super::wheel::Wheel;
+use super::wheel::{Due, Wheel};
 use crate::exit::Exit;
 
 /// When something is due. Of two things due at the same time, the one asked for first comes first.
@@ -28,7 +28,8 @@ use crate::exit::Exit;
 /// Compared field by field.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment {
-    at: Instant,
+    /// Nanoseconds since the clock was made: half the size of an `Instant`, and compared in one step.
+    at: u64,
     order: u64,
 }
 
@@ -56,8 +57,7 @@ impl Timer {
     #[track_caller]
     pub(crate) fn after(duration: Duration) -> Timer {
         let hub = thread::expect("waiting for the clock");
-        let at = Instant::now().checked_add(duration);
-        let moment = at.map(|at| Moment { at, order: hub.clock.next_order() });
+        let moment = hub.clock.moment_after(duration);
         Timer { hub, moment, state: State::Unset }
     }
 
@@ -66,10 +66,11 @@ impl Timer {
         self.moment
     }
 
-    /// Returns whether the moment has come. If it has not, and was waited for, this wakes `cx` when it does.
-    pub(crate) fn has_passed(&mut self, cx: &Context<'_>) -> bool {
+    /// Returns whether the moment has come. Only one that was waited for comes.
+    #[inline]
+    pub(crate) fn has_passed(&mut self) -> bool {
         if let State::Set(entry) = self.state {
-            if self.hub.clock.has_passed(entry, cx) {
+            if self.hub.clock.has_passed(entry) {
                 self.hub.clock.forget(entry);
                 self.state = State::Passed;
             }
@@ -77,10 +78,13 @@ impl Timer {
         matches!(self.state, State::Passed)
     }
 
-    /// Begins to wait for the moment in the name of `cx`, unless that was done.
+    /// Waits for the moment in the name of `cx`, and of nobody else any more.
+    #[inline]
     pub(crate) fn set_for(&mut self, cx: &Context<'_>) {
-        if let (State::Unset, Some(moment)) = (&self.state, self.moment) {
-            self.set(moment, Alarm::Wake(cx.waker().clone()));
+        match (&self.state, self.moment) {
+            (State::Unset, Some(moment)) => self.set(moment, Alarm::Wake(cx.waker().clone())),
+            (State::Set(entry), _) => self.hub.clock.set_for(*entry, cx),
+            _ => {}
         }
     }
 
@@ -92,6 +96,7 @@ impl Timer {
         self
     }
 
+    #[inline]
     fn set(&mut self, moment: Moment, alarm: Alarm) {
         self.state = State::Set(self.hub.clock.set(moment, alarm));
         // Outside a poll of the hub nobody else would arm Tokio's timer.
@@ -103,7 +108,7 @@ impl Future for Timer {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.has_passed(cx) {
+        if self.has_passed() {
             return Poll::Ready(());
         }
         self.set_for(cx);
@@ -112,6 +117,7 @@ impl Future for Timer {
 }
 
 impl Drop for Timer {
+    #[inline]
     fn drop(&mut self) {
         if let State::Set(entry) = self.state {
             self.hub.clock.forget(entry);
@@ -125,18 +131,18 @@ pub(crate) struct Clock {
     /// Tokio's timer. Made when it is first needed: making it needs a runtime with timers.
     sleep: RefCell<Option<Pin<Box<tokio::time::Sleep>>>>,
     /// What `sleep` waits for; `None` when that may not be early enough.
-    armed: Cell<Option<Instant>>,
+    armed: Cell<Option<u64>>,
     next_order: Cell<u64>,
+    /// From when moments are counted.
+    origin: Instant,
 }
 
 struct Timers {
     wheel: Wheel<Entry>,
     /// What has come out of the wheel: due, or due before the tick is over.
     out: BinaryHeap<Reverse<(Moment, usize)>>,
-    /// When the wheel was at its first tick.
-    origin: Instant,
-    /// Timers that somebody waits for.
-    waiting: usize,
+    /// Entries that nobody waits for: those that are not [set](EntryState::Set).
+    over: usize,
 }
 
 struct Entry {
@@ -163,50 +169,55 @@ enum Alarm {
 impl Clock {
     pub(super) fn new() -> Clock {
         Clock {
-            timers: RefCell::new(Timers {
-                wheel: Wheel::new(),
-                out: BinaryHeap::new(),
-                origin: Instant::now(),
-                waiting: 0,
-            }),
+            timers: RefCell::new(Timers { wheel: Wheel::new(), out: BinaryHeap::new(), over: 0 }),
             sleep: RefCell::new(None),
             armed: Cell::new(None),
             next_order: Cell::new(0),
+            origin: Instant::now(),
         }
     }
 
     /// Returns how many timers somebody waits for.
     pub(super) fn len(&self) -> usize {
-        self.timers.borrow().waiting
+        let timers = self.timers.borrow();
+        timers.wheel.len() - timers.over
     }
 
-    fn next_order(&self) -> u64 {
+    /// Returns the moment that comes so long after now, unless that is too far away.
+    #[inline]
+    fn moment_after(&self, duration: Duration) -> Option<Moment> {
+        let at = nanoseconds(self.origin.elapsed().checked_add(duration)?)?;
         let order = self.next_order.get();
         self.next_order.set(order + 1);
-        order
+        Some(Moment { at, order })
     }
 
+    #[inline]
     fn set(&self, moment: Moment, alarm: Alarm) -> usize {
-        if self.armed.get().is_some_and(|armed| moment.at < armed) {
-            self.armed.set(None);
-        }
-        self.timers.borrow_mut().set(moment, alarm)
+        self.timers.borrow_mut().wheel.insert(Entry { moment, state: EntryState::Set(alarm) })
     }
 
-    /// Returns whether the moment has come; if not, it will wake `cx`.
-    fn has_passed(&self, entry: usize, cx: &Context<'_>) -> bool {
+    /// Lets an entry that is set wake `cx`.
+    fn set_for(&self, entry: usize, cx: &Context<'_>) {
         let mut timers = self.timers.borrow_mut();
         let _previous = match &mut timers.wheel.get_mut(entry).state {
             EntryState::Set(Alarm::Wake(waker)) if !waker.will_wake(cx.waker()) => {
                 mem::replace(waker, cx.waker().clone())
             }
-            state => return matches!(state, EntryState::Passed),
+            _ => return,
         };
         // The previous waker may be a stranger's: it is dropped after the borrow.
         drop(timers);
-        false
     }
 
+    /// Returns whether the moment has come. Mostly none has, and then no entry needs a look.
+    #[inline]
+    fn has_passed(&self, entry: usize) -> bool {
+        let timers = self.timers.borrow();
+        timers.over != 0 && matches!(timers.wheel.get(entry).state, EntryState::Passed)
+    }
+
+    #[inline]
     fn forget(&self, entry: usize) {
         // A statement of its own, as the alarm may be a stranger's: it is dropped after the borrow.
         let _alarm = self.timers.borrow_mut().forget(entry);
@@ -222,12 +233,24 @@ impl Clock {
     }
 
     /// Sees to it that Tokio polls the hub when the next moment comes.
+    #[inline]
     pub(super) fn arm(&self, cx: &mut Context<'_>) {
-        if self.armed.get().is_some() {
-            return;
+        let next = {
+            let mut timers = self.timers.borrow_mut();
+            let earliest = timers.sort();
+            match self.armed.get() {
+                Some(armed) => earliest.filter(|earliest| *earliest < armed),
+                None => timers.next(),
+            }
+        };
+        if let Some(next) = next {
+            self.arm_for(next, cx);
         }
-        let Some(next) = self.timers.borrow().next() else { return };
+    }
+
+    fn arm_for(&self, next: u64, cx: &mut Context<'_>) {
         self.armed.set(Some(next));
+        let next = self.origin + Duration::from_nanos(next);
         match &mut *self.sleep.borrow_mut() {
             Some(sleep) => sleep.as_mut().reset(next),
             none => *none = Some(Box::pin(tokio::time::sleep_until(next))),
@@ -248,7 +271,7 @@ impl Clock {
 impl Hub {
     /// Does what is due.
     pub(super) fn ring(&self) {
-        let now = Instant::now();
+        let now = nanoseconds(self.clock.origin.elapsed()).unwrap_or(u64::MAX);
         self.clock.timers.borrow_mut().advance(now);
         loop {
             // One at a time, as each may run foreign code: that is done outside the borrow.
@@ -265,65 +288,73 @@ impl Hub {
 /// A tick of the wheel is 2 to the power of this, in nanoseconds: about a millisecond.
 const TICK_BITS: u32 = 20;
 
+impl Due for Entry {
+    #[inline]
+    fn tick(&self) -> u64 {
+        self.moment.at >> TICK_BITS
+    }
+}
+
+/// Returns the nanoseconds of a duration, unless there are too many of them.
+#[inline]
+fn nanoseconds(duration: Duration) -> Option<u64> {
+    let whole = duration.as_secs().checked_mul(1_000_000_000)?;
+    whole.checked_add(duration.subsec_nanos().into())
+}
+
 impl Timers {
-    fn tick(&self, at: Instant) -> u64 {
-        let nanos = at.saturating_duration_since(self.origin).as_nanos();
-        u64::try_from(nanos >> TICK_BITS).unwrap_or(u64::MAX)
+    /// Sorts what was set since the last time, and returns when the earliest of that comes.
+    #[inline]
+    fn sort(&mut self) -> Option<u64> {
+        let earliest = self.wheel.fresh().map(|entry| entry.moment.at).min();
+        self.wheel.sort(|key, entry| self.out.push(Reverse((entry.moment, key))));
+        earliest
     }
 
-    fn set(&mut self, moment: Moment, alarm: Alarm) -> usize {
-        self.waiting += 1;
-        let entry = Entry { moment, state: EntryState::Set(alarm) };
-        let key = self.wheel.insert(self.tick(moment.at), entry);
-        if self.wheel.is_out(key) {
-            self.out.push(Reverse((moment, key)));
-        }
-        key
-    }
-
+    #[inline]
     fn forget(&mut self, key: usize) -> EntryState {
-        let out = self.wheel.is_out(key);
-        let state = &mut self.wheel.get_mut(key).state;
+        let state = mem::replace(&mut self.wheel.get_mut(key).state, EntryState::Forgotten);
         let waits = matches!(state, EntryState::Set(_));
-        self.waiting -= usize::from(waits);
-        if out && waits {
+        if waits && self.wheel.is_out(key) {
             // Its key is in `out`, and must not be used again before it has left.
-            mem::replace(state, EntryState::Forgotten)
+            self.over += 1;
         } else {
-            self.wheel.remove(key).state
+            self.over -= usize::from(!waits);
+            self.wheel.remove(key);
         }
+        state
     }
 
     /// Takes out of the wheel whatever comes in the tick of `now`, and before.
-    fn advance(&mut self, now: Instant) {
-        let tick = self.tick(now);
+    fn advance(&mut self, now: u64) {
+        self.sort();
         let out = &mut self.out;
-        self.wheel.advance(tick, |key, entry| out.push(Reverse((entry.moment, key))));
+        self.wheel.advance(now >> TICK_BITS, |key, entry| out.push(Reverse((entry.moment, key))));
     }
 
     /// Takes the alarm of the next timer whose moment has come by `now`.
-    fn pop_due(&mut self, now: Instant) -> Option<Alarm> {
+    fn pop_due(&mut self, now: u64) -> Option<Alarm> {
         while self.out.peek().is_some_and(|Reverse((moment, _))| moment.at <= now) {
             let Reverse((_, key)) = self.out.pop()?;
-            match mem::replace(&mut self.wheel.get_mut(key).state, EntryState::Passed) {
-                EntryState::Set(alarm) => {
-                    self.waiting -= 1;
-                    return Some(alarm);
-                }
-                _ => drop(self.wheel.remove(key)),
+            if let EntryState::Set(alarm) =
+                mem::replace(&mut self.wheel.get_mut(key).state, EntryState::Passed)
+            {
+                self.over += 1;
+                return Some(alarm);
             }
+            self.over -= 1;
+            self.wheel.remove(key);
         }
         None
     }
 
-    /// Returns a time before which nothing comes.
-    fn next(&self) -> Option<Instant> {
+    /// Returns a time before which nothing comes of what is sorted.
+    fn next(&self) -> Option<u64> {
         let out = self.out.peek().map(|Reverse((moment, _))| moment.at);
-        out.or_else(|| self.wheel.at_next_tick().map(|entry| entry.moment.at).min()).or_else(|| {
-            // So far away that the wheel has not sorted it yet: it will when that tick comes.
-            let nanos = self.wheel.next_tick()? << TICK_BITS;
-            Some(self.origin + Duration::from_nanos(nanos))
-        })
+        let in_wheel = || self.wheel.at_next_tick().map(|entry| entry.moment.at).min();
+        // So far away that the wheel has not sorted it yet: it will when that tick comes.
+        let unsorted = || self.wheel.next_tick().map(|tick| tick << TICK_BITS);
+        out.or_else(in_wheel).or_else(unsorted)
     }
 }
 
@@ -332,8 +363,7 @@ mod tests {
     use super::*;
 
     fn set(clock: &Clock, milliseconds: u64, waker: &Waker) -> usize {
-        let at = Instant::now() + Duration::from_millis(milliseconds);
-        let moment = Moment { at, order: clock.next_order() };
+        let moment = clock.moment_after(Duration::from_millis(milliseconds)).unwrap();
         clock.set(moment, Alarm::Wake(waker.clone()))
     }
 
@@ -352,6 +382,7 @@ mod tests {
             clock.forget(entry);
         }
         assert_eq!((clock.len(), clock.timers.borrow().wheel.len()), (0, 0));
+        assert!(clock.timers.borrow_mut().sort().is_none());
         assert!(clock.timers.borrow().next().is_none());
     }
 

@@ -60,10 +60,11 @@ pub(crate) fn takes_effect(limit: Moment) -> bool {
 /// # Panics
 ///
 /// Where there is no hub, if there is a limit.
+#[inline]
 #[track_caller]
 pub(crate) fn within<F: Future>(limit: Option<Duration>, future: F) -> Within<F> {
     if limit.is_some() {
-        thread::expect("a time limit");
+        thread::check("a time limit");
     }
     Within { future, limit: limit.map(Limit::New) }
 }
@@ -85,6 +86,7 @@ enum Limit {
 }
 
 impl Limit {
+    #[inline]
     fn start(&mut self) -> &mut Timer {
         if let Limit::New(duration) = self {
             *self = Limit::Started(Timer::after(*duration));
@@ -99,13 +101,14 @@ impl Limit {
 impl<F: Future> Future for Within<F> {
     type Output = Option<F::Output>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
         let this = self.project();
         let Some(limit) = this.limit else {
             return this.future.poll(cx).map(Some);
         };
         let timer = limit.start();
-        if timer.has_passed(cx) {
+        if timer.has_passed() {
             return poll_late(this.future, timer.moment(), cx);
         }
         if let Poll::Ready(output) = this.future.poll(cx) {

@@ -34,11 +34,30 @@ pub(crate) fn current() -> Option<Rc<Hub>> {
 pub(crate) fn expect(what: &str) -> Rc<Hub> {
     match current() {
         Some(hub) => hub,
-        None => panic!(
-            "{what} needs a hub, and this OS thread has none: call it inside `eventlet::run(..)` \
-             or, in a program that has a Tokio runtime already, inside `eventlet::local(..)`"
-        ),
+        None => none(what),
     }
+}
+
+/// Makes sure that this OS thread has a hub.
+///
+/// # Panics
+///
+/// As [`expect`] does.
+#[inline]
+#[track_caller]
+pub(crate) fn check(what: &str) {
+    if !THREAD.try_with(|thread| thread.hub.borrow().is_some()).unwrap_or(false) {
+        none(what);
+    }
+}
+
+#[cold]
+#[track_caller]
+fn none(what: &str) -> ! {
+    panic!(
+        "{what} needs a hub, and this OS thread has none: call it inside `eventlet::run(..)` \
+         or, in a program that has a Tokio runtime already, inside `eventlet::local(..)`"
+    )
 }
 
 /// Returns a serial number that no green thread of this OS thread has had.

@@ -4,6 +4,9 @@
 //! stays behind. A heap, which this replaces, keeps what was called off until it is swept, and moves
 //! entries about for each one that comes.
 //!
+//! An entry is fresh at first: it stands in a list of its own until [`Wheel::sort`] gives it its place, so one that is
+//! removed before that never needed a place, and nobody computed one.
+//!
 //! Time goes in ticks. Level 0 has a slot for each of the next 64 ticks, level 1 a slot for each 64 ticks, level
 //! 2 for each 64 × 64, and so on. An entry stands in the slot of the highest level in which its tick differs from the
 //! wheel's; when the wheel gets there, the entries of the slot go down to where they now belong. The
@@ -22,12 +25,23 @@ const REACH: u64 = (SLOTS as u64 - 1) << (SLOT_BITS * (LEVELS as u32 - 1));
 /// Stands for "no entry" in links.
 const NONE: u32 = u32::MAX;
 
-/// Stands for "in no slot".
+/// Stands for "in no slot, as its tick has come".
 const OUT: u8 = u8::MAX;
+
+/// Stands for "in no slot yet".
+const FRESH: u8 = u8::MAX - 1;
+
+/// What can be in a wheel.
+pub(super) trait Due {
+    /// Returns when it comes: always the same.
+    fn tick(&self) -> u64;
+}
 
 pub(super) struct Wheel<T> {
     entries: Slab<Entry<T>>,
     levels: Box<[Level; LEVELS]>,
+    /// The first of those that have no place in the wheel yet.
+    fresh: u32,
     /// The tick up to which everything has been taken out.
     now: u64,
 }
@@ -41,40 +55,53 @@ struct Level {
 
 struct Entry<T> {
     value: T,
-    tick: u64,
     before: u32,
     after: u32,
     level: u8,
     slot: u8,
 }
 
-impl<T> Wheel<T> {
+impl<T: Due> Wheel<T> {
     pub(super) fn new() -> Wheel<T> {
         let level = || Level { occupied: 0, slots: [NONE; SLOTS] };
         let levels = Box::new([level(), level(), level(), level(), level(), level()]);
-        Wheel { entries: Slab::new(), levels, now: 0 }
+        Wheel { entries: Slab::new(), levels, fresh: NONE, now: 0 }
     }
 
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Adds an entry for a tick, and returns its key. One for a tick that is not in the future is
-    /// [out](Wheel::is_out) at once.
-    pub(super) fn insert(&mut self, tick: u64, value: T) -> usize {
-        let entry = Entry { value, tick, before: NONE, after: NONE, level: OUT, slot: 0 };
+    /// Adds an entry, which is fresh, and returns its key.
+    #[inline]
+    pub(super) fn insert(&mut self, value: T) -> usize {
+        let after = self.fresh;
+        let entry = Entry { value, before: NONE, after, level: FRESH, slot: 0 };
         let key = self.entries.insert(entry);
-        if tick > self.now {
-            self.link(key as u32);
+        self.fresh = key as u32;
+        if let Some(after) = self.entries.get_mut(after as usize) {
+            after.before = key as u32;
         }
         key
     }
 
-    /// Removes an entry, be it still in the wheel or out.
+    /// Gives every fresh entry its place. One whose tick is not in the future is put [out](Wheel::is_out).
+    pub(super) fn sort(&mut self, mut out: impl FnMut(usize, &T)) {
+        let first = std::mem::replace(&mut self.fresh, NONE);
+        self.place_all(first, &mut out);
+    }
+
+    /// Returns everything that is fresh, the latest first.
+    pub(super) fn fresh(&self) -> impl Iterator<Item = &T> {
+        self.walk(self.fresh)
+    }
+
+    /// Removes an entry, be it fresh, in the wheel or out.
+    #[inline]
     pub(super) fn remove(&mut self, key: usize) -> T {
-        if !self.is_out(key) {
-            self.unlink(key as u32);
+        let &Entry { before, after, level, slot, .. } = &self.entries[key];
+        if level != OUT {
+            self.unlink(before, after, level, slot);
         }
         self.entries.remove(key).value
     }
@@ -84,11 +111,17 @@ impl<T> Wheel<T> {
         self.entries[key].level == OUT
     }
 
+    #[inline]
+    pub(super) fn get(&self, key: usize) -> &T {
+        &self.entries[key].value
+    }
+
+    #[inline]
     pub(super) fn get_mut(&mut self, key: usize) -> &mut T {
         &mut self.entries[key].value
     }
 
-    /// Returns a tick at which the wheel should be advanced: nothing comes before.
+    /// Returns a tick at which the wheel should be advanced: nothing comes before, except what is fresh.
     pub(super) fn next_tick(&self) -> Option<u64> {
         self.next_slot().map(|(_, _, tick)| tick)
     }
@@ -96,7 +129,10 @@ impl<T> Wheel<T> {
     /// Returns everything that comes at the next tick, if that is known yet.
     pub(super) fn at_next_tick(&self) -> impl Iterator<Item = &T> {
         let slot = self.next_slot().filter(|(level, _, _)| *level == 0);
-        let mut next = slot.map_or(NONE, |(level, slot, _)| self.levels[level].slots[slot]);
+        self.walk(slot.map_or(NONE, |(level, slot, _)| self.levels[level].slots[slot]))
+    }
+
+    fn walk(&self, mut next: u32) -> impl Iterator<Item = &T> {
         std::iter::from_fn(move || {
             let entry = self.entries.get(next as usize)?;
             next = entry.after;
@@ -108,16 +144,8 @@ impl<T> Wheel<T> {
     pub(super) fn advance(&mut self, to: u64, mut out: impl FnMut(usize, &T)) {
         while let Some((level, slot, tick)) = self.next_slot().filter(|(_, _, tick)| *tick <= to) {
             self.now = tick;
-            let mut next = self.empty_slot(level, slot);
-            while let Some(entry) = self.entries.get_mut(next as usize) {
-                let key = std::mem::replace(&mut next, entry.after);
-                if entry.tick > tick {
-                    self.link(key);
-                } else {
-                    entry.level = OUT;
-                    out(key as usize, &entry.value);
-                }
-            }
+            let first = self.empty_slot(level, slot);
+            self.place_all(first, &mut out);
         }
         self.now = self.now.max(to);
     }
@@ -138,11 +166,25 @@ impl<T> Wheel<T> {
         std::mem::replace(&mut level.slots[slot], NONE)
     }
 
+    /// Puts an entry and all that are linked after it where they belong: out, if their tick has come.
+    fn place_all(&mut self, first: u32, out: &mut impl FnMut(usize, &T)) {
+        let mut next = first;
+        while let Some(entry) = self.entries.get_mut(next as usize) {
+            let key = std::mem::replace(&mut next, entry.after);
+            if entry.value.tick() > self.now {
+                self.link(key);
+            } else {
+                entry.level = OUT;
+                out(key as usize, &entry.value);
+            }
+        }
+    }
+
     /// Puts an entry in the slot where it belongs as things are now.
     fn link(&mut self, key: u32) {
         let entry = &mut self.entries[key as usize];
         // One too far away would be in a slot that the wheel reaches too soon.
-        let tick = entry.tick.min(self.now + REACH);
+        let tick = entry.value.tick().min(self.now + REACH);
         let differs = (self.now ^ tick) | (SLOTS as u64 - 1);
         let level = ((u64::BITS - 1 - differs.leading_zeros()) / SLOT_BITS).min(LEVELS as u32 - 1);
         let slot = (tick >> (SLOT_BITS * level)) as usize % SLOTS;
@@ -156,19 +198,26 @@ impl<T> Wheel<T> {
         }
     }
 
-    fn unlink(&mut self, key: u32) {
-        let &Entry { before, after, level, slot, .. } = &self.entries[key as usize];
+    #[inline]
+    fn unlink(&mut self, before: u32, after: u32, level: u8, slot: u8) {
         if let Some(after) = self.entries.get_mut(after as usize) {
             after.before = before;
         }
         if let Some(before) = self.entries.get_mut(before as usize) {
             before.after = after;
-            return;
+        } else if level == FRESH {
+            self.fresh = after;
+        } else {
+            self.levels[level as usize].begin_slot(slot, after);
         }
-        let level = &mut self.levels[level as usize];
-        level.slots[slot as usize] = after;
-        if after == NONE {
-            level.occupied &= !(1 << slot);
+    }
+}
+
+impl Level {
+    fn begin_slot(&mut self, slot: u8, first: u32) {
+        self.slots[slot as usize] = first;
+        if first == NONE {
+            self.occupied &= !(1 << slot);
         }
     }
 }
@@ -184,6 +233,7 @@ mod tests {
     #[derive(Clone, Debug)]
     enum Step {
         Insert(u64),
+        Sort,
         Remove(usize),
         Advance(u64),
     }
@@ -195,50 +245,84 @@ mod tests {
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
             3 => prop_oneof![9 => span(), 1 => Just(u64::MAX / 4)].prop_map(Step::Insert),
+            2 => Just(Step::Sort),
             2 => any::<usize>().prop_map(Step::Remove),
             2 => span().prop_map(Step::Advance),
         ]
     }
 
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Place {
+        Fresh,
+        In,
+        Out,
+    }
+
+    impl Due for (usize, u64) {
+        fn tick(&self) -> u64 {
+            self.1
+        }
+    }
+
+    /// What is in the wheel, by number: its key, its tick and its place.
+    type Model = BTreeMap<usize, (usize, u64, Place)>;
+
+    /// Moves all entries of one place whose tick is right to another, and returns which that were.
+    fn shift(model: &mut Model, from: Place, to: Place, right: impl Fn(u64) -> bool) -> Vec<usize> {
+        let moved = model.iter_mut().filter(|(_, (_, tick, at))| *at == from && right(*tick));
+        moved
+            .map(|(id, entry)| {
+                entry.2 = to;
+                *id
+            })
+            .collect()
+    }
+
     proptest! {
         #[test]
         fn everything_comes_once_and_on_time(steps in prop::collection::vec(step(), 1..200)) {
-            let (mut wheel, mut model, mut now) = (Wheel::new(), BTreeMap::new(), 0_u64);
+            let (mut wheel, mut model, mut now) = (Wheel::new(), Model::new(), 0_u64);
             for (id, step) in steps.into_iter().enumerate() {
+                let mut came = Vec::new();
+                let mut expected = Vec::new();
                 match step {
                     Step::Insert(after) => {
-                        let key = wheel.insert(now + after, id);
-                        prop_assert_eq!(wheel.is_out(key), after == 0);
-                        model.insert(id, (key, now + after, after == 0));
+                        let key = wheel.insert((id, now + after));
+                        model.insert(id, (key, now + after, Place::Fresh));
+                    }
+                    Step::Sort => {
+                        let fresh = model.values().filter(|(_, _, place)| *place == Place::Fresh);
+                        let mut ticks: Vec<_> = fresh.map(|(_, tick, _)| *tick).collect();
+                        ticks.reverse();
+                        prop_assert_eq!(wheel.fresh().map(Due::tick).collect::<Vec<_>>(), ticks);
+                        wheel.sort(|_, (id, _)| came.push(*id));
+                        expected = shift(&mut model, Place::Fresh, Place::Out, |tick| tick <= now);
+                        shift(&mut model, Place::Fresh, Place::In, |_| true);
                     }
                     Step::Remove(any) if !model.is_empty() => {
                         let id = *model.keys().nth(any % model.len()).unwrap();
-                        let (key, _, out) = model.remove(&id).unwrap();
-                        prop_assert_eq!(wheel.is_out(key), out);
-                        prop_assert_eq!(wheel.remove(key), id);
+                        let (key, tick, _) = model.remove(&id).unwrap();
+                        prop_assert_eq!(wheel.remove(key), (id, tick));
                     }
                     Step::Remove(_) => {}
                     Step::Advance(by) => {
                         now += by;
-                        let mut came = Vec::new();
-                        wheel.advance(now, |_, id| came.push(*id));
-                        came.sort_unstable();
-                        let due = |(_, tick, out): &(usize, u64, bool)| !out && *tick <= now;
-                        let expected: Vec<_> =
-                            model.iter().filter(|(_, at)| due(at)).map(|(id, _)| *id).collect();
-                        prop_assert_eq!(&came, &expected);
-                        for id in expected {
-                            model.get_mut(&id).unwrap().2 = true;
-                        }
+                        wheel.advance(now, |_, (id, _)| came.push(*id));
+                        expected = shift(&mut model, Place::In, Place::Out, |tick| tick <= now);
                     }
                 }
+                came.sort_unstable();
+                prop_assert_eq!(came, expected);
                 prop_assert_eq!(wheel.len(), model.len());
-                let waiting = || model.iter().filter(|(_, (_, _, out))| !out);
-                let earliest = waiting().map(|(_, (_, tick, _))| *tick).min();
+                for (key, _, place) in model.values() {
+                    prop_assert_eq!(wheel.is_out(*key), *place == Place::Out);
+                }
+                let inside = model.values().filter(|(_, _, place)| *place == Place::In);
+                let earliest = inside.map(|(_, tick, _)| *tick).min();
                 prop_assert_eq!(wheel.next_tick().is_some(), earliest.is_some());
                 if let (Some(next), Some(earliest)) = (wheel.next_tick(), earliest) {
                     prop_assert!(now < next && next <= earliest, "{next} is not in time for {earliest}");
-                    prop_assert!(wheel.at_next_tick().all(|id| model[id].1 == next));
+                    prop_assert!(wheel.at_next_tick().all(|(_, tick)| *tick == next));
                 }
             }
         }

@@ -139,12 +139,8 @@ impl Frame {
         let look = |cx: &mut Context<'_>| {
             let mut limits = self.limits.borrow_mut();
             limits.iter_mut().for_each(|limit| limit.set_for(cx));
-            // All are asked, as each has to know whom to wake.
-            let passed: Vec<_> = limits
-                .iter_mut()
-                .filter_map(|limit| if limit.has_passed(cx) { limit.moment() } else { None })
-                .collect();
-            Poll::Ready(passed.into_iter().min())
+            let passed = |limit: &mut Timer| limit.has_passed().then(|| limit.moment())?;
+            Poll::Ready(limits.iter_mut().filter_map(passed).min())
         };
         match self.poll_alone(pin!(poll_fn(look))) {
             Poll::Ready(earliest) => earliest,
