@@ -69,9 +69,11 @@ fn a_value_per_green_thread_of_either_colour() {
 
 #[test]
 fn dtors_may_use_what_is_left() {
+    type Callback = Box<dyn FnMut()>;
+
     thread_local! {
         static FIRST: Cell<i32> = const { Cell::new(1) };
-        static LAST: RefCell<Option<OnDrop<Box<dyn FnMut()>>>> = RefCell::new(None);
+        static LAST: RefCell<Option<OnDrop<Callback>>> = RefCell::new(None);
     }
 
     run(|| {
