@@ -243,6 +243,7 @@ macro_rules! reads {
     };
     (@ $reader:ty) => {
         impl std::io::Read for $reader {
+            #[inline]
             #[track_caller]
             fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
                 self.socket.read(buf)
@@ -267,6 +268,7 @@ macro_rules! writes {
     };
     (@ $writer:ty) => {
         impl std::io::Write for $writer {
+            #[inline]
             #[track_caller]
             fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
                 self.socket.write(buf)

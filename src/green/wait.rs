@@ -22,6 +22,7 @@ pub(super) struct Unwinding;
 /// # Panics
 ///
 /// In the caller's line, where there is no green stack to wait on.
+#[inline(always)]
 #[track_caller]
 pub(super) fn wait<F: Future>(future: F) -> Result<F::Output, Unwinding> {
     match try_block(future) {
@@ -39,6 +40,7 @@ pub(super) fn wait<F: Future>(future: F) -> Result<F::Output, Unwinding> {
 /// # Panics
 ///
 /// In the caller's line, where there is no green stack to wait on, and while it unwinds.
+#[inline(always)]
 #[track_caller]
 pub(super) fn must_wait<F: Future>(future: F) -> F::Output {
     match wait(future) {
@@ -48,6 +50,7 @@ pub(super) fn must_wait<F: Future>(future: F) -> F::Output {
 }
 
 /// Waits for I/O that cannot be asked for again without waiting.
+#[inline(always)]
 #[track_caller]
 pub(super) fn wait_io<T>(future: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     wait(future).unwrap_or_else(|unwinding| Err(unwinding.into()))
@@ -65,6 +68,18 @@ impl From<Unwinding> for io::Error {
     fn from(unwinding: Unwinding) -> io::Error {
         io::Error::other(unwinding)
     }
+}
+
+#[inline(never)]
+#[track_caller]
+fn wait_within<T>(
+    limit: Option<Duration>,
+    future: impl Future<Output = io::Result<T>>,
+) -> Result<io::Result<T>, Unwinding> {
+    wait(async {
+        let done = within(limit, future).await;
+        done.unwrap_or_else(|| Err(io::ErrorKind::WouldBlock.into()))
+    })
 }
 
 /// One direction of a socket: who waits there, and how long.
@@ -98,6 +113,7 @@ impl Direction {
     }
 
     /// Waits until `poll` is done, with nobody else being polled in this direction meanwhile.
+    #[inline(always)]
     #[track_caller]
     pub(super) fn wait<T>(
         &self,
@@ -106,10 +122,7 @@ impl Direction {
         let turn = InTurn { turn: Turn { direction: self, place: Place::default() }, poll };
         match self.limit.get() {
             None => wait(turn),
-            limit => wait(async {
-                let done = within(limit, turn).await;
-                done.unwrap_or_else(|| Err(io::ErrorKind::WouldBlock.into()))
-            }),
+            limit => wait_within(limit, turn),
         }
     }
 
@@ -159,6 +172,7 @@ impl Turn<'_> {
 }
 
 impl Drop for Turn<'_> {
+    #[inline]
     fn drop(&mut self) {
         let through = matches!(self.place, Place::Through);
         let left = self.direction.line.leave(&mut self.place);

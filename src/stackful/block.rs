@@ -2,13 +2,11 @@
 
 use std::fmt;
 use std::future::{IntoFuture, poll_fn};
-use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::pin::Pin;
 
 use futures_core::Stream;
 
 use super::frame::Frame;
-use super::limit;
 
 /// Waits for a future on a green stack: the `.await` of plain closures.
 ///
@@ -46,7 +44,9 @@ pub trait Block: IntoFuture {
     /// });
     /// assert_eq!(eventlet::run(sum), 3);
     /// ```
-    #[inline]
+    // Inlined up to the switch itself: who returns from a function in which the stacks were switched returns
+    // to where the processor does not expect it, which takes longer than the switch.
+    #[inline(always)]
     #[track_caller]
     fn block(self) -> Self::Output
     where
@@ -54,14 +54,7 @@ pub trait Block: IntoFuture {
     {
         match try_block(self) {
             Ok(output) => output,
-            Err(Refused::NoStack) => panic!(
-                "`.block()` needs a green stack, and this code is on none or inside an async fn: \
-                 wait with `.await`, or run the closure with `spawn(stackful(closure))`"
-            ),
-            Err(Refused::Unwinding) => panic!(
-                "`.block()` cannot wait while its green stack unwinds: a destructor that waits \
-                 must do without when `std::thread::panicking()`"
-            ),
+            Err(refused) => refused.panic(),
         }
     }
 }
@@ -77,25 +70,27 @@ pub(crate) enum Refused {
     Unwinding,
 }
 
-/// Waits for a future, where that is possible.
-#[inline]
-pub(crate) fn try_block<F: IntoFuture>(future: F) -> Result<F::Output, Refused> {
-    Frame::with_current(|frame| {
-        let frame = frame.ok_or(Refused::NoStack)?;
-        let mut future = pin!(future.into_future());
-        loop {
-            match frame.poll(future.as_mut()) {
-                Poll::Ready(output) => return Ok(output),
-                // The hub would run others with this OS thread counted as panicking, and a panic of
-                // one of them would abort the process.
-                Poll::Pending if std::thread::panicking() => return Err(Refused::Unwinding),
-                Poll::Pending => {
-                    limit::check(frame);
-                    frame.suspend();
-                }
-            }
+impl Refused {
+    #[cold]
+    #[track_caller]
+    fn panic(self) -> ! {
+        match self {
+            Refused::NoStack => panic!(
+                "`.block()` needs a green stack, and this code is on none or inside an async fn: \
+                 wait with `.await`, or run the closure with `spawn(stackful(closure))`"
+            ),
+            Refused::Unwinding => panic!(
+                "`.block()` cannot wait while its green stack unwinds: a destructor that waits \
+                 must do without when `std::thread::panicking()`"
+            ),
         }
-    })
+    }
+}
+
+/// Waits for a future, where that is possible.
+#[inline(always)]
+pub(crate) fn try_block<F: IntoFuture>(future: F) -> Result<F::Output, Refused> {
+    Frame::wait(future.into_future())
 }
 
 /// Goes through a stream on a green stack.

@@ -44,6 +44,8 @@ use std::task::{Context, Poll, Waker};
 
 use corosensei::Yielder;
 
+use super::block::Refused;
+use super::limit;
 use super::spans::{self, Spans};
 use crate::hub::{self, Enclosing, Moment, Timer};
 
@@ -94,6 +96,28 @@ impl Frame {
         code(unsafe { current.as_ref() })
     }
 
+    /// Waits for a future on the green stack that this code runs on.
+    #[inline(always)]
+    pub(super) fn wait<F: Future>(future: F) -> Result<F::Output, Refused> {
+        let current = CURRENT.get();
+        // SAFETY: by I1 a frame that is not null is alive, and stays so until this stack's closure
+        // returns, which is after this function, as it runs on that stack.
+        let frame = unsafe { current.as_ref() }.ok_or(Refused::NoStack)?;
+        let mut future = pin!(future);
+        loop {
+            match frame.poll(future.as_mut()) {
+                Poll::Ready(output) => return Ok(output),
+                // The hub would run others with this OS thread counted as panicking, and a panic of
+                // one of them would abort the process.
+                Poll::Pending if std::thread::panicking() => return Err(Refused::Unwinding),
+                Poll::Pending => {
+                    limit::check(frame);
+                    frame.suspend();
+                }
+            }
+        }
+    }
+
     #[inline]
     fn enter(&self) {
         CURRENT.set(self);
@@ -102,15 +126,20 @@ impl Frame {
     /// Polls a future with the context that this stack was resumed with.
     ///
     /// A stack whose green thread is being ended has none, and polls with a waker that wakes nobody.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn poll<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
-        let _inside_poll = Outer::save();
-        let _limits = self.passed_limit().map(|limit| Enclosing::enter(Some(limit)));
+        let _returned = Returned(self);
         CURRENT.set(ptr::null());
+        if self.is_limited() { self.poll_limited(future) } else { self.poll_alone(future) }
+    }
+
+    #[cold]
+    fn poll_limited<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
+        let _limits = self.passed_limit().map(|limit| Enclosing::enter(Some(limit)));
         self.poll_alone(future)
     }
 
-    #[inline]
+    #[inline(always)]
     fn poll_alone<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
         match self.context.get() {
             // SAFETY: by I2 the context is alive and ours alone, and the poll is over before this
@@ -127,15 +156,14 @@ impl Frame {
         code()
     }
 
-    /// Returns the earliest limit that has passed.
     #[inline]
-    fn passed_limit(&self) -> Option<Moment> {
-        if self.limits.borrow().is_empty() { None } else { self.look_at_limits() }
+    fn is_limited(&self) -> bool {
+        !self.limits.borrow().is_empty()
     }
 
-    /// Asks all limits. Of those that have not passed, each wakes this stack in time.
+    /// Asks all limits, and returns the earliest that has passed. Each that has not wakes this stack in time.
     #[inline(never)]
-    fn look_at_limits(&self) -> Option<Moment> {
+    fn passed_limit(&self) -> Option<Moment> {
         let look = |cx: &mut Context<'_>| {
             let mut limits = self.limits.borrow_mut();
             limits.iter_mut().for_each(|limit| limit.set_for(cx));
@@ -151,6 +179,9 @@ impl Frame {
     /// Returns the limit that is to take effect, if one is.
     #[inline]
     pub(crate) fn limit_to_take_effect(&self) -> Option<Moment> {
+        if !self.is_limited() {
+            return None;
+        }
         self.passed_limit().filter(|limit| hub::takes_effect(*limit))
     }
 
@@ -162,7 +193,7 @@ impl Frame {
 
     /// Puts this stack aside until it is polled again. Unwinds if its green thread is ended instead:
     /// each time it comes here, should the code on the stack have caught the first unwind.
-    #[inline]
+    #[inline(always)]
     pub(super) fn suspend(&self) {
         if !self.put_aside() {
             self.be_unwound();
@@ -177,7 +208,7 @@ impl Frame {
 
     /// Puts this stack aside until it is polled again, or until its green thread is being ended, and returns whether
     /// it was polled. If not, it can finish what must not be unwound: the next time it is put aside it is unwound.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn put_aside(&self) -> bool {
         if spans::are_traced() {
             return self.switch_without_spans();
@@ -194,7 +225,7 @@ impl Frame {
         self.switch()
     }
 
-    #[inline]
+    #[inline(always)]
     fn switch(&self) -> bool {
         // Entered again on the way out, be it a return or an unwind.
         let _returned = Returned(self);
@@ -225,7 +256,7 @@ impl Drop for Innermost<'_> {
     }
 }
 
-/// Enters a frame when control comes back to its stack.
+/// Enters a frame when control comes back to its own code.
 struct Returned<'a>(&'a Frame);
 
 impl Drop for Returned<'_> {
