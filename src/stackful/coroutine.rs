@@ -124,7 +124,7 @@ impl<F, T: 'static> Stackful<F, T> {
     /// Takes the stack now, so that the caller hears of it when there is none.
     pub(crate) fn with_stack_now(mut self) -> io::Result<Stackful<F, T>> {
         if let State::New { wanted, .. } = &mut self.state {
-            wanted.taken = Some(wanted.take()?);
+            wanted.taken = Some(wanted.take(hub::current().as_deref())?);
         }
         Ok(self)
     }
@@ -191,16 +191,17 @@ fn body<T>(closure: impl FnOnce() -> T) -> impl FnOnce(&Yielder<Resume, ()>, Res
 const BIG: usize = 512;
 
 impl Wanted {
-    fn take(&self) -> io::Result<GreenStack> {
-        let stacks = hub::current().map_or_else(Stacks::default, |hub| hub.stacks());
+    fn take(&self, hub: Option<&Hub>) -> io::Result<GreenStack> {
+        let stacks = hub.map_or_else(Stacks::default, Hub::stacks);
         stack::take(self.size.unwrap_or(stacks.size))
     }
 
     /// Returns a stack for the green thread that runs now. Unwinds with the error when there is none.
     fn taken_or_unwind(mut self) -> GreenStack {
-        match self.taken.take().map_or_else(|| self.take(), Ok) {
+        let hub = hub::current();
+        match self.taken.take().map_or_else(|| self.take(hub.as_deref()), Ok) {
             Ok(mut stack) => {
-                stack.set_label(label(hub::current().as_deref(), self.place));
+                stack.set_label(label(hub.as_deref(), self.place));
                 stack
             }
             Err(error) => {
@@ -272,11 +273,10 @@ fn unwind<T>(coroutine: &mut Coroutine<T>) {
 
 impl<F, T: 'static> Stackful<F, T> {
     fn end(&mut self) {
-        match mem::replace(&mut self.state, State::Ended) {
-            State::Started(started) => started.end(),
-            unused => drop(unused),
+        if let State::Started(started) = mem::replace(&mut self.state, State::Ended) {
+            started.end();
+            scope::unwind_who_waited();
         }
-        scope::unwind_who_waited();
     }
 }
 

@@ -212,6 +212,9 @@ struct Member {
 }
 
 thread_local! {
+    /// How many stacks are to be unwound later: asked each time a stack has ended.
+    static WAITING_TO_UNWIND: Cell<usize> = const { Cell::new(0) };
+
     static SCOPES: Scopes = const { Scopes { open: RefCell::new(Vec::new()), later: RefCell::new(Vec::new()) } };
 }
 
@@ -413,12 +416,21 @@ pub(super) fn end(stack: Range<usize>, unwind: impl FnOnce() + 'static) {
     SCOPES.with(|scopes| {
         scopes.later.borrow_mut().push(Later { stack, unwind: Box::new(unwind) });
     });
+    WAITING_TO_UNWIND.set(WAITING_TO_UNWIND.get() + 1);
     running.into_iter().flatten().for_each(|greenlet| greenlet.kill());
 }
 
 /// Unwinds the stacks that were held up by a member that has ended now. Called when nothing is left of that
 /// member on its stack, rather than by its mark, as it may be an unwind that drops the mark.
+#[inline]
 pub(super) fn unwind_who_waited() {
+    if WAITING_TO_UNWIND.get() > 0 {
+        unwind_those_who_can();
+    }
+}
+
+#[cold]
+fn unwind_those_who_can() {
     while let Some(unwind) = SCOPES.try_with(Scopes::next_to_unwind).ok().flatten() {
         unwind();
     }
@@ -428,6 +440,7 @@ impl Scopes {
     fn next_to_unwind(&self) -> Option<Box<dyn FnOnce()>> {
         let mut later = self.later.borrow_mut();
         let at = later.iter().position(|later| held_up(&later.stack).is_empty())?;
+        WAITING_TO_UNWIND.set(WAITING_TO_UNWIND.get() - 1);
         Some(later.remove(at).unwind)
     }
 }
