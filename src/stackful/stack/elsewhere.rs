@@ -33,7 +33,7 @@ pub(in crate::stackful) struct GreenStack {
 
 impl GreenStack {
     /// Nobody asks for it here: who runs over the end is ended by the system.
-    pub(in crate::stackful) fn set_label(&mut self, Label { id: _id, place: _place }: Label) {}
+    pub(in crate::stackful) fn set_label(&mut self, _label: Label) {}
 }
 
 // SAFETY: by I1 it keeps what `DefaultStack` promises.

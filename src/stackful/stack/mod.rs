@@ -39,6 +39,7 @@ pub(super) use platform::{GreenStack, give_back, take};
 use std::panic::Location;
 
 /// What is said of a stack that runs over: whose it is.
+#[cfg_attr(not(target_os = "linux"), expect(dead_code))]
 #[derive(Clone, Copy)]
 pub(super) struct Label {
     /// The number of the green thread that started to use the stack. 0 outside green threads.
@@ -68,6 +69,7 @@ impl ShortName {
     }
 
     /// Returns the beginning of the name, unless there is none.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code))]
     fn get(&self) -> Option<&str> {
         let text = self.text.get(..usize::from(self.len))?;
         std::str::from_utf8(text).ok().filter(|name| !name.is_empty())
