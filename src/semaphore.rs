@@ -540,7 +540,7 @@ impl Storage<()> for Permits {
         Some(())
     }
 
-    fn push_back_in(&mut self, (): ()) {
+    fn put_back(&mut self, (): (), _: u64) {
         self.push(());
     }
 

@@ -6,9 +6,11 @@
 //! - I1: while a getter waits, no item is stored and no putter waits.
 //! - I2: while a putter waits, there is no room.
 //!
-//! An item is always at one place: with a putter in line, stored, or granted to a getter.
+//! An item is always at one place: with a putter in line, stored, or granted to a getter. By I1 whatever is granted
+//! is older than what is stored, unless that was granted too before it was put back.
 
 use std::cell::{Cell, RefCell};
+use std::task::{Context, Poll};
 
 use super::storage::Storage;
 use crate::waiters::{Left, Place, Waiters, Wakeup, wake_all};
@@ -18,7 +20,9 @@ pub(super) struct Exchange<T, S> {
     maxsize: Cell<Option<usize>>,
     items: RefCell<S>,
     /// They bring nothing and are granted an item.
-    pub(super) getters: Waiters<(), T>,
+    pub(super) getters: Waiters<(), Granted<T>>,
+    /// How many items were granted.
+    granted: Cell<u64>,
     /// They bring their item, so that admitting them keeps the order in which they came.
     pub(super) putters: Waiters<T, ()>,
     /// How many admitted items nobody called `task_done` for. A queue without `task_done` counts too:
@@ -27,12 +31,20 @@ pub(super) struct Exchange<T, S> {
     pub(super) joiners: Waiters<(), ()>,
 }
 
+/// An item on its way to a getter that waited for it.
+pub(super) struct Granted<T> {
+    item: T,
+    /// In what order they were granted, so that those that come back do so in that order.
+    number: u64,
+}
+
 impl<T, S: Storage<T>> Exchange<T, S> {
     pub(super) fn new(maxsize: Option<usize>, items: S) -> Self {
         Exchange {
             maxsize: Cell::new(maxsize),
             items: RefCell::new(items),
             getters: Waiters::new(),
+            granted: Cell::new(0),
             putters: Waiters::new(),
             unfinished: Cell::new(0),
             joiners: Waiters::new(),
@@ -41,17 +53,19 @@ impl<T, S: Storage<T>> Exchange<T, S> {
 
     /// Hands an item to the first getter, or stores it, or gives it back when there is no room.
     pub(super) fn put(&self, item: T) -> Result<(), T> {
-        match self.getters.choose(item) {
+        let number = self.granted.get();
+        match self.getters.choose(Granted { item, number }) {
             Ok(((), getter)) => {
+                self.granted.set(number + 1);
                 self.begin_one();
                 getter.wake();
                 Ok(())
             }
-            Err(item) if self.has_room() => {
+            Err(Granted { item, .. }) if self.has_room() => {
                 self.store(item);
                 Ok(())
             }
-            Err(item) => Err(item),
+            Err(Granted { item, .. }) => Err(item),
         }
     }
 
@@ -68,13 +82,20 @@ impl<T, S: Storage<T>> Exchange<T, S> {
         Some(item)
     }
 
-    /// Withdraws a getter. An item that it was granted goes to the next one, or to the front: this
+    /// Takes an item in the name of `place`, and stands in line where there is none.
+    pub(super) fn poll_get(&self, place: &mut Place, cx: &Context<'_>) -> Poll<T> {
+        // What is had at once is not on its way, and never comes back.
+        let at_once = || self.get().map(|item| Granted { item, number: 0 }).ok_or(());
+        self.getters.wait(place, cx, at_once).map(|granted| granted.item)
+    }
+
+    /// Withdraws a getter. An item that it was granted goes to the next one, or back among the oldest: this
     /// may store more than there is room for, because its putter is gone and the item must not be.
     pub(super) fn withdraw_getter(&self, place: &mut Place) {
-        let Left::Grant(item) = self.getters.leave(place) else { return };
-        match self.getters.choose(item) {
+        let Left::Grant(granted) = self.getters.leave(place) else { return };
+        match self.getters.choose(granted) {
             Ok(((), getter)) => getter.wake(),
-            Err(item) => self.items.borrow_mut().push_back_in(item),
+            Err(Granted { item, number }) => self.items.borrow_mut().put_back(item, number),
         }
     }
 

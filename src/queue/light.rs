@@ -138,7 +138,8 @@ impl<T, S: Storage<T>> LightQueue<T, S> {
     /// # Killed
     ///
     /// Nothing is lost: an item that was handed to a getter which had no turn since goes to the next
-    /// getter, or back to the front of the queue. It may then hold one more than `maxsize`.
+    /// getter, or back into the queue to its place among the others. The queue may then hold more than
+    /// `maxsize`.
     pub fn get(&self) -> Get<'_, T, S> {
         Get { queue: self, place: Place::default() }
     }
@@ -199,13 +200,9 @@ impl<T, S: Storage<T>> LightQueue<T, S> {
     ///
     /// # Killed
     ///
-    /// An item that was granted goes to the next in line, or back to the front.
+    /// As with [`get`](LightQueue::get): nothing is lost.
     pub fn stream(&self) -> Items<T, S> {
         Items { queue: self.clone(), place: Place::default() }
-    }
-
-    fn poll_get(&self, place: &mut Place, cx: &Context<'_>) -> Poll<T> {
-        self.exchange.getters.wait(place, cx, || self.exchange.get().ok_or(()))
     }
 
     /// Takes the next item out of the queue if that needs no waiting.
@@ -547,7 +544,7 @@ impl<T, S: Storage<T>> Stream for Items<T, S> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let Items { queue, place } = self.get_mut();
-        let item = ready!(queue.poll_get(place, cx));
+        let item = ready!(queue.exchange.poll_get(place, cx));
         *place = Place::default();
         Poll::Ready(Some(item))
     }
@@ -580,7 +577,7 @@ impl<T, S: Storage<T>> Future for Get<'_, T, S> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let Get { queue, place } = self.get_mut();
-        queue.poll_get(place, cx)
+        queue.exchange.poll_get(place, cx)
     }
 }
 

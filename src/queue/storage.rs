@@ -13,8 +13,9 @@ pub trait Storage<T> {
     /// Takes the next item out.
     fn pop(&mut self) -> Option<T>;
 
-    /// Takes an item back that was taken out, as near to the front as the order allows.
-    fn push_back_in(&mut self, item: T);
+    /// Takes an item back that had gone to a getter. It is older than all that were never out; among those
+    /// that were, the one with the lower number is.
+    fn put_back(&mut self, item: T, number: u64);
 
     /// Returns how many items are stored.
     fn count(&self) -> usize;
@@ -22,58 +23,73 @@ pub trait Storage<T> {
 
 /// First in, first out.
 #[derive(Debug)]
-pub struct Fifo<T>(VecDeque<T>);
+pub struct Fifo<T> {
+    items: VecDeque<T>,
+    /// The numbers of those in front that were put back.
+    returned: VecDeque<u64>,
+}
 
 // By hand, like those below: deriving it would ask for `T: Default`.
 impl<T> Default for Fifo<T> {
     fn default() -> Self {
-        Fifo(VecDeque::new())
+        Fifo { items: VecDeque::new(), returned: VecDeque::new() }
     }
 }
 
 impl<T> Storage<T> for Fifo<T> {
     fn push(&mut self, item: T) {
-        self.0.push_back(item);
+        self.items.push_back(item);
     }
 
     fn pop(&mut self) -> Option<T> {
-        self.0.pop_front()
+        self.returned.pop_front();
+        self.items.pop_front()
     }
 
-    fn push_back_in(&mut self, item: T) {
-        self.0.push_front(item);
+    fn put_back(&mut self, item: T, number: u64) {
+        let at = self.returned.partition_point(|&older| older < number);
+        self.returned.insert(at, number);
+        self.items.insert(at, item);
     }
 
     fn count(&self) -> usize {
-        self.0.len()
+        self.items.len()
     }
 }
 
 /// Last in, first out.
 #[derive(Debug)]
-pub struct Lifo<T>(Vec<T>);
+pub struct Lifo<T> {
+    items: Vec<T>,
+    /// The numbers of those at the bottom that were put back.
+    returned: Vec<u64>,
+}
 
 impl<T> Default for Lifo<T> {
     fn default() -> Self {
-        Lifo(Vec::new())
+        Lifo { items: Vec::new(), returned: Vec::new() }
     }
 }
 
 impl<T> Storage<T> for Lifo<T> {
     fn push(&mut self, item: T) {
-        self.0.push(item);
+        self.items.push(item);
     }
 
     fn pop(&mut self) -> Option<T> {
-        self.0.pop()
+        let item = self.items.pop();
+        self.returned.truncate(self.items.len());
+        item
     }
 
-    fn push_back_in(&mut self, item: T) {
-        self.0.push(item);
+    fn put_back(&mut self, item: T, number: u64) {
+        let at = self.returned.partition_point(|&older| older < number);
+        self.returned.insert(at, number);
+        self.items.insert(at, item);
     }
 
     fn count(&self) -> usize {
-        self.0.len()
+        self.items.len()
     }
 }
 
@@ -96,7 +112,7 @@ impl<T: Ord> Storage<T> for Lowest<T> {
         self.0.pop().map(|Reverse(item)| item)
     }
 
-    fn push_back_in(&mut self, item: T) {
+    fn put_back(&mut self, item: T, _: u64) {
         self.push(item);
     }
 

@@ -100,6 +100,46 @@ fn a_killed_getter_puts_its_item_back_in_front() {
 }
 
 #[test]
+fn killed_getters_put_their_items_back_in_the_order_in_which_these_came() {
+    for killed_first in [0, 1, 2] {
+        let queue = LightQueue::new(None);
+        let mut getters = vec![get(&queue), get(&queue), get(&queue)];
+        "abcd".chars().for_each(|item| queue.put_nowait(item).unwrap());
+        getters.remove(killed_first).kill();
+        getters.into_iter().for_each(|getter| drop(getter.kill()));
+        assert_eq!([(); 4].map(|()| queue.get_nowait().unwrap()), ['a', 'b', 'c', 'd']);
+    }
+}
+
+#[test]
+fn what_killed_getters_put_back_on_a_stack_is_below_what_came_later() {
+    for killed_first in [0, 1, 2] {
+        let stack = LifoQueue::new(None);
+        let mut getters: Vec<_> = (0..3).map(|_| Stepped::new(stack.get())).collect();
+        assert!(getters.iter_mut().all(|getter| getter.step().is_pending()));
+        "abcd".chars().for_each(|item| stack.put_nowait(item).unwrap());
+        getters.remove(killed_first).kill();
+        assert_eq!(stack.get_nowait(), Ok('d'));
+        stack.put_nowait('e').unwrap();
+        getters.into_iter().for_each(|getter| drop(getter.kill()));
+        assert_eq!([(); 4].map(|()| stack.get_nowait().unwrap()), ['e', 'c', 'b', 'a']);
+    }
+}
+
+#[test]
+fn what_was_put_back_and_taken_counts_no_more() {
+    let queue = LightQueue::new(None);
+    let [first, second, third] = [get(&queue), get(&queue), get(&queue)];
+    "abc".chars().for_each(|item| queue.put_nowait(item).unwrap());
+    second.kill();
+    assert_eq!(queue.get_nowait(), Ok('b'));
+    queue.put_nowait('d').unwrap();
+    third.kill();
+    first.kill();
+    assert_eq!([(); 3].map(|()| queue.get_nowait().unwrap()), ['a', 'c', 'd']);
+}
+
+#[test]
 fn a_killed_putter_takes_its_item_along_unless_admitted() {
     let queue = LightQueue::new(1);
     let item = Rc::new(());
@@ -258,7 +298,8 @@ struct Model {
     putters: VecDeque<(usize, u32)>,
     /// Those who were served but had no turn since; getters with their item.
     served: Vec<(usize, Option<u32>)>,
-    admitted: usize,
+    /// All items that were admitted, the oldest first.
+    admitted: Vec<u32>,
 }
 
 impl Model {
@@ -266,42 +307,46 @@ impl Model {
         self.maxsize.is_none_or(|maxsize| self.stored.len() < maxsize)
     }
 
-    fn store(&mut self, item: u32, back: bool) {
-        let at = match self.order {
-            Order::Fifo if back => 0,
-            Order::Fifo => self.stored.len(),
-            Order::Lifo => 0,
-            Order::Lowest => self.stored.partition_point(|&other| other < item),
-        };
+    fn age(&self, item: u32) -> usize {
+        self.admitted.iter().rev().position(|&admitted| admitted == item).unwrap()
+    }
+
+    fn store(&mut self, item: u32) {
+        let at = self.stored.partition_point(|&other| match self.order {
+            Order::Fifo => self.age(other) > self.age(item),
+            Order::Lifo => self.age(other) < self.age(item),
+            Order::Lowest => other < item,
+        });
         self.stored.insert(at, item);
     }
 
-    fn hand_over(&mut self, item: u32) -> bool {
-        let getter = self.getters.pop_front();
-        getter.map(|getter| self.served.push((getter, Some(item)))).is_some()
+    fn hand_over_or_store(&mut self, item: u32) {
+        match self.getters.pop_front() {
+            Some(getter) => self.served.push((getter, Some(item))),
+            None => self.store(item),
+        }
     }
 
     fn put(&mut self, item: u32) -> bool {
-        let admitted = self.hand_over(item) || {
-            let room = self.room();
-            room.then(|| self.store(item, false));
-            room
-        };
-        self.admitted += usize::from(admitted);
+        let admitted = !self.getters.is_empty() || self.room();
+        if admitted {
+            self.admitted.push(item);
+            self.hand_over_or_store(item);
+        }
         admitted
     }
 
     fn take_from_putter(&mut self) -> Option<u32> {
         let (putter, item) = self.putters.pop_front()?;
         self.served.push((putter, None));
-        self.admitted += 1;
+        self.admitted.push(item);
         Some(item)
     }
 
     fn admit(&mut self) {
         while self.room() {
             let Some(item) = self.take_from_putter() else { break };
-            self.store(item, false);
+            self.store(item);
         }
     }
 
@@ -320,10 +365,7 @@ impl Model {
         self.getters.retain(|&getter| getter != task);
         self.putters.retain(|&(putter, _)| putter != task);
         if let Some(Some(item)) = self.served(task) {
-            let _ = self.hand_over(item) || {
-                self.store(item, true);
-                true
-            };
+            self.hand_over_or_store(item);
         }
     }
 }
@@ -429,7 +471,7 @@ impl<'a, S: Storage<u32>> Trial<'a, S> {
         assert_eq!(queue.getting(), model.getters.len());
         assert_eq!(queue.putting(), model.putters.len());
         assert_eq!(queue.full(), !model.room());
-        assert_eq!(queue.exchange.unfinished.get(), model.admitted);
+        assert_eq!(queue.exchange.unfinished.get(), model.admitted.len());
         // The two promises that the exchange relies on.
         assert!(model.getters.is_empty() || (model.stored.is_empty() && model.putters.is_empty()));
         assert!(model.putters.is_empty() || !model.room());
@@ -460,7 +502,7 @@ fn try_out<S: Storage<u32>>(order: Order, items: S, maxsize: Option<usize>, ops:
         getters: VecDeque::new(),
         putters: VecDeque::new(),
         served: Vec::new(),
-        admitted: 0,
+        admitted: Vec::new(),
     };
     let mut trial = Trial { queue: &queue, model, tasks: Vec::new(), next: 0 };
     ops.into_iter().for_each(|op| trial.apply(op));
