@@ -1,6 +1,7 @@
 //! The tests of this crate, one module for each room of the source.
 
 mod crowd;
+mod memory;
 mod real_time;
 mod support;
 
