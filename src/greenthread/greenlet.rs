@@ -217,6 +217,11 @@ impl Greenlet {
         hub::current().is_none_or(|hub| hub.started(self.key))
     }
 
+    /// Returns whether its code runs now, and it has not ended.
+    pub(crate) fn is_running(self) -> bool {
+        hub::current().is_some_and(|hub| hub.current() == Some(self.key) && !hub.dead(self.key))
+    }
+
     /// Returns the green thread that is running, if one is.
     pub(crate) fn running() -> Option<Greenlet> {
         hub::current()?.current().map(Greenlet::new)

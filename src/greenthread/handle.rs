@@ -37,6 +37,9 @@ use crate::waiters::Place;
 /// A panic that ends the green thread does not spread: it is the `Err` of the result. If the handle is
 /// dropped with nobody having looked, the panic is reported as a `tracing` event.
 ///
+/// Awaiting it panics in the very green thread, which would wait for itself for ever, and when its result was
+/// taken before.
+///
 /// # Killed
 ///
 /// Whoever stops waiting, because it was killed or timed out, takes nothing with it: the green
@@ -88,7 +91,8 @@ impl<T> GreenThread<T> {
     ///
     /// # Panics
     ///
-    /// When the result was taken by awaiting the handle.
+    /// When the result was taken by awaiting the handle, and in the very green thread, which would wait for
+    /// itself for ever.
     ///
     /// # Yields
     ///
@@ -107,11 +111,23 @@ impl<T> GreenThread<T> {
     /// assert_eq!(gt.wait().await.unwrap(), "done");
     /// # });
     /// ```
+    #[track_caller]
     pub fn wait(&self) -> Wait<'_, T>
     where
         T: Clone,
     {
-        Wait { outcome: self.job.outcome(), place: Place::default() }
+        self.job.outcome().check_not_taken();
+        self.check_not_running();
+        Wait { thread: self, place: Place::default() }
+    }
+
+    /// Panics in the very green thread, which nobody may wait for in.
+    #[track_caller]
+    fn check_not_running(&self) {
+        assert!(
+            !self.is_running(),
+            "a green thread that waits for its own end would wait for ever: let somebody else wait for it"
+        );
     }
 
     /// Calls a function with the result, right when the green thread ends.
@@ -121,6 +137,11 @@ impl<T> GreenThread<T> {
     /// is reported and stops no other.
     ///
     /// Corresponds to eventlet's `GreenThread.link`.
+    ///
+    /// # Panics
+    ///
+    /// When the result was taken by awaiting the handle: there is nothing left to call the function with. After
+    /// [`wait`](GreenThread::wait) there is.
     ///
     /// # Yields
     ///
@@ -146,6 +167,7 @@ impl<T> GreenThread<T> {
     /// assert_eq!(seen.get(), 7);
     /// # });
     /// ```
+    #[track_caller]
     pub fn link(&self, function: impl FnOnce(&Result<T, Exit>) + 'static) -> Link {
         self.job.outcome().link(Box::new(function))
     }
@@ -176,7 +198,11 @@ impl<T> Future for GreenThread<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, Exit>> {
         let this = &mut *self;
-        this.job.outcome().poll_take(&mut this.place, cx)
+        let polled = this.job.outcome().poll_take(&mut this.place, cx);
+        if polled.is_pending() {
+            this.check_not_running();
+        }
+        polled
     }
 }
 
@@ -203,7 +229,7 @@ impl<T> fmt::Debug for GreenThread<T> {
 /// The future of [`GreenThread::wait`].
 #[must_use = "futures do nothing unless waited for"]
 pub struct Wait<'a, T> {
-    outcome: &'a Outcome<T>,
+    thread: &'a GreenThread<T>,
     place: Place,
 }
 
@@ -212,13 +238,17 @@ impl<T: Clone> Future for Wait<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, Exit>> {
         let this = &mut *self;
-        this.outcome.poll_copy(&mut this.place, cx)
+        let polled = this.thread.job.outcome().poll_copy(&mut this.place, cx);
+        if polled.is_pending() {
+            this.thread.check_not_running();
+        }
+        polled
     }
 }
 
 impl<T> Drop for Wait<'_, T> {
     fn drop(&mut self) {
-        self.outcome.leave(&mut self.place);
+        self.thread.job.outcome().leave(&mut self.place);
     }
 }
 

@@ -115,8 +115,10 @@ impl<T> Outcome<T> {
         self.waiters.leave(place);
     }
 
+    #[track_caller]
     pub(super) fn link(&self, callback: Callback<T>) -> Link {
         if self.known() {
+            self.check_not_taken();
             self.call([callback]);
             self.wake();
             return Link::CALLED;
@@ -139,6 +141,13 @@ impl<T> Outcome<T> {
 
     fn known(&self) -> bool {
         !matches!(*self.state.borrow(), State::Unknown)
+    }
+
+    /// Panics when there is no outcome left to be told.
+    #[track_caller]
+    pub(super) fn check_not_taken(&self) {
+        let taken = matches!(*self.state.borrow(), State::Taken);
+        assert!(!taken, "{TAKEN}");
     }
 
     fn wake(&self) {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use eventlet::greenthread::{GreenThread, Greenlet, spawn_after_local};
 use eventlet::hubs::get_hub;
 use eventlet::{Exit, getcurrent, kill, sleep, spawn, spawn_after, spawn_n};
+use futures::FutureExt;
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 use tokio::sync::oneshot;
@@ -933,6 +934,13 @@ mod linking {
             }
         }
 
+        fn a_link_panics_in_its_line_when_the_result_was_taken() {
+            let mut gt = spawn(green!({ 7 }));
+            assert_eq!(wait!(&mut gt).unwrap(), 7);
+            panics_here!("was taken already, by awaiting its handle", gt.link(|_| ()));
+            panics_here!("was taken already, by awaiting its handle", gt.wait());
+        }
+
         /// test_link_relinks
         fn a_link_that_links_runs_the_inner_one_once() {
             for delay in DELAYS {
@@ -1178,20 +1186,55 @@ mod waiting {
             one.kill();
         }
 
-        fn one_who_waits_for_itself_can_be_killed() {
+        fn waiting_for_oneself_panics_in_its_line() {
             let slot: Rc<Cell<Option<Rc<GreenThread<()>>>>> = Rc::default();
             let gt = Rc::new(spawn({
                 let slot = Rc::clone(&slot);
                 green!({
                     let me = slot.take().unwrap();
-                    let _ = wait!(me.wait());
+                    panics_here!("waits for its own end", me.wait());
                 })
             }));
             slot.set(Some(Rc::clone(&gt)));
-            wait!(sleep(ms(1)));
-            assert!(!gt.dead());
-            gt.kill();
-            assert!(wait!(gt.wait()).unwrap_err().is_killed());
+            wait!(gt.wait()).unwrap();
+        }
+
+        fn awaiting_oneself_panics() {
+            let slot: Rc<Cell<Option<GreenThread<()>>>> = Rc::default();
+            let gt = spawn({
+                let slot = Rc::clone(&slot);
+                green!({
+                    let me = slot.take().unwrap();
+                    let _ = wait!(me);
+                })
+            });
+            let outside = spawn(green!({}));
+            let (greenlet, log) = (*gt, Log::new());
+            gt.link({
+                let log = log.clone();
+                move |result| log.add(result.as_ref().unwrap_err())
+            });
+            slot.set(Some(gt));
+            wait!(outside).unwrap();
+            assert!(greenlet.dead());
+            assert!(log.text().contains("waits for its own end"), "{}", log.text());
+        }
+
+        /// What destructors and links do comes after the end.
+        fn a_destructor_may_wait_for_its_own_green_thread() {
+            let slot: Rc<Cell<Option<Rc<GreenThread<i32>>>>> = Rc::default();
+            let log = Log::new();
+            let gt = Rc::new(spawn(green!({ 7 })));
+            gt.link({
+                let (slot, log) = (Rc::clone(&slot), log.clone());
+                move |_| {
+                    let me = slot.take().unwrap();
+                    log.add(me.wait().now_or_never().unwrap().unwrap());
+                }
+            });
+            slot.set(Some(Rc::clone(&gt)));
+            wait!(gt.wait()).unwrap();
+            assert_eq!(log.text(), "7");
         }
 
         fn a_panic_that_nobody_hears_of_is_reported_once() {
