@@ -77,6 +77,11 @@ impl Shared {
         self.slots.counter() == signed(self.size.get())
     }
 
+    /// Returns whether the running green thread is a member.
+    fn is_running_member(&self) -> bool {
+        ptr::eq(POOL.get(), self)
+    }
+
     /// Wakes those who wait for all slots to be free, if they are. To be called after one was freed.
     fn look_idle(&self) {
         if self.is_idle() {
@@ -84,6 +89,9 @@ impl Shared {
         }
     }
 }
+
+const WAITS_FOR_ITSELF: &str = "inside a green thread of the same pool would wait for itself for ever: call it from \
+     outside, or use another pool for the inner jobs";
 
 impl GreenPool {
     /// Makes a pool for so many green threads at a time.
@@ -218,7 +226,8 @@ impl GreenPool {
     ///
     /// # Panics
     ///
-    /// Inside a member of this pool, which would wait for itself for ever.
+    /// Inside a member of this pool, which would wait for itself for ever. Where the future is made outside
+    /// and awaited inside a member, it panics there, and says where it was made.
     ///
     /// # Yields
     ///
@@ -242,12 +251,8 @@ impl GreenPool {
     /// ```
     #[track_caller]
     pub fn waitall(&self) -> WaitAll<'_> {
-        assert!(
-            !self.is_member(),
-            "`waitall` inside a green thread of the same pool would wait for itself for ever: call it \
-             from outside, or use another pool for the inner jobs"
-        );
-        WaitAll { pool: &self.shared, place: Place::default() }
+        assert!(!self.is_member(), "`waitall` {WAITS_FOR_ITSELF}");
+        WaitAll { pool: &self.shared, place: Place::default(), made_at: Location::caller() }
     }
 
     /// Changes how many may run at a time.
@@ -385,7 +390,7 @@ impl GreenPool {
 
     /// Returns whether the running green thread is a member of this pool.
     pub(crate) fn is_member(&self) -> bool {
-        POOL.get() == Rc::as_ptr(&self.shared)
+        self.shared.is_running_member()
     }
 }
 
@@ -419,6 +424,7 @@ impl fmt::Debug for GreenPool {
 pub struct WaitAll<'a> {
     pool: &'a Shared,
     place: Place,
+    made_at: &'static Location<'static>,
 }
 
 impl Future for WaitAll<'_> {
@@ -427,7 +433,13 @@ impl Future for WaitAll<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let pool = self.pool;
         let idle = || if pool.is_idle() { Ok(()) } else { Err(()) };
-        pool.idle.wait(&mut self.place, cx, idle)
+        let polled = pool.idle.wait(&mut self.place, cx, idle);
+        assert!(
+            polled.is_ready() || !pool.is_running_member(),
+            "awaiting the `waitall` of {} {WAITS_FOR_ITSELF}",
+            self.made_at
+        );
+        polled
     }
 }
 

@@ -226,6 +226,36 @@ both_colours! {
         keeps_turn!(wait!(GreenPool::new(0).waitall()));
     }
 
+    fn a_waitall_from_outside_panics_inside_a_member() {
+        let pool: &'static GreenPool = Box::leak(Box::new(GreenPool::new(2)));
+        let line = line!() + 1;
+        let outside = pool.waitall();
+        let member = wait!(pool.spawn(green!({ wait!(outside) })));
+        let exit = wait!(member).unwrap_err();
+        assert!(exit.is_panic());
+        let words = exit.to_string();
+        let place = format!("{}:{line}:", file!());
+        assert!(words.contains("would wait for itself") && words.contains(&place), "{words}");
+        // Nobody is left in its line, and the pool goes on.
+        keeps_turn!(wait!(pool.waitall()));
+    }
+
+    fn an_absurd_size_is_a_size() {
+        let pool = GreenPool::new(usize::MAX);
+        let members = [wait!(pool.spawn(green!({ 1 }))), wait!(pool.spawn(green!({ 2 })))];
+        assert_eq!((pool.size(), pool.running()), (usize::MAX, 2));
+        pool.resize(0);
+        assert_eq!(pool.free(), -2);
+        pool.resize(usize::MAX);
+        wait!(pool.waitall());
+        assert_eq!(pool.free(), isize::MAX);
+        for (member, value) in members.into_iter().zip(1..) {
+            assert_eq!(wait!(member).unwrap(), value);
+        }
+        let mut doubled = pool.imap(|n| green!({ n * 2 }), 1..=2);
+        assert_eq!(wait!(doubled.next()).unwrap().unwrap(), 2);
+    }
+
     /// test_recursive_waitall
     fn waitall_inside_a_member_panics() {
         let pool = GreenPool::new(1);
