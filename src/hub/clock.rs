@@ -361,6 +361,8 @@ impl Timers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sleep;
+    use crate::waiters::stepping::paused;
 
     fn set(clock: &Clock, milliseconds: u64, waker: &Waker) -> usize {
         let moment = clock.moment_after(Duration::from_millis(milliseconds)).unwrap();
@@ -398,5 +400,46 @@ mod tests {
         assert_eq!(std::sync::Arc::strong_count(&counted), 2);
         clock.forget(entry);
         assert_eq!(std::sync::Arc::strong_count(&counted), 1);
+    }
+
+    /// Returns how many entries the clock of this hub has, those included that nobody waits for.
+    fn entries() -> usize {
+        thread::current().unwrap().clock.timers.borrow().wheel.len()
+    }
+
+    #[test]
+    fn what_has_passed_leaves_nothing_behind() {
+        paused(async {
+            for milliseconds in [1, 100, 100_000] {
+                sleep(Duration::from_millis(milliseconds)).await;
+                assert_eq!(entries(), 0);
+            }
+        });
+    }
+
+    #[test]
+    fn what_is_dropped_between_its_tick_and_its_moment_leaves_nothing_behind() {
+        paused(async {
+            // They are of one tick: when the first has passed, the second is out of the wheel.
+            assert_eq!(43_000_000 >> TICK_BITS, 44_000_000 >> TICK_BITS);
+            let mut second = Timer::after(Duration::from_millis(44));
+            second.set_for(&Context::from_waker(Waker::noop()));
+            sleep(Duration::from_millis(43)).await;
+            assert_eq!(entries(), 1);
+            drop(second);
+            sleep(Duration::from_millis(10)).await;
+            assert_eq!(entries(), 0);
+        });
+    }
+
+    #[test]
+    fn tokio_is_asked_for_the_very_moment() {
+        let clock = Clock::new();
+        for milliseconds in [50, 5] {
+            let entry = set(&clock, milliseconds, Waker::noop());
+            let mut timers = clock.timers.borrow_mut();
+            timers.sort();
+            assert_eq!(timers.next(), Some(timers.wheel.get(entry).moment.at));
+        }
     }
 }

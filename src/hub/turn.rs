@@ -109,3 +109,18 @@ impl Hub {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_poll_is_bounded_in_runs_and_in_time() {
+        let mut runs = Runs { count: 0, start: Some(Instant::now() + Duration::from_secs(3600)) };
+        assert_eq!((0..).take_while(|_| runs.may_go_on()).count(), RUNS_PER_POLL);
+
+        let long_ago = Instant::now() - TIME_PER_POLL;
+        let mut runs = Runs { count: 3, start: Some(long_ago) };
+        assert_eq!((0..).take_while(|_| runs.may_go_on()).count(), 1);
+    }
+}

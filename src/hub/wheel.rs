@@ -157,7 +157,7 @@ impl<T: Due> Wheel<T> {
         let current = self.now >> shift;
         let ahead = level.occupied.rotate_right((current % SLOTS as u64) as u32).trailing_zeros();
         let slot = current + u64::from(ahead);
-        Some((at, (slot % SLOTS as u64) as usize, (slot << shift).max(self.now)))
+        Some((at, (slot % SLOTS as u64) as usize, slot << shift))
     }
 
     fn empty_slot(&mut self, level: usize, slot: usize) -> u32 {
@@ -185,8 +185,9 @@ impl<T: Due> Wheel<T> {
         let entry = &mut self.entries[key as usize];
         // One too far away would be in a slot that the wheel reaches too soon.
         let tick = entry.value.tick().min(self.now + REACH);
-        let differs = (self.now ^ tick) | (SLOTS as u64 - 1);
-        let level = ((u64::BITS - 1 - differs.leading_zeros()) / SLOT_BITS).min(LEVELS as u32 - 1);
+        // It is in the future, so it does differ.
+        let level = (self.now ^ tick).ilog2() / SLOT_BITS;
+        let level = level.min(LEVELS as u32 - 1);
         let slot = (tick >> (SLOT_BITS * level)) as usize % SLOTS;
         (entry.level, entry.slot) = (level as u8, slot as u8);
         let level = &mut self.levels[level as usize];

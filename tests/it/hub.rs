@@ -16,6 +16,7 @@ use futures::task::AtomicWaker;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::coop;
 
 use crate::support::{Dice, Log, ZERO, both_colours, idle, ms, run, run_in_real_time};
 
@@ -56,6 +57,23 @@ mod census {
             wait!(sleep(ZERO));
             assert_eq!(hub.timers(), 0);
             assert!(sleepers.iter().all(|sleeper| sleeper.dead()));
+        }
+
+        fn a_timer_that_is_earlier_than_those_before_it_and_beside_it_is_on_time() {
+            let start = tokio::time::Instant::now();
+            let mut sleepers = Vec::new();
+            for together in [&[100][..], &[50, 10, 70], &[5], &[90, 20]] {
+                for milliseconds in together {
+                    sleepers.push(spawn(green!({
+                        wait!(sleep(ms(*milliseconds)));
+                        assert_eq!(start.elapsed(), ms(*milliseconds));
+                    })));
+                }
+                wait!(sleep(ZERO));
+            }
+            for sleeper in sleepers {
+                wait!(sleeper).unwrap();
+            }
         }
 
         fn timers_come_and_go_in_any_order() {
@@ -211,6 +229,20 @@ mod turns {
     #[test]
     fn one_that_spins_on_turns_lets_timers_through() {
         under_every_hub(|| timers_get_their_look(turn));
+    }
+
+    #[test]
+    fn one_that_leaves_no_budget_to_the_next_strands_nobody() {
+        under_every_hub(|| async {
+            let spender = spawn(async {
+                while coop::has_budget_remaining() {
+                    coop::consume_budget().await;
+                }
+            });
+            let next = spawn(async { "it came" });
+            assert_eq!(next.await.unwrap(), "it came");
+            spender.await.unwrap();
+        });
     }
 
     #[test]
