@@ -289,8 +289,9 @@ impl<T: Clone> Event<T> {
     /// # Differences
     ///
     /// eventlet's returns `None` when it times out, which it also does when `None` was sent.
-    pub async fn wait_timeout(&self, limit: Duration) -> Option<Result<T, Exit>> {
-        hub::within(Some(limit), self.wait()).await
+    #[track_caller]
+    pub fn wait_timeout(&self, limit: Duration) -> impl Future<Output = Option<Result<T, Exit>>> {
+        hub::within(Some(limit), self.wait())
     }
 
     /// Returns a clone of what was sent, or `None` when nothing was.

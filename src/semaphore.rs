@@ -172,8 +172,10 @@ impl Semaphore {
     /// # Killed
     ///
     /// As with [`acquire`](Semaphore::acquire): no permit is lost.
-    pub async fn acquire_timeout(&self, limit: Duration) -> bool {
-        hub::within(Some(limit), self.acquire()).await.is_some()
+    #[track_caller]
+    pub fn acquire_timeout(&self, limit: Duration) -> impl Future<Output = bool> {
+        let acquired = hub::within(Some(limit), self.acquire());
+        async { acquired.await.is_some() }
     }
 
     /// Takes a permit that is released when it is dropped, and waits for one where there is none.
@@ -223,7 +225,8 @@ impl Semaphore {
     ///
     /// # Panics
     ///
-    /// When this is a [`BoundedSemaphore`] whose permits are all there.
+    /// When this is a [`BoundedSemaphore`] whose permits are all there, or when there are
+    /// [`isize::MAX`] already.
     ///
     /// # Yields
     ///
@@ -703,9 +706,9 @@ impl CappedSemaphore {
     /// assert_eq!(semaphore.balance(), -1);
     /// ```
     pub fn balance(&self) -> isize {
-        let permits = saturating(self.permits.qsize() + self.permits.putting())
+        let permits = saturating(self.permits.qsize().saturating_add(self.permits.putting()))
             - saturating(self.permits.getting());
-        2 * permits - saturating(self.limit)
+        permits.saturating_mul(2).saturating_sub(saturating(self.limit))
     }
 }
 

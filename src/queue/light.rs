@@ -264,11 +264,19 @@ impl<T, S: Storage<T>> LightQueue<T, S> {
     /// # Errors
     ///
     /// [`Full`], with the item, when there was no room in time.
-    pub async fn put_timeout(&self, item: T, limit: Duration) -> Result<(), Full<T>> {
-        let mut put = pin!(self.put(item));
-        match hub::within(Some(limit), put.as_mut()).await {
-            Some(()) => Ok(()),
-            None => put.withdraw().map_or(Ok(()), |item| Err(Full(item))),
+    #[track_caller]
+    pub fn put_timeout(
+        &self,
+        item: T,
+        limit: Duration,
+    ) -> impl Future<Output = Result<(), Full<T>>> {
+        hub::check("a time limit");
+        async move {
+            let mut put = pin!(self.put(item));
+            match hub::within(Some(limit), put.as_mut()).await {
+                Some(()) => Ok(()),
+                None => put.withdraw().map_or(Ok(()), |item| Err(Full(item))),
+            }
         }
     }
 
@@ -302,8 +310,10 @@ impl<T, S: Storage<T>> LightQueue<T, S> {
     /// # Errors
     ///
     /// [`Empty`] when there was no item in time.
-    pub async fn get_timeout(&self, limit: Duration) -> Result<T, Empty> {
-        hub::within(Some(limit), self.get()).await.ok_or(Empty)
+    #[track_caller]
+    pub fn get_timeout(&self, limit: Duration) -> impl Future<Output = Result<T, Empty>> {
+        let got = hub::within(Some(limit), self.get());
+        async { got.await.ok_or(Empty) }
     }
 
     /// Returns how many items are stored. Those of waiting putters do not count.

@@ -41,6 +41,16 @@ fn moody_pool(max_size: usize, fails: &Rc<Cell<bool>>) -> Pool<&'static str, &'s
 }
 
 both_colours! {
+    fn an_absurd_size_is_a_size() {
+        let pool = int_pool(usize::MAX);
+        let Ok(item) = wait!(pool.get());
+        pool.resize(0);
+        assert_eq!(pool.free(), -1);
+        pool.resize(usize::MAX);
+        pool.put(item);
+        assert_eq!((pool.free(), pool.current_size()), (isize::MAX, 1));
+    }
+
     /// test_integers
     fn items_are_created_as_they_are_needed() {
         let pool = int_pool(4);

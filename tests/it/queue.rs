@@ -14,6 +14,16 @@ use crate::crowd::*;
 use crate::support::*;
 
 both_colours! {
+    fn an_absurd_size_is_a_size() {
+        let queue = Queue::new(usize::MAX);
+        keeps_turn!(wait!(queue.put(1)));
+        queue.resize(0);
+        assert!(queue.full());
+        queue.resize(usize::MAX);
+        keeps_turn!(wait!(queue.put(2)));
+        assert_eq!([queue.get_nowait(), queue.get_nowait()], [Ok(1), Ok(2)]);
+    }
+
     fn a_stream_gives_the_items_in_order_and_waits_for_more() {
         let queue = Queue::new(1);
         let putter = spawn({

@@ -76,6 +76,12 @@ both_colours! {
         for value in [0, 1, 100, usize::MAX] {
             assert_eq!(Semaphore::new(value).locked(), value == 0);
         }
+        panics_here!("more often", Semaphore::new(usize::MAX).release());
+        for count in [0, 1, usize::MAX] {
+            let capped = CappedSemaphore::new(count, usize::MAX);
+            assert_eq!((capped.locked(), capped.bounded()), (count == 0, count == usize::MAX));
+            assert_eq!(capped.balance().signum(), if count == usize::MAX { 0 } else { -1 });
+        }
     }
 
     /// test_non_blocking

@@ -5,10 +5,11 @@ use std::io;
 use std::time::Duration;
 
 use eventlet::hubs::get_hub;
-use eventlet::{Exit, Queue, Semaphore, Timeout, is_timeout, sleep, spawn, with_timeout};
+use eventlet::{Event, Exit, Queue, Semaphore, Timeout, is_timeout, sleep, spawn, with_timeout};
 use tokio::time::Instant;
 
-use crate::support::{Log, ZERO, both_colours, idle, ms};
+use crate::crowd::sharing;
+use crate::support::{Log, ZERO, both_colours, idle, ms, panics_here};
 
 both_colours! {
     // test_with_timeout
@@ -40,6 +41,30 @@ both_colours! {
         let year = Duration::from_secs(365 * 24 * 60 * 60);
         assert_eq!(wait!(Timeout::new(None).run(sleep(year))), Ok(()));
         assert_eq!(wait!(with_timeout(Duration::MAX, sleep(ms(1)))), Ok(()));
+    }
+
+    fn an_absurd_limit_never_passes() {
+        let (semaphore, event) = (Semaphore::new(0), Event::new());
+        let (queue, channel) = (Queue::new(None), Queue::new(0));
+        for limit in [Duration::MAX, Duration::MAX / 2, Duration::from_nanos(u64::MAX)] {
+            let helper = spawn(sharing!(semaphore, event, queue, channel => {
+                let _armed = Timeout::new(limit).arm();
+                wait!(sleep(ms(1)));
+                semaphore.release();
+                wait!(sleep(ms(1)));
+                queue.put_nowait(1).unwrap();
+                wait!(sleep(ms(1)));
+                assert_eq!(channel.get_nowait(), Ok(2));
+                wait!(sleep(ms(1)));
+                event.send(3);
+            }));
+            assert!(wait!(semaphore.acquire_timeout(limit)));
+            assert_eq!(wait!(queue.get_timeout(limit)), Ok(1));
+            assert_eq!(wait!(channel.put_timeout(2, limit)), Ok(()));
+            assert_eq!(wait!(event.wait_timeout(limit)).unwrap().unwrap(), 3);
+            event.reset();
+            wait!(helper).unwrap();
+        }
     }
 
     fn a_limit_of_zero_gives_one_turn() {
@@ -248,6 +273,17 @@ fn limits_are_told_apart_across_os_threads() {
     let all: Vec<_> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
     let distinct: std::collections::HashSet<_> = all.iter().copied().collect();
     assert_eq!(distinct.len(), all.len());
+}
+
+#[test]
+fn a_limit_without_a_hub_panics_in_the_caller_s_line() {
+    let (cure, limit) = ("a time limit needs a hub", ms(1));
+    panics_here!(cure, drop(with_timeout(limit, pending::<()>())));
+    panics_here!(cure, drop(Timeout::new(limit).run(pending::<()>())));
+    panics_here!(cure, drop(Semaphore::new(0).acquire_timeout(limit)));
+    panics_here!(cure, drop(Event::<()>::new().wait_timeout(limit)));
+    panics_here!(cure, drop(Queue::new(0).put_timeout(1, limit)));
+    panics_here!(cure, drop(Queue::<()>::new(0).get_timeout(limit)));
 }
 
 #[cfg(feature = "stackful")]
