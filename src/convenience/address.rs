@@ -164,3 +164,18 @@ tcp_address! {
     SocketAddrV4: self => Tcp(Host::Known(self.into()));
     SocketAddrV6: self => Tcp(Host::Known(self.into()));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_id_in_a_text_is_kept() {
+        let scoped = SocketAddrV6::new("fe80::1".parse().unwrap(), 80, 0, 7);
+        assert_eq!(Tcp::parse("[fe80::1%7]:80"), Tcp(Host::Known(scoped.into())));
+        assert_eq!(scoped.into_family(), Tcp(Host::Known(scoped.into())));
+        // The name of an interface is for the resolver.
+        let name = Host::Name("fe80::1%eth0".to_owned(), 80);
+        assert_eq!(Tcp::parse_host("fe80::1%eth0", 80), Tcp(name));
+    }
+}

@@ -4,7 +4,7 @@
 
 use std::error::Error;
 use std::io;
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use eventlet::{connect, listen, spawn};
 
@@ -91,6 +91,46 @@ fn ipv6() {
         let addr = listener.local_addr().unwrap();
         let conn = connect(format!("[::1]:{}", addr.port())).await.unwrap();
         assert_eq!(conn.peer_addr().unwrap(), addr);
+    });
+}
+
+/// Returns a link-local address of this machine, with the number and the name of its interface.
+#[cfg(target_os = "linux")]
+fn link_local() -> Option<(Ipv6Addr, u32, String)> {
+    let interfaces = std::fs::read_to_string("/proc/net/if_inet6").ok()?;
+    interfaces.lines().find_map(|line| {
+        let [addr, number, _, scope, _, name] = line.split_whitespace().collect::<Vec<_>>()[..]
+        else {
+            return None;
+        };
+        let addr = Ipv6Addr::from(u128::from_str_radix(addr, 16).ok()?);
+        (scope == "20").then_some((addr, u32::from_str_radix(number, 16).ok()?, name.to_owned()))
+    })
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ipv6_scope_id() {
+    run(async {
+        let Some((ip, scope, name)) = link_local() else {
+            return eprintln!("skipped: this machine has no link-local IPv6 address");
+        };
+        let listener = listen(SocketAddrV6::new(ip, 0, 0, scope)).await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let SocketAddr::V6(scoped) = addr else { panic!("{addr} is of version 4") };
+        assert_eq!((*scoped.ip(), scoped.scope_id()), (ip, scope));
+
+        let by_number = connect(format!("[{ip}%{scope}]:{}", addr.port())).await.unwrap();
+        let by_name = connect((format!("{ip}%{name}"), addr.port())).await.unwrap();
+        for conn in [by_number, by_name] {
+            assert_eq!(conn.peer_addr().unwrap(), addr);
+            let (_, peer) = listener.accept().await.unwrap();
+            assert_eq!(peer, conn.local_addr().unwrap());
+        }
+
+        let bound = connect(addr).bind(SocketAddrV6::new(ip, 0, 0, scope).into()).await.unwrap();
+        let SocketAddr::V6(local) = bound.local_addr().unwrap() else { panic!("of version 4") };
+        assert_eq!((*local.ip(), local.scope_id()), (ip, scope));
     });
 }
 
