@@ -156,6 +156,10 @@ impl<T> Event<T> {
     /// # Panics
     ///
     /// When the event was not sent.
+    ///
+    /// # Yields
+    ///
+    /// Never.
     #[track_caller]
     pub fn reset(&self) {
         assert!(self.ready(), "trying to reset() an event that was not sent");
@@ -277,6 +281,10 @@ impl<T: Clone> Event<T> {
     ///     assert_eq!(event.wait_timeout(Duration::ZERO).await.unwrap().unwrap(), 7);
     /// });
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// Where there is no hub.
     ///
     /// # Yields
     ///

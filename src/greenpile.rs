@@ -324,6 +324,14 @@ impl GreenPool {
     ///
     /// Corresponds to eventlet's `GreenPool.imap`.
     ///
+    /// # Yields
+    ///
+    /// Never; the map does, where it waits.
+    ///
+    /// # Killed
+    ///
+    /// The jobs run on in the pool, and no more inputs are taken.
+    ///
     /// # Differences
     ///
     /// The jobs run in this pool, not in a hidden second one of the same size: they count in
@@ -369,6 +377,14 @@ impl GreenPool {
     ///
     /// Corresponds to eventlet's `GreenPool.starmap`.
     ///
+    /// # Yields
+    ///
+    /// Never; the map does, where it waits.
+    ///
+    /// # Killed
+    ///
+    /// As with [`imap`](GreenPool::imap).
+    ///
     /// # Examples
     ///
     /// ```
@@ -410,6 +426,14 @@ type Inline<T> = Pin<Box<dyn Future<Output = Result<T, Exit>>>>;
 ///
 /// It is a [`Stream`]; [`next`](GreenMap::next) needs no import. Dropping it leaves jobs that run to
 /// themselves, and takes no more inputs.
+///
+/// # Leaving it for a while
+///
+/// A consumer that waits for a result stands in line for the slot of the next job, before those who came later.
+/// [`next`](GreenMap::next) leaves the line when it ends, and when it is dropped before, by a time limit say. A
+/// `Stream` is not told that nobody waits any more: from a poll that gave nothing until the next poll it keeps its
+/// place, and then the slot, which [`waitall`](GreenPool::waitall) waits for in vain. So whoever polls it as a stream
+/// and stops goes on later or drops it, and whoever means to stop uses `next`.
 #[must_use = "nothing runs until a result is asked for"]
 pub struct GreenMap<I: Iterator, F, J: Future> {
     pool: GreenPool,

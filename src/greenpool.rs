@@ -266,6 +266,10 @@ impl GreenPool {
     ///
     /// Never.
     ///
+    /// # Differences
+    ///
+    /// In eventlet more wakes nobody who waits.
+    ///
     /// # Examples
     ///
     /// ```

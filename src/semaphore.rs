@@ -165,6 +165,10 @@ impl Semaphore {
     /// });
     /// ```
     ///
+    /// # Panics
+    ///
+    /// Where there is no hub.
+    ///
     /// # Yields
     ///
     /// Only when there is no permit.
@@ -523,6 +527,10 @@ impl Deref for BoundedSemaphore {
 ///     acquirer.await.unwrap();
 /// });
 /// ```
+///
+/// # Differences
+///
+/// Who waits at either end is served in order, and nobody overtakes, not with `try_acquire` or `try_release` either.
 #[derive(Clone)]
 pub struct CappedSemaphore {
     /// A bounded queue of permits is such a semaphore: to acquire is to get, to release is to put.

@@ -151,6 +151,14 @@ impl Timeout {
     ///
     /// Outside green threads.
     ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
+    /// # Killed
+    ///
+    /// The limit goes with the green thread, as the guard does.
+    ///
     /// # Examples
     ///
     /// ```

@@ -283,6 +283,8 @@ where
 
     /// Waits until all these keys have values, and returns those.
     ///
+    /// A function of the pool that waits for its own key waits for ever, unless it posts that key meanwhile.
+    ///
     /// Corresponds to eventlet's `DAGPool.wait`.
     ///
     /// # Yields
@@ -396,6 +398,10 @@ where
     ///
     /// Never; the stream does, where it waits.
     ///
+    /// # Killed
+    ///
+    /// Nothing is lost: the pool keeps the values.
+    ///
     /// # Examples
     ///
     /// ```
@@ -423,6 +429,10 @@ where
     ///
     /// Never; the stream does, where it waits.
     ///
+    /// # Killed
+    ///
+    /// Nothing is lost: the pool keeps the values.
+    ///
     /// # Examples
     ///
     /// ```
@@ -447,6 +457,10 @@ where
     /// # Yields
     ///
     /// Never; the stream does, where it waits.
+    ///
+    /// # Killed
+    ///
+    /// Nothing is lost: the pool keeps the values.
     ///
     /// # Examples
     ///

@@ -253,6 +253,10 @@ impl<T, S: Storage<T>> LightQueue<T, S> {
     /// });
     /// ```
     ///
+    /// # Panics
+    ///
+    /// Where there is no hub.
+    ///
     /// # Yields
     ///
     /// Only when the queue is full. On a channel: only when no getter waits.
@@ -297,6 +301,10 @@ impl<T, S: Storage<T>> LightQueue<T, S> {
     ///     assert_eq!(queue.get_timeout(Duration::ZERO).await, Ok(7));
     /// });
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// Where there is no hub.
     ///
     /// # Yields
     ///

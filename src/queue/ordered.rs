@@ -34,6 +34,10 @@ use super::storage::{Lifo, Lowest};
 ///
 /// Its methods do when the items' `Ord` uses the same queue.
 ///
+/// # Differences
+///
+/// Who waits is served in order, and nobody overtakes: see [`LightQueue`].
+///
 /// # Non-guarantees
 ///
 /// Equal items come out in any order. An item that went straight to a waiting getter stays with it
@@ -106,6 +110,10 @@ impl<T: Ord> fmt::Debug for PriorityQueue<T> {
 ///     assert_eq!(queue.get().await, "below");
 /// });
 /// ```
+///
+/// # Differences
+///
+/// Who waits is served in order, and nobody overtakes: see [`LightQueue`].
 pub struct LifoQueue<T> {
     queue: Queue<T, Lifo<T>>,
 }
