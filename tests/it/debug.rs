@@ -37,6 +37,17 @@ both_colours! {
         assert_eq!(states(), [State::Running]);
     }
 
+    fn they_are_seen_in_the_order_in_which_they_were_spawned() {
+        let [first, second, third] = [(); 3].map(|()| spawn_n(pending::<()>()));
+        second.kill();
+        first.kill();
+        // They take the places of those who have ended.
+        let [fourth, fifth] = [(); 2].map(|()| spawn_n(pending::<()>()));
+        let all: Vec<_> = green_threads()[1..].iter().map(|info| info.greenlet).collect();
+        assert_eq!(all, [third, fourth, fifth]);
+        all.iter().for_each(|greenlet| greenlet.kill());
+    }
+
     fn the_colour_is_known_from_the_first_turn_on() {
         let coloured = spawn_n(green!({ wait!(pending::<()>()) }));
         let plain = spawn_n(pending::<()>());

@@ -274,6 +274,27 @@ mod endings {
     }
 
     #[test]
+    fn nobody_has_another_turn_when_main_has_ended() {
+        let log = Log::new();
+        run({
+            let log = log.clone();
+            async move {
+                spawn_n({
+                    let log = log.clone();
+                    async move {
+                        log.add("first");
+                        sleep(ZERO).await;
+                        log.add("second");
+                    }
+                });
+                sleep(ZERO).await;
+                spawn_n(async move { log.add("late") });
+            }
+        });
+        assert_eq!(log.text(), "first");
+    }
+
+    #[test]
     fn those_who_never_started_are_dropped_too() {
         let log = Log::new();
         run({

@@ -107,6 +107,23 @@ both_colours! {
         }
     }
 
+    fn of_three_limits_that_have_all_passed_the_earliest_fires() {
+        for [a, b, c] in [[1, 2, 3], [1, 3, 2], [2, 1, 3], [2, 3, 1], [3, 1, 2], [3, 2, 1]] {
+            let [outer, middle, inner] = [a, b, c].map(|length| Timeout::new(ms(length)));
+            let result = wait!(outer.run(middle.run(inner.run(async {
+                sleep(ZERO).await;
+                tokio::time::advance(ms(100)).await;
+                pending::<()>().await;
+            }))));
+            let expected = match (a, b) {
+                (1, _) => Err(outer),
+                (_, 1) => Ok(Err(middle)),
+                _ => Ok(Ok(Err(inner))),
+            };
+            assert_eq!(result, expected, "{a} around {b} around {c}");
+        }
+    }
+
     // test_nested_timeout
     fn a_silent_limit_does_not_silence_the_one_around_it() {
         let outer = Timeout::new(ms(10));
