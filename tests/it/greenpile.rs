@@ -580,6 +580,26 @@ mod map {
             assert_eq!(list!(map), [0, 1]);
         }
 
+        fn a_stream_that_nobody_asks_keeps_its_place_until_it_is_asked_or_dropped() {
+            for asked_again in [true, false] {
+                let (pool, event) = (GreenPool::new(1), Event::<()>::new());
+                let member = wait!(pool.spawn(sharing!(event => { wait!(event.wait()).unwrap() })));
+                let mut map = pool.imap(|n| green!({ n }), 0..1);
+                assert!(wait!(poll_once(&mut map)).is_pending());
+                assert_eq!(pool.waiting(), 1);
+                event.send(());
+                wait!(member).unwrap();
+                assert_eq!((pool.waiting(), pool.free()), (0, 0), "the slot was handed to it");
+                if asked_again {
+                    assert_eq!(list!(map), [0]);
+                } else {
+                    drop(map);
+                }
+                keeps_turn!(wait!(pool.waitall()));
+                assert_eq!(pool.free(), 1);
+            }
+        }
+
         /// Killed when the slot it waits for was handed to it already.
         fn a_consumer_killed_with_a_slot_in_hand_passes_it_on() {
             let (pool, event) = (GreenPool::new(1), Event::<()>::new());
