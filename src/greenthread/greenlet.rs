@@ -219,7 +219,7 @@ impl Greenlet {
 
     /// Returns whether its code runs now, and it has not ended.
     pub(crate) fn is_running(self) -> bool {
-        hub::current().is_some_and(|hub| hub.current() == Some(self.key) && !hub.dead(self.key))
+        hub::is_current(self.key) && !self.dead()
     }
 
     /// Returns the green thread that is running, if one is.
