@@ -62,14 +62,15 @@ mod census {
         fn a_timer_that_is_earlier_than_those_before_it_and_beside_it_is_on_time() {
             let start = tokio::time::Instant::now();
             let mut sleepers = Vec::new();
-            for together in [&[100][..], &[50, 10, 70], &[5], &[90, 20]] {
+            for together in [&[100][..], &[50, 10, 70]] {
                 for milliseconds in together {
                     sleepers.push(spawn(green!({
                         wait!(sleep(ms(*milliseconds)));
                         assert_eq!(start.elapsed(), ms(*milliseconds));
                     })));
                 }
-                wait!(sleep(ZERO));
+                // The hub's poll ends here, and sets Tokio's timer.
+                wait!(tokio::task::yield_now());
             }
             for sleeper in sleepers {
                 wait!(sleeper).unwrap();

@@ -561,6 +561,8 @@ struct Model {
     putters: VecDeque<(u32, u32)>,
     /// Those who were served but have had no turn since; getters with their item.
     served: HashMap<u32, Option<u32>>,
+    /// All items that were admitted, the oldest first.
+    admitted: Vec<u32>,
     unfinished: usize,
     /// How often nothing was left unfinished.
     finished: u32,
@@ -584,6 +586,7 @@ impl Model {
             }
             self.stored.push_back(item);
         }
+        self.admitted.push(item);
         self.unfinished += 1;
         true
     }
@@ -591,8 +594,13 @@ impl Model {
     fn admit(&mut self) -> Option<u32> {
         let (putter, item) = self.putters.pop_front()?;
         self.served.insert(putter, None);
+        self.admitted.push(item);
         self.unfinished += 1;
         Some(item)
+    }
+
+    fn age(&self, item: u32) -> usize {
+        self.admitted.iter().rev().position(|&admitted| admitted == item).unwrap()
     }
 
     fn fill(&mut self) {
@@ -617,7 +625,8 @@ impl Model {
         self.putters.retain(|&(putter, _)| putter != name);
         if let Some(Some(item)) = self.served.remove(&name) {
             if !self.hand_over(item) {
-                self.stored.push_front(item);
+                let at = self.stored.partition_point(|&other| self.age(other) > self.age(item));
+                self.stored.insert(at, item);
             }
         }
         waiting > self.getters.len() + self.putters.len()
@@ -643,6 +652,7 @@ impl Trial {
             getters: VecDeque::new(),
             putters: VecDeque::new(),
             served: HashMap::new(),
+            admitted: Vec::new(),
             unfinished: 0,
             finished: 0,
             delivered: 0,
