@@ -217,11 +217,6 @@ impl Greenlet {
         hub::current().is_none_or(|hub| hub.started(self.key))
     }
 
-    /// Returns whether its code runs now, and it has not ended.
-    pub(crate) fn is_running(self) -> bool {
-        hub::is_current(self.key) && !self.dead()
-    }
-
     /// Returns the green thread that is running, if one is.
     pub(crate) fn running() -> Option<Greenlet> {
         hub::current()?.current().map(Greenlet::new)

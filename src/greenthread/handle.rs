@@ -125,7 +125,7 @@ impl<T> GreenThread<T> {
     #[track_caller]
     fn check_not_running(&self) {
         assert!(
-            !self.is_running(),
+            !self.job.is_running(),
             "a green thread that waits for its own end would wait for ever: let somebody else wait for it"
         );
     }

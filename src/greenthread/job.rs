@@ -40,6 +40,11 @@ impl<F: Future> Work<F> {
         Poll::Ready(value)
     }
 
+    /// Returns whether its future is being polled or dropped.
+    fn is_open(&self) -> bool {
+        self.future.try_borrow().is_err()
+    }
+
     /// Drops the future. Its destructors are foreign code, and the hub is no place to unwind into.
     fn discard(self: Pin<&Self>) {
         report::contain("in a destructor of a green thread that was ended", || {
@@ -66,6 +71,10 @@ impl<F: Future> Spawned<F> {
 impl<F: Future> HasOutcome<F::Output> for Spawned<F> {
     fn outcome(&self) -> &Outcome<F::Output> {
         &self.outcome
+    }
+
+    fn is_running(&self) -> bool {
+        self.work.is_open()
     }
 }
 

@@ -25,6 +25,9 @@ impl Link {
 /// thread is one allocation, and its handle needs not know what future it runs.
 pub(super) trait HasOutcome<T> {
     fn outcome(&self) -> &Outcome<T>;
+
+    /// Returns whether it is the code of this very green thread that asks.
+    fn is_running(&self) -> bool;
 }
 
 /// The outcome of one green thread, for its job to tell and its handles to hear.
@@ -164,9 +167,14 @@ impl<T> Outcome<T> {
     }
 }
 
+/// One that ended before it began.
 impl<T> HasOutcome<T> for Outcome<T> {
     fn outcome(&self) -> &Outcome<T> {
         self
+    }
+
+    fn is_running(&self) -> bool {
+        false
     }
 }
 

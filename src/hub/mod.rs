@@ -42,7 +42,7 @@ pub(crate) use clock::Timer;
 pub(crate) use limit::{Within, within};
 pub(crate) use locals::Found;
 pub(crate) use scheduler::{Hub, Job, Key, Stacks};
-pub(crate) use thread::{Seat, check, current, expect, is_current};
+pub(crate) use thread::{Seat, check, current, expect};
 
 #[cfg(feature = "stackful")]
 pub(crate) use {

@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use super::scheduler::{Hub, Key};
+use super::scheduler::Hub;
 use super::waker::Name;
 
 thread_local! {
@@ -58,14 +58,6 @@ fn none(what: &str) -> ! {
         "{what} needs a hub, and this OS thread has none: call it inside `eventlet::run(..)` \
          or, in a program that has a Tokio runtime already, inside `eventlet::local(..)`"
     )
-}
-
-/// Returns whether it is this green thread whose code runs now. To borrow the hub is enough for that, and every
-/// wait for a green thread asks.
-#[inline]
-pub(crate) fn is_current(key: Key) -> bool {
-    let is_current = |hub: &Rc<Hub>| hub.current() == Some(key);
-    THREAD.try_with(|thread| thread.hub.borrow().as_ref().is_some_and(is_current)).unwrap_or(false)
 }
 
 /// Returns a serial number that no green thread of this OS thread has had.
