@@ -134,7 +134,7 @@ impl<T> GreenThread<T> {
     ///
     /// Links run in the order in which they were added, before anybody who waits for the green thread
     /// resumes. On one that has ended, the link runs before this returns. A link that panics
-    /// is reported and stops no other.
+    /// is reported and stops no other. A link cannot wait, but it can spawn.
     ///
     /// Corresponds to eventlet's `GreenThread.link`.
     ///

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::task::{Context, Poll, ready};
 
 use crate::exit::Exit;
+use crate::hub::Outer;
 use crate::report;
 use crate::waiters::{Place, Waiters};
 
@@ -159,6 +160,8 @@ impl<T> Outcome<T> {
 
     fn call(&self, callbacks: impl IntoIterator<Item = Callback<T>>) {
         self.seen.set(true);
+        // The outcome is lent to the callbacks, so they must be over before anybody else has a turn.
+        let _on_no_stack = Outer::leave();
         let state = self.state.borrow();
         let State::Known(outcome) = &*state else { return };
         for callback in callbacks {

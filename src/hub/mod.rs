@@ -12,6 +12,7 @@
 //! | `clock`, `wheel` | moments to come: a timer wheel of its own over one Tokio sleep |
 //! | `locals` | what green threads keep for themselves |
 //! | `census` | who lives in the hub, for whoever looks in |
+//! | `ground` | on which green stack code runs: the hub on none |
 //! | `limit` | waiting no longer than until a moment, and which of several limits takes effect |
 //! | `waker` | the waker of a green thread: a number, not an allocation |
 //! | `remote` | wakeups that come from other OS threads |
@@ -20,6 +21,7 @@
 
 mod census;
 mod clock;
+mod ground;
 mod limit;
 mod locals;
 mod registry;
@@ -39,6 +41,7 @@ mod sync {
 pub use census::State;
 
 pub(crate) use clock::Timer;
+pub(crate) use ground::Outer;
 pub(crate) use limit::{Within, within};
 pub(crate) use locals::Found;
 pub(crate) use scheduler::{Hub, Job, Key, Stacks};
@@ -47,5 +50,6 @@ pub(crate) use thread::{Seat, check, current, expect};
 #[cfg(feature = "stackful")]
 pub(crate) use {
     clock::Moment,
+    ground::{ground, set_ground},
     limit::{Enclosing, takes_effect},
 };

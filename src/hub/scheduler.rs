@@ -36,6 +36,7 @@ use slab::Slab;
 
 use super::census::{Notes, State};
 use super::clock::Clock;
+use super::ground::Outer;
 use super::locals::Locals;
 use super::registry;
 use super::remote::Remote;
@@ -231,6 +232,7 @@ impl Hub {
         match self.look(key, |slot| slot.job.take()) {
             None => {}
             Some(Some(job)) => {
+                let _on_no_stack = Outer::leave();
                 self.finish(key, job, Some(exit));
                 // It may have been the main one, with which the hub ends.
                 self.rouse();
@@ -309,6 +311,7 @@ impl Hub {
 
     /// Ends every green thread that is left, and the hub with them.
     pub(super) fn end(&self) {
+        let _on_no_stack = Outer::leave();
         self.ending.set(true);
         // Nothing is added any more, so one walk meets them all.
         let slots = self.slots.borrow().capacity();

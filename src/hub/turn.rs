@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::coop;
 
+use super::ground::Outer;
 use super::scheduler::{Hub, Key, Turn};
 
 /// Green threads that run before Tokio looks at I/O and timers. A look costs about 300 ns, so at this
@@ -57,6 +58,7 @@ impl Runs {
 impl Hub {
     /// Runs green threads until the hub must give the poll back; `Ready` when `main` has ended.
     pub(crate) fn poll(&self, main: Key, cx: &mut Context<'_>) -> Poll<()> {
+        let _on_no_stack = Outer::leave();
         self.awake.set(true);
         self.attach(cx);
         if self.clock.rings(cx) {

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use futures_core::Stream;
 
 use super::frame::Frame;
+use crate::hub;
 
 /// Waits for a future on a green stack: the `.await` of plain closures.
 ///
@@ -20,6 +21,9 @@ pub trait Block: IntoFuture {
     ///
     /// In the caller's line, when this code is not on a green stack, or is inside an async fn
     /// that is being polled there: there `.await` is the way to wait.
+    ///
+    /// What the hub runs when a green thread has ended is on no green stack: its links, its locals' destructors, and those
+    /// of its future, where that has no stack of its own. What has to wait there is to be spawned.
     ///
     /// While this green stack unwinds, because of a panic or because its green thread is
     /// ended, it cannot be put aside: a future that is ready gives its output, any other panics.
@@ -75,9 +79,13 @@ impl Refused {
     #[track_caller]
     fn panic(self) -> ! {
         match self {
+            Refused::NoStack if of_one_that_has_ended() => panic!(
+                "`.block()` needs a green stack, and a destructor or a link of a green thread that has \
+                 ended cannot wait: `spawn` what has to"
+            ),
             Refused::NoStack => panic!(
-                "`.block()` needs a green stack, and this code is on none or inside an async fn: \
-                 wait with `.await`, or run the closure with `spawn(stackful(closure))`"
+                "`.block()` needs a green stack, and this code is on none or inside an async fn or a \
+                 link: wait with `.await`, or run the closure with `spawn(stackful(closure))`"
             ),
             Refused::Unwinding => panic!(
                 "`.block()` cannot wait while its green stack unwinds: a destructor that waits \
@@ -85,6 +93,11 @@ impl Refused {
             ),
         }
     }
+}
+
+/// Returns whether this code belongs to a green thread that has ended, and that the hub is about to bury.
+fn of_one_that_has_ended() -> bool {
+    hub::current().is_some_and(|hub| hub.current().is_some_and(|key| hub.dead(key)))
 }
 
 /// Waits for a future, where that is possible.

@@ -13,11 +13,11 @@ use std::task::{Context, Poll};
 use corosensei::stack::Stack as _;
 use corosensei::{CoroutineResult, Yielder};
 
-use super::frame::{Frame, Outer, Resume};
+use super::frame::{Frame, Resume};
 use super::scope;
 use super::stack::{self, GreenStack, Label, ShortName};
 use crate::exit::Exit;
-use crate::hub::{self, Hub, Stacks};
+use crate::hub::{self, Hub, Outer, Stacks};
 use crate::report;
 
 type Coroutine<T> = corosensei::Coroutine<Resume, (), T, GreenStack>;

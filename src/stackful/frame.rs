@@ -5,7 +5,7 @@
 //!   +-------------------+                   +------------------+
 //!   | hub               |                   | closure          |
 //!   | Stackful::poll(cx)| ---- resume ----> | ...              |
-//!   |   saves CURRENT,  |     (cx)          | future.block()   |
+//!   |   saves GROUND,   |     (cx)          | future.block()   |
 //!   |   restores it     |                   |   Frame::poll    |
 //!   |                   | <--- suspend ---- |   Frame::suspend |
 //!   +-------------------+                   +------------------+
@@ -13,8 +13,9 @@
 //!
 //! Green stacks nest: the hub may be itself on a green stack's back, as when a green stack
 //! waits for a `stackful` future, or kills another green thread. So whoever switches to a green stack
-//! saves `CURRENT` and restores it afterwards, whichever way it gets control back ([`Outer`]), and whoever
-//! gets control on a green stack enters its own frame there, whichever way ([`Frame::suspend`]).
+//! saves the ground and restores it afterwards, whichever way it gets control back ([`Outer`](crate::hub::Outer)), and whoever
+//! gets control on a green stack enters its own frame there, whichever way ([`Frame::suspend`]). The hub
+//! itself stands on none: what it runs and ends there cannot put aside the stack of whoever called it.
 //!
 //! A green thread is ended in two steps. First its stack is resumed without a context. Code that waits with
 //! [`Frame::put_aside`] may have frames of C above it, through which no unwind may pass: it sees [`Frame::is_ending`] and
@@ -23,8 +24,8 @@
 //!
 //! # Invariants
 //!
-//! - **I1**: `CURRENT` is null, or points to a `Frame` that lives on the green stack that is executing.
-//!   It is entered by code on that stack only, and [`Outer`] restores what was there
+//! - **I1**: the [`ground`] is null, or points to a `Frame` that lives on the green stack that is executing.
+//!   It is set in this file only, by code on that stack, and [`Outer`](crate::hub::Outer) restores what was there
 //!   before control goes on elsewhere. A frame outlives all code that runs on its stack between its
 //!   creation and the return of the closure, and no other code sees it.
 //! - **I2**: `Frame::context` is `Some` only while its stack executes and the `Stackful::poll` that
@@ -32,7 +33,7 @@
 //!   and nobody else uses it.
 //! - **I3**: `Frame::yielder` points to the yielder of the stack that the frame lives on, which is valid
 //!   as long as that stack is.
-//! - **I4**: while a future is polled on a green stack `CURRENT` is null, so no code inside a poll can
+//! - **I4**: while a future is polled on a green stack the ground is null, so no code inside a poll can
 //!   switch stacks under it.
 #![allow(unsafe_code)]
 
@@ -47,15 +48,11 @@ use corosensei::Yielder;
 use super::block::Refused;
 use super::limit;
 use super::spans::{self, Spans};
-use crate::hub::{self, Enclosing, Moment, Timer};
+use crate::hub::{self, Enclosing, Moment, Timer, ground, set_ground};
 
 /// What a green stack is resumed with: the context of the poll that resumes it, or `None` when its green thread
 /// is being ended.
 pub(super) type Resume = Option<NonNull<Context<'static>>>;
-
-thread_local! {
-    static CURRENT: Cell<*const Frame> = const { Cell::new(ptr::null()) };
-}
 
 /// A green stack, as the code that runs on it sees it.
 pub(crate) struct Frame {
@@ -90,7 +87,7 @@ impl Frame {
     /// a poll.
     #[inline]
     pub(crate) fn with_current<R>(code: impl FnOnce(Option<&Frame>) -> R) -> R {
-        let current = CURRENT.get();
+        let current = ground().cast::<Frame>();
         // SAFETY: by I1 a frame that is not null is alive, and stays so until this stack's closure
         // returns, which is after `code`, as `code` runs on that stack.
         code(unsafe { current.as_ref() })
@@ -99,7 +96,7 @@ impl Frame {
     /// Waits for a future on the green stack that this code runs on.
     #[inline(always)]
     pub(super) fn wait<F: Future>(future: F) -> Result<F::Output, Refused> {
-        let current = CURRENT.get();
+        let current = ground().cast::<Frame>();
         // SAFETY: by I1 a frame that is not null is alive, and stays so until this stack's closure
         // returns, which is after this function, as it runs on that stack.
         let frame = unsafe { current.as_ref() }.ok_or(Refused::NoStack)?;
@@ -120,7 +117,7 @@ impl Frame {
 
     #[inline]
     fn enter(&self) {
-        CURRENT.set(self);
+        set_ground(ptr::from_ref(self).cast());
     }
 
     /// Polls a future with the context that this stack was resumed with.
@@ -129,7 +126,7 @@ impl Frame {
     #[inline(always)]
     pub(crate) fn poll<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
         let _returned = Returned(self);
-        CURRENT.set(ptr::null());
+        set_ground(ptr::null());
         if self.is_limited() { self.poll_limited(future) } else { self.poll_alone(future) }
     }
 
@@ -243,7 +240,7 @@ impl Frame {
 impl Drop for Frame {
     #[inline]
     fn drop(&mut self) {
-        CURRENT.set(ptr::null());
+        set_ground(ptr::null());
     }
 }
 
@@ -263,23 +260,5 @@ impl Drop for Returned<'_> {
     #[inline]
     fn drop(&mut self) {
         self.0.enter();
-    }
-}
-
-/// The frame that was current before a switch to another stack, or before a poll; dropping it makes it
-/// current again.
-pub(super) struct Outer(*const Frame);
-
-impl Outer {
-    #[inline]
-    pub(super) fn save() -> Outer {
-        Outer(CURRENT.get())
-    }
-}
-
-impl Drop for Outer {
-    #[inline]
-    fn drop(&mut self) {
-        CURRENT.set(self.0);
     }
 }

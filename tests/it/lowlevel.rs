@@ -200,11 +200,7 @@ mod ending {
             let victim = green(move || {
                 wait_twice(&same);
                 assert_eq!(ready(1).block(), 1, "what is ready is no wait");
-                // Its destructor runs on the stack of the killer, which can wait.
-                OnDrop(move || {
-                    sleep(ZERO).block();
-                    same.add("dropped");
-                })
+                same.at_drop("dropped")
             });
             sleep(ZERO).block();
             victim.kill();

@@ -634,7 +634,7 @@ mod unwinding {
             let gt = green(|| pending::<()>().block());
             gt.link({
                 let log = log.clone();
-                move |_| log.add(ready("linked").block())
+                move |_| log.add("linked")
             });
             sleep(ZERO).block();
             gt.kill();
