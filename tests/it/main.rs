@@ -31,3 +31,5 @@ mod timeout;
 mod tpool;
 #[cfg(unix)]
 mod trampoline;
+#[cfg(feature = "stackful")]
+mod unwinding;
