@@ -95,7 +95,7 @@ impl Refused {
     }
 }
 
-/// Returns whether this code belongs to a green thread that has ended, and that the hub is about to bury.
+/// Returns whether this code belongs to a green thread that has ended, so that the hub drops what is left of it.
 fn of_one_that_has_ended() -> bool {
     hub::current().is_some_and(|hub| hub.current().is_some_and(|key| hub.dead(key)))
 }

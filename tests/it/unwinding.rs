@@ -71,9 +71,9 @@ enum Outcome {
     Never(&'static str),
 }
 
-use Cause::*;
-use Outcome::*;
-use State::*;
+use self::Cause::*;
+use self::Outcome::*;
+use self::State::*;
 
 const CAUSES: [Cause; 5] = [Kill, LimitInside, LimitAround, HubEnds, Panic];
 
@@ -143,8 +143,9 @@ fn every_cause_in_every_state() {
     last_panic();
     for (state, cells) in TABLE {
         for (cause, cell) in CAUSES.into_iter().zip(cells) {
-            if let Ends(written, end) = cell {
-                Trial::new(cause, state).run(written, end);
+            match cell {
+                Ends(written, end) => Trial::new(cause, state).run(written, end),
+                Never(why) => println!("{cause:?} when it is {state:?}: never, as {why}"),
             }
         }
     }
