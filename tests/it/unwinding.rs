@@ -469,7 +469,7 @@ fn a_backtrace_passes_from_nested_green_stacks_into_the_hub() {
         let places = [
             "a_backtrace_passes_from_nested_green_stacks_into_the_hub::innermost",
             "eventlet::stackful::coroutine::Stackful",
-            "eventlet::hub::turn::",
+            "eventlet::hub::",
             "tokio::runtime",
             "eventlet::runtime::builder",
         ];
