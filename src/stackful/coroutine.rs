@@ -1,12 +1,23 @@
 //! A closure on a stack of its own, as a future.
+//!
+//! # Invariants
+//!
+//! - **I1**: from its first poll to its end a `Stackful` stays where it is, as it is pinned and not `Unpin`. That first poll
+//!   tells the frame on its stack where its [`Front`] is, which tells [`Front::frame`] where the frame is. So somebody who
+//!   knows nothing of the future can have a look at a stack that is put aside: see [`parked`](super::parked).
+//! - **I2**: whoever resumes a coroutine by its [`Owner`] knows that it is put aside, and not being ended. Then nobody is polling or
+//!   dropping its `Stackful`, and nobody else uses a reference to it.
+#![allow(unsafe_code)]
 
+use std::cell::Cell;
 use std::fmt;
 use std::io;
+use std::marker::PhantomPinned;
 use std::mem;
 use std::ops::Range;
 use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
@@ -14,6 +25,7 @@ use corosensei::stack::Stack as _;
 use corosensei::{CoroutineResult, Yielder};
 
 use super::frame::{Frame, Resume};
+use super::parked;
 use super::scope;
 use super::stack::{self, GreenStack, Label, ShortName};
 use crate::exit::Exit;
@@ -26,7 +38,8 @@ type Coroutine<T> = corosensei::Coroutine<Resume, (), T, GreenStack>;
 ///
 /// The closure gets a stack of its own when the future is first polled. It can be spawned, awaited, raced
 /// and put in pools like any future, and panics like any future: in whoever polls it. Dropping the future
-/// unwinds the stack, so every destructor on it runs.
+/// unwinds the stack, so every destructor on it runs. As that of an async fn, it is pinned to be polled:
+/// whoever polls one by hand, or `&mut` of it in a `select!`, pins it first.
 ///
 /// The future is `!Send`: a stack stays on the OS thread on which it was started.
 ///
@@ -64,19 +77,85 @@ where
     F: FnOnce() -> T + 'static,
     T: 'static,
 {
+    let front = Front { stack: 0..0, frame: Cell::new(ptr::null()) };
     let wanted = Wanted { size: None, place: Location::caller(), taken: None };
-    Stackful { state: State::New { closure, wanted } }
+    Stackful { front, state: State::New { closure, wanted }, _pinned: PhantomPinned }
 }
 
 /// The future of [`stackful`].
 #[must_use = "futures do nothing unless spawned or waited for"]
 pub struct Stackful<F, T: 'static> {
+    front: Front,
     state: State<F, T>,
+    _pinned: PhantomPinned,
+}
+
+/// What is known of a stackful future where its type is not.
+pub(super) struct Front {
+    /// Where its stack is.
+    stack: Range<usize>,
+    /// The frame on its stack. Null before there is one.
+    pub(super) frame: Cell<*const Frame>,
+}
+
+/// The owner of a stack, as the frame on it knows it.
+#[derive(Clone, Copy)]
+pub(super) struct Owner {
+    /// The number of the green thread that started it. 0 outside green threads.
+    pub(super) id: u64,
+    /// Where `stackful(..)` was called.
+    pub(super) place: &'static Location<'static>,
+    front: NonNull<Front>,
+    resume: unsafe fn(NonNull<Front>),
+}
+
+impl Owner {
+    /// Returns the front of the future.
+    ///
+    /// # Safety
+    ///
+    /// The future has not begun to end.
+    pub(super) unsafe fn front(&self) -> &Front {
+        // SAFETY: by I1 it is there.
+        unsafe { self.front.as_ref() }
+    }
+
+    /// Resumes the coroutine without a context, until it is put aside again.
+    ///
+    /// # Safety
+    ///
+    /// It is put aside and not being ended, and puts itself aside again when it is resumed.
+    pub(super) unsafe fn resume(&self) {
+        // SAFETY: `resume` was made for this future. The rest is the caller's promise.
+        unsafe { (self.resume)(self.front) }
+    }
+}
+
+impl Front {
+    /// Returns the lowest address of the stack.
+    pub(super) fn limit(&self) -> usize {
+        self.stack.start
+    }
+}
+
+/// Resumes the coroutine of a future that has this front.
+///
+/// # Safety
+///
+/// It is the front of a `Stackful<F, T>`, of which the rest is as [`Owner::resume`] says.
+unsafe fn resume<F, T: 'static>(front: NonNull<Front>) {
+    // SAFETY: the caller says so.
+    let future = unsafe { front.byte_sub(mem::offset_of!(Stackful<F, T>, front)) };
+    let future = future.cast::<Stackful<F, T>>().as_ptr();
+    // SAFETY: by I1 it is there, and by I2 nobody else uses it now.
+    if let State::Started(coroutine) = unsafe { &mut (*future).state } {
+        let _put_aside = coroutine.resume(None);
+    }
 }
 
 enum State<F, T: 'static> {
     New { closure: F, wanted: Wanted },
-    Started(Started<T>),
+    Started(Coroutine<T>),
     Ended,
 }
 
@@ -86,12 +165,6 @@ struct Wanted {
     place: &'static Location<'static>,
     /// Taken ahead of time.
     taken: Option<GreenStack>,
-}
-
-struct Started<T: 'static> {
-    coroutine: Coroutine<T>,
-    /// Where its stack is.
-    stack: Range<usize>,
 }
 
 impl<F, T: 'static> Stackful<F, T> {
@@ -138,52 +211,66 @@ where
     type Output = T;
 
     #[inline]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let coroutine = self.state.coroutine();
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        // SAFETY: nothing is moved out of it before it has ended.
+        let this = unsafe { self.get_unchecked_mut() };
+        let coroutine = this.coroutine();
         let _outer = Outer::save();
         match coroutine.resume(Some(NonNull::from(cx).cast())) {
             CoroutineResult::Yield(()) => Poll::Pending,
             CoroutineResult::Return(value) => {
-                self.end();
+                this.end();
                 Poll::Ready(value)
             }
         }
     }
 }
 
-impl<F, T> State<F, T>
+impl<F, T> Stackful<F, T>
 where
     F: FnOnce() -> T + 'static,
     T: 'static,
 {
     /// Returns the coroutine, which starts when it is first asked for.
     fn coroutine(&mut self) -> &mut Coroutine<T> {
-        if matches!(self, State::New { .. }) {
+        if matches!(self.state, State::New { .. }) {
             self.start();
         }
-        match self {
-            State::Started(started) => &mut started.coroutine,
+        match &mut self.state {
+            State::Started(coroutine) => coroutine,
             _ => panic!("a stackful future was polled after it had ended"),
         }
     }
 
     fn start(&mut self) {
-        if let State::New { closure, wanted } = mem::replace(self, State::Ended) {
-            let stack = wanted.taken_or_unwind();
-            let (limit, base) = (stack.limit().get(), stack.base().get());
+        if let State::New { closure, wanted } = mem::replace(&mut self.state, State::Ended) {
+            let place = wanted.place;
+            let (stack, id) = wanted.taken_or_unwind();
+            self.front.stack = stack.limit().get()..stack.base().get();
+            let front = front_of(NonNull::from(&mut *self));
+            let owner = Owner { id, place, front, resume: resume::<F, T> };
             let coroutine = if mem::size_of::<F>() <= BIG {
-                Coroutine::with_stack(stack, body(closure))
+                Coroutine::with_stack(stack, body(closure, owner))
             } else {
-                Coroutine::with_stack(stack, body(Box::new(closure)))
+                Coroutine::with_stack(stack, body(Box::new(closure), owner))
             };
-            *self = State::Started(Started { coroutine, stack: limit..base });
+            self.state = State::Started(coroutine);
         }
     }
 }
 
 /// Returns what a coroutine runs: the closure, in a frame.
-fn body<T>(closure: impl FnOnce() -> T) -> impl FnOnce(&Yielder<Resume, ()>, Resume) -> T {
-    |yielder, context| Frame::run(yielder, context, closure)
+fn body<T>(
+    closure: impl FnOnce() -> T,
+    owner: Owner,
+) -> impl FnOnce(&Yielder<Resume, ()>, Resume) -> T {
+    move |yielder, context| Frame::run(yielder, context, owner, closure)
+}
+
+/// Returns where the front of a future is, by a pointer that is good for the whole future.
+fn front_of<F, T>(future: NonNull<Stackful<F, T>>) -> NonNull<Front> {
+    // SAFETY: it is a part of it.
+    unsafe { future.byte_add(mem::offset_of!(Stackful<F, T>, front)) }.cast()
 }
 
 /// How many bytes a closure may have to be put on its stack as it is. corosensei refuses, with a panic, what
@@ -196,13 +283,15 @@ impl Wanted {
         stack::take(self.size.unwrap_or(stacks.size))
     }
 
-    /// Returns a stack for the green thread that runs now. Unwinds with the error when there is none.
-    fn taken_or_unwind(mut self) -> GreenStack {
+    /// Returns a stack for the green thread that runs now, and its number. Unwinds with the error when there is
+    /// no stack.
+    fn taken_or_unwind(mut self) -> (GreenStack, u64) {
         let hub = hub::current();
         match self.taken.take().map_or_else(|| self.take(hub.as_deref()), Ok) {
             Ok(mut stack) => {
-                stack.set_label(label(hub.as_deref(), self.place));
-                stack
+                let label = label(hub.as_deref(), self.place);
+                stack.set_label(label);
+                (stack, label.id)
             }
             Err(error) => {
                 report_refusal(&error);
@@ -241,21 +330,19 @@ fn report_refusal(error: &io::Error) {
     }
 }
 
-impl<T: 'static> Started<T> {
-    /// Unwinds the stack if it is in use, and puts it back into the pool.
-    fn end(self) {
-        if self.coroutine.done() {
-            stack::give_back(self.coroutine.into_stack());
-        } else {
-            scope::end(self.stack.clone(), || self.unwind());
-        }
+/// Puts the stack of a coroutine back into the pool. Unwinds it before if it is in use.
+fn end<T: 'static>(coroutine: Coroutine<T>, stack: Range<usize>) {
+    if coroutine.done() {
+        stack::give_back(coroutine.into_stack());
+    } else {
+        scope::end(stack, || end_in_use(coroutine));
     }
+}
 
-    fn unwind(mut self) {
-        // The unwind itself stays inside; this is a panic that replaced it on its way.
-        report::contain("in a green thread that was being ended", || unwind(&mut self.coroutine));
-        stack::give_back(self.coroutine.into_stack());
-    }
+fn end_in_use<T: 'static>(mut coroutine: Coroutine<T>) {
+    // The unwind itself stays inside; this is a panic that replaced it on its way.
+    report::contain("in a green thread that was being ended", || unwind(&mut coroutine));
+    stack::give_back(coroutine.into_stack());
 }
 
 /// Unwinds a stack, after it has left the frames that cannot be unwound.
@@ -273,8 +360,13 @@ fn unwind<T>(coroutine: &mut Coroutine<T>) {
 
 impl<F, T: 'static> Stackful<F, T> {
     fn end(&mut self) {
-        if let State::Started(started) = mem::replace(&mut self.state, State::Ended) {
-            started.end();
+        if !matches!(self.state, State::Started(_)) {
+            return;
+        }
+        // The coroutine is moved, perhaps to be unwound later, and is not to be looked at any more.
+        parked::end(&self.front);
+        if let State::Started(coroutine) = mem::replace(&mut self.state, State::Ended) {
+            end(coroutine, self.front.stack.clone());
             scope::unwind_who_waited();
         }
     }
@@ -285,9 +377,6 @@ impl<F, T: 'static> Drop for Stackful<F, T> {
         self.end();
     }
 }
-
-/// Nothing in it is pinned: what must not move is on the stack, which does not.
-impl<F, T: 'static> Unpin for Stackful<F, T> {}
 
 impl<F, T: 'static> fmt::Debug for Stackful<F, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

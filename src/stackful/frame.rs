@@ -17,7 +17,8 @@
 //! gets control on a green stack enters its own frame there, whichever way ([`Frame::suspend`]). The hub
 //! itself stands on none: what it runs and ends there cannot put aside the stack of whoever called it.
 //!
-//! A green thread is ended in two steps. First its stack is resumed without a context. Code that waits with
+//! A stack that is resumed without a context is asked where it was put aside ([`parked`]), or its green thread is ended.
+//! That is done in two steps. First its stack is resumed so. Code that waits with
 //! [`Frame::put_aside`] may have frames of C above it, through which no unwind may pass: it sees [`Frame::is_ending`] and
 //! returns through them. All other code waits with [`Frame::suspend`], which hands control back at once. Then the
 //! stack is unwound from there.
@@ -35,6 +36,8 @@
 //!   as long as that stack is.
 //! - **I4**: while a future is polled on a green stack the ground is null, so no code inside a poll can
 //!   switch stacks under it.
+//! - **I5**: `Frame::owner` knows where the future is that owns the stack, until `ending` is set: that is done before the
+//!   future moves. `Front::frame` points to the frame, until that is dropped.
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
@@ -46,12 +49,14 @@ use std::task::{Context, Poll, Waker};
 use corosensei::Yielder;
 
 use super::block::Refused;
+use super::coroutine::Owner;
 use super::limit;
+use super::parked::{self, Links};
 use super::spans::{self, Spans};
 use crate::hub::{self, Enclosing, Moment, Timer, ground, set_ground};
 
-/// What a green stack is resumed with: the context of the poll that resumes it, or `None` when its green thread
-/// is being ended.
+/// What a green stack is resumed with: the context of the poll that resumes it, or `None` when it is asked where it
+/// was put aside, or when its green thread is being ended.
 pub(super) type Resume = Option<NonNull<Context<'static>>>;
 
 /// A green stack, as the code that runs on it sees it.
@@ -63,6 +68,10 @@ pub(crate) struct Frame {
     limits: RefCell<Vec<Timer>>,
     /// Which of the spans that are entered were entered on this stack.
     spans: Spans,
+    /// Set when its green thread is being ended: from then on it executes without a context.
+    ending: Cell<bool>,
+    owner: Owner,
+    links: Links,
 }
 
 impl Frame {
@@ -70,6 +79,7 @@ impl Frame {
     pub(super) fn run<T>(
         yielder: &Yielder<Resume, ()>,
         context: Resume,
+        owner: Owner,
         closure: impl FnOnce() -> T,
     ) -> T {
         let frame = Frame {
@@ -77,7 +87,11 @@ impl Frame {
             context: Cell::new(context),
             limits: RefCell::default(),
             spans: Spans::default(),
+            ending: Cell::new(false),
+            owner,
+            links: Links::none(),
         };
+        parked::enter(&frame);
         frame.enter();
         frame.spans.start();
         closure()
@@ -229,9 +243,54 @@ impl Frame {
         self.context.set(None);
         // SAFETY: by I3.
         let yielder = unsafe { self.yielder.as_ref() };
-        let context = yielder.suspend(());
+        let mut context = yielder.suspend(());
+        if context.is_none() {
+            context = self.answer();
+        }
         self.context.set(context);
         context.is_some()
+    }
+
+    /// Answers whoever wants to know where this stack was put aside, as long as that is all that it was resumed for.
+    #[cold]
+    #[inline(never)]
+    fn answer(&self) -> Resume {
+        while parked::is_asked() {
+            // SAFETY: by I5.
+            parked::answer(unsafe { self.owner.front() });
+            // SAFETY: by I3.
+            let context = unsafe { self.yielder.as_ref() }.suspend(());
+            if context.is_some() {
+                return context;
+            }
+        }
+        self.ending.set(true);
+        None
+    }
+
+    /// Returns whether this stack is put aside, and its owner not being ended.
+    pub(super) fn is_put_aside(&self) -> bool {
+        self.context.get().is_none() && !self.ending.get()
+    }
+
+    /// Returns whether the future that owns this stack is being ended, and may be elsewhere.
+    pub(super) fn is_being_ended(&self) -> bool {
+        self.ending.get()
+    }
+
+    /// Notes that the green thread of this stack is being ended.
+    pub(super) fn end(&self) {
+        self.ending.set(true);
+    }
+
+    /// Returns the future that owns this stack.
+    pub(super) fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    #[inline]
+    pub(super) fn links(&self) -> &Links {
+        &self.links
     }
 }
 
@@ -241,6 +300,7 @@ impl Drop for Frame {
     #[inline]
     fn drop(&mut self) {
         set_ground(ptr::null());
+        parked::leave(self);
     }
 }
 

@@ -57,6 +57,7 @@ mod block;
 mod coroutine;
 mod frame;
 mod limit;
+mod parked;
 pub(crate) mod scope;
 mod spans;
 mod stack;
@@ -73,3 +74,4 @@ pub use stack::{StackStats, stack_stats, trim_stacks};
 
 pub(crate) use block::{Refused, try_block};
 pub(crate) use frame::Frame;
+pub(crate) use parked::{Seen, look};

@@ -117,3 +117,242 @@ both_colours! {
         later.kill();
     }
 }
+
+#[cfg(feature = "stackful")]
+mod stacks {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::rc::Rc;
+
+    use eventlet::debug::{ParkedStack, format_green_threads_with_backtraces};
+    use eventlet::{Block, GreenThread, Greenlet, Timeout, lowlevel, stackful};
+
+    use super::*;
+    use crate::support::{Log, OnDrop, idle, keeps_turn, run};
+
+    fn run_stackful(test: impl FnOnce() + 'static) {
+        run(stackful(test));
+    }
+
+    #[track_caller]
+    fn green<T: 'static>(closure: impl FnOnce() -> T + 'static) -> GreenThread<T> {
+        spawn(stackful(closure))
+    }
+
+    /// A function with a name that backtraces show.
+    #[inline(never)]
+    fn waits_here() {
+        sleep(ms(10)).block();
+    }
+
+    #[inline(never)]
+    fn waits_there() {
+        sleep(ms(10)).block();
+    }
+
+    fn stacks_of(greenlet: Greenlet) -> Vec<ParkedStack> {
+        let all = green_threads();
+        all.iter().find(|info| info.greenlet == greenlet).unwrap().parked_stacks()
+    }
+
+    fn texts_of(greenlet: Greenlet) -> Vec<String> {
+        stacks_of(greenlet).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn one_that_is_parked_shows_where_and_goes_on_as_if_nobody_had_looked() {
+        run_stackful(|| {
+            let made = line!() + 1;
+            let gt = green(|| {
+                waits_here();
+                waits_there();
+                7
+            });
+            for place in ["waits_here", "waits_there"] {
+                idle().block();
+                for _ in 0..3 {
+                    let seen = keeps_turn!(stacks_of(*gt));
+                    assert_eq!(seen.len(), 1);
+                    let text = seen[0].to_string();
+                    let first = text.lines().next().unwrap();
+                    assert!(first.contains(place), "what waits is left out:\n{text}");
+                    let last = text.lines().rfind(|line| !line.contains(" at ")).unwrap();
+                    assert!(last.contains("goes_on_as_if"), "the bottom is left out:\n{text}");
+                    assert_eq!((seen[0].made_at.file(), seen[0].made_at.line()), (file!(), made));
+                    let whole = seen[0].backtrace().unwrap().to_string();
+                    assert!(whole.contains("eventlet::hub::turn"), "{whole}");
+                }
+                sleep(ms(10)).block();
+            }
+            assert_eq!(gt.block().unwrap(), 7);
+        });
+    }
+
+    #[test]
+    fn stacks_within_stacks_are_shown_from_the_outermost_to_the_innermost() {
+        run_stackful(|| {
+            let gt = green(|| {
+                let inner = futures::future::join(stackful(waits_here), stackful(waits_there));
+                stackful(|| inner.block()).block()
+            });
+            idle().block();
+            let texts = texts_of(*gt);
+            assert_eq!(texts.len(), 4);
+            assert!(texts[..2].iter().all(|text| text.contains("from_the_outermost")));
+            assert!(texts[2].contains("waits_here") && texts[3].contains("waits_there"));
+            assert!(!texts[2].contains("from_the_outermost"), "{}", texts[2]);
+            gt.block().unwrap();
+        });
+    }
+
+    #[test]
+    fn those_that_are_not_parked_have_none() {
+        run(async {
+            let looks = green(|| texts_of(getcurrent()).len());
+            assert_eq!(looks.await.unwrap(), 0, "it runs");
+            let nested = green(|| stackful(|| texts_of(getcurrent()).len()).block());
+            assert_eq!(
+                nested.await.unwrap(),
+                0,
+                "it runs on the inner, and the outer waits for that"
+            );
+            let new = green(waits_here);
+            assert_eq!(texts_of(*new).len(), 0, "it has not started");
+            let stackless = spawn(pending::<()>());
+            sleep(ZERO).await;
+            assert_eq!(texts_of(*stackless).len(), 0, "it has no stack");
+            assert_eq!(texts_of(*new).len(), 1);
+            new.kill();
+            stackless.kill();
+            assert!(!format_green_threads_with_backtraces().contains("waits_here"));
+        });
+    }
+
+    #[test]
+    fn one_that_was_looked_at_can_be_ended_in_every_way() {
+        run_stackful(|| {
+            let log = Log::new();
+            let outer = || {
+                let log = log.clone();
+                move || {
+                    let _guard = log.at_drop("guard");
+                    let cancelled = lowlevel::wait(pending::<()>());
+                    log.add(if cancelled.is_err() { "cancelled" } else { "?" });
+                    let again = catch_unwind(AssertUnwindSafe(|| pending::<()>().block()));
+                    log.add(if again.is_err() { "caught" } else { "?" });
+                    pending::<()>().block();
+                }
+            };
+            let killed = green(outer());
+            let limited = green({
+                let (outer, limit) = (outer(), Timeout::new(ms(5)));
+                move || assert_eq!(limit.run_blocking(outer), Err(limit))
+            });
+            let around = spawn(Timeout::new(ms(6)).run(stackful(outer())));
+            idle().block();
+            for gt in [*killed, *limited, *around] {
+                assert_eq!(texts_of(gt).len(), 1);
+            }
+            killed.kill();
+            limited.block().unwrap();
+            assert!(around.block().unwrap().is_err());
+            assert_eq!(log.text(), ["cancelled caught guard"; 3].join(" "));
+        });
+    }
+
+    #[test]
+    fn who_dies_can_look_at_others_and_is_not_looked_at() {
+        run_stackful(|| {
+            let log = Log::new();
+            let same = log.clone();
+            let victim = green(move || {
+                let me = getcurrent();
+                let _looks = OnDrop(|| {
+                    let all = format_green_threads_with_backtraces();
+                    same.add(all.contains("waits_there"));
+                    same.add(all.contains("who_dies_can_look"));
+                    assert!(me.dead());
+                });
+                waits_here();
+            });
+            let other = green(waits_there);
+            idle().block();
+            // The main green thread, which kills, is running.
+            victim.kill();
+            assert_eq!(log.text(), "true false");
+            other.block().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_task_of_tokio_and_a_stack_that_was_forgotten_are_no_green_thread_s() {
+        run(async {
+            let task = tokio::task::spawn_local(stackful(waits_here));
+            let forgets = green(|| {
+                let mut forgotten = Box::pin(stackful(waits_there));
+                async { assert!(futures::poll!(&mut forgotten).is_pending()) }.block();
+                std::mem::forget(forgotten);
+            });
+            forgets.await.unwrap();
+            idle().await;
+            let all = format_green_threads_with_backtraces();
+            let (of_green_threads, others) = all.split_once("no green thread\n").unwrap();
+            assert!(!of_green_threads.contains("waits_"), "{all}");
+            assert!(others.contains("waits_here") && others.contains("waits_there"), "{all}");
+            task.await.unwrap();
+        });
+    }
+
+    #[test]
+    fn a_stack_that_is_nearly_full_says_so() {
+        /// Waits so many bytes further down.
+        fn deep(from: usize, bytes: usize) {
+            let frame = std::hint::black_box([0_u8; 256]);
+            let here = std::ptr::from_ref(&frame).addr();
+            if from - here < bytes { deep(from, bytes) } else { pending::<()>().block() }
+        }
+        run_stackful(|| {
+            let gt = spawn(
+                stackful(|| {
+                    let top = 0_u8;
+                    deep(std::ptr::from_ref(&top).addr(), 40 * 1024);
+                })
+                .stack_size(64 * 1024),
+            );
+            idle().block();
+            let [stack] = &stacks_of(*gt)[..] else { panic!("one stack") };
+            assert!(stack.backtrace().is_none());
+            assert!(stack.to_string().contains("no room left"));
+            gt.kill();
+        });
+    }
+
+    #[test]
+    fn a_span_that_is_entered_on_a_stack_stays_there() {
+        let subscriber = tracing_subscriber::registry();
+        let _default = tracing::subscriber::set_default(subscriber);
+        run_stackful(|| {
+            let gt = green(|| {
+                let span = tracing::error_span!("entered");
+                let _entered = span.enter();
+                waits_here();
+                assert_eq!(tracing::Span::current().id(), span.id());
+            });
+            idle().block();
+            assert!(texts_of(*gt)[0].contains("waits_here"));
+            assert!(tracing::Span::current().is_none());
+            gt.block().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_stack_whose_future_has_changed_hands_is_found() {
+        run_stackful(|| {
+            let mut future = Box::pin(stackful(waits_here));
+            async { assert!(futures::poll!(&mut future).is_pending()) }.block();
+            let moved = Rc::new(std::cell::RefCell::new(Some(future)));
+            assert_eq!(texts_of(getcurrent()).len(), 1, "that of the one that runs here");
+            let future = moved.take().unwrap();
+            future.block();
+        });
+    }
+}

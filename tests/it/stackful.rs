@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use std::future::{pending, poll_fn, ready};
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
@@ -656,28 +655,28 @@ mod futures_of_stacks {
 
     #[test]
     fn one_works_without_a_hub_and_without_tokio() {
-        let mut future = eventlet::stackful(|| {
+        let mut future = Box::pin(eventlet::stackful(|| {
             let mut turns = 0;
             poll_fn(move |_| {
                 turns += 1;
                 if turns < 3 { Poll::Pending } else { Poll::Ready(turns) }
             })
             .block()
-        });
+        }));
         let mut cx = Context::from_waker(Waker::noop());
-        assert!(Pin::new(&mut future).poll(&mut cx).is_pending());
-        assert!(Pin::new(&mut future).poll(&mut cx).is_pending());
-        assert_eq!(Pin::new(&mut future).poll(&mut cx), Poll::Ready(3));
-        let panicked = panics(|| Pin::new(&mut future).poll(&mut cx));
+        assert!(future.as_mut().poll(&mut cx).is_pending());
+        assert!(future.as_mut().poll(&mut cx).is_pending());
+        assert_eq!(future.as_mut().poll(&mut cx), Poll::Ready(3));
+        let panicked = panics(|| future.as_mut().poll(&mut cx));
         assert!(panicked.message.contains("polled after it had ended"));
     }
 
     #[test]
     fn one_that_panicked_has_ended() {
-        let mut future = eventlet::stackful(|| panic!("oops"));
+        let mut future = Box::pin(eventlet::stackful(|| panic!("oops")));
         let mut cx = Context::from_waker(Waker::noop());
-        assert_eq!(panics(|| Pin::new(&mut future).poll(&mut cx)).message, "oops");
-        let again = panics(|| Pin::new(&mut future).poll(&mut cx));
+        assert_eq!(panics(|| future.as_mut().poll(&mut cx)).message, "oops");
+        let again = panics(|| future.as_mut().poll(&mut cx));
         assert!(
             again.message.contains("ended") || again.message.contains("completed"),
             "{again:?}"
@@ -685,8 +684,8 @@ mod futures_of_stacks {
     }
 
     #[test]
-    fn one_may_move_between_its_polls() {
-        let mut future = eventlet::stackful(|| {
+    fn one_stays_where_it_is_while_its_owner_moves() {
+        let mut future = Box::pin(eventlet::stackful(|| {
             let values: Vec<u64> = (0..10).collect();
             let borrowed = &values;
             let mut waited = false;
@@ -695,11 +694,11 @@ mod futures_of_stacks {
             })
             .block();
             borrowed.iter().sum::<u64>()
-        });
+        }));
         let mut cx = Context::from_waker(Waker::noop());
-        assert!(Pin::new(&mut future).poll(&mut cx).is_pending());
-        let mut moved = Box::new(future);
-        assert_eq!(Pin::new(&mut *moved).poll(&mut cx), Poll::Ready(45));
+        assert!(future.as_mut().poll(&mut cx).is_pending());
+        let mut moved = future;
+        assert_eq!(moved.as_mut().poll(&mut cx), Poll::Ready(45));
     }
 
     #[test]
@@ -761,11 +760,11 @@ mod futures_of_stacks {
             let log = Log::new();
             for _ in 0..3 {
                 let guard = log.at_drop("dropped");
-                let mut forgotten = eventlet::stackful(move || {
+                let mut forgotten = Box::pin(eventlet::stackful(move || {
                     let _guard = guard;
                     sleep(ms(5)).block();
                     unreachable!("nobody polls it again");
-                });
+                }));
                 async { assert!(futures::poll!(&mut forgotten).is_pending()) }.block();
                 std::mem::forget(forgotten);
             }
@@ -779,15 +778,15 @@ mod futures_of_stacks {
     #[test]
     fn two_drivers_of_one_stack_take_turns() {
         run(async {
-            let shared = Rc::new(RefCell::new(eventlet::stackful(|| {
+            let shared = Rc::new(RefCell::new(Box::pin(eventlet::stackful(|| {
                 for _ in 0..10 {
                     sleep(ms(1)).block();
                 }
                 7
-            })));
+            }))));
             let drive = || {
                 let shared = Rc::clone(&shared);
-                poll_fn(move |cx| Pin::new(&mut *shared.borrow_mut()).poll(cx))
+                poll_fn(move |cx| shared.borrow_mut().as_mut().poll(cx))
             };
             let first = tokio::time::timeout(ms(5), drive()).await;
             assert!(first.is_err());

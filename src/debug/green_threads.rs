@@ -1,25 +1,4 @@
-//! Looking into a hub: who lives, what each does, and where it came from.
-//!
-//! ```
-//! # eventlet::run(async {
-//! let gt = eventlet::spawn(std::future::pending::<()>());
-//! gt.set_name("patience");
-//! eventlet::sleep(std::time::Duration::ZERO).await;
-//!
-//! let all = eventlet::debug::format_green_threads();
-//! assert!(all.contains("\"patience\", waiting, spawned at "), "{all}");
-//! # gt.kill();
-//! # });
-//! ```
-//!
-//! Corresponds to `eventlet.debug`.
-//!
-//! # Not here
-//!
-//! `spew` and `unspew`, which trace lines of Python. `hub_exceptions` and `tpool_exceptions`: failures that nobody
-//! hears of are `tracing` events, which a program filters as it likes.
-//! `hub_prevent_multiple_readers` is [`hubs::prevent_multiple_readers`](crate::hubs::prevent_multiple_readers).
-//! `hub_blocking_detection` is not built yet.
+//! Who lives in the hub, and what each does.
 
 use std::fmt;
 use std::panic::Location;
