@@ -12,6 +12,9 @@
 //! # });
 //! ```
 //!
+//! Of those with stacks it can be seen where the code on them waits, too: `format_green_threads_with_backtraces` and
+//! `GreenThreadInfo::parked_stacks`. A signal can have all of it printed: `dump_on_signal`.
+//!
 //! Corresponds to `eventlet.debug`.
 //!
 //! # Not here
@@ -22,9 +25,13 @@
 //! `hub_blocking_detection` is not built yet.
 
 mod green_threads;
+#[cfg(unix)]
+mod signal;
 #[cfg(feature = "stackful")]
 mod stacks;
 
 pub use green_threads::{GreenThreadInfo, State, format_green_threads, green_threads, keep_times};
+#[cfg(unix)]
+pub use signal::dump_on_signal;
 #[cfg(feature = "stackful")]
 pub use stacks::{ParkedStack, format_green_threads_with_backtraces};

@@ -179,7 +179,7 @@ mod stacks {
                     assert!(last.contains("goes_on_as_if"), "the bottom is left out:\n{text}");
                     assert_eq!((seen[0].made_at.file(), seen[0].made_at.line()), (file!(), made));
                     let whole = seen[0].backtrace().unwrap().to_string();
-                    assert!(whole.contains("eventlet::hub::turn"), "{whole}");
+                    assert!(whole.contains("eventlet::hub::"), "{whole}");
                 }
                 sleep(ms(10)).block();
             }
@@ -353,6 +353,69 @@ mod stacks {
             assert_eq!(texts_of(getcurrent()).len(), 1, "that of the one that runs here");
             let future = moved.take().unwrap();
             future.block();
+        });
+    }
+}
+
+#[cfg(unix)]
+mod signals {
+    use eventlet::debug::dump_on_signal;
+    use tokio::signal::unix::{SignalKind, signal};
+
+    use super::*;
+    use crate::support::{in_a_process_of_its_own, run_in_real_time};
+
+    #[test]
+    fn all_green_threads_are_printed_when_the_process_gets_the_signal() {
+        let (passed, text) = in_a_process_of_its_own("debug::signals::alone_signal");
+        assert!(passed, "{text}");
+        assert_eq!(text.matches("\"patience\", ").count(), 2, "{text}");
+        if cfg!(feature = "stackful") {
+            assert_eq!(text.matches("  stack made at ").count(), 2, "{text}");
+            assert!(text.contains("has_patience"), "{text}");
+        }
+    }
+
+    #[cfg(feature = "stackful")]
+    fn patient() -> impl Future<Output = ()> {
+        fn has_patience() {
+            eventlet::Block::block(pending::<()>());
+        }
+        eventlet::stackful(has_patience)
+    }
+
+    #[cfg(not(feature = "stackful"))]
+    fn patient() -> impl Future<Output = ()> {
+        pending()
+    }
+
+    #[test]
+    #[ignore = "gets a signal: the test above runs it"]
+    fn alone_signal() {
+        run_in_real_time(async {
+            let patient = spawn(patient());
+            patient.set_name("patience");
+            let kind = SignalKind::user_defined1();
+            let printer = dump_on_signal(kind).unwrap();
+            let mut also = signal(kind).unwrap();
+            sleep(ZERO).await;
+            for listens in [true, true, false] {
+                if !listens {
+                    printer.kill();
+                }
+                let me = rustix::process::getpid();
+                rustix::process::kill_process(me, rustix::process::Signal::USR1).unwrap();
+                also.recv().await.unwrap();
+                sleep(ZERO).await;
+            }
+            patient.kill();
+        });
+    }
+
+    #[test]
+    fn a_signal_that_nobody_can_handle_is_refused() {
+        crate::support::run(async {
+            assert!(dump_on_signal(SignalKind::from_raw(9)).is_err());
         });
     }
 }
