@@ -60,7 +60,8 @@ mod numbers {
             trim_stacks();
             let none_left = stack_stats();
             assert_eq!((none_left.in_use, none_left.pooled, none_left.resident), (0, 0, 0));
-            assert_eq!((none_left.mapped, none_left.high_water), (0, parked.high_water));
+            assert_eq!(none_left.mapped, 0);
+            assert!(none_left.high_water >= parked.high_water, "an unwind may go deeper");
         });
     }
 
