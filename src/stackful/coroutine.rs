@@ -232,6 +232,7 @@ where
     T: 'static,
 {
     /// Returns the coroutine, which starts when it is first asked for.
+    #[inline]
     fn coroutine(&mut self) -> &mut Coroutine<T> {
         if matches!(self.state, State::New { .. }) {
             self.start();
@@ -242,6 +243,7 @@ where
         }
     }
 
+    #[inline(never)]
     fn start(&mut self) {
         if let State::New { closure, wanted } = mem::replace(&mut self.state, State::Ended) {
             let place = wanted.place;

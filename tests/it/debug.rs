@@ -176,7 +176,8 @@ mod stacks {
                     let first = text.lines().next().unwrap();
                     assert!(first.contains(place), "what waits is left out:\n{text}");
                     let last = text.lines().rfind(|line| !line.contains(" at ")).unwrap();
-                    assert!(last.contains("goes_on_as_if"), "the bottom is left out:\n{text}");
+                    let bottom = if cfg!(debug_assertions) { "goes_on_as_if" } else { place };
+                    assert!(last.contains(bottom), "the bottom is left out:\n{text}");
                     assert_eq!((seen[0].made_at.file(), seen[0].made_at.line()), (file!(), made));
                     let whole = seen[0].backtrace().unwrap().to_string();
                     assert!(whole.contains("eventlet::hub::"), "{whole}");
@@ -197,7 +198,9 @@ mod stacks {
             idle().block();
             let texts = texts_of(*gt);
             assert_eq!(texts.len(), 4);
-            assert!(texts[..2].iter().all(|text| text.contains("from_the_outermost")));
+            // In a release build the closures have no frames of their own.
+            let named = cfg!(debug_assertions);
+            assert!(!named || texts[..2].iter().all(|text| text.contains("from_the_outermost")));
             assert!(texts[2].contains("waits_here") && texts[3].contains("waits_there"));
             assert!(!texts[2].contains("from_the_outermost"), "{}", texts[2]);
             gt.block().unwrap();
