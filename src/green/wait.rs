@@ -153,7 +153,9 @@ impl<F> Unpin for InTurn<'_, F> {}
 impl<T, F: FnMut(&mut Context<'_>) -> Poll<T>> Future for InTurn<'_, F> {
     type Output = T;
 
-    #[inline]
+    // In one frame with whoever waits: a green stack is the shallower for it, and each line of it has to be
+    // fetched anew when its turn comes.
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         ready!(self.turn.poll_take(cx));
         (self.poll)(cx)
@@ -174,9 +176,11 @@ impl Turn<'_> {
 impl Drop for Turn<'_> {
     #[inline]
     fn drop(&mut self) {
-        let through = matches!(self.place, Place::Through);
-        let left = self.direction.line.leave(&mut self.place);
-        if through || left == Left::Grant(()) {
+        let has_turn = match self.place {
+            Place::Through => true,
+            _ => self.direction.line.leave(&mut self.place) == Left::Grant(()),
+        };
+        if has_turn {
             self.direction.pass_on();
         }
     }

@@ -156,7 +156,7 @@ impl Frame {
             // SAFETY: by I2 the context is alive and ours alone, and the poll is over before this
             // stack is put aside.
             Some(context) => future.poll(unsafe { &mut *context.as_ptr() }),
-            None => future.poll(&mut Context::from_waker(Waker::noop())),
+            None => poll_in_vain(future),
         }
     }
 
@@ -292,6 +292,13 @@ impl Frame {
     pub(super) fn links(&self) -> &Links {
         &self.links
     }
+}
+
+/// Polls for somebody who cannot wait any more.
+#[cold]
+#[inline(never)]
+fn poll_in_vain<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
 /// A frame that is gone is not current (I1), be it only until whoever resumed its stack has restored its own: the
