@@ -102,7 +102,7 @@ impl Hub {
                 key,
                 name: note.and_then(|note| note.name.clone()),
                 spawned_at: slot.spawned_at,
-                state: slot.state(),
+                state: self.state_of(key, slot),
                 stackful: slot.stackful,
                 last_turn: note.and_then(|note| note.last_turn),
             }

@@ -102,11 +102,17 @@ impl Hasher for Spread {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU64;
+
     use super::*;
+
+    fn key(serial: u64) -> Key {
+        Key::new(0, NonZeroU64::new(serial).unwrap())
+    }
 
     #[test]
     fn nothing_is_left_of_a_green_thread_that_has_ended() {
-        let (locals, one, two) = (Locals::default(), Key::new(0, 1), Key::new(0, 2));
+        let (locals, one, two) = (Locals::default(), key(1), key(2));
         for (owner, local) in [(one, 7), (one, 8), (two, 7)] {
             locals.keep(owner, local, Rc::new(local));
         }

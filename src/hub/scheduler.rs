@@ -8,17 +8,17 @@
 //! # States
 //!
 //! ```text
-//!              spawn                 its turn               Ready, panic, kill
-//!   (no slot) -------> ready, job in slot -------> running, job out -------> (no slot), finish
-//!                          ^                            |
-//!                          |   woken                    | Pending
-//!                          +------- waiting, job in slot <
+//!              spawn           its turn            Ready, panic, kill
+//!   (no slot) -------> ready -------------> running -------------------> (no slot), finish
+//!                        ^                     |
+//!                        |   woken             | Pending
+//!                        +--------- waiting <--+
 //! ```
 //!
 //! # Who polls, who drops
 //!
-//! Only [`Hub::run`] polls a job, with the job taken out of its slot, so whatever the job does to the
-//! hub meanwhile finds no borrow in its way. A job ends in one place too, [`Hub::finish`]: its slot is
+//! Only [`Hub::run`] polls a job, which it shares with the slot meanwhile, so whatever the job does to the
+//! hub finds no borrow in its way. A job ends in one place too, [`Hub::finish`]: its slot is
 //! freed first, so that its destructors, links and waiters all see it dead.
 //!
 //! Nothing foreign (a job, a waker, a destructor) runs while a `RefCell` of the hub is borrowed.
@@ -26,6 +26,7 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::num::NonZeroU64;
 use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -60,11 +61,12 @@ pub(crate) trait Job {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     slot: u32,
-    serial: u64,
+    /// Not zero, so that a key or none takes two words: who runs now is noted twice a turn.
+    serial: NonZeroU64,
 }
 
 impl Key {
-    pub(crate) fn new(slot: usize, serial: u64) -> Key {
+    pub(crate) fn new(slot: usize, serial: NonZeroU64) -> Key {
         Key { slot: slot as u32, serial }
     }
 
@@ -78,7 +80,7 @@ impl Key {
     }
 
     pub(crate) fn serial(self) -> u64 {
-        self.serial
+        self.serial.get()
     }
 }
 
@@ -113,7 +115,7 @@ pub(crate) struct Hub {
 }
 
 pub(super) struct Slot {
-    serial: u64,
+    serial: NonZeroU64,
     /// Whether its key is in `ready`.
     ready: bool,
     started: bool,
@@ -122,8 +124,7 @@ pub(super) struct Slot {
     /// Whether it has a stack of its own.
     pub(super) stackful: bool,
     pub(super) spawned_at: &'static Location<'static>,
-    /// `None` while it runs.
-    job: Option<Pin<Rc<dyn Job>>>,
+    job: Pin<Rc<dyn Job>>,
 }
 
 impl Hub {
@@ -186,15 +187,8 @@ impl Hub {
             return Key::ended();
         }
         let serial = thread::next_serial();
-        let slot = Slot {
-            serial,
-            ready: true,
-            started: false,
-            delayed,
-            stackful: false,
-            spawned_at,
-            job: Some(job),
-        };
+        let slot =
+            Slot { serial, ready: true, started: false, delayed, stackful: false, spawned_at, job };
         let key = Key::new(self.slots.borrow_mut().insert(slot), serial);
         self.make_ready(key);
         key
@@ -207,7 +201,7 @@ impl Hub {
 
     /// Returns what a green thread is doing, unless it has ended. One that is being ended has.
     pub(crate) fn state(&self, key: Key) -> Option<State> {
-        self.look(key, |slot| slot.state())
+        self.look(key, |slot| self.state_of(key, slot))
     }
 
     /// Returns whether a green thread has begun its work. One that has ended has.
@@ -229,26 +223,22 @@ impl Hub {
     /// Ends a green thread before this returns, or, when it is the one that is being polled, at its
     /// next wait. Does nothing to one that has ended.
     pub(crate) fn kill(&self, key: Key, exit: Exit) {
-        match self.look(key, |slot| slot.job.take()) {
-            None => {}
-            Some(Some(job)) => {
-                let _on_no_stack = Outer::leave();
-                self.finish(key, job, Some(exit));
-                // It may have been the main one, with which the hub ends.
-                self.rouse();
-            }
-            Some(None) => {
-                // The first reason stands, as it does when the victim is not running.
-                let mut doom = self.doom.borrow_mut();
-                let _later = if doom.is_none() { doom.replace(exit) } else { Some(exit) };
-            }
+        if self.polled.get() == Some(key) {
+            // The first reason stands, as it does when the victim is not running.
+            let mut doom = self.doom.borrow_mut();
+            let _later = if doom.is_none() { doom.replace(exit) } else { Some(exit) };
+        } else if !self.dead(key) {
+            let _on_no_stack = Outer::leave();
+            self.finish(key, Some(exit));
+            // It may have been the main one, with which the hub ends.
+            self.rouse();
         }
     }
 
     /// Wakes the green thread of that name, if there is one. Called on the hub's own OS thread.
     pub(crate) fn wake(&self, name: Name) {
         let woken = match self.slots.borrow_mut().get_mut(name.slot()) {
-            Some(slot) if name.is_serial(slot.serial) && !slot.ready => {
+            Some(slot) if name.is_serial(slot.serial.get()) && !slot.ready => {
                 slot.ready = true;
                 Key::new(name.slot(), slot.serial)
             }
@@ -265,7 +255,7 @@ impl Hub {
         let Some(key) = self.ready.borrow_mut().pop_front() else {
             return Turn::Idle;
         };
-        match self.look(key, Slot::take_turn).flatten() {
+        match self.look(key, Slot::take_turn) {
             Some(job) => self.run(key, job),
             None => Turn::Ran,
         }
@@ -273,34 +263,33 @@ impl Hub {
 
     fn run(&self, key: Key, job: Pin<Rc<dyn Job>>) -> Turn {
         let waker = Name::new(self.id, key).waker();
-        let mut polled = Polled { hub: self, key, job: Some(job) };
         self.polled.set(Some(key));
         let _current = self.enter(key);
-        let done = polled.poll(&mut Context::from_waker(&waker)).is_ready();
+        let done = job.as_ref().poll(&mut Context::from_waker(&waker)).is_ready();
         self.polled.set(None);
+        // The slot has the last one again: a job that ends is gone when `finish` returns.
+        drop(job);
         if !done && self.doom.borrow().is_none() {
             self.notes.turn_is_over(key);
             return Turn::Ran;
         }
         let doom = self.doom.borrow_mut().take();
-        polled.finish(if done { None } else { doom });
+        self.finish(key, if done { None } else { doom });
         Turn::Ended
     }
 
     /// Ends the green thread whose panic made `run_next` unwind.
     pub(super) fn finish_panicked(&self, payload: Box<dyn Any + Send>) {
-        let polled = self.polled.take();
-        let found = polled.and_then(|key| Some((key, self.look(key, |slot| slot.job.take())??)));
-        let Some((key, job)) = found else {
+        let Some(key) = self.polled.take() else {
             // Not the panic of a green thread, but of the hub itself: a bug that must not be hidden.
             resume_unwind(payload);
         };
         let _doom = self.doom.borrow_mut().take();
-        self.finish(key, job, Some(Exit::unwound(payload)));
+        self.finish(key, Some(Exit::unwound(payload)));
     }
 
-    fn finish(&self, key: Key, job: Pin<Rc<dyn Job>>, exit: Option<Exit>) {
-        self.slots.borrow_mut().remove(key.slot());
+    fn finish(&self, key: Key, exit: Option<Exit>) {
+        let Slot { job, .. } = self.slots.borrow_mut().remove(key.slot());
         let _current = self.enter(key);
         job.finish(exit);
         // Last, for the green thread's own destructors and its links may use them. Whoever was woken by
@@ -316,12 +305,9 @@ impl Hub {
         // Nothing is added any more, so one walk meets them all.
         let slots = self.slots.borrow().capacity();
         for at in (0..slots).rev() {
-            let left = self.slots.borrow_mut().get_mut(at).map(|slot| {
-                // Nobody is being polled when the hub ends, so every job is in its slot.
-                (Key::new(at, slot.serial), slot.job.take().expect("a job outside its slot"))
-            });
-            if let Some((key, job)) = left {
-                self.finish(key, job, Some(Exit::killed()));
+            let left = self.slots.borrow().get(at).map(|slot| Key::new(at, slot.serial));
+            if let Some(key) = left {
+                self.finish(key, Some(Exit::killed()));
             }
         }
         registry::leave(self.id);
@@ -353,6 +339,16 @@ impl Hub {
         slots.iter().map(|(at, slot)| look(Key::new(at, slot.serial), slot)).collect()
     }
 
+    /// Says what the green thread in a slot is doing.
+    pub(super) fn state_of(&self, key: Key, slot: &Slot) -> State {
+        match slot {
+            _ if self.polled.get() == Some(key) => State::Running,
+            Slot { started: false, .. } => State::New,
+            Slot { ready: true, .. } => State::Ready,
+            _ => State::Waiting,
+        }
+    }
+
     fn look<R>(&self, key: Key, at: impl FnOnce(&mut Slot) -> R) -> Option<R> {
         let mut slots = self.slots.borrow_mut();
         let slot = slots.get_mut(key.slot())?;
@@ -361,20 +357,11 @@ impl Hub {
 }
 
 impl Slot {
-    pub(super) fn state(&self) -> State {
-        match self {
-            Slot { job: None, .. } => State::Running,
-            Slot { started: false, .. } => State::New,
-            Slot { ready: true, .. } => State::Ready,
-            _ => State::Waiting,
-        }
-    }
-
-    /// Takes the job out to be polled.
-    fn take_turn(&mut self) -> Option<Pin<Rc<dyn Job>>> {
+    /// Takes the turn of its green thread, and returns what to run.
+    fn take_turn(&mut self) -> Pin<Rc<dyn Job>> {
         self.ready = false;
         self.started |= !self.delayed;
-        self.job.take()
+        Pin::clone(&self.job)
     }
 }
 
@@ -386,35 +373,6 @@ pub(super) enum Turn {
     Ran,
     /// A green thread ran and ended.
     Ended,
-}
-
-/// A job out of its slot, being polled. It goes back when this is dropped, also while unwinding.
-struct Polled<'a> {
-    hub: &'a Hub,
-    key: Key,
-    /// `None` once it is finished.
-    job: Option<Pin<Rc<dyn Job>>>,
-}
-
-impl Polled<'_> {
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.job.as_ref().map_or(Poll::Ready(()), |job| job.as_ref().poll(cx))
-    }
-
-    fn finish(&mut self, exit: Option<Exit>) {
-        if let Some(job) = self.job.take() {
-            self.hub.finish(self.key, job, exit);
-        }
-    }
-}
-
-impl Drop for Polled<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        if let Some(job) = self.job.take() {
-            self.hub.look(self.key, |slot| slot.job = Some(job));
-        }
-    }
 }
 
 /// Restores the green thread whose code ran before, also while unwinding.

@@ -4,6 +4,7 @@
 //! scheduler is in one place, here.
 
 use std::cell::{Cell, RefCell};
+use std::num::NonZeroU64;
 use std::rc::Rc;
 
 use super::scheduler::Hub;
@@ -61,10 +62,10 @@ fn none(what: &str) -> ! {
 }
 
 /// Returns a serial number that no green thread of this OS thread has had.
-pub(crate) fn next_serial() -> u64 {
+pub(super) fn next_serial() -> NonZeroU64 {
     THREAD.with(|thread| {
-        let serial = thread.serial.get() + 1;
-        thread.serial.set(serial);
+        let serial = NonZeroU64::MIN.saturating_add(thread.serial.get());
+        thread.serial.set(serial.get());
         serial
     })
 }

@@ -98,11 +98,13 @@ fn drop(_name: *const ()) {}
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU64;
+
     use super::*;
 
     #[test]
     fn a_name_keeps_its_three_parts_apart() {
-        let key = Key::new(u32::MAX as usize, u64::MAX);
+        let key = Key::new(u32::MAX as usize, NonZeroU64::MAX);
         let name = Name::new(MAX_HUBS - 1, key);
         assert_eq!(name.hub(), MAX_HUBS - 1);
         assert_eq!(name.slot(), u32::MAX as usize);
@@ -112,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_waker_of_nobody_is_harmless() {
-        let waker = Name::new(MAX_HUBS - 1, Key::new(7, 7)).waker();
+        let waker = Name::new(MAX_HUBS - 1, Key::new(7, NonZeroU64::MIN)).waker();
         assert!(waker.will_wake(&waker.clone()));
         waker.wake_by_ref();
         std::thread::spawn(move || waker.wake()).join().unwrap();
