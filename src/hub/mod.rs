@@ -52,4 +52,5 @@ pub(crate) use {
     clock::Moment,
     ground::{ground, set_ground},
     limit::{Enclosing, takes_effect},
+    thread::next_slot,
 };

@@ -175,6 +175,12 @@ impl Hub {
         self.current.get()
     }
 
+    /// Returns the green thread whose turn is next, unless it ends before.
+    #[inline]
+    pub(super) fn next(&self) -> Option<Key> {
+        self.ready.borrow().front().copied()
+    }
+
     /// Adds a green thread, ready to run, behind all that are ready now.
     pub(crate) fn spawn(
         &self,

@@ -24,12 +24,13 @@ use std::task::{Context, Poll};
 use corosensei::stack::Stack as _;
 use corosensei::{CoroutineResult, Yielder};
 
+use super::ahead;
 use super::frame::{Frame, Resume};
 use super::parked;
 use super::scope;
 use super::stack::{self, GreenStack, Label, ShortName};
 use crate::exit::Exit;
-use crate::hub::{self, Hub, Outer, Stacks};
+use crate::hub::{self, Hub, Key, Outer, Stacks};
 use crate::report;
 
 type Coroutine<T> = corosensei::Coroutine<Resume, (), T, GreenStack>;
@@ -103,6 +104,8 @@ pub(super) struct Front {
 pub(super) struct Owner {
     /// The number of the green thread that started it. 0 outside green threads.
     pub(super) id: u64,
+    /// Its slot in the hub. `usize::MAX` outside green threads.
+    pub(super) slot: usize,
     /// Where `stackful(..)` was called.
     pub(super) place: &'static Location<'static>,
     front: NonNull<Front>,
@@ -214,6 +217,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         // SAFETY: nothing is moved out of it before it has ended.
         let this = unsafe { self.get_unchecked_mut() };
+        ahead::fetch_next();
         let coroutine = this.coroutine();
         let _outer = Outer::save();
         match coroutine.resume(Some(NonNull::from(cx).cast())) {
@@ -247,10 +251,12 @@ where
     fn start(&mut self) {
         if let State::New { closure, wanted } = mem::replace(&mut self.state, State::Ended) {
             let place = wanted.place;
-            let (stack, id) = wanted.taken_or_unwind();
+            let (stack, key) = wanted.taken_or_unwind();
+            let id = key.map_or(0, Key::serial);
+            let slot = key.map_or(usize::MAX, Key::slot);
             self.front.stack = stack.limit().get()..stack.base().get();
             let front = front_of(NonNull::from(&mut *self));
-            let owner = Owner { id, place, front, resume: resume::<F, T> };
+            let owner = Owner { id, slot, place, front, resume: resume::<F, T> };
             let coroutine = if mem::size_of::<F>() <= BIG {
                 Coroutine::with_stack(stack, body(closure, owner))
             } else {
@@ -285,15 +291,15 @@ impl Wanted {
         stack::take(self.size.unwrap_or(stacks.size))
     }
 
-    /// Returns a stack for the green thread that runs now, and its number. Unwinds with the error when there is
+    /// Returns a stack for the green thread that runs now, and which that is. Unwinds with the error when there is
     /// no stack.
-    fn taken_or_unwind(mut self) -> (GreenStack, u64) {
+    fn taken_or_unwind(mut self) -> (GreenStack, Option<Key>) {
         let hub = hub::current();
         match self.taken.take().map_or_else(|| self.take(hub.as_deref()), Ok) {
             Ok(mut stack) => {
-                let label = label(hub.as_deref(), self.place);
-                stack.set_label(label);
-                (stack, label.id)
+                let running = hub.as_deref().and_then(|hub| Some((hub, hub.current()?)));
+                stack.set_label(label(running, self.place));
+                (stack, running.map(|(_hub, key)| key))
             }
             Err(error) => {
                 report_refusal(&error);
@@ -311,8 +317,7 @@ impl Drop for Wanted {
 }
 
 /// Says whose stack it is, and to the hub that this green thread has one.
-fn label(hub: Option<&Hub>, place: &'static Location<'static>) -> Label {
-    let running = hub.and_then(|hub| Some((hub, hub.current()?)));
+fn label(running: Option<(&Hub, Key)>, place: &'static Location<'static>) -> Label {
     let (id, name) = running.map_or((0, None), |(hub, key)| {
         hub.set_stackful(key);
         (key.serial(), hub.name(key))

@@ -48,6 +48,7 @@ use std::task::{Context, Poll, Waker};
 
 use corosensei::Yielder;
 
+use super::ahead;
 use super::block::Refused;
 use super::coroutine::Owner;
 use super::limit;
@@ -241,6 +242,7 @@ impl Frame {
         // Entered again on the way out, be it a return or an unwind.
         let _returned = Returned(self);
         self.context.set(None);
+        ahead::note(self);
         // SAFETY: by I3.
         let yielder = unsafe { self.yielder.as_ref() };
         let mut context = yielder.suspend(());

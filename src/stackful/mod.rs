@@ -53,6 +53,7 @@
 //!   with `catch_unwind` meets it again at its next wait.
 //! - While it unwinds, a green thread cannot wait: see [`Block::block`].
 
+mod ahead;
 mod block;
 mod coroutine;
 mod frame;
