@@ -5,7 +5,7 @@
 //! page, which it shares with nobody. But the hub knows who is next. While one green thread runs, there is time to
 //! fetch what the next will touch first: the frames from where it was put aside upwards, and its [`Frame`].
 //!
-//! It takes a third off a turn among 10,000, and a tenth off the work of an echo server with 8,000 clients.
+//! It takes a third off a turn among 10,000, and a twentieth off the work of an echo server with 1,000 clients or more.
 //!
 //! Where that is gets noted at each wait, in a table beside the green threads, by the numbers of their slots. What is there
 //! may be out of date. Then something is fetched in vain, and nothing else happens.

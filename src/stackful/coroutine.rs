@@ -217,7 +217,6 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         // SAFETY: nothing is moved out of it before it has ended.
         let this = unsafe { self.get_unchecked_mut() };
-        ahead::fetch_next();
         let coroutine = this.coroutine();
         let _outer = Outer::save();
         match coroutine.resume(Some(NonNull::from(cx).cast())) {
@@ -239,7 +238,10 @@ where
     #[inline]
     fn coroutine(&mut self) -> &mut Coroutine<T> {
         if matches!(self.state, State::New { .. }) {
+            // Whoever is next is probably new as well, and has no stack yet.
             self.start();
+        } else {
+            ahead::fetch_next();
         }
         match &mut self.state {
             State::Started(coroutine) => coroutine,
