@@ -107,7 +107,12 @@ impl Kind {
     }
 
     fn contest(&self, connections: usize, stage: &Stage) -> Contest {
-        let load = Load { program: self.program, connections, reconnect: self.reconnect };
+        let load = Load {
+            program: self.program,
+            connections,
+            reconnect: self.reconnect,
+            sleepless: stage.cores.is_some(),
+        };
         let stage = stage.clone();
         Contest {
             work: Work::new(self.name, self.title, self.about, Group::Programs)
