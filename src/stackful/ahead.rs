@@ -20,7 +20,7 @@ use std::cell::RefCell;
 use std::ptr;
 
 use super::frame::Frame;
-use crate::hub;
+use crate::hub::{self, Key};
 
 /// Bytes that are fetched at once.
 const LINE: usize = 64;
@@ -49,9 +49,9 @@ struct Aside {
 /// Notes where the stack of a frame is put aside: here.
 #[inline]
 pub(super) fn note(frame: &Frame) {
+    let Some(slot) = frame.owner().key.map(Key::slot) else { return };
     let here = 0_u8;
     let aside = Aside { at: ptr::from_ref(&here).addr(), frame: ptr::from_ref(frame).addr() };
-    let slot = frame.owner().slot;
     let _ = ASIDE.try_with(|asides| {
         let mut asides = asides.borrow_mut();
         match asides.get_mut(slot) {

@@ -102,10 +102,8 @@ pub(super) struct Front {
 /// The owner of a stack, as the frame on it knows it.
 #[derive(Clone, Copy)]
 pub(super) struct Owner {
-    /// The number of the green thread that started it. 0 outside green threads.
-    pub(super) id: u64,
-    /// Its slot in the hub. `usize::MAX` outside green threads.
-    pub(super) slot: usize,
+    /// The green thread that started it. `None` outside green threads.
+    pub(super) key: Option<Key>,
     /// Where `stackful(..)` was called.
     pub(super) place: &'static Location<'static>,
     front: NonNull<Front>,
@@ -254,11 +252,9 @@ where
         if let State::New { closure, wanted } = mem::replace(&mut self.state, State::Ended) {
             let place = wanted.place;
             let (stack, key) = wanted.taken_or_unwind();
-            let id = key.map_or(0, Key::serial);
-            let slot = key.map_or(usize::MAX, Key::slot);
             self.front.stack = stack.limit().get()..stack.base().get();
             let front = front_of(NonNull::from(&mut *self));
-            let owner = Owner { id, slot, place, front, resume: resume::<F, T> };
+            let owner = Owner { key, place, front, resume: resume::<F, T> };
             let coroutine = if mem::size_of::<F>() <= BIG {
                 Coroutine::with_stack(stack, body(closure, owner))
             } else {

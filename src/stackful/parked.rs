@@ -18,7 +18,7 @@ use std::ptr;
 
 use super::coroutine::{Front, Owner};
 use super::frame::Frame;
-use crate::hub::Outer;
+use crate::hub::{Key, Outer};
 
 thread_local! {
     static PARKED: Parked =
@@ -108,7 +108,8 @@ pub(crate) fn look(by: impl Fn(u64) -> bool) -> Vec<Seen> {
     let mut at = PARKED.with(|parked| parked.first.get());
     // SAFETY: by I1. Nobody starts or ends meanwhile: no code runs but ours.
     while let Some(frame) = unsafe { at.as_ref() } {
-        let &Owner { id, place, .. } = frame.owner();
+        let &Owner { key, place, .. } = frame.owner();
+        let id = key.map_or(0, Key::serial);
         if frame.is_put_aside() && by(id) {
             seen.push(Seen { id, place, backtrace: capture(frame.owner()) });
         }
