@@ -232,7 +232,7 @@ where
     F: FnOnce() -> T + 'static,
     T: 'static,
 {
-    /// Returns the coroutine, which starts when it is first asked for.
+    /// Returns the coroutine, to be resumed next. It starts when it is first asked for.
     #[inline]
     fn coroutine(&mut self) -> &mut Coroutine<T> {
         if matches!(self.state, State::New { .. }) {
