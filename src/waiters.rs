@@ -100,6 +100,7 @@ impl<Offer, Grant> Waiters<Offer, Grant> {
     }
 
     /// Returns how many are waiting. Those who were chosen no longer are.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.line.borrow().waiting as usize
     }
@@ -151,7 +152,12 @@ impl<Offer, Grant> Waiters<Offer, Grant> {
 
     /// Grants something to the first in line and takes its offer, or gives the grant back when
     /// nobody waits.
+    #[inline]
     pub(crate) fn choose(&self, grant: Grant) -> Result<(Offer, Wakeup), Grant> {
+        // Mostly nobody waits.
+        if self.len() == 0 {
+            return Err(grant);
+        }
         self.line.borrow_mut().choose(grant)
     }
 

@@ -1,10 +1,12 @@
 //! Streams of bytes, be they connections or pipes: how they are read and written, once for all.
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::mem;
 use std::task::{Context, Poll, ready};
 
 use socket2::SockRef;
 use tokio::io::Interest;
+use tokio::task::coop;
 
 use super::net::socket::{Descriptor, Socket, dup};
 
@@ -36,19 +38,22 @@ pub(super) trait Output {
 }
 
 impl<Io: Input> Socket<Io> {
-    #[inline]
+    // Inlined up to the switch itself, as `.block()` is.
+    #[inline(always)]
     #[track_caller]
     pub(super) fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut attempts = Attempts::<ONCE_READY>::new();
         let poll = |io: &Io, buf: &mut [u8], cx: &mut Context<'_>| {
-            poll_attempts(cx, |cx| io.poll_read_ready(cx), || io.try_read(buf))
+            attempts.poll(cx, |cx| io.poll_read_ready(cx), || io.try_read(buf))
         };
         self.act(&self.reading, buf, poll, |io, buf| io.receive(buf))
     }
 
     #[track_caller]
     pub(super) fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let mut attempts = Attempts::<ONCE_READY>::new();
         let poll = |io: &Io, bufs: &mut [IoSliceMut<'_>], cx: &mut Context<'_>| {
-            poll_attempts(cx, |cx| io.poll_read_ready(cx), || io.try_read_vectored(bufs))
+            attempts.poll(cx, |cx| io.poll_read_ready(cx), || io.try_read_vectored(bufs))
         };
         self.act(&self.reading, bufs, poll, |io, bufs| io.receive_vectored(bufs))
     }
@@ -62,16 +67,18 @@ where
     #[inline]
     #[track_caller]
     pub(super) fn write(&self, buf: &[u8]) -> io::Result<usize> {
+        let mut attempts = Attempts::<AT_ONCE>::new();
         let poll = |io: &Io, _: &mut (), cx: &mut Context<'_>| {
-            poll_attempts(cx, |cx| io.poll_write_ready(cx), || io.try_write(buf))
+            attempts.poll(cx, |cx| io.poll_write_ready(cx), || io.try_write(buf))
         };
         self.act(&self.writing, &mut (), poll, |io, _| (&dup::<_, Io::Std>(io)?).write(buf))
     }
 
     #[track_caller]
     pub(super) fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut attempts = Attempts::<AT_ONCE>::new();
         let poll = |io: &Io, _: &mut (), cx: &mut Context<'_>| {
-            poll_attempts(cx, |cx| io.poll_write_ready(cx), || io.try_write_vectored(bufs))
+            attempts.poll(cx, |cx| io.poll_write_ready(cx), || io.try_write_vectored(bufs))
         };
         self.act(&self.writing, &mut (), poll, |io, _| {
             (&dup::<_, Io::Std>(io)?).write_vectored(bufs)
@@ -79,20 +86,49 @@ where
     }
 }
 
-/// Tries whenever Tokio says that it may work.
-#[inline]
-fn poll_attempts(
-    cx: &mut Context<'_>,
-    poll_ready: impl Fn(&mut Context<'_>) -> Poll<io::Result<()>>,
-    mut attempt: impl FnMut() -> io::Result<usize>,
-) -> Poll<io::Result<usize>> {
-    loop {
-        ready!(poll_ready(cx))?;
-        match attempt() {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            result => return Poll::Ready(result),
+/// What is tried until it does not fail with `WouldBlock`: first at once or not, then whenever Tokio says that it may
+/// work, which is when somebody who waited is woken.
+struct Attempts<const FIRST: bool> {
+    begun: bool,
+}
+
+/// For the first attempt: there is mostly room to write.
+const AT_ONCE: bool = true;
+
+/// For the first attempt: there is seldom something to read yet.
+const ONCE_READY: bool = false;
+
+impl<const FIRST: bool> Attempts<FIRST> {
+    fn new() -> Self {
+        Attempts { begun: false }
+    }
+
+    #[inline(always)]
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll_ready: impl Fn(&mut Context<'_>) -> Poll<io::Result<()>>,
+        mut attempt: impl FnMut() -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        if !mem::replace(&mut self.begun, true) {
+            match FIRST {
+                AT_ONCE => ready!(poll_budget(cx)),
+                ONCE_READY => ready!(poll_ready(cx))?,
+            }
+        }
+        loop {
+            match attempt() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(poll_ready(cx))?,
+                result => return Poll::Ready(result),
+            }
         }
     }
+}
+
+/// Takes from the budget that Tokio gives to what is always ready.
+#[inline(never)]
+fn poll_budget(cx: &mut Context<'_>) -> Poll<()> {
+    coop::poll_proceed(cx).map(|taken| taken.made_progress())
 }
 
 /// A connection as Tokio has it.
@@ -243,7 +279,7 @@ macro_rules! reads {
     };
     (@ $reader:ty) => {
         impl std::io::Read for $reader {
-            #[inline]
+            #[inline(always)]
             #[track_caller]
             fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
                 self.socket.read(buf)

@@ -3,12 +3,13 @@
 use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::hub::within;
+use crate::hub::{self, Timer};
 use crate::stackful::{Refused, try_block};
 use crate::waiters::{Left, Place, Waiters};
 
@@ -70,18 +71,6 @@ impl From<Unwinding> for io::Error {
     }
 }
 
-#[inline(never)]
-#[track_caller]
-fn wait_within<T>(
-    limit: Option<Duration>,
-    future: impl Future<Output = io::Result<T>>,
-) -> Result<io::Result<T>, Unwinding> {
-    wait(async {
-        let done = within(limit, future).await;
-        done.unwrap_or_else(|| Err(io::ErrorKind::WouldBlock.into()))
-    })
-}
-
 /// One direction of a socket: who waits there, and how long.
 ///
 /// Tokio remembers one waker for each direction of a socket. It is that of the green thread whose
@@ -119,14 +108,32 @@ impl Direction {
         &self,
         poll: impl FnMut(&mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Result<io::Result<T>, Unwinding> {
-        let turn = InTurn { turn: Turn { direction: self, place: Place::default() }, poll };
-        match self.limit.get() {
-            None => wait(turn),
-            limit => wait_within(limit, turn),
+        let mut limit = None;
+        if let Some(duration) = self.limit.get() {
+            limit = Some(timer(duration));
         }
+        if self.taken.replace(true) {
+            if let Err(too_late) = self.wait_in_line(&mut limit)? {
+                return Ok(Err(too_late));
+            }
+        }
+        wait(InTurn { _turn: Turn(self), limit, poll })
+    }
+
+    /// Waits for the turn.
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn wait_in_line(&self, limit: &mut Limit) -> Result<io::Result<()>, Unwinding> {
+        let mut waiter = InLine { direction: self, place: Place::default() };
+        wait(poll_fn(|cx| match self.line.wait(&mut waiter.place, cx, || Err(())) {
+            Poll::Pending => poll_limit(limit, cx),
+            Poll::Ready(()) => Poll::Ready(Ok(())),
+        }))
     }
 
     /// Lets the next in line have its turn.
+    #[inline]
     fn pass_on(&self) {
         match self.line.choose(()) {
             Ok(((), wakeup)) => wakeup.wake(),
@@ -135,52 +142,68 @@ impl Direction {
     }
 }
 
-/// One who wants to use a direction of a socket, and does once `place` is through.
-struct Turn<'a> {
-    direction: &'a Direction,
-    place: Place,
+/// Until when somebody waits. In a box, as few have one, and a green stack is the shallower for it.
+type Limit = Option<Box<Timer>>;
+
+#[cold]
+#[track_caller]
+fn timer(duration: Duration) -> Box<Timer> {
+    hub::check("a time limit");
+    Box::new(Timer::after(duration))
+}
+
+/// Asks the limit of a wait that is not over.
+#[inline]
+fn poll_limit<T>(limit: &mut Limit, cx: &Context<'_>) -> Poll<io::Result<T>> {
+    if limit.as_mut().is_some_and(|limit| limit.ends_wait(cx)) {
+        return Poll::Ready(Err(io::ErrorKind::WouldBlock.into()));
+    }
+    Poll::Pending
 }
 
 /// What is done once it is its turn. By hand, as the compiler's future for it costs three times as much.
 struct InTurn<'a, F> {
-    turn: Turn<'a>,
+    _turn: Turn<'a>,
+    limit: Limit,
     poll: F,
 }
 
 /// Nothing in it is pinned.
 impl<F> Unpin for InTurn<'_, F> {}
 
-impl<T, F: FnMut(&mut Context<'_>) -> Poll<T>> Future for InTurn<'_, F> {
-    type Output = T;
+impl<T, F: FnMut(&mut Context<'_>) -> Poll<io::Result<T>>> Future for InTurn<'_, F> {
+    type Output = io::Result<T>;
 
     // In one frame with whoever waits: a green stack is the shallower for it, and each line of it has to be
     // fetched anew when its turn comes.
     #[inline(always)]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        ready!(self.turn.poll_take(cx));
-        (self.poll)(cx)
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        match (self.poll)(cx) {
+            Poll::Pending => poll_limit(&mut self.limit, cx),
+            done => done,
+        }
     }
 }
 
-impl Turn<'_> {
-    #[inline]
-    fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Place::Through = self.place {
-            return Poll::Ready(());
-        }
-        let free = || if self.direction.taken.replace(true) { Err(()) } else { Ok(()) };
-        self.direction.line.wait(&mut self.place, cx, free)
-    }
-}
+/// The turn of one who uses a direction of a socket.
+struct Turn<'a>(&'a Direction);
 
 impl Drop for Turn<'_> {
     #[inline]
     fn drop(&mut self) {
-        let has_turn = match self.place {
-            Place::Through => true,
-            _ => self.direction.line.leave(&mut self.place) == Left::Grant(()),
-        };
-        if has_turn {
+        self.0.pass_on();
+    }
+}
+
+/// One who waits for its turn. Who goes away when it has got it passes it on.
+struct InLine<'a> {
+    direction: &'a Direction,
+    place: Place,
+}
+
+impl Drop for InLine<'_> {
+    fn drop(&mut self) {
+        if self.direction.line.leave(&mut self.place) == Left::Grant(()) {
             self.direction.pass_on();
         }
     }

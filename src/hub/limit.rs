@@ -53,6 +53,19 @@ pub(crate) fn takes_effect(limit: Moment) -> bool {
     ENCLOSING.get().is_none_or(|outer| limit < outer)
 }
 
+impl Timer {
+    /// Returns whether this limit ends a wait that is not over, and inside of which there are no limits. If it does not,
+    /// `cx` is woken when it has passed.
+    #[inline(never)]
+    pub(crate) fn ends_wait(&mut self, cx: &Context<'_>) -> bool {
+        if self.has_passed() {
+            return self.moment().is_some_and(takes_effect);
+        }
+        self.set_for(cx);
+        false
+    }
+}
+
 /// Waits for the future at most so long, counted from the first poll. `None` when the limit passed first.
 ///
 /// The future is asked before the clock, so with a limit of zero it still gets one try.

@@ -41,7 +41,6 @@
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::ptr::{self, NonNull};
 use std::task::{Context, Poll, Waker};
@@ -61,6 +60,9 @@ use crate::hub::{self, Enclosing, Moment, Timer, ground, set_ground};
 pub(super) type Resume = Option<NonNull<Context<'static>>>;
 
 /// A green stack, as the code that runs on it sees it.
+///
+/// It begins with a cache line: what a wait needs of it lies in two.
+#[repr(align(64))]
 pub(crate) struct Frame {
     yielder: NonNull<Yielder<Resume, ()>>,
     /// `None` when the stack is put aside, and for good once its green thread is being ended.
@@ -142,23 +144,29 @@ impl Frame {
     pub(crate) fn poll<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
         let _returned = Returned(self);
         set_ground(ptr::null());
-        if self.is_limited() { self.poll_limited(future) } else { self.poll_alone(future) }
+        let _limits = if self.is_limited() { self.enter_limits() } else { None };
+        self.with_context(|cx| future.poll(cx))
     }
 
     #[cold]
-    fn poll_limited<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
-        let _limits = self.passed_limit().map(|limit| Enclosing::enter(Some(limit)));
-        self.poll_alone(future)
+    fn enter_limits(&self) -> Option<Enclosing> {
+        self.passed_limit().map(|limit| Enclosing::enter(Some(limit)))
     }
 
+    // One call of `code`, so that it is inlined.
     #[inline(always)]
-    fn poll_alone<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
-        match self.context.get() {
+    fn with_context<R>(&self, code: impl FnOnce(&mut Context<'_>) -> R) -> R {
+        let mut nobody;
+        let cx = match self.context.get() {
             // SAFETY: by I2 the context is alive and ours alone, and the poll is over before this
             // stack is put aside.
-            Some(context) => future.poll(unsafe { &mut *context.as_ptr() }),
-            None => poll_in_vain(future),
-        }
+            Some(context) => unsafe { &mut *context.as_ptr() },
+            None => {
+                nobody = Context::from_waker(Waker::noop());
+                &mut nobody
+            }
+        };
+        code(cx)
     }
 
     /// Calls `code` with one limit more around it.
@@ -176,16 +184,10 @@ impl Frame {
     /// Asks all limits, and returns the earliest that has passed. Each that has not wakes this stack in time.
     #[inline(never)]
     fn passed_limit(&self) -> Option<Moment> {
-        let look = |cx: &mut Context<'_>| {
-            let mut limits = self.limits.borrow_mut();
-            limits.iter_mut().for_each(|limit| limit.set_for(cx));
-            let passed = |limit: &mut Timer| limit.has_passed().then(|| limit.moment())?;
-            Poll::Ready(limits.iter_mut().filter_map(passed).min())
-        };
-        match self.poll_alone(pin!(poll_fn(look))) {
-            Poll::Ready(earliest) => earliest,
-            Poll::Pending => None,
-        }
+        let mut limits = self.limits.borrow_mut();
+        self.with_context(|cx| limits.iter_mut().for_each(|limit| limit.set_for(cx)));
+        let passed = |limit: &mut Timer| limit.has_passed().then(|| limit.moment())?;
+        limits.iter_mut().filter_map(passed).min()
     }
 
     /// Returns the limit that is to take effect, if one is.
@@ -294,13 +296,6 @@ impl Frame {
     pub(super) fn links(&self) -> &Links {
         &self.links
     }
-}
-
-/// Polls for somebody who cannot wait any more.
-#[cold]
-#[inline(never)]
-fn poll_in_vain<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
 /// A frame that is gone is not current (I1), be it only until whoever resumed its stack has restored its own: the

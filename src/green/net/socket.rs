@@ -40,7 +40,7 @@ impl<Io> Socket<Io> {
 
     /// Does something that may have to wait: with `poll`, or, where waiting is not wanted or not possible,
     /// with `at_once`. Both work on `with`.
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub(in crate::green) fn act<With: ?Sized, T>(
         &self,
