@@ -314,6 +314,24 @@ fn what_can_be_done_at_once_keeps_the_turn() {
     }));
 }
 
+#[test]
+fn whoever_only_writes_or_only_reads_lets_others_run() {
+    run(stackful(|| {
+        let (mut client, mut conn) = pair();
+        let other = spawn(async {});
+        for _ in 0..1000 {
+            client.write_all(&[1]).unwrap();
+        }
+        assert!(other.dead(), "nobody ran while one wrote");
+
+        let other = spawn(async {});
+        for _ in 0..1000 {
+            conn.read_exact(&mut [0]).unwrap();
+        }
+        assert!(other.dead(), "nobody ran while one read");
+    }));
+}
+
 fn panic_text(code: impl FnOnce()) -> String {
     let payload = catch_unwind(AssertUnwindSafe(code)).expect_err("no panic");
     payload.downcast_ref::<&str>().map(|text| text.to_string()).expect("not a text")
