@@ -29,7 +29,7 @@ const LINE: usize = 64;
 const FRAMES: usize = 8;
 
 /// Lines of a `Frame` that are used at each wait.
-const FRAME: usize = 2;
+const FRAME: usize = 1;
 
 /// Green threads that are in the table at most: those of the first slots. It takes a megabyte then.
 const MOST: usize = 1 << 16;

@@ -260,7 +260,8 @@ where
             } else {
                 Coroutine::with_stack(stack, body(Box::new(closure), owner))
             };
-            self.state = State::Started(coroutine);
+            // Nothing is in what was there.
+            mem::forget(mem::replace(&mut self.state, State::Started(coroutine)));
         }
     }
 }
@@ -284,6 +285,7 @@ fn front_of<F, T>(future: NonNull<Stackful<F, T>>) -> NonNull<Front> {
 const BIG: usize = 512;
 
 impl Wanted {
+    #[inline]
     fn take(&self, hub: Option<&Hub>) -> io::Result<GreenStack> {
         let stacks = hub.map_or_else(Stacks::default, Hub::stacks);
         stack::take(self.size.unwrap_or(stacks.size))
@@ -293,7 +295,11 @@ impl Wanted {
     /// no stack.
     fn taken_or_unwind(mut self) -> (GreenStack, Option<Key>) {
         let hub = hub::current();
-        match self.taken.take().map_or_else(|| self.take(hub.as_deref()), Ok) {
+        let taken = match self.taken.take() {
+            Some(stack) => Ok(stack),
+            None => self.take(hub.as_deref()),
+        };
+        match taken {
             Ok(mut stack) => {
                 let running = hub.as_deref().and_then(|hub| Some((hub, hub.current()?)));
                 stack.set_label(label(running, self.place));

@@ -61,20 +61,24 @@ pub(super) type Resume = Option<NonNull<Context<'static>>>;
 
 /// A green stack, as the code that runs on it sees it.
 ///
-/// It begins with a cache line: what a wait needs of it lies in two.
-#[repr(align(64))]
+/// What each wait needs of it comes first, and is in one cache line.
+#[repr(C, align(64))]
 pub(crate) struct Frame {
     yielder: NonNull<Yielder<Resume, ()>>,
     /// `None` when the stack is put aside, and for good once its green thread is being ended.
     context: Cell<Resume>,
-    /// The limits around the code that runs on this stack, outermost first.
-    limits: RefCell<Vec<Timer>>,
-    /// Which of the spans that are entered were entered on this stack.
-    spans: Spans,
     /// Set when its green thread is being ended: from then on it executes without a context.
     ending: Cell<bool>,
+    /// Whether there are `limits`.
+    limited: Cell<bool>,
     owner: Owner,
+    /// Which of the spans that are entered were entered on this stack.
+    spans: Spans,
     links: Links,
+    /// The limits around the code that runs on this stack, outermost first.
+    limits: RefCell<Vec<Timer>>,
+    /// Says during a poll which of them has passed.
+    enclosing: Cell<Option<Enclosing>>,
 }
 
 impl Frame {
@@ -88,11 +92,13 @@ impl Frame {
         let frame = Frame {
             yielder: NonNull::from(yielder),
             context: Cell::new(context),
-            limits: RefCell::default(),
-            spans: Spans::default(),
             ending: Cell::new(false),
+            limited: Cell::new(false),
             owner,
+            spans: Spans::default(),
             links: Links::none(),
+            limits: RefCell::default(),
+            enclosing: Cell::new(None),
         };
         parked::enter(&frame);
         frame.enter();
@@ -142,15 +148,24 @@ impl Frame {
     /// A stack whose green thread is being ended has none, and polls with a waker that wakes nobody.
     #[inline(always)]
     pub(crate) fn poll<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
-        let _returned = Returned(self);
+        let _polled = Polled(self);
         set_ground(ptr::null());
-        let _limits = if self.is_limited() { self.enter_limits() } else { None };
+        if self.limited.get() {
+            self.enter_limits();
+        }
         self.with_context(|cx| future.poll(cx))
     }
 
     #[cold]
-    fn enter_limits(&self) -> Option<Enclosing> {
-        self.passed_limit().map(|limit| Enclosing::enter(Some(limit)))
+    #[inline(never)]
+    fn enter_limits(&self) {
+        self.enclosing.set(self.passed_limit().map(|limit| Enclosing::enter(Some(limit))));
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn leave_limits(&self) {
+        drop(self.enclosing.take());
     }
 
     // One call of `code`, so that it is inlined.
@@ -172,13 +187,9 @@ impl Frame {
     /// Calls `code` with one limit more around it.
     pub(super) fn with_limit<R>(&self, limit: Timer, code: impl FnOnce() -> R) -> R {
         self.limits.borrow_mut().push(limit);
+        self.limited.set(true);
         let _innermost = Innermost(self);
         code()
-    }
-
-    #[inline]
-    fn is_limited(&self) -> bool {
-        !self.limits.borrow().is_empty()
     }
 
     /// Asks all limits, and returns the earliest that has passed. Each that has not wakes this stack in time.
@@ -193,7 +204,7 @@ impl Frame {
     /// Returns the limit that is to take effect, if one is.
     #[inline]
     pub(crate) fn limit_to_take_effect(&self) -> Option<Moment> {
-        if !self.is_limited() {
+        if !self.limited.get() {
             return None;
         }
         self.passed_limit().filter(|limit| hub::takes_effect(*limit))
@@ -313,7 +324,22 @@ struct Innermost<'a>(&'a Frame);
 
 impl Drop for Innermost<'_> {
     fn drop(&mut self) {
-        let _lifted = self.0.limits.borrow_mut().pop();
+        let mut limits = self.0.limits.borrow_mut();
+        let _lifted = limits.pop();
+        self.0.limited.set(!limits.is_empty());
+    }
+}
+
+/// Enters a frame when a poll is over.
+struct Polled<'a>(&'a Frame);
+
+impl Drop for Polled<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.0.limited.get() {
+            self.0.leave_limits();
+        }
+        self.0.enter();
     }
 }
 
