@@ -1,6 +1,6 @@
 //! How the green counterparts of `std` wait.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
@@ -78,14 +78,15 @@ impl From<Unwinding> for io::Error {
 pub(super) struct Direction {
     /// Whether somebody has the turn. Nobody stands in line while nobody has.
     taken: Cell<bool>,
-    line: Waiters<(), ()>,
+    /// Made when somebody has to stand in it. Few sockets have two readers.
+    line: OnceCell<Box<Waiters<(), ()>>>,
     /// How long one operation may wait.
     limit: Cell<Option<Duration>>,
 }
 
 impl Direction {
     pub(super) fn new() -> Direction {
-        Direction { taken: Cell::new(false), line: Waiters::new(), limit: Cell::new(None) }
+        Direction { taken: Cell::new(false), line: OnceCell::new(), limit: Cell::new(None) }
     }
 
     pub(super) fn limit(&self) -> Option<Duration> {
@@ -125,8 +126,9 @@ impl Direction {
     #[inline(never)]
     #[track_caller]
     fn wait_in_line(&self, limit: &mut Limit) -> Result<io::Result<()>, Unwinding> {
-        let mut waiter = InLine { direction: self, place: Place::default() };
-        wait(poll_fn(|cx| match self.line.wait(&mut waiter.place, cx, || Err(())) {
+        let line = self.line.get_or_init(|| Box::new(Waiters::new()));
+        let mut waiter = InLine { direction: self, line, place: Place::default() };
+        wait(poll_fn(|cx| match line.wait(&mut waiter.place, cx, || Err(())) {
             Poll::Pending => poll_limit(limit, cx),
             Poll::Ready(()) => Poll::Ready(Ok(())),
         }))
@@ -135,9 +137,9 @@ impl Direction {
     /// Lets the next in line have its turn.
     #[inline]
     fn pass_on(&self) {
-        match self.line.choose(()) {
-            Ok(((), wakeup)) => wakeup.wake(),
-            Err(()) => self.taken.set(false),
+        match self.line.get().map(|line| line.choose(())) {
+            Some(Ok(((), wakeup))) => wakeup.wake(),
+            _ => self.taken.set(false),
         }
     }
 }
@@ -198,12 +200,13 @@ impl Drop for Turn<'_> {
 /// One who waits for its turn. Who goes away when it has got it passes it on.
 struct InLine<'a> {
     direction: &'a Direction,
+    line: &'a Waiters<(), ()>,
     place: Place,
 }
 
 impl Drop for InLine<'_> {
     fn drop(&mut self) {
-        if self.direction.line.leave(&mut self.place) == Left::Grant(()) {
+        if self.line.leave(&mut self.place) == Left::Grant(()) {
             self.direction.pass_on();
         }
     }
