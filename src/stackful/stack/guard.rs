@@ -11,6 +11,8 @@
 
 use std::io;
 
+use super::pieces;
+
 /// `MADV_GUARD_INSTALL` of Linux's `asm-generic/mman-common.h`.
 const GUARD_INSTALL: libc::c_int = 102;
 
@@ -24,8 +26,25 @@ pub(super) enum Guards {
 }
 
 impl Guards {
-    /// Makes a guard of whole pages.
-    pub(super) fn install(&mut self, start: usize, bytes: usize) -> io::Result<()> {
+    /// Makes guards of so many bytes, whole pages, from these addresses on. Returns how many: where there is an error
+    /// after the first, those before it.
+    pub(super) fn install(&mut self, starts: &[usize], bytes: usize) -> io::Result<usize> {
+        let mut installed = 0;
+        if *self == Guards::Markers {
+            // SAFETY: by I1.
+            installed = unsafe { pieces::advise(starts, bytes, GUARD_INSTALL) };
+        }
+        for &start in &starts[installed..] {
+            match self.install_one(start, bytes) {
+                Ok(()) => installed += 1,
+                Err(error) if installed == 0 => return Err(error),
+                Err(_) => break,
+            }
+        }
+        Ok(installed)
+    }
+
+    fn install_one(&mut self, start: usize, bytes: usize) -> io::Result<()> {
         if *self == Guards::Markers {
             match mark(start, bytes) {
                 // The kernel is older than markers, or the pages are locked (`mlockall`), which markers do

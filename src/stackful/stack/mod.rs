@@ -9,10 +9,11 @@
 //! | `pool` | the stacks of this OS thread: those that are kept, in which order, and how many |
 //! | `slab` | many stacks in one mapping, and how deep each has been used |
 //! | `guard` | what a stack that runs over meets |
+//! | `pieces` | one call of the operating system for many guards, or pages |
 //! | `overflow` | what is said when somebody meets it |
 //! | `limits` | which limit it was, when the system refuses a stack |
 //! | `stats` | the numbers by which to choose a size |
-//! | `elsewhere` | in place of `pool`, `slab`, `guard` and `overflow` on systems other than Linux: corosensei's own stacks |
+//! | `elsewhere` | in place of `pool`, `slab`, `guard`, `pieces` and `overflow` on systems other than Linux: corosensei's own stacks |
 
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
@@ -21,6 +22,8 @@ mod guard;
 mod limits;
 #[cfg(target_os = "linux")]
 mod overflow;
+#[cfg(target_os = "linux")]
+mod pieces;
 #[cfg(target_os = "linux")]
 mod pool;
 #[cfg(target_os = "linux")]
