@@ -32,7 +32,7 @@ const OUT: u8 = u8::MAX;
 const FRESH: u8 = u8::MAX - 1;
 
 /// Keys that an empty bucket keeps its memory for.
-const KEPT: usize = 1024;
+const KEPT: usize = 256;
 
 /// What can be in a wheel.
 pub(super) trait Due {
@@ -103,20 +103,32 @@ impl<T: Due> Wheel<T> {
     /// Removes an entry, be it fresh, in the wheel or out.
     #[inline]
     pub(super) fn remove(&mut self, key: usize) -> T {
-        let Entry { value, at, level, slot } = self.entries.remove(key);
-        if level != OUT {
-            let bucket = match level {
-                FRESH => &mut self.fresh,
-                level => &mut self.levels[level as usize].slots[slot as usize],
-            };
-            bucket.swap_remove(at as usize);
-            if let Some(moved) = bucket.get(at as usize) {
-                self.entries[*moved as usize].at = at;
-            } else if bucket.is_empty() && level != FRESH {
+        // What is called off was mostly set last.
+        if self.fresh.last() == Some(&(key as u32)) {
+            self.fresh.pop();
+        } else {
+            self.leave_bucket(key);
+        }
+        self.entries.remove(key).value
+    }
+
+    fn leave_bucket(&mut self, key: usize) {
+        let &Entry { at, level, slot, .. } = &self.entries[key];
+        let bucket = match level {
+            OUT => return,
+            FRESH => &mut self.fresh,
+            level => &mut self.levels[level as usize].slots[slot as usize],
+        };
+        bucket.swap_remove(at as usize);
+        if let Some(moved) = bucket.get(at as usize) {
+            self.entries[*moved as usize].at = at;
+        }
+        if bucket.is_empty() {
+            bucket.shrink_to(KEPT);
+            if level != FRESH {
                 self.levels[level as usize].occupied &= !(1 << slot);
             }
         }
-        value
     }
 
     /// Returns whether the tick of an entry has come. It stays until it is removed.
