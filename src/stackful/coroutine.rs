@@ -315,6 +315,7 @@ impl Wanted {
 
 /// One that was taken and not used, as the closure never ran.
 impl Drop for Wanted {
+    #[inline]
     fn drop(&mut self) {
         self.taken.take().into_iter().for_each(stack::give_back);
     }

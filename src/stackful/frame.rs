@@ -40,7 +40,7 @@
 //!   future moves. `Front::frame` points to the frame, until that is dropped.
 #![allow(unsafe_code)]
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::pin::{Pin, pin};
 use std::ptr::{self, NonNull};
 use std::task::{Context, Poll, Waker};
@@ -75,8 +75,15 @@ pub(crate) struct Frame {
     /// Which of the spans that are entered were entered on this stack.
     spans: Spans,
     links: Links,
-    /// The limits around the code that runs on this stack, outermost first.
-    limits: RefCell<Vec<Timer>>,
+    /// Made when there is a limit: few stacks have one.
+    limits: OnceCell<Box<Limits>>,
+}
+
+/// The limits around the code that runs on a stack.
+#[derive(Default)]
+struct Limits {
+    /// Outermost first.
+    timers: RefCell<Vec<Timer>>,
     /// Says during a poll which of them has passed.
     enclosing: Cell<Option<Enclosing>>,
 }
@@ -97,8 +104,7 @@ impl Frame {
             owner,
             spans: Spans::default(),
             links: Links::none(),
-            limits: RefCell::default(),
-            enclosing: Cell::new(None),
+            limits: OnceCell::new(),
         };
         parked::enter(&frame);
         frame.enter();
@@ -119,11 +125,11 @@ impl Frame {
     /// Waits for a future on the green stack that this code runs on.
     #[inline(always)]
     pub(super) fn wait<F: Future>(future: F) -> Result<F::Output, Refused> {
+        let mut future = pin!(future);
         let current = ground().cast::<Frame>();
         // SAFETY: by I1 a frame that is not null is alive, and stays so until this stack's closure
         // returns, which is after this function, as it runs on that stack.
         let frame = unsafe { current.as_ref() }.ok_or(Refused::NoStack)?;
-        let mut future = pin!(future);
         loop {
             match frame.poll(future.as_mut()) {
                 Poll::Ready(output) => return Ok(output),
@@ -159,13 +165,14 @@ impl Frame {
     #[cold]
     #[inline(never)]
     fn enter_limits(&self) {
-        self.enclosing.set(self.passed_limit().map(|limit| Enclosing::enter(Some(limit))));
+        let enclosing = self.passed_limit().map(|limit| Enclosing::enter(Some(limit)));
+        self.limits().enclosing.set(enclosing);
     }
 
     #[cold]
     #[inline(never)]
     fn leave_limits(&self) {
-        drop(self.enclosing.take());
+        drop(self.limits().enclosing.take());
     }
 
     // One call of `code`, so that it is inlined.
@@ -186,19 +193,23 @@ impl Frame {
 
     /// Calls `code` with one limit more around it.
     pub(super) fn with_limit<R>(&self, limit: Timer, code: impl FnOnce() -> R) -> R {
-        self.limits.borrow_mut().push(limit);
+        self.limits().timers.borrow_mut().push(limit);
         self.limited.set(true);
         let _innermost = Innermost(self);
         code()
     }
 
+    fn limits(&self) -> &Limits {
+        self.limits.get_or_init(Box::default)
+    }
+
     /// Asks all limits, and returns the earliest that has passed. Each that has not wakes this stack in time.
     #[inline(never)]
     fn passed_limit(&self) -> Option<Moment> {
-        let mut limits = self.limits.borrow_mut();
-        self.with_context(|cx| limits.iter_mut().for_each(|limit| limit.set_for(cx)));
+        let mut timers = self.limits().timers.borrow_mut();
+        self.with_context(|cx| timers.iter_mut().for_each(|limit| limit.set_for(cx)));
         let passed = |limit: &mut Timer| limit.has_passed().then(|| limit.moment())?;
-        limits.iter_mut().filter_map(passed).min()
+        timers.iter_mut().filter_map(passed).min()
     }
 
     /// Returns the limit that is to take effect, if one is.
@@ -324,9 +335,9 @@ struct Innermost<'a>(&'a Frame);
 
 impl Drop for Innermost<'_> {
     fn drop(&mut self) {
-        let mut limits = self.0.limits.borrow_mut();
-        let _lifted = limits.pop();
-        self.0.limited.set(!limits.is_empty());
+        let mut timers = self.0.limits().timers.borrow_mut();
+        let _lifted = timers.pop();
+        self.0.limited.set(!timers.is_empty());
     }
 }
 
