@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use eventlet::green::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use eventlet::green::thread;
-use eventlet::{Block, GreenThread, spawn, stackful};
+use eventlet::{Block, GreenThread, Timeout, spawn, stackful};
 use tokio::time::Instant;
 
 use crate::support::{run, run_paused};
@@ -235,6 +235,28 @@ fn waiting_in_line_counts_for_the_limit() {
         client.write_all(&[1]).unwrap();
         readers.into_iter().for_each(|reader| reader.join().unwrap());
     }));
+}
+
+/// Everybody computes past both limits: only then does the clock get a look.
+#[test]
+fn of_the_limits_of_a_socket_and_around_it_the_earlier_takes_effect() {
+    for [outer, inner] in [[1, 2], [2, 1]] {
+        run_paused(stackful(move || {
+            let (_client, mut conn) = pair();
+            conn.set_read_timeout(Some(LIMIT * inner)).unwrap();
+            let limit = Timeout::new(LIMIT * outer);
+            let reader = thread::spawn(move || limit.run_blocking(|| conn.read(&mut [0])));
+            thread::yield_now();
+            tokio::time::advance(LIMIT * 3).block();
+            match reader.join().unwrap() {
+                Err(passed) => assert!(outer < inner && passed == limit),
+                Ok(read) => {
+                    assert_eq!(read.unwrap_err().kind(), ErrorKind::WouldBlock);
+                    assert!(inner < outer);
+                }
+            }
+        }));
+    }
 }
 
 #[test]
