@@ -1,6 +1,6 @@
 //! Streams of bytes, be they connections or pipes: how they are read and written, once for all.
 
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::mem;
 use std::task::{Context, Poll, ready};
 
@@ -8,7 +8,7 @@ use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::task::coop;
 
-use super::net::socket::{Descriptor, Socket, dup};
+use super::net::socket::Socket;
 
 /// What bytes can be read from, as Tokio has it.
 pub(super) trait Input {
@@ -27,14 +27,17 @@ pub(super) trait Input {
 
 /// What bytes can be written to, as Tokio has it.
 pub(super) trait Output {
-    /// The same in `std`.
-    type Std: From<Descriptor>;
-
     fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
     fn try_write(&self, buf: &[u8]) -> io::Result<usize>;
 
     fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Asks the operating system, whatever Tokio last heard of it.
+    fn send(&self, buf: &[u8]) -> io::Result<usize>;
+
+    /// Asks the operating system, whatever Tokio last heard of it.
+    fn send_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize>;
 }
 
 impl<Io: Input> Socket<Io> {
@@ -59,11 +62,7 @@ impl<Io: Input> Socket<Io> {
     }
 }
 
-impl<Io: Output> Socket<Io>
-where
-    for<'a> SockRef<'a>: From<&'a Io>,
-    for<'a> &'a Io::Std: Write,
-{
+impl<Io: Output> Socket<Io> {
     #[inline]
     #[track_caller]
     pub(super) fn write(&self, buf: &[u8]) -> io::Result<usize> {
@@ -71,7 +70,7 @@ where
         let poll = |io: &Io, _: &mut (), cx: &mut Context<'_>| {
             attempts.poll(cx, |cx| io.poll_write_ready(cx), || io.try_write(buf))
         };
-        self.act(&self.writing, &mut (), poll, |io, _| (&dup::<_, Io::Std>(io)?).write(buf))
+        self.act(&self.writing, &mut (), poll, |io, _| io.send(buf))
     }
 
     #[track_caller]
@@ -80,9 +79,7 @@ where
         let poll = |io: &Io, _: &mut (), cx: &mut Context<'_>| {
             attempts.poll(cx, |cx| io.poll_write_ready(cx), || io.try_write_vectored(bufs))
         };
-        self.act(&self.writing, &mut (), poll, |io, _| {
-            (&dup::<_, Io::Std>(io)?).write_vectored(bufs)
-        })
+        self.act(&self.writing, &mut (), poll, |io, _| io.send_vectored(bufs))
     }
 }
 
@@ -133,25 +130,29 @@ fn poll_budget(cx: &mut Context<'_>) -> Poll<()> {
 
 /// A connection as Tokio has it.
 trait Connection {
-    /// Lets Tokio know of a `WouldBlock` that `read` comes back with.
-    fn try_io<T>(&self, read: impl FnOnce() -> io::Result<T>) -> io::Result<T>;
+    /// Lets Tokio know of a `WouldBlock` that `attempt` comes back with.
+    fn try_io<T>(
+        &self,
+        interest: Interest,
+        attempt: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<T>;
 }
 
-/// Reads up to `length` bytes.
+/// Reads or writes up to `length` bytes.
 ///
-/// One who got less than was asked for knows that there is no more, and does not ask the operating
-/// system once more to hear it. Tokio's `poll_read` knows that too, but needs its type mutably, and clones
-/// of one of `std` share it. So the news are brought through `try_io`, in the words that it understands.
-///
-/// Nothing is made of writing less: what has room mostly has enough.
+/// One who got less than was asked for, or got rid of less, knows that there is no more, or no more room, and does not ask
+/// the operating system once more to hear it. Tokio's `poll_read` and `poll_write` know that too, but need its type
+/// mutably, and clones of one of `std` share it. So the news are brought through `try_io`, in the words that it
+/// understands.
 #[inline]
-fn try_receive(
+fn try_some(
     io: &impl Connection,
+    interest: Interest,
     length: usize,
-    receive: impl FnOnce() -> io::Result<usize>,
+    attempt: impl FnOnce() -> io::Result<usize>,
 ) -> io::Result<usize> {
     let mut short = None;
-    let tried = io.try_io(|| match receive()? {
+    let tried = io.try_io(interest, || match attempt()? {
         count if 0 < count && count < length => {
             short = Some(count);
             Err(io::ErrorKind::WouldBlock.into())
@@ -161,13 +162,38 @@ fn try_receive(
     short.map_or(tried, Ok)
 }
 
+/// Whoever writes to a connection that was closed gets an error, and no signal, as from `std`. Systems that have no such flag
+/// have an option that `std` and Tokio set on each connection, or no such signal.
+#[cfg(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly"
+))]
+const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly"
+)))]
+const NO_SIGNAL: i32 = 0;
+
 /// Tells how Tokio's connections are read and written.
 macro_rules! connection {
-    ($tokio:ty, $std:ty) => {
+    ($tokio:ty) => {
         impl Connection for $tokio {
             #[inline]
-            fn try_io<T>(&self, read: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-                <$tokio>::try_io(self, Interest::READABLE, read)
+            fn try_io<T>(
+                &self,
+                interest: Interest,
+                attempt: impl FnOnce() -> io::Result<T>,
+            ) -> io::Result<T> {
+                <$tokio>::try_io(self, interest, attempt)
             }
         }
 
@@ -179,12 +205,12 @@ macro_rules! connection {
 
             #[inline]
             fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
-                try_receive(self, buf.len(), || self.receive(buf))
+                try_some(self, Interest::READABLE, buf.len(), || self.receive(buf))
             }
 
             fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
                 let length = bufs.iter().map(|buf| buf.len()).sum();
-                try_receive(self, length, || self.receive_vectored(bufs))
+                try_some(self, Interest::READABLE, length, || self.receive_vectored(bufs))
             }
 
             #[inline]
@@ -198,8 +224,6 @@ macro_rules! connection {
         }
 
         impl Output for $tokio {
-            type Std = $std;
-
             #[inline]
             fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
                 <$tokio>::poll_write_ready(self, cx)
@@ -207,19 +231,29 @@ macro_rules! connection {
 
             #[inline]
             fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-                <$tokio>::try_write(self, buf)
+                try_some(self, Interest::WRITABLE, buf.len(), || self.send(buf))
             }
 
             fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-                <$tokio>::try_write_vectored(self, bufs)
+                let length = bufs.iter().map(|buf| buf.len()).sum();
+                try_some(self, Interest::WRITABLE, length, || self.send_vectored(bufs))
+            }
+
+            #[inline]
+            fn send(&self, buf: &[u8]) -> io::Result<usize> {
+                SockRef::from(self).send_with_flags(buf, NO_SIGNAL)
+            }
+
+            fn send_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+                SockRef::from(self).send_vectored_with_flags(bufs, NO_SIGNAL)
             }
         }
     };
 }
 
-connection!(tokio::net::TcpStream, std::net::TcpStream);
+connection!(tokio::net::TcpStream);
 #[cfg(unix)]
-connection!(tokio::net::UnixStream, std::os::unix::net::UnixStream);
+connection!(tokio::net::UnixStream);
 
 #[cfg(unix)]
 mod pipe {
@@ -255,8 +289,6 @@ mod pipe {
     }
 
     impl Output for Sender {
-        type Std = std::fs::File;
-
         fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
             Sender::poll_write_ready(self, cx)
         }
@@ -267,6 +299,14 @@ mod pipe {
 
         fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
             Sender::try_write_vectored(self, bufs)
+        }
+
+        fn send(&self, buf: &[u8]) -> io::Result<usize> {
+            Ok(rustix::io::write(self, buf)?)
+        }
+
+        fn send_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+            Ok(rustix::io::writev(self, bufs)?)
         }
     }
 }
