@@ -3,9 +3,11 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net"
 	"os"
+	"syscall"
 )
 
 const buffer, chunks = 1024, 16
@@ -69,10 +71,21 @@ func flow(stream net.Conn) error {
 	}
 }
 
+func sendAsFastAsItGoes(_, _ string, socket syscall.RawConn) (err error) {
+	controlled := socket.Control(func(fd uintptr) {
+		err = syscall.SetsockoptString(int(fd), syscall.IPPROTO_TCP, syscall.TCP_CONGESTION, "reno")
+	})
+	if controlled != nil {
+		return controlled
+	}
+	return err
+}
+
 // Go sets TCP_NODELAY by itself.
 func main() {
 	answer := map[string]func(net.Conn) error{"echo": echo, "http": http, "stream": flow}[os.Args[1]]
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	config := net.ListenConfig{Control: sendAsFastAsItGoes}
+	listener, err := config.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		panic(err)
 	}

@@ -49,6 +49,7 @@ def main(library, program):
             answer(stream)
 
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")
     listener.bind(("127.0.0.1", 0))
     listener.listen(4096)
     print("%s:%d" % listener.getsockname(), flush=True)

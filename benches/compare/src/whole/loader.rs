@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
-use super::wire::Program;
+use super::wire::{Program, send_as_fast_as_it_goes};
 use crate::statistics::quantile;
 
 /// What a loader does.
@@ -151,6 +151,7 @@ impl Loader {
         let asked = Instant::now();
         let stream = TcpStream::connect(self.server)?;
         stream.set_nodelay(true)?;
+        send_as_fast_as_it_goes(&stream)?;
         stream.set_nonblocking(true)?;
         self.epoll.add(&stream, EpollEvent::new(EpollFlags::EPOLLIN, place as u64))?;
         Ok(Client { stream, asked, received: 0 })

@@ -1,6 +1,11 @@
 //! What goes over the wire, the same for every peer.
 
+use std::io;
+use std::os::fd::AsFd;
+
 use clap::ValueEnum;
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::TcpCongestion;
 
 /// What a server serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -34,6 +39,14 @@ pub(crate) const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\n\
     Content-Length: 150\r\n\r\n\
     A green thread waits for its next request as a plain function would, and thousands \
     of others have their turn until then, on one thread of the system.\n";
+
+/// Has a connection, or all that are accepted from a listener, send as fast as it goes.
+///
+/// The system may prefer to pace what is sent (BBR). Over loopback that is about timers: whether a stream is one of those that
+/// pay three times the CPU for them is chance, and has nothing to do with who serves it.
+pub(crate) fn send_as_fast_as_it_goes(socket: &impl AsFd) -> io::Result<()> {
+    Ok(setsockopt(socket, TcpCongestion, &"reno".into())?)
+}
 
 impl Program {
     pub(crate) fn word(self) -> String {

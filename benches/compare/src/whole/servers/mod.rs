@@ -12,7 +12,7 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use nix::sys::socket::{self, Backlog};
 
-use super::wire::Program;
+use super::wire::{Program, send_as_fast_as_it_goes};
 use crate::child::{be_child, say};
 use crate::peer::Peer;
 
@@ -47,6 +47,7 @@ fn listen() -> io::Result<TcpListener> {
 /// Where the line of those who wait to be accepted is full, whoever connects waits a second or more, and std makes
 /// it no longer than 128.
 fn announce(listener: &TcpListener) -> io::Result<()> {
+    send_as_fast_as_it_goes(listener)?;
     socket::listen(listener, Backlog::new(4096)?)?;
     say(&listener.local_addr()?.to_string());
     Ok(())
