@@ -162,25 +162,11 @@ fn try_some(
     short.map_or(tried, Ok)
 }
 
-/// Whoever writes to a connection that was closed gets an error, and no signal, as from `std`. Systems that have no such flag
-/// have an option that `std` and Tokio set on each connection, or no such signal.
-#[cfg(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd",
-    target_os = "dragonfly"
-))]
+/// Whoever writes to a connection that was closed gets an error and no signal, as with `std`. Apple's systems have an option
+/// for that instead, which each connection of Tokio has.
+#[cfg(all(unix, not(target_vendor = "apple")))]
 const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
-#[cfg(not(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd",
-    target_os = "dragonfly"
-)))]
+#[cfg(not(all(unix, not(target_vendor = "apple"))))]
 const NO_SIGNAL: i32 = 0;
 
 /// Tells how Tokio's connections are read and written.

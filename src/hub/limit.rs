@@ -57,6 +57,7 @@ impl Timer {
     /// Returns whether this limit ends a wait that is not over, and inside of which there are no limits. If it does not,
     /// `cx` is woken when it has passed.
     #[inline(never)]
+    #[cfg_attr(not(feature = "stackful"), expect(dead_code))]
     pub(crate) fn ends_wait(&mut self, cx: &Context<'_>) -> bool {
         if self.has_passed() {
             return self.moment().is_some_and(takes_effect);

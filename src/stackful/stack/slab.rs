@@ -52,7 +52,7 @@ const KEPT: usize = 32 * 1024;
 /// What a canary is, but for the address that is mixed in.
 const CANARY: usize = 0x5eed_cafe_f00d_b1fd;
 
-/// A slab makes one of so many of its stacks at once.
+/// A slab makes a part of its stacks at once: of so many, one.
 const AT_ONCE: usize = 16;
 
 /// Address space that stacks leave to the rest of the program. A stack can be refused with an error; who
@@ -116,10 +116,10 @@ impl Slab {
         self.len
     }
 
-    /// Makes some more stacks, where it [`has_room`](Slab::has_room): one at first, and a [part](AT_ONCE) of all that it
-    /// has room for.
+    /// Makes stacks where it [`has_room`](Slab::has_room): a [part](AT_ONCE) of what a full slab has, and at least one.
     ///
-    /// Those who come in hundreds will need them, and it takes half the time to have the kernel do its part for many.
+    /// Slabs are larger the more stacks there are, so that is one at first. Where there are hundreds it is dozens: they
+    /// will be needed, and it takes less time to have the kernel do its part for many.
     pub(super) fn carve(self: &Rc<Slab>, guards: &mut Guards) -> io::Result<Vec<Blank>> {
         let (carved, room) = (self.carved.get(), self.len / self.stride);
         let count = (room / AT_ONCE).clamp(1, room - carved);
