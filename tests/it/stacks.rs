@@ -243,8 +243,9 @@ mod limits {
                 drop(gts.into_iter().map(|gt| gt.kill()).collect::<Vec<_>>());
                 trim_stacks();
                 assert_eq!(stack_stats().resident, 0);
+                // What the allocator keeps for the next crowd, and tables: a tenth of what there was.
                 let left = bytes(1).saturating_sub(before);
-                assert!(left < CROWD * 400, "{left} bytes are left");
+                assert!(left < CROWD * 600, "{left} bytes are left");
             })
             .unwrap();
     }
