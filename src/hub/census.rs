@@ -91,8 +91,7 @@ impl Hub {
 
     #[inline]
     pub(crate) fn name(&self, key: Key) -> Option<Rc<str>> {
-        let of = self.notes.of.borrow();
-        if of.is_empty() { None } else { of.get(&key.serial())?.name.clone() }
+        self.notes.of.borrow().get(&key.serial())?.name.clone()
     }
 
     /// Returns all green threads that have not ended, in the order in which they were spawned.

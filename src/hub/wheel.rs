@@ -68,7 +68,7 @@ struct Entry<T> {
 
 impl<T: Due> Wheel<T> {
     pub(super) fn new() -> Wheel<T> {
-        let levels = Box::new([(); LEVELS].map(|()| Level::new()));
+        let levels = Box::new([const { Level::new() }; LEVELS]);
         Wheel { entries: Slab::new(), levels, fresh: Bucket::new(), now: 0 }
     }
 
@@ -215,7 +215,7 @@ fn place(now: u64, tick: u64) -> (usize, usize) {
 }
 
 impl Level {
-    fn new() -> Level {
+    const fn new() -> Level {
         Level { occupied: 0, slots: [const { Bucket::new() }; SLOTS] }
     }
 

@@ -28,9 +28,6 @@ const LINE: usize = 64;
 /// Lines of a stack that are fetched from where it was put aside: what a wait and its caller need, as a rule.
 const FRAMES: usize = 8;
 
-/// Lines of a `Frame` that are used at each wait.
-const FRAME: usize = 1;
-
 /// Green threads that are in the table at most: those of the first slots. It takes a megabyte then.
 const MOST: usize = 1 << 16;
 
@@ -76,7 +73,8 @@ pub(super) fn fetch_next() {
     let aside = ASIDE.try_with(|asides| asides.borrow().get(next).copied());
     if let Ok(Some(aside)) = aside {
         fetch(aside.at, FRAMES);
-        fetch(aside.frame, FRAME);
+        // What a wait needs of it is in its first line.
+        fetch_line(aside.frame);
     }
 }
 
