@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `scheduler` | the hub itself: its green threads, who is ready, who runs, kill |
 //! | `turn` | one poll of the hub by Tokio: when green threads run and when I/O is looked at |
+//! | `far` | whose memory is fetched before its turn comes |
 //! | `clock`, `wheel` | moments to come: a timer wheel of its own over one Tokio sleep |
 //! | `locals` | what green threads keep for themselves |
 //! | `census` | who lives in the hub, for whoever looks in |
@@ -21,6 +22,7 @@
 
 mod census;
 mod clock;
+mod far;
 mod ground;
 mod limit;
 mod locals;
@@ -52,5 +54,4 @@ pub(crate) use {
     clock::Moment,
     ground::{ground, set_ground},
     limit::{Enclosing, takes_effect},
-    thread::next_slot,
 };

@@ -37,6 +37,7 @@ use slab::Slab;
 
 use super::census::{Notes, State};
 use super::clock::Clock;
+use super::far::Far;
 use super::ground::Outer;
 use super::locals::Locals;
 use super::registry;
@@ -110,6 +111,7 @@ pub(crate) struct Hub {
     pub(super) task: RefCell<Option<Waker>>,
     /// Whether `task` need not be woken: it was already, or is being polled.
     pub(super) awake: Cell<bool>,
+    pub(super) far: Far,
     /// What the stacks of stackful green threads may take.
     stacks: Cell<Stacks>,
 }
@@ -144,6 +146,7 @@ impl Hub {
             notes: Notes::default(),
             task: RefCell::new(None),
             awake: Cell::new(true),
+            far: Far::default(),
             stacks: Cell::default(),
         }
     }
@@ -175,10 +178,20 @@ impl Hub {
         self.current.get()
     }
 
-    /// Returns the green thread whose turn is next, unless it ends before.
+    /// Returns how many keys are in the queue of the ready ones.
     #[inline]
-    pub(super) fn next(&self) -> Option<Key> {
-        self.ready.borrow().front().copied()
+    pub(super) fn ready(&self) -> usize {
+        self.ready.borrow().len()
+    }
+
+    /// Shows the slots and the jobs of those whose turns are next, at most so many.
+    pub(super) fn show_next(&self, most: usize, mut see: impl FnMut(usize, &dyn Job)) {
+        let slots = self.slots.borrow();
+        for key in self.ready.borrow().iter().take(most) {
+            if let Some(slot) = slots.get(key.slot()) {
+                see(key.slot(), &*slot.job);
+            }
+        }
     }
 
     /// Adds a green thread, ready to run, behind all that are ready now.

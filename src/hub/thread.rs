@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::num::NonZeroU64;
 use std::rc::Rc;
 
-use super::scheduler::{Hub, Key};
+use super::scheduler::Hub;
 use super::waker::Name;
 
 thread_local! {
@@ -68,13 +68,6 @@ pub(super) fn next_serial() -> NonZeroU64 {
         thread.serial.set(serial.get());
         serial
     })
-}
-
-/// Returns the slot of the green thread whose turn is next, unless it ends before.
-#[inline]
-#[cfg_attr(not(feature = "stackful"), expect(dead_code))]
-pub(crate) fn next_slot() -> Option<usize> {
-    THREAD.try_with(|thread| thread.hub.borrow().as_ref()?.next().map(Key::slot)).ok().flatten()
 }
 
 /// Wakes a green thread if it belongs to this OS thread's hub, and returns whether it does.

@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::coop;
 
+use super::far::{AT_ONCE, fetch};
 use super::ground::Outer;
 use super::scheduler::{Hub, Key, Turn};
 
@@ -65,6 +66,7 @@ impl Hub {
             self.ring();
         }
         self.collect_remote();
+        self.far.begin(self.ready());
         let mut runs = Runs::default();
         while !self.dead(main) {
             match catch_unwind(AssertUnwindSafe(|| self.run_ready(main, &mut runs, cx))) {
@@ -72,6 +74,7 @@ impl Hub {
                 Err(payload) => self.finish_panicked(payload),
             }
         }
+        self.far.end(runs.count, self.ready());
         self.awake.set(false);
         self.clock.arm(cx);
         if self.dead(main) { Poll::Ready(()) } else { Poll::Pending }
@@ -84,6 +87,9 @@ impl Hub {
             if !coop::has_budget_remaining() {
                 cx.waker().wake_by_ref();
                 return;
+            }
+            if self.far.is_next(runs.count) {
+                self.show_next(AT_ONCE, fetch);
             }
             match self.run_next() {
                 Turn::Ran => {}

@@ -24,7 +24,6 @@ use std::task::{Context, Poll};
 use corosensei::stack::Stack as _;
 use corosensei::{CoroutineResult, Yielder};
 
-use super::ahead;
 use super::frame::{Frame, Resume};
 use super::parked;
 use super::scope;
@@ -236,10 +235,7 @@ where
     #[inline]
     fn coroutine(&mut self) -> &mut Coroutine<T> {
         if matches!(self.state, State::New { .. }) {
-            // Whoever is next is probably new as well, and has no stack yet.
             self.start();
-        } else {
-            ahead::fetch_next();
         }
         match &mut self.state {
             State::Started(coroutine) => coroutine,

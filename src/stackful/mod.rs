@@ -73,6 +73,7 @@ pub use block::{Block, Blocking, BlockingIter};
 pub use coroutine::{Stackful, stackful};
 pub use stack::{StackStats, stack_stats, trim_stacks};
 
+pub(crate) use ahead::fetch;
 pub(crate) use block::{Refused, try_block};
 pub(crate) use frame::Frame;
 pub(crate) use parked::{Seen, look};
