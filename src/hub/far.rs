@@ -1,14 +1,14 @@
 //! Which green threads are far from the processor, to be fetched into its caches before their turns come.
 //!
-//! A green thread that ran a moment ago is still there. One that waited for a client or a timer is not: between two
-//! turns of it thousands of others had theirs, and the kernel its own. To come upon its memory piece by piece, each
-//! of them far away, takes as long as the rest of its turn. But the hub knows who is next, and the processor fetches for
-//! several green threads at a time as fast as for one.
+//! A green thread that ran a moment ago is still near. One that waited for a client or a timer is not: between two
+//! turns of it others had theirs, and the system did its part for each of them. To come upon its memory piece by piece,
+//! each far away, takes some hundred nanoseconds. But the hub knows who is next, and the processor fetches for several
+//! green threads at a time faster than for one after the other.
 
 use std::cell::Cell;
 
 #[cfg(not(feature = "stackful"))]
-pub(super) use leave as fetch;
+pub(super) use fetch_nothing as fetch;
 
 use super::scheduler::Job;
 #[cfg(feature = "stackful")]
@@ -45,14 +45,14 @@ impl Far {
 
     /// Returns whether the next [`AT_ONCE`] are to be fetched, before the turn of that number in a poll: the first is 1.
     #[inline]
-    pub(super) fn is_next(&self, turn: usize) -> bool {
+    pub(super) fn must_fetch(&self, turn: usize) -> bool {
         turn <= self.count.get() && turn % AT_ONCE == 1
     }
 }
 
 /// Fetches nothing: that takes `unsafe`, and without stacks there is less to fetch.
 #[cfg_attr(feature = "stackful", expect(dead_code))]
-pub(super) fn leave(_slot: usize, _job: &dyn Job) {}
+pub(super) fn fetch_nothing(_slot: usize, _job: &dyn Job) {}
 
 #[cfg(test)]
 mod tests {
@@ -62,7 +62,7 @@ mod tests {
 
     /// Returns the turns before which a poll fetches, of so many.
     fn fetches(far: &Far, turns: usize) -> Vec<usize> {
-        (1..=turns).filter(|turn| far.is_next(*turn)).collect()
+        (1..=turns).filter(|turn| far.must_fetch(*turn)).collect()
     }
 
     #[test]

@@ -180,7 +180,7 @@ impl Hub {
 
     /// Returns how many keys are in the queue of the ready ones.
     #[inline]
-    pub(super) fn ready(&self) -> usize {
+    pub(super) fn ready_len(&self) -> usize {
         self.ready.borrow().len()
     }
 

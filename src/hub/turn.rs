@@ -66,7 +66,7 @@ impl Hub {
             self.ring();
         }
         self.collect_remote();
-        self.far.begin(self.ready());
+        self.far.begin(self.ready_len());
         let mut runs = Runs::default();
         while !self.dead(main) {
             match catch_unwind(AssertUnwindSafe(|| self.run_ready(main, &mut runs, cx))) {
@@ -74,7 +74,7 @@ impl Hub {
                 Err(payload) => self.finish_panicked(payload),
             }
         }
-        self.far.end(runs.count, self.ready());
+        self.far.end(runs.count, self.ready_len());
         self.awake.set(false);
         self.clock.arm(cx);
         if self.dead(main) { Poll::Ready(()) } else { Poll::Pending }
@@ -88,7 +88,7 @@ impl Hub {
                 cx.waker().wake_by_ref();
                 return;
             }
-            if self.far.is_next(runs.count) {
+            if self.far.must_fetch(runs.count) {
                 self.show_next(AT_ONCE, fetch);
             }
             match self.run_next() {

@@ -83,8 +83,8 @@ fn grow(asides: &mut Vec<Aside>, slot: usize, aside: Aside) {
 
 /// Fetches a green thread, by its slot and its job.
 pub(crate) fn fetch(slot: usize, job: &dyn Job) {
-    let aside = ASIDE.try_with(|asides| asides.borrow().get(slot).copied());
-    if let Ok(Some(aside)) = aside {
+    let aside = ASIDE.try_with(|asides| asides.borrow().get(slot).copied()).ok().flatten();
+    if let Some(aside) = aside.filter(|aside| aside.at != 0) {
         // What a wait needs of it is in its first line.
         fetch_lines(aside.frame, 1);
         fetch_lines(aside.at.wrapping_sub(BELOW * LINE), FRAMES);
