@@ -30,7 +30,7 @@ pub(super) struct Far {
 
 impl Far {
     /// Notes how many are ready when a poll begins. Those who became so since the last one are far, as they waited for
-    /// something outside, and so is whoever is before them.
+    /// something outside, and so is whoever is before them. Of more than [`NEAR`] all are.
     pub(super) fn begin(&self, ready: usize) {
         if ready > self.left.get().min(NEAR) {
             self.count.set(ready);
