@@ -20,7 +20,7 @@ use std::cell::RefCell;
 use std::ptr;
 
 use super::frame::Frame;
-use crate::hub::{Job, Key};
+use crate::hub::Job;
 
 /// Bytes that are fetched at once.
 const LINE: usize = 64;
@@ -55,7 +55,7 @@ struct Aside {
 /// Notes where the stack of a frame is put aside: here.
 #[inline]
 pub(super) fn note(frame: &Frame) {
-    let Some(slot) = frame.owner().key.map(Key::slot) else { return };
+    let slot = frame.slot();
     let aside = Aside { at: lowest_in_use(), frame: ptr::from_ref(frame).addr() };
     let _ = ASIDE.try_with(|asides| {
         let mut asides = asides.borrow_mut();
@@ -85,8 +85,7 @@ fn grow(asides: &mut Vec<Aside>, slot: usize, aside: Aside) {
 pub(crate) fn fetch(slot: usize, job: &dyn Job) {
     let aside = ASIDE.try_with(|asides| asides.borrow().get(slot).copied()).ok().flatten();
     if let Some(aside) = aside.filter(|aside| aside.at != 0) {
-        // What a wait needs of it is in its first line.
-        fetch_lines(aside.frame, 1);
+        fetch_line(aside.frame);
         fetch_lines(aside.at.wrapping_sub(BELOW * LINE), FRAMES);
     }
     let start = ptr::from_ref(job).addr().wrapping_sub(COUNTS);

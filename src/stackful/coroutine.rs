@@ -5,7 +5,7 @@
 //! - **I1**: from its first poll to its end a `Stackful` stays where it is, as it is pinned and not `Unpin`. That first poll
 //!   tells the frame on its stack where its [`Front`] is, which tells [`Front::frame`] where the frame is. So somebody who
 //!   knows nothing of the future can have a look at a stack that is put aside: see [`parked`](super::parked).
-//! - **I2**: whoever resumes a coroutine by its [`Owner`] knows that it is put aside, and not being ended. Then nobody is polling or
+//! - **I2**: whoever resumes a coroutine by its [`Front`] knows that it is put aside, and not being ended. Then nobody is polling or
 //!   dropping its `Stackful`, and nobody else uses a reference to it.
 #![allow(unsafe_code)]
 
@@ -14,6 +14,7 @@ use std::fmt;
 use std::io;
 use std::marker::PhantomPinned;
 use std::mem;
+use std::num::NonZero;
 use std::ops::Range;
 use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
@@ -27,7 +28,7 @@ use corosensei::{CoroutineResult, Yielder};
 use super::frame::{Frame, Resume};
 use super::parked;
 use super::scope;
-use super::stack::{self, GreenStack, Label, ShortName};
+use super::stack::{self, GreenStack, Place};
 use crate::exit::Exit;
 use crate::hub::{self, Hub, Key, Outer, Stacks};
 use crate::report;
@@ -77,8 +78,14 @@ where
     F: FnOnce() -> T + 'static,
     T: 'static,
 {
-    let front = Front { stack: 0..0, frame: Cell::new(ptr::null()) };
-    let wanted = Wanted { size: None, place: Location::caller(), taken: None };
+    let front = Front {
+        place: Location::caller(),
+        resume: resume::<F, T>,
+        key: None,
+        stack: 0..0,
+        frame: Cell::new(ptr::null()),
+    };
+    let wanted = Wanted { size: None, taken: Taken(None) };
     Stackful { front, state: State::New { closure, wanted }, _pinned: PhantomPinned }
 }
 
@@ -92,43 +99,16 @@ pub struct Stackful<F, T: 'static> {
 
 /// What is known of a stackful future where its type is not.
 pub(super) struct Front {
+    /// Where `stackful(..)` was called.
+    pub(super) place: Place,
+    /// Resumes its coroutine.
+    resume: unsafe fn(NonNull<Front>),
+    /// The green thread that started it. `None` outside green threads.
+    pub(super) key: Option<Key>,
     /// Where its stack is.
     stack: Range<usize>,
     /// The frame on its stack. Null before there is one.
     pub(super) frame: Cell<*const Frame>,
-}
-
-/// The owner of a stack, as the frame on it knows it.
-#[derive(Clone, Copy)]
-pub(super) struct Owner {
-    /// The green thread that started it. `None` outside green threads.
-    pub(super) key: Option<Key>,
-    /// Where `stackful(..)` was called.
-    pub(super) place: &'static Location<'static>,
-    front: NonNull<Front>,
-    resume: unsafe fn(NonNull<Front>),
-}
-
-impl Owner {
-    /// Returns the front of the future.
-    ///
-    /// # Safety
-    ///
-    /// The future has not begun to end.
-    pub(super) unsafe fn front(&self) -> &Front {
-        // SAFETY: by I1 it is there.
-        unsafe { self.front.as_ref() }
-    }
-
-    /// Resumes the coroutine without a context, until it is put aside again.
-    ///
-    /// # Safety
-    ///
-    /// It is put aside and not being ended, and puts itself aside again when it is resumed.
-    pub(super) unsafe fn resume(&self) {
-        // SAFETY: `resume` was made for this future. The rest is the caller's promise.
-        unsafe { (self.resume)(self.front) }
-    }
 }
 
 impl Front {
@@ -136,13 +116,26 @@ impl Front {
     pub(super) fn limit(&self) -> usize {
         self.stack.start
     }
+
+    /// Resumes the coroutine of a future without a context, until it is put aside again.
+    ///
+    /// # Safety
+    ///
+    /// The future is there. Its coroutine is put aside and not being ended, and puts itself aside again when it is
+    /// resumed.
+    pub(super) unsafe fn resume(front: NonNull<Front>) {
+        // SAFETY: the caller says that it is there.
+        let resume = unsafe { front.as_ref() }.resume;
+        // SAFETY: it was made for this future. The rest is the caller's promise.
+        unsafe { resume(front) }
+    }
 }
 
 /// Resumes the coroutine of a future that has this front.
 ///
 /// # Safety
 ///
-/// It is the front of a `Stackful<F, T>`, of which the rest is as [`Owner::resume`] says.
+/// It is the front of a `Stackful<F, T>`, of which the rest is as [`Front::resume`] says.
 unsafe fn resume<F, T: 'static>(front: NonNull<Front>) {
     // SAFETY: the caller says so.
     let future = unsafe { front.byte_sub(mem::offset_of!(Stackful<F, T>, front)) };
@@ -159,12 +152,41 @@ enum State<F, T: 'static> {
     Ended,
 }
 
+/// What is taken is moved as what it is: to move a whole state, whichever it is, takes longer than a turn.
+impl<F, T: 'static> State<F, T> {
+    #[inline]
+    fn take_new(&mut self) -> Option<(F, Wanted)> {
+        let State::New { closure, wanted } = self else { return None };
+        // SAFETY: it is moved, as what is set next does not drop it.
+        let closure = unsafe { ptr::read(closure) };
+        // SAFETY: as above.
+        let wanted = unsafe { ptr::read(wanted) };
+        self.set(State::Ended);
+        Some((closure, wanted))
+    }
+
+    #[inline]
+    fn take_started(&mut self) -> Option<Coroutine<T>> {
+        let State::Started(coroutine) = self else { return None };
+        // SAFETY: it is moved, as what is set next does not drop it.
+        let taken = unsafe { ptr::read(coroutine) };
+        self.set(State::Ended);
+        Some(taken)
+    }
+
+    /// Sets the state, and drops nothing of what it was.
+    #[inline]
+    fn set(&mut self, state: State<F, T>) {
+        // SAFETY: it is ours to write.
+        unsafe { ptr::write(self, state) };
+    }
+}
+
 /// What stack a closure is to have.
 struct Wanted {
-    size: Option<usize>,
-    place: &'static Location<'static>,
+    size: Option<NonZero<usize>>,
     /// Taken ahead of time.
-    taken: Option<GreenStack>,
+    taken: Taken,
 }
 
 impl<F, T: 'static> Stackful<F, T> {
@@ -188,7 +210,7 @@ impl<F, T: 'static> Stackful<F, T> {
     #[track_caller]
     pub fn stack_size(mut self, bytes: usize) -> Stackful<F, T> {
         match &mut self.state {
-            State::New { wanted, .. } => wanted.size = Some(bytes),
+            State::New { wanted, .. } => wanted.size = NonZero::new(bytes.max(1)),
             _ => panic!("the stack size of a stackful future is chosen before it is first polled"),
         }
         self
@@ -197,7 +219,7 @@ impl<F, T: 'static> Stackful<F, T> {
     /// Takes the stack now, so that the caller hears of it when there is none.
     pub(crate) fn with_stack_now(mut self) -> io::Result<Stackful<F, T>> {
         if let State::New { wanted, .. } = &mut self.state {
-            wanted.taken = Some(wanted.take(hub::current().as_deref())?);
+            wanted.taken = Taken(Some(wanted.take(hub::current().as_deref())?));
         }
         Ok(self)
     }
@@ -245,19 +267,17 @@ where
 
     #[inline(never)]
     fn start(&mut self) {
-        if let State::New { closure, wanted } = mem::replace(&mut self.state, State::Ended) {
-            let place = wanted.place;
-            let (stack, key) = wanted.taken_or_unwind();
+        if let Some((closure, wanted)) = self.state.take_new() {
+            let (stack, key) = wanted.taken_or_unwind(self.front.place);
+            self.front.key = key;
             self.front.stack = stack.limit().get()..stack.base().get();
             let front = front_of(NonNull::from(&mut *self));
-            let owner = Owner { key, place, front, resume: resume::<F, T> };
             let coroutine = if mem::size_of::<F>() <= BIG {
-                Coroutine::with_stack(stack, body(closure, owner))
+                Coroutine::with_stack(stack, body(closure, front))
             } else {
-                Coroutine::with_stack(stack, body(Box::new(closure), owner))
+                Coroutine::with_stack(stack, body(Box::new(closure), front))
             };
-            // Nothing is in what was there.
-            mem::forget(mem::replace(&mut self.state, State::Started(coroutine)));
+            self.state.set(State::Started(coroutine));
         }
     }
 }
@@ -265,9 +285,9 @@ where
 /// Returns what a coroutine runs: the closure, in a frame.
 fn body<T>(
     closure: impl FnOnce() -> T,
-    owner: Owner,
+    front: NonNull<Front>,
 ) -> impl FnOnce(&Yielder<Resume, ()>, Resume) -> T {
-    move |yielder, context| Frame::run(yielder, context, owner, closure)
+    move |yielder, context| Frame::run(yielder, context, front, closure)
 }
 
 /// Returns where the front of a future is, by a pointer that is good for the whole future.
@@ -281,49 +301,67 @@ fn front_of<F, T>(future: NonNull<Stackful<F, T>>) -> NonNull<Front> {
 const BIG: usize = 512;
 
 impl Wanted {
-    #[inline]
-    fn take(&self, hub: Option<&Hub>) -> io::Result<GreenStack> {
-        let stacks = hub.map_or_else(Stacks::default, Hub::stacks);
-        stack::take(self.size.unwrap_or(stacks.size))
-    }
-
     /// Returns a stack for the green thread that runs now, and which that is. Unwinds with the error when there is
     /// no stack.
-    fn taken_or_unwind(mut self) -> (GreenStack, Option<Key>) {
+    #[inline(never)]
+    fn taken_or_unwind(mut self, place: Place) -> (GreenStack, Option<Key>) {
         let hub = hub::current();
-        let taken = match self.taken.take() {
+        let hub = hub.as_deref();
+        let taken = match self.taken.0.take() {
             Some(stack) => Ok(stack),
-            None => self.take(hub.as_deref()),
+            None => self.take(hub),
         };
         match taken {
             Ok(mut stack) => {
-                let running = hub.as_deref().and_then(|hub| Some((hub, hub.current()?)));
-                stack.set_label(label(running, self.place));
+                let running = hub.and_then(|hub| Some((hub, hub.current()?)));
+                label(&mut stack, running, place);
                 (stack, running.map(|(_hub, key)| key))
             }
-            Err(error) => {
-                report_refusal(&error);
-                resume_unwind(Box::new(Exit::thrown(error.into())))
-            }
+            Err(error) => refuse(error),
         }
     }
-}
 
-/// One that was taken and not used, as the closure never ran.
-impl Drop for Wanted {
     #[inline]
-    fn drop(&mut self) {
-        self.taken.take().into_iter().for_each(stack::give_back);
+    fn take(&self, hub: Option<&Hub>) -> io::Result<GreenStack> {
+        let stacks = hub.map_or_else(Stacks::default, Hub::stacks);
+        stack::take(self.size.map_or(stacks.size, NonZero::get))
     }
 }
 
 /// Says whose stack it is, and to the hub that this green thread has one.
-fn label(running: Option<(&Hub, Key)>, place: &'static Location<'static>) -> Label {
-    let (id, name) = running.map_or((0, None), |(hub, key)| {
-        hub.set_stackful(key);
-        (key.serial(), hub.name(key))
-    });
-    Label { id, name: name.as_deref().map_or(ShortName::NONE, ShortName::of), place: Some(place) }
+#[inline]
+fn label(stack: &mut GreenStack, running: Option<(&Hub, Key)>, place: Place) {
+    match running {
+        None => stack.set_label(0, None, place),
+        Some((hub, key)) => {
+            hub.set_stackful(key);
+            stack.set_label(key.serial(), hub.name(key).as_deref(), place);
+        }
+    }
+}
+
+/// A stack that was taken ahead of time. It goes back when it was not used, as the closure never ran.
+struct Taken(Option<GreenStack>);
+
+impl Drop for Taken {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(stack) = self.0.take() {
+            give_back_unused(stack);
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn give_back_unused(stack: GreenStack) {
+    stack::give_back(stack);
+}
+
+#[cold]
+fn refuse(error: io::Error) -> ! {
+    report_refusal(&error);
+    resume_unwind(Box::new(Exit::thrown(error.into())))
 }
 
 /// Says aloud that there is no stack. Who waits for the green thread gets the error; but often nobody does,
@@ -367,13 +405,18 @@ fn unwind<T>(coroutine: &mut Coroutine<T>) {
 }
 
 impl<F, T: 'static> Stackful<F, T> {
+    /// Ends one that is dropped before it has completed.
+    #[cold]
+    #[inline(never)]
+    fn end_early(&mut self) {
+        self.end();
+    }
+
+    #[inline]
     fn end(&mut self) {
-        if !matches!(self.state, State::Started(_)) {
-            return;
-        }
-        // The coroutine is moved, perhaps to be unwound later, and is not to be looked at any more.
-        parked::end(&self.front);
-        if let State::Started(coroutine) = mem::replace(&mut self.state, State::Ended) {
+        if let Some(coroutine) = self.state.take_started() {
+            // It was moved, perhaps to be unwound later, and is not to be looked at any more.
+            parked::end(&self.front);
             end(coroutine, self.front.stack.clone());
             scope::unwind_who_waited();
         }
@@ -381,8 +424,11 @@ impl<F, T: 'static> Stackful<F, T> {
 }
 
 impl<F, T: 'static> Drop for Stackful<F, T> {
+    #[inline]
     fn drop(&mut self) {
-        self.end();
+        if matches!(self.state, State::Started(_)) {
+            self.end_early();
+        }
     }
 }
 

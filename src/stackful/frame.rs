@@ -36,11 +36,12 @@
 //!   as long as that stack is.
 //! - **I4**: while a future is polled on a green stack the ground is null, so no code inside a poll can
 //!   switch stacks under it.
-//! - **I5**: `Frame::owner` knows where the future is that owns the stack, until `ending` is set: that is done before the
-//!   future moves. `Front::frame` points to the frame, until that is dropped.
+//! - **I5**: `Frame::front` points to the front of the future that owns the stack, until `ending` is set: that is done
+//!   before the future goes. `Front::frame` points to the frame, until that is dropped.
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::mem::ManuallyDrop;
 use std::pin::{Pin, pin};
 use std::ptr::{self, NonNull};
 use std::task::{Context, Poll, Waker};
@@ -49,7 +50,7 @@ use corosensei::Yielder;
 
 use super::ahead;
 use super::block::Refused;
-use super::coroutine::Owner;
+use super::coroutine::Front;
 use super::limit;
 use super::parked::{self, Links};
 use super::spans::{self, Spans};
@@ -61,7 +62,7 @@ pub(super) type Resume = Option<NonNull<Context<'static>>>;
 
 /// A green stack, as the code that runs on it sees it.
 ///
-/// What each wait needs of it comes first, and is in one cache line.
+/// It is one cache line, as each wait needs most of it.
 #[repr(C, align(64))]
 pub(crate) struct Frame {
     yielder: NonNull<Yielder<Resume, ()>>,
@@ -71,12 +72,16 @@ pub(crate) struct Frame {
     ending: Cell<bool>,
     /// Whether there are `limits`.
     limited: Cell<bool>,
-    owner: Owner,
+    /// The number of the slot of the green thread that started it; outside green threads one that no slot has.
+    slot: u32,
+    front: NonNull<Front>,
     /// Which of the spans that are entered were entered on this stack.
     spans: Spans,
     links: Links,
     /// Made when there is a limit: few stacks have one.
-    limits: OnceCell<Box<Limits>>,
+    ///
+    /// Dropped by hand: what a compiler makes of its drop is a call, which costs more than the look whether it is there.
+    limits: ManuallyDrop<OnceCell<Box<Limits>>>,
 }
 
 /// The limits around the code that runs on a stack.
@@ -93,18 +98,21 @@ impl Frame {
     pub(super) fn run<T>(
         yielder: &Yielder<Resume, ()>,
         context: Resume,
-        owner: Owner,
+        front: NonNull<Front>,
         closure: impl FnOnce() -> T,
     ) -> T {
+        // SAFETY: by I5, which begins here.
+        let key = unsafe { front.as_ref() }.key;
         let frame = Frame {
             yielder: NonNull::from(yielder),
             context: Cell::new(context),
             ending: Cell::new(false),
             limited: Cell::new(false),
-            owner,
+            slot: key.map_or(u32::MAX, |key| key.slot() as u32),
+            front,
             spans: Spans::default(),
             links: Links::none(),
-            limits: OnceCell::new(),
+            limits: ManuallyDrop::default(),
         };
         parked::enter(&frame);
         frame.enter();
@@ -203,6 +211,12 @@ impl Frame {
         self.limits.get_or_init(Box::default)
     }
 
+    #[cold]
+    #[inline(never)]
+    fn drop_limits(&mut self) {
+        drop(self.limits.take());
+    }
+
     /// Asks all limits, and returns the earliest that has passed. Each that has not wakes this stack in time.
     #[inline(never)]
     fn passed_limit(&self) -> Option<Moment> {
@@ -283,7 +297,7 @@ impl Frame {
     fn answer(&self) -> Resume {
         while parked::is_asked() {
             // SAFETY: by I5.
-            parked::answer(unsafe { self.owner.front() });
+            parked::answer(unsafe { self.front.as_ref() });
             // SAFETY: by I3.
             let context = unsafe { self.yielder.as_ref() }.suspend(());
             if context.is_some() {
@@ -309,9 +323,13 @@ impl Frame {
         self.ending.set(true);
     }
 
-    /// Returns the future that owns this stack.
-    pub(super) fn owner(&self) -> &Owner {
-        &self.owner
+    pub(super) fn slot(&self) -> usize {
+        self.slot as usize
+    }
+
+    /// Returns the front of the future that owns this stack.
+    pub(super) fn front(&self) -> NonNull<Front> {
+        self.front
     }
 
     #[inline]
@@ -327,6 +345,9 @@ impl Drop for Frame {
     fn drop(&mut self) {
         set_ground(ptr::null());
         parked::leave(self);
+        if self.limits.get().is_some() {
+            self.drop_limits();
+        }
     }
 }
 

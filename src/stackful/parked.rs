@@ -16,7 +16,7 @@ use std::cell::Cell;
 use std::panic::Location;
 use std::ptr;
 
-use super::coroutine::{Front, Owner};
+use super::coroutine::Front;
 use super::frame::Frame;
 use crate::hub::{Key, Outer};
 
@@ -48,7 +48,7 @@ impl Links {
 #[inline]
 pub(super) fn enter(frame: &Frame) {
     // SAFETY: by I5 of `frame`, as it is new.
-    unsafe { frame.owner().front() }.frame.set(frame);
+    unsafe { frame.front().as_ref() }.frame.set(frame);
     PARKED.with(|parked| {
         let second = parked.first.replace(frame);
         frame.links().older.set(second);
@@ -64,7 +64,7 @@ pub(super) fn enter(frame: &Frame) {
 pub(super) fn leave(frame: &Frame) {
     if !frame.is_being_ended() {
         // SAFETY: by I5 of `frame`.
-        unsafe { frame.owner().front() }.frame.set(ptr::null());
+        unsafe { frame.front().as_ref() }.frame.set(ptr::null());
     }
     let (newer, older) = (frame.links().newer.get(), frame.links().older.get());
     // SAFETY: by I1.
@@ -108,24 +108,30 @@ pub(crate) fn look(by: impl Fn(u64) -> bool) -> Vec<Seen> {
     let mut at = PARKED.with(|parked| parked.first.get());
     // SAFETY: by I1. Nobody starts or ends meanwhile: no code runs but ours.
     while let Some(frame) = unsafe { at.as_ref() } {
-        let &Owner { key, place, .. } = frame.owner();
-        let id = key.map_or(0, Key::serial);
-        if frame.is_put_aside() && by(id) {
-            seen.push(Seen { id, place, backtrace: capture(frame.owner()) });
-        }
+        seen.extend(look_at(frame, &by));
         at = frame.links().older.get();
     }
     seen.reverse();
     seen
 }
 
+fn look_at(frame: &Frame, by: &impl Fn(u64) -> bool) -> Option<Seen> {
+    if !frame.is_put_aside() {
+        return None;
+    }
+    // SAFETY: by I5 of `frame`, as it is not being ended.
+    let &Front { key, place, .. } = unsafe { frame.front().as_ref() };
+    let id = key.map_or(0, Key::serial);
+    by(id).then(|| Seen { id, place, backtrace: capture(frame) })
+}
+
 /// Has a stack that is put aside capture its backtrace.
-fn capture(owner: &Owner) -> Option<Backtrace> {
+fn capture(frame: &Frame) -> Option<Backtrace> {
     let mut answer = None;
     let _asked = Asked::enter(&mut answer);
     let _on_no_stack = Outer::leave();
     // SAFETY: it is put aside, and while it is asked it puts itself aside again.
-    unsafe { owner.resume() };
+    unsafe { Front::resume(frame.front()) };
     answer
 }
 

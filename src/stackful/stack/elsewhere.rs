@@ -11,7 +11,7 @@ use std::io;
 
 use corosensei::stack::{DefaultStack, Stack, StackPointer};
 
-use super::{Label, StackStats, limits, whole_steps};
+use super::{Place, StackStats, limits, whole_steps};
 
 /// Stacks kept for later. More than that at once is a burst, whose memory goes back to the system.
 const KEPT: usize = 1024;
@@ -33,7 +33,7 @@ pub(in crate::stackful) struct GreenStack {
 
 impl GreenStack {
     /// Nobody asks for it here: who runs over the end is ended by the system.
-    pub(in crate::stackful) fn set_label(&mut self, _label: Label) {}
+    pub(in crate::stackful) fn set_label(&mut self, _id: u64, _name: Option<&str>, _place: Place) {}
 }
 
 // SAFETY: by I1 it keeps what `DefaultStack` promises.

@@ -11,14 +11,17 @@
 //! | `guard` | what a stack that runs over meets |
 //! | `pieces` | one call of the operating system for many guards, or pages |
 //! | `overflow` | what is said when somebody meets it |
+//! | `label` | whose stack it is, for that |
 //! | `limits` | which limit it was, when the system refuses a stack |
 //! | `stats` | the numbers by which to choose a size |
-//! | `elsewhere` | in place of `pool`, `slab`, `guard`, `pieces` and `overflow` on systems other than Linux: corosensei's own stacks |
+//! | `elsewhere` | in place of `pool`, `slab`, `guard`, `pieces`, `overflow` and `label` on systems other than Linux: corosensei's own stacks |
 
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
 #[cfg(target_os = "linux")]
 mod guard;
+#[cfg(target_os = "linux")]
+mod label;
 mod limits;
 #[cfg(target_os = "linux")]
 mod overflow;
@@ -41,43 +44,8 @@ pub(super) use platform::{GreenStack, give_back, take};
 
 use std::panic::Location;
 
-/// What is said of a stack that runs over: whose it is.
-#[cfg_attr(not(target_os = "linux"), expect(dead_code))]
-#[derive(Clone, Copy)]
-pub(super) struct Label {
-    /// The number of the green thread that started to use the stack. 0 outside green threads.
-    pub(super) id: u64,
-    pub(super) name: ShortName,
-    /// Where its `stackful(..)` was called. `None` before the first use, when a label is all zero.
-    pub(super) place: Option<&'static Location<'static>>,
-}
-
-/// The beginning of a name, in a form that a signal handler can read at any moment.
-#[derive(Clone, Copy)]
-pub(super) struct ShortName {
-    len: u8,
-    text: [u8; 31],
-}
-
-impl ShortName {
-    pub(super) const NONE: ShortName = ShortName { len: 0, text: [0; 31] };
-
-    pub(super) fn of(name: &str) -> ShortName {
-        let mut short = ShortName::NONE;
-        let fitting = (0..=short.text.len()).rev().find(|len| name.is_char_boundary(*len));
-        let len = fitting.unwrap_or(0);
-        short.text[..len].copy_from_slice(&name.as_bytes()[..len]);
-        short.len = len as u8;
-        short
-    }
-
-    /// Returns the beginning of the name, unless there is none.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code))]
-    fn get(&self) -> Option<&str> {
-        let text = self.text.get(..usize::from(self.len))?;
-        std::str::from_utf8(text).ok().filter(|name| !name.is_empty())
-    }
-}
+/// Where a stack was asked for.
+pub(super) type Place = &'static Location<'static>;
 
 /// Sizes are multiples of this: of whole pages, on any machine. It is also the least that a stack has,
 /// whatever was asked for: a panic must find room to print its message and its backtrace and to unwind.

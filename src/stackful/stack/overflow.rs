@@ -148,7 +148,7 @@ impl Message {
             0 => write!(self, "\na stackful future outside green threads")?,
             id => write!(self, "\ngreen thread {id}")?,
         }
-        if let Some(name) = stack.label.name.get() {
+        if let Some(name) = stack.label.name() {
             write!(self, " {name:?}")?;
         }
         writeln!(self, " has overflowed its stack of {} bytes", stack.size)?;

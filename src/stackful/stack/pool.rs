@@ -203,11 +203,14 @@ impl Pool {
 #[inline]
 fn class_of(classes: &mut Vec<Class>, size: usize) -> &mut Class {
     let at = classes.iter().position(|class| class.size == size);
-    let at = at.unwrap_or_else(|| {
-        classes.push(Class::new(size));
-        classes.len() - 1
-    });
+    let at = at.unwrap_or_else(|| add_class(classes, size));
     &mut classes[at]
+}
+
+#[cold]
+fn add_class(classes: &mut Vec<Class>, size: usize) -> usize {
+    classes.push(Class::new(size));
+    classes.len() - 1
 }
 
 impl Class {
@@ -293,12 +296,12 @@ mod tests {
 
     use std::env;
     use std::os::unix::process::ExitStatusExt;
+    use std::panic::Location;
     use std::process::Command;
 
     use corosensei::stack::Stack;
 
     use super::super::slab::overflowed;
-    use super::super::{Label, ShortName};
     use super::*;
 
     const SIZE: usize = 256 * 1024;
@@ -466,11 +469,7 @@ mod tests {
         let mut guards = Vec::new();
         let mut known = pools.map(|mut pool| {
             let mut stack = pool.take(SIZE).unwrap();
-            stack.set_label(Label {
-                id: 7 + guards.len() as u64,
-                name: ShortName::NONE,
-                place: None,
-            });
+            stack.set_label(7 + guards.len() as u64, None, Location::caller());
             guards.push(stack.limit().get());
             assert!(overflowed(stack.base().get() - SIZE / 2).is_none(), "that is no guard");
             assert!(overflowed(stack.limit().get() - 1).is_none(), "that is nothing of ours");
@@ -507,7 +506,7 @@ mod tests {
         // So many that the last were made several at once.
         let mut stacks = take_many(&mut pool, 300);
         let stack = &mut stacks[277];
-        stack.set_label(Label { id: 42, name: ShortName::NONE, place: None });
+        stack.set_label(42, None, Location::caller());
         use_at(stack, stack.size() + 8);
         panic!("nothing is in its way");
     }

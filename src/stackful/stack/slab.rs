@@ -32,7 +32,7 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::mem::{self, ManuallyDrop};
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::rc::Rc;
 use std::sync::atomic::{Ordering, compiler_fence};
 
@@ -40,7 +40,8 @@ use corosensei::stack::valgrind::ValgrindStackRegistration;
 use corosensei::stack::{STACK_ALIGNMENT, Stack, StackPointer};
 
 use super::guard::Guards;
-use super::{Label, ShortName, pieces};
+use super::label::Label;
+use super::{Place, pieces};
 
 /// Bytes that nobody can touch below each stack. Rust's frames touch every page on their way, so one page
 /// would stop them; C's do not, and what they step over at once is often some kilobytes.
@@ -231,10 +232,9 @@ impl Blank {
 
     /// Makes the stack ready for use, with one page.
     pub(super) fn prepare(self) -> GreenStack {
-        let head = head_below(self.top);
-        let label = Label { id: 0, name: ShortName::NONE, place: None };
+        let head = NonNull::new(head_below(self.top)).expect(NOT_NULL);
         // SAFETY: by I1 the memory is there, by I3 ours to write.
-        unsafe { head.write(Head { label, slab: self.slab, mark: 0 }) };
+        unsafe { head.write(Head { label: Label::NONE, slab: self.slab, mark: 0 }) };
         let mut stack = GreenStack { head };
         stack.set_mark(page_size());
         stack
@@ -265,25 +265,25 @@ struct Head {
 /// It is a single word: what belongs to it lies on the stack, next to what its user needs first. So it is
 /// taken, moved into a coroutine and back in a register.
 pub(in crate::stackful) struct GreenStack {
-    head: *mut Head,
+    head: NonNull<Head>,
 }
 
 impl GreenStack {
     #[inline]
     fn head(&self) -> &Head {
         // SAFETY: by I5 it is there.
-        unsafe { &*self.head }
+        unsafe { self.head.as_ref() }
     }
 
     #[inline]
     fn head_mut(&mut self) -> &mut Head {
         // SAFETY: by I5 it is there, by I3 ours to write.
-        unsafe { &mut *self.head }
+        unsafe { self.head.as_mut() }
     }
 
     #[inline]
     fn top(&self) -> usize {
-        self.head as usize + HEAD
+        self.head.addr().get() + HEAD
     }
 
     #[inline]
@@ -304,8 +304,8 @@ impl GreenStack {
 
     /// Says whose stack this is from now on.
     #[inline]
-    pub(in crate::stackful) fn set_label(&mut self, label: Label) {
-        self.head_mut().label = label;
+    pub(in crate::stackful) fn set_label(&mut self, id: u64, name: Option<&str>, place: Place) {
+        self.head_mut().label.set(id, name, place);
     }
 
     /// Returns whether its last user has surely gone deeper than anyone before.
@@ -368,19 +368,16 @@ impl Drop for GreenStack {
 unsafe impl Stack for GreenStack {
     #[inline]
     fn base(&self) -> StackPointer {
-        pointer(self.head as usize)
+        self.head.addr()
     }
 
     #[inline]
     fn limit(&self) -> StackPointer {
-        pointer(self.top() - self.slab().stride)
+        StackPointer::new(self.top() - self.slab().stride).expect(NOT_NULL)
     }
 }
 
-#[inline]
-fn pointer(address: usize) -> StackPointer {
-    StackPointer::new(address).expect("no stack is at address 0")
-}
+const NOT_NULL: &str = "no stack is at address 0";
 
 /// What a head takes, as a stack begins at a multiple of `STACK_ALIGNMENT`.
 const HEAD: usize = mem::size_of::<Head>().next_multiple_of(STACK_ALIGNMENT);
