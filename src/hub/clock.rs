@@ -117,7 +117,8 @@ impl Future for Timer {
 }
 
 impl Drop for Timer {
-    #[inline]
+    // Not inlined, so that what may hold a timer and does not is dropped on the spot.
+    #[inline(never)]
     fn drop(&mut self) {
         if let State::Set(entry) = self.state {
             self.hub.clock.forget(entry);

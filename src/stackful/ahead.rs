@@ -52,11 +52,19 @@ struct Aside {
     frame: usize,
 }
 
-/// Notes where the stack of a frame is put aside: here.
-#[inline]
+/// Notes where the stack of a frame is put aside: here. Most wait where they waited before, and that is noted already.
+#[inline(always)]
 pub(super) fn note(frame: &Frame) {
+    let here = lowest_in_use();
+    if frame.note((here / size_of::<usize>()) as u16) {
+        note_at(frame, here);
+    }
+}
+
+#[inline(never)]
+fn note_at(frame: &Frame, at: usize) {
     let slot = frame.slot();
-    let aside = Aside { at: lowest_in_use(), frame: ptr::from_ref(frame).addr() };
+    let aside = Aside { at, frame: ptr::from_ref(frame).addr() };
     let _ = ASIDE.try_with(|asides| {
         let mut asides = asides.borrow_mut();
         match asides.get_mut(slot) {
@@ -66,11 +74,16 @@ pub(super) fn note(frame: &Frame) {
     });
 }
 
-/// Returns an address just below what its caller has of the stack: that is where its own frame is.
-#[inline(never)]
+/// Returns the lowest address of the stack that is in use.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
 fn lowest_in_use() -> usize {
-    let here = 0_u8;
-    ptr::from_ref(&here).addr()
+    let at;
+    // SAFETY: it reads a register.
+    unsafe {
+        std::arch::asm!("mov {}, rsp", out(reg) at, options(nomem, nostack, preserves_flags));
+    }
+    at
 }
 
 #[cold]
@@ -112,6 +125,12 @@ fn fetch_line(address: usize) {
 #[cfg(not(target_arch = "x86_64"))]
 fn fetch_line(_address: usize) {}
 
+/// So there is nothing to note either.
+#[cfg(not(target_arch = "x86_64"))]
+fn lowest_in_use() -> usize {
+    0
+}
+
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
@@ -125,6 +144,7 @@ mod tests {
         ASIDE.with_borrow(|asides| asides.get(slot).copied())
     }
 
+    #[cfg(target_arch = "x86_64")]
     #[test]
     fn where_a_stack_is_put_aside_is_noted_each_time() {
         crate::run(async {

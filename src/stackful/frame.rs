@@ -72,6 +72,8 @@ pub(crate) struct Frame {
     ending: Cell<bool>,
     /// Whether there are `limits`.
     limited: Cell<bool>,
+    /// What [`ahead`] noted the last time that this stack was put aside.
+    noted: Cell<u16>,
     /// The number of the slot of the green thread that started it; outside green threads one that no slot has.
     slot: u32,
     front: NonNull<Front>,
@@ -108,6 +110,7 @@ impl Frame {
             context: Cell::new(context),
             ending: Cell::new(false),
             limited: Cell::new(false),
+            noted: Cell::new(0),
             slot: key.map_or(u32::MAX, |key| key.slot() as u32),
             front,
             spans: Spans::default(),
@@ -321,6 +324,12 @@ impl Frame {
     /// Notes that the green thread of this stack is being ended.
     pub(super) fn end(&self) {
         self.ending.set(true);
+    }
+
+    /// Notes a number, and returns whether it is another one than the last.
+    #[inline(always)]
+    pub(super) fn note(&self, number: u16) -> bool {
+        self.noted.replace(number) != number
     }
 
     pub(super) fn slot(&self) -> usize {
