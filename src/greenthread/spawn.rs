@@ -35,6 +35,7 @@ use crate::hub;
 ///     assert_eq!(gt.await.unwrap(), 2);
 /// });
 /// ```
+#[inline]
 #[track_caller]
 pub fn spawn<F>(future: F) -> GreenThread<F::Output>
 where
@@ -199,6 +200,7 @@ where
     Greenlet::spawn(Rc::pin(Delivered::new(future, deliver)), false, Location::caller())
 }
 
+#[inline]
 #[track_caller]
 fn start<F>(
     future: F,
