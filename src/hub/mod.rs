@@ -8,6 +8,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `scheduler` | the hub itself: its green threads, who is ready, who runs, kill |
+//! | `slots` | where its green threads are |
 //! | `turn` | one poll of the hub by Tokio: when green threads run and when I/O is looked at |
 //! | `far` | whose memory is fetched before its turn comes |
 //! | `clock`, `wheel` | moments to come: a timer wheel of its own over one Tokio sleep |
@@ -29,6 +30,7 @@ mod locals;
 mod registry;
 mod remote;
 mod scheduler;
+mod slots;
 mod thread;
 mod turn;
 mod waker;

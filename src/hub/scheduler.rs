@@ -1,4 +1,4 @@
-//! The hub: a slab of green threads, a queue of the ready ones, and who runs now.
+//! The hub: green threads in slots, a queue of the ready ones, and who runs now.
 //!
 //! # Fields
 //!
@@ -33,8 +33,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use slab::Slab;
-
 use super::census::{Notes, State};
 use super::clock::Clock;
 use super::far::Far;
@@ -42,6 +40,7 @@ use super::ground::Outer;
 use super::locals::Locals;
 use super::registry;
 use super::remote::Remote;
+use super::slots::{Slot, Slots};
 use super::thread;
 use super::waker::Name;
 use crate::exit::Exit;
@@ -63,7 +62,7 @@ pub(crate) trait Job {
 pub(crate) struct Key {
     slot: u32,
     /// Not zero, so that a key or none takes two words: who runs now is noted twice a turn.
-    serial: NonZeroU64,
+    pub(super) serial: NonZeroU64,
 }
 
 impl Key {
@@ -88,7 +87,7 @@ impl Key {
 pub(crate) struct Hub {
     /// What wakers call this hub.
     id: usize,
-    slots: RefCell<Slab<Slot>>,
+    slots: RefCell<Slots>,
     /// First come, first served. A key may be stale: its green thread was killed while ready.
     ready: RefCell<VecDeque<Key>>,
     /// The green thread whose code runs now: the one being polled, or one that is being ended.
@@ -114,19 +113,6 @@ pub(crate) struct Hub {
     pub(super) far: Far,
     /// What the stacks of stackful green threads may take.
     stacks: Cell<Stacks>,
-}
-
-pub(super) struct Slot {
-    serial: NonZeroU64,
-    /// Whether its key is in `ready`.
-    ready: bool,
-    started: bool,
-    /// Whether it says itself when it starts: it was spawned to start later.
-    delayed: bool,
-    /// Whether it has a stack of its own.
-    pub(super) stackful: bool,
-    pub(super) spawned_at: &'static Location<'static>,
-    job: Pin<Rc<dyn Job>>,
 }
 
 impl Hub {
@@ -186,10 +172,10 @@ impl Hub {
 
     /// Shows the slots and the jobs of those whose turns are next, at most so many.
     pub(super) fn show_next(&self, most: usize, mut see: impl FnMut(usize, &dyn Job)) {
-        let slots = self.slots.borrow();
+        let mut slots = self.slots.borrow_mut();
         for key in self.ready.borrow().iter().take(most) {
-            if let Some(slot) = slots.get(key.slot()) {
-                see(key.slot(), &*slot.job);
+            if let Some(job) = slots.get_mut(*key).and_then(|slot| slot.job()) {
+                see(key.slot(), &**job);
             }
         }
     }
@@ -206,9 +192,7 @@ impl Hub {
             return Key::ended();
         }
         let serial = thread::next_serial();
-        let slot =
-            Slot { serial, ready: true, started: false, delayed, stackful: false, spawned_at, job };
-        let key = Key::new(self.slots.borrow_mut().insert(slot), serial);
+        let key = self.slots.borrow_mut().insert(serial, job, delayed, spawned_at);
         self.make_ready(key);
         key
     }
@@ -256,10 +240,10 @@ impl Hub {
 
     /// Wakes the green thread of that name, if there is one. Called on the hub's own OS thread.
     pub(crate) fn wake(&self, name: Name) {
-        let woken = match self.slots.borrow_mut().get_mut(name.slot()) {
-            Some(slot) if name.is_serial(slot.serial.get()) && !slot.ready => {
+        let woken = match self.slots.borrow_mut().get_named(name) {
+            Some((key, slot)) if !slot.ready => {
                 slot.ready = true;
-                Key::new(name.slot(), slot.serial)
+                key
             }
             _ => return,
         };
@@ -274,7 +258,7 @@ impl Hub {
         let Some(key) = self.ready.borrow_mut().pop_front() else {
             return Turn::Idle;
         };
-        match self.look(key, Slot::take_turn) {
+        match self.look(key, Slot::take_turn).flatten() {
             Some(job) => self.run(key, job),
             None => Turn::Ran,
         }
@@ -308,7 +292,7 @@ impl Hub {
     }
 
     fn finish(&self, key: Key, exit: Option<Exit>) {
-        let Slot { job, .. } = self.slots.borrow_mut().remove(key.slot());
+        let job = self.slots.borrow_mut().remove(key).expect("a green thread ends once");
         let _current = self.enter(key);
         job.finish(exit);
         // Last, for the green thread's own destructors and its links may use them. Whoever was woken by
@@ -322,9 +306,9 @@ impl Hub {
         let _on_no_stack = Outer::leave();
         self.ending.set(true);
         // Nothing is added any more, so one walk meets them all.
-        let slots = self.slots.borrow().capacity();
+        let slots = self.slots.borrow().all();
         for at in (0..slots).rev() {
-            let left = self.slots.borrow().get(at).map(|slot| Key::new(at, slot.serial));
+            let left = self.slots.borrow().key_at(at);
             if let Some(key) = left {
                 self.finish(key, Some(Exit::killed()));
             }
@@ -355,7 +339,7 @@ impl Hub {
     /// Looks at every green thread that has not ended.
     pub(super) fn map_slots<R>(&self, mut look: impl FnMut(Key, &Slot) -> R) -> Vec<R> {
         let slots = self.slots.borrow();
-        slots.iter().map(|(at, slot)| look(Key::new(at, slot.serial), slot)).collect()
+        slots.iter().map(|(key, slot)| look(key, slot)).collect()
     }
 
     /// Says what the green thread in a slot is doing.
@@ -369,18 +353,7 @@ impl Hub {
     }
 
     fn look<R>(&self, key: Key, at: impl FnOnce(&mut Slot) -> R) -> Option<R> {
-        let mut slots = self.slots.borrow_mut();
-        let slot = slots.get_mut(key.slot())?;
-        (slot.serial == key.serial).then(|| at(slot))
-    }
-}
-
-impl Slot {
-    /// Takes the turn of its green thread, and returns what to run.
-    fn take_turn(&mut self) -> Pin<Rc<dyn Job>> {
-        self.ready = false;
-        self.started |= !self.delayed;
-        Pin::clone(&self.job)
+        self.slots.borrow_mut().get_mut(key).map(at)
     }
 }
 
