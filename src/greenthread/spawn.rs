@@ -68,6 +68,7 @@ where
 /// assert!(greenlet.dead());
 /// # });
 /// ```
+#[inline]
 #[track_caller]
 pub fn spawn_n<F>(future: F) -> Greenlet
 where
@@ -182,6 +183,7 @@ where
 }
 
 /// Like [`spawn_from`], with nobody wanting the result.
+#[inline]
 #[track_caller]
 pub(crate) fn spawn_n_from<F>(future: F, spawned_at: &'static Location<'static>) -> Greenlet
 where
