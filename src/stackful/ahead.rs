@@ -7,8 +7,9 @@
 //!
 //! It takes a twelfth off the work of an echo server with 1,000 clients, and a quarter off a spawn among 10,000.
 //!
-//! Where stacks were put aside gets noted at each wait, in a table beside the green threads, by the numbers of their slots.
-//! What is there may be out of date. Then something is fetched in vain, and nothing else happens.
+//! Where a stack was put aside gets noted when it is another place than the last time, in a table beside the green threads,
+//! by the numbers of their slots. What is there may be out of date. Then something is fetched in vain, and nothing else
+//! happens.
 //!
 //! # Invariants
 //!

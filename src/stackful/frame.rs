@@ -82,9 +82,11 @@ pub(crate) struct Frame {
     links: Links,
     /// Made when there is a limit: few stacks have one.
     ///
-    /// Dropped by hand: what a compiler makes of its drop is a call, which costs more than the look whether it is there.
+    /// Dropped by hand, as a compiler makes a call of its drop, whether they are there or not.
     limits: ManuallyDrop<OnceCell<Box<Limits>>>,
 }
+
+const _: () = assert!(size_of::<Frame>() == 64);
 
 /// The limits around the code that runs on a stack.
 #[derive(Default)]
