@@ -128,8 +128,8 @@ impl Slots {
 
     /// Returns all that are taken.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &Slot)> {
-        let key = |at, slot: &Slot| Some(Key::new(at, slot.serial?));
-        self.slots.iter().enumerate().filter_map(move |(at, slot)| Some((key(at, slot)?, slot)))
+        let taken = |(at, slot): (usize, _)| Some((self.key_at(at)?, slot));
+        self.slots.iter().enumerate().filter_map(taken)
     }
 }
 

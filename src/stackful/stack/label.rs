@@ -59,10 +59,6 @@ mod tests {
 
     use super::*;
 
-    fn name_of(label: &Label) -> &str {
-        label.name().unwrap_or_default()
-    }
-
     #[test]
     fn a_name_is_kept_to_the_last_character_that_fits() {
         let mut label = Label::NONE;
@@ -74,7 +70,7 @@ mod tests {
             ("a", "a"),
         ] {
             label.set(1, Some(name), Location::caller());
-            assert_eq!(name_of(&label), kept);
+            assert_eq!(label.name().unwrap_or_default(), kept);
         }
         label.set(2, None, Location::caller());
         assert_eq!((label.id, label.name()), (2, None));
