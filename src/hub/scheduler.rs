@@ -42,6 +42,7 @@ use super::registry;
 use super::remote::Remote;
 use super::slots::{Slot, Slots};
 use super::thread;
+use super::turn::Runs;
 use super::waker::Name;
 use crate::exit::Exit;
 
@@ -110,6 +111,8 @@ pub(crate) struct Hub {
     pub(super) task: RefCell<Option<Waker>>,
     /// Whether `task` need not be woken: it was already, or is being polled.
     pub(super) awake: Cell<bool>,
+    /// Those that ran since Tokio's last look, where the last poll ended without one.
+    pub(super) runs: Cell<Runs>,
     pub(super) far: Far,
     /// What the stacks of stackful green threads may take.
     stacks: Cell<Stacks>,
@@ -132,6 +135,7 @@ impl Hub {
             notes: Notes::default(),
             task: RefCell::new(None),
             awake: Cell::new(true),
+            runs: Cell::default(),
             far: Far::default(),
             stacks: Cell::default(),
         }

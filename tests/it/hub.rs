@@ -155,7 +155,7 @@ mod turns {
     }
 
     /// Turns of a spinner within which others must have got their look: a few polls of the hub.
-    const SOON: u64 = 2_000;
+    const SOON: u64 = 1_000;
 
     async fn io_gets_its_look(soon: u64, work: impl AsyncFn() + 'static) {
         let (spinner, turns) = spin(work);
@@ -254,6 +254,20 @@ mod turns {
     #[test]
     fn one_that_spins_on_a_channel_lets_io_through() {
         under_every_hub(|| io_gets_its_look(SOON, budgeted()));
+    }
+
+    /// Here Tokio's budget ends between two turns, and nobody asks for more.
+    #[test]
+    fn one_that_spins_on_turns_and_a_channel_lets_both_through() {
+        let work = || {
+            let budgeted = budgeted();
+            async move || {
+                budgeted().await;
+                turn().await;
+            }
+        };
+        under_every_hub(|| io_gets_its_look(SOON, work()));
+        under_every_hub(|| timers_get_their_look(work()));
     }
 
     #[test]
