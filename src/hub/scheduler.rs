@@ -42,7 +42,6 @@ use super::registry;
 use super::remote::Remote;
 use super::slots::{Slot, Slots};
 use super::thread;
-use super::turn::Runs;
 use super::waker::Name;
 use crate::exit::Exit;
 
@@ -111,8 +110,8 @@ pub(crate) struct Hub {
     pub(super) task: RefCell<Option<Waker>>,
     /// Whether `task` need not be woken: it was already, or is being polled.
     pub(super) awake: Cell<bool>,
-    /// Those that ran since Tokio's last look, where the last poll ended without one.
-    pub(super) runs: Cell<Runs>,
+    /// The last polls in a row that ended as Tokio's budget was used up.
+    pub(super) polls: Cell<usize>,
     pub(super) far: Far,
     /// What the stacks of stackful green threads may take.
     stacks: Cell<Stacks>,
@@ -135,7 +134,7 @@ impl Hub {
             notes: Notes::default(),
             task: RefCell::new(None),
             awake: Cell::new(true),
-            runs: Cell::default(),
+            polls: Cell::new(0),
             far: Far::default(),
             stacks: Cell::default(),
         }

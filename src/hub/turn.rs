@@ -5,10 +5,11 @@
 //!
 //! - nobody is ready: Tokio waits for I/O and timers;
 //! - Tokio's cooperative budget is used up: it is one for each poll, so the hub asks to be polled again
-//!   at once and goes on with a new one, and nobody is polled in vain;
-//! - [`RUNS_PER_LOOK`] green threads have run since Tokio looked at I/O and timers, or they have run for
-//!   [`TIME_PER_LOOK`]: the hub asks to be polled again *after* the next look, so green threads that
-//!   spin never starve those that wait.
+//!   at once and goes on with a new one, and nobody is polled in vain. It does so [`POLLS_PER_LOOK`] times in a
+//!   row at most, then as below;
+//! - [`RUNS_PER_POLL`] green threads have run, or they have run for [`TIME_PER_POLL`]: the hub asks to be
+//!   polled again *after* Tokio has looked at I/O and timers, so green threads that spin never starve
+//!   those that wait.
 //!
 //! Not `cx.waker().wake_by_ref()` for the last: a `LocalSet` polls a task that woke itself 61 times,
 //! and its runtime it 61 times, before the driver gets a look. `tokio::task::yield_now` goes through
@@ -27,44 +28,41 @@ use super::scheduler::{Hub, Key, Turn};
 
 /// Green threads that run before Tokio looks at I/O and timers. A look costs about 300 ns, so at this
 /// number it adds about 1 ns to a turn, and delays I/O by what the green threads take.
-const RUNS_PER_LOOK: usize = 256;
+const RUNS_PER_POLL: usize = 256;
 
 /// The time after which Tokio looks at I/O and timers, should green threads take long over their turns.
-const TIME_PER_LOOK: Duration = Duration::from_millis(1);
+const TIME_PER_POLL: Duration = Duration::from_millis(1);
 
-/// The green threads that have run since Tokio's last look.
+/// Polls in a row that end as Tokio's budget is used up, until Tokio looks at I/O and timers.
 ///
-/// The clock is asked after 1, 2, 4, 8 of them and so on: eight times until the next one, which is less than a
-/// nanosecond for each, and soon enough where each takes long.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Runs {
+/// A look brings 1,024 of a crowd of clients at most, and a budget is good for 64 that read and write. They are all served
+/// before the next look: others that it brings would come in between, and wait, and by then be far from the processor.
+/// A look after each 256 turns cost a server of 8,000 clients a tenth.
+const POLLS_PER_LOOK: usize = 16;
+
+/// The green threads that have run in one poll.
+///
+/// The clock is asked after 1, 2, 4, 8 of them and so on: eight times in a full poll, which is less than a nanosecond
+/// for each, and soon enough where each takes long.
+#[derive(Default)]
+struct Runs {
     count: usize,
-    /// Those of them that ran in earlier polls.
-    before: usize,
+    /// The polls in a row before this one that ended as the budget was used up.
+    polls: usize,
     /// When the first was over. Real time: that of the program may stand still.
     start: Option<Instant>,
 }
 
 impl Runs {
-    /// Goes on counting in a new poll.
-    fn in_next_poll(self) -> Runs {
-        Runs { before: self.count, ..self }
-    }
-
     fn may_go_on(&mut self) -> bool {
-        let go_on = self.count < RUNS_PER_LOOK && !(self.count.is_power_of_two() && self.is_late());
+        let go_on = self.count < RUNS_PER_POLL && !(self.count.is_power_of_two() && self.is_late());
         self.count += 1;
         go_on
     }
 
-    /// Returns how many ran in this poll.
-    fn in_this_poll(&self) -> usize {
-        self.count - self.before
-    }
-
     fn is_late(&mut self) -> bool {
         let now = Instant::now();
-        now.duration_since(*self.start.get_or_insert(now)) >= TIME_PER_LOOK
+        now.duration_since(*self.start.get_or_insert(now)) >= TIME_PER_POLL
     }
 }
 
@@ -79,14 +77,14 @@ impl Hub {
         }
         self.collect_remote();
         self.far.begin(self.ready_len());
-        let mut runs = self.runs.take().in_next_poll();
+        let mut runs = Runs { polls: self.polls.take(), ..Runs::default() };
         while !self.dead(main) {
             match catch_unwind(AssertUnwindSafe(|| self.run_ready(main, &mut runs, cx))) {
                 Ok(()) => break,
                 Err(payload) => self.finish_panicked(payload),
             }
         }
-        self.far.end(runs.in_this_poll(), self.ready_len());
+        self.far.end(runs.count, self.ready_len());
         self.awake.set(false);
         self.clock.arm(cx);
         if self.dead(main) { Poll::Ready(()) } else { Poll::Pending }
@@ -95,13 +93,16 @@ impl Hub {
     /// Runs who is ready until nobody is, `main` has ended, or it is time to give the poll back. Unwinds when one of
     /// them panics.
     fn run_ready(&self, main: Key, runs: &mut Runs, cx: &mut Context<'_>) {
-        while coop::has_budget_remaining() {
-            if !runs.may_go_on() {
-                // Polled once, to be woken after the driver had its look, and dropped.
-                let _pending = pin!(tokio::task::yield_now()).poll(cx);
+        while runs.may_go_on() {
+            if !coop::has_budget_remaining() {
+                if runs.polls == POLLS_PER_LOOK {
+                    break;
+                }
+                self.polls.set(runs.polls + 1);
+                cx.waker().wake_by_ref();
                 return;
             }
-            if self.far.must_fetch(runs.in_this_poll()) {
+            if self.far.must_fetch(runs.count) {
                 self.show_next(AT_ONCE, fetch);
             }
             match self.run_next() {
@@ -111,9 +112,8 @@ impl Hub {
                 Turn::Ended => {}
             }
         }
-        // The next poll brings a new budget, but no look.
-        self.runs.set(*runs);
-        cx.waker().wake_by_ref();
+        // Polled once, to be woken after the driver had its look, and dropped.
+        let _pending = pin!(tokio::task::yield_now()).poll(cx);
     }
 
     /// Remembers which Tokio task the hub is: almost always the one it was in the last poll.
@@ -137,12 +137,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_look_comes_after_some_runs_and_some_time() {
+    fn a_poll_is_bounded_in_runs_and_in_time() {
         let mut runs =
             Runs { start: Some(Instant::now() + Duration::from_secs(3600)), ..Runs::default() };
-        assert_eq!((0..).take_while(|_| runs.may_go_on()).count(), RUNS_PER_LOOK);
+        assert_eq!((0..).take_while(|_| runs.may_go_on()).count(), RUNS_PER_POLL);
 
-        let long_ago = Instant::now() - TIME_PER_LOOK;
+        let long_ago = Instant::now() - TIME_PER_POLL;
         let mut runs = Runs { count: 3, start: Some(long_ago), ..Runs::default() };
         assert_eq!((0..).take_while(|_| runs.may_go_on()).count(), 1);
     }

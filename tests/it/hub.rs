@@ -155,7 +155,7 @@ mod turns {
     }
 
     /// Turns of a spinner within which others must have got their look: a few polls of the hub.
-    const SOON: u64 = 1_000;
+    const SOON: u64 = 2_000;
 
     async fn io_gets_its_look(soon: u64, work: impl AsyncFn() + 'static) {
         let (spinner, turns) = spin(work);
