@@ -51,6 +51,14 @@ pub(crate) enum Place {
     Through,
 }
 
+impl Place {
+    /// Returns whether it has a place to leave.
+    #[inline]
+    pub(crate) fn is_in_line(&self) -> bool {
+        matches!(self, Place::InLine(_))
+    }
+}
+
 /// Names one waiter of one line. It is neither `Clone` nor `Copy`: a slot has one owner, so its
 /// number cannot be used after it was freed.
 #[derive(Debug)]
@@ -82,27 +90,33 @@ impl Wakeup {
 /// Wakes everybody whom `choose` chooses, in that order, once it has nobody left to choose.
 ///
 /// Waking each at once would let foreign code meet a line that is only half served.
+#[inline]
 pub(crate) fn wake_all(mut choose: impl FnMut() -> Option<Wakeup>) {
     let Some(first) = choose() else { return };
     // One waiter is the rule.
-    let Some(second) = choose() else { return first.wake() };
-    let rest: Vec<Wakeup> = iter::once(second).chain(iter::from_fn(choose)).collect();
-    first.wake();
-    rest.into_iter().for_each(Wakeup::wake);
+    match choose() {
+        None => first.wake(),
+        Some(second) => wake_several([first, second], choose),
+    }
+}
+
+#[cold]
+fn wake_several(two: [Wakeup; 2], choose: impl FnMut() -> Option<Wakeup>) {
+    let all: Vec<Wakeup> = two.into_iter().chain(iter::from_fn(choose)).collect();
+    all.into_iter().for_each(Wakeup::wake);
 }
 
 impl<Offer, Grant> Waiters<Offer, Grant> {
     /// Makes an empty line. It allocates when a second one joins, and then only when more stand in
     /// line than ever did before.
     pub(crate) const fn new() -> Self {
-        let line = Line { waiters: Room::new(), first: NOBODY, last: NOBODY, waiting: 0 };
-        Waiters { line: RefCell::new(line) }
+        Waiters { line: RefCell::new(Line::Empty) }
     }
 
     /// Returns how many are waiting. Those who were chosen no longer are.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.line.borrow().waiting as usize
+        self.line.borrow().len()
     }
 
     /// Is the body of every future over a line: tries `at_once` when it comes, and where that gives
@@ -154,10 +168,6 @@ impl<Offer, Grant> Waiters<Offer, Grant> {
     /// nobody waits.
     #[inline]
     pub(crate) fn choose(&self, grant: Grant) -> Result<(Offer, Wakeup), Grant> {
-        // Mostly nobody waits.
-        if self.len() == 0 {
-            return Err(grant);
-        }
         self.line.borrow_mut().choose(grant)
     }
 
@@ -193,20 +203,15 @@ impl<Offer, Grant> Waiters<Offer, Grant> {
 }
 
 /// The line itself. Its methods only move things: what is foreign goes in and comes out by value.
-struct Line<Offer, Grant> {
-    /// Those in line, and those chosen that have not resumed yet.
-    waiters: Room<Waiter<Offer, Grant>>,
-    first: u32,
-    last: u32,
-    /// How many are linked.
-    waiting: u32,
-}
-
-struct Waiter<Offer, Grant> {
-    /// Who stands before; it means nothing once the waiter was chosen, for then it is unlinked.
-    before: u32,
-    after: u32,
-    state: State<Offer, Grant>,
+///
+/// Most lines, such as that of a green thread's outcome, never have more than one waiter: they stay small, and
+/// never allocate.
+enum Line<Offer, Grant> {
+    Empty,
+    /// Number 0 is in line, or was chosen and has not resumed.
+    One(State<Offer, Grant>),
+    /// There was more than one at a time, once.
+    Many(Box<Many<Offer, Grant>>),
 }
 
 enum State<Offer, Grant> {
@@ -222,34 +227,52 @@ enum Look<Grant> {
 }
 
 impl<Offer, Grant> Line<Offer, Grant> {
+    #[inline]
+    fn len(&self) -> usize {
+        match self {
+            Line::One(State::Waiting { .. }) => 1,
+            Line::Many(many) => many.waiting as usize,
+            _ => 0,
+        }
+    }
+
+    #[inline]
     fn join(&mut self, offer: Offer, waker: Waker) -> Ticket {
         let state = State::Waiting { offer, waker };
-        let ticket = self.waiters.insert(Waiter { before: self.last, after: NOBODY, state });
-        match self.waiters.get_mut(self.last) {
-            Some(last) => last.after = ticket,
-            None => self.first = ticket,
+        if let Line::Empty = self {
+            *self = Line::One(state);
+            return Ticket(0);
         }
-        self.last = ticket;
-        self.waiting += 1;
-        Ticket(ticket)
+        Ticket(self.many().join(state))
     }
 
-    fn choose(&mut self, grant: Grant) -> Result<(Offer, Wakeup), Grant> {
-        let Some(waiter) = self.waiters.get_mut(self.first) else {
-            return Err(grant);
-        };
-        let (before, after) = (waiter.before, waiter.after);
-        match mem::replace(&mut waiter.state, State::Chosen(grant)) {
-            State::Waiting { offer, waker } => {
-                self.unlink(before, after);
-                Ok((offer, Wakeup(waker)))
+    /// Makes room for more than one.
+    #[inline(never)]
+    fn many(&mut self) -> &mut Many<Offer, Grant> {
+        if !matches!(self, Line::Many(_)) {
+            let one = mem::replace(self, Line::Many(Box::new(Many::new())));
+            if let (Line::One(state), Line::Many(many)) = (one, &mut *self) {
+                many.take_in(state);
             }
-            State::Chosen(_) => unreachable!("whoever was chosen has left the line"),
+        }
+        match self {
+            Line::Many(many) => many,
+            _ => unreachable!("it was made so"),
         }
     }
 
+    #[inline]
+    fn choose(&mut self, grant: Grant) -> Result<(Offer, Wakeup), Grant> {
+        match self {
+            Line::One(state) if state.is_waiting() => Ok(state.choose(grant)),
+            Line::Many(many) => many.choose(grant),
+            _ => Err(grant),
+        }
+    }
+
+    #[inline]
     fn look(&mut self, ticket: &Ticket, waker: &Waker) -> Look<Grant> {
-        match &mut self.at(ticket).state {
+        match self.at(ticket) {
             State::Waiting { waker: known, .. } if known.will_wake(waker) => Look::Waiting,
             State::Waiting { .. } => Look::OtherWaker,
             State::Chosen(_) => Look::Granted(self.remove_chosen(ticket)),
@@ -258,7 +281,7 @@ impl<Offer, Grant> Line<Offer, Grant> {
 
     /// Puts a new waker in the place of the old one, and gives back the one that is not needed.
     fn replace(&mut self, ticket: &Ticket, new: Waker) -> (Poll<Grant>, Waker) {
-        match &mut self.at(ticket).state {
+        match self.at(ticket) {
             State::Waiting { waker, .. } => (Poll::Pending, mem::replace(waker, new)),
             // Cloning the new waker was foreign code: the waiter may have been chosen meanwhile.
             State::Chosen(_) => (Poll::Ready(self.remove_chosen(ticket)), new),
@@ -266,79 +289,127 @@ impl<Offer, Grant> Line<Offer, Grant> {
     }
 
     fn remove_chosen(&mut self, ticket: &Ticket) -> Grant {
-        match self.take(ticket).state {
+        match self.remove(ticket) {
             State::Chosen(grant) => grant,
             State::Waiting { .. } => unreachable!("only called on a chosen waiter"),
         }
     }
 
-    fn remove(&mut self, ticket: &Ticket) -> State<Offer, Grant> {
-        let Waiter { before, after, state } = self.take(ticket);
-        if let State::Waiting { .. } = state {
-            self.unlink(before, after);
+    #[inline]
+    fn at(&mut self, ticket: &Ticket) -> &mut State<Offer, Grant> {
+        match self {
+            Line::One(state) => state,
+            Line::Many(many) => many.at(ticket.0),
+            Line::Empty => unreachable!("{IN_LINE}"),
         }
-        state
     }
 
-    fn at(&mut self, ticket: &Ticket) -> &mut Waiter<Offer, Grant> {
-        self.waiters.get_mut(ticket.0).expect(IN_LINE)
+    #[inline]
+    fn remove(&mut self, ticket: &Ticket) -> State<Offer, Grant> {
+        if let Line::Many(many) = self {
+            return many.remove(ticket.0);
+        }
+        match mem::replace(self, Line::Empty) {
+            Line::One(state) => state,
+            _ => unreachable!("{IN_LINE}"),
+        }
+    }
+}
+
+impl<Offer, Grant> State<Offer, Grant> {
+    #[inline]
+    fn is_waiting(&self) -> bool {
+        matches!(self, State::Waiting { .. })
     }
 
-    fn take(&mut self, ticket: &Ticket) -> Waiter<Offer, Grant> {
-        self.waiters.remove(ticket.0).expect(IN_LINE)
+    /// Gives a waiter its grant, for its offer.
+    #[inline]
+    fn choose(&mut self, grant: Grant) -> (Offer, Wakeup) {
+        match mem::replace(self, State::Chosen(grant)) {
+            State::Waiting { offer, waker } => (offer, Wakeup(waker)),
+            State::Chosen(_) => unreachable!("whoever was chosen has left the line"),
+        }
+    }
+}
+
+/// A line of several, by their numbers. 32 bits name more than the memory holds.
+///
+/// A slab gives a place back in O(1), whoever leaves, and does not allocate for a steady number.
+struct Many<Offer, Grant> {
+    /// Those in line, and those chosen that have not resumed yet.
+    waiters: Slab<Waiter<Offer, Grant>>,
+    first: u32,
+    last: u32,
+    /// How many are linked.
+    waiting: u32,
+}
+
+struct Waiter<Offer, Grant> {
+    /// Who stands before; it means nothing once the waiter was chosen, for then it is unlinked.
+    before: u32,
+    after: u32,
+    state: State<Offer, Grant>,
+}
+
+impl<Offer, Grant> Many<Offer, Grant> {
+    fn new() -> Self {
+        Many { waiters: Slab::new(), first: NOBODY, last: NOBODY, waiting: 0 }
+    }
+
+    /// Takes in who was the only one so far, and keeps its number: the first in a new slab is 0.
+    fn take_in(&mut self, one: State<Offer, Grant>) {
+        if one.is_waiting() {
+            self.join(one);
+        } else {
+            self.waiters.insert(Waiter { before: NOBODY, after: NOBODY, state: one });
+        }
+    }
+
+    /// Puts a waiter at the end.
+    fn join(&mut self, state: State<Offer, Grant>) -> u32 {
+        let number = self.waiters.insert(Waiter { before: self.last, after: NOBODY, state }) as u32;
+        match self.waiters.get_mut(self.last as usize) {
+            Some(last) => last.after = number,
+            None => self.first = number,
+        }
+        self.last = number;
+        self.waiting += 1;
+        number
+    }
+
+    fn choose(&mut self, grant: Grant) -> Result<(Offer, Wakeup), Grant> {
+        let Some(waiter) = self.waiters.get_mut(self.first as usize) else {
+            return Err(grant);
+        };
+        let (before, after) = (waiter.before, waiter.after);
+        let chosen = waiter.state.choose(grant);
+        self.unlink(before, after);
+        Ok(chosen)
+    }
+
+    fn at(&mut self, number: u32) -> &mut State<Offer, Grant> {
+        &mut self.waiters.get_mut(number as usize).expect(IN_LINE).state
+    }
+
+    fn remove(&mut self, number: u32) -> State<Offer, Grant> {
+        let waiter = self.waiters.try_remove(number as usize).expect(IN_LINE);
+        if waiter.state.is_waiting() {
+            self.unlink(waiter.before, waiter.after);
+        }
+        waiter.state
     }
 
     /// Joins the two neighbours of a waiter that goes.
     fn unlink(&mut self, before: u32, after: u32) {
-        match self.waiters.get_mut(before) {
+        match self.waiters.get_mut(before as usize) {
             Some(before) => before.after = after,
             None => self.first = after,
         }
-        match self.waiters.get_mut(after) {
+        match self.waiters.get_mut(after as usize) {
             Some(after) => after.before = before,
             None => self.last = before,
         }
         self.waiting -= 1;
-    }
-}
-
-/// The waiters of a line, by their numbers. 32 bits name more than the memory holds.
-///
-/// There is room for one in the line itself: most lines, such as that of a green thread's outcome, never
-/// have more, so they never allocate and stay small. The others are in a slab, which gives a slot
-/// back in O(1), whoever leaves, and does not allocate for a steady number.
-struct Room<T> {
-    /// Number 0.
-    one: Option<T>,
-    /// From number 1 on.
-    others: Option<Box<Slab<T>>>,
-}
-
-impl<T> Room<T> {
-    const fn new() -> Self {
-        Room { one: None, others: None }
-    }
-
-    fn insert(&mut self, waiter: T) -> u32 {
-        if self.one.is_none() {
-            self.one = Some(waiter);
-            return 0;
-        }
-        self.others.get_or_insert_default().insert(waiter) as u32 + 1
-    }
-
-    fn get_mut(&mut self, number: u32) -> Option<&mut T> {
-        match number.checked_sub(1) {
-            None => self.one.as_mut(),
-            Some(other) => self.others.as_mut()?.get_mut(other as usize),
-        }
-    }
-
-    fn remove(&mut self, number: u32) -> Option<T> {
-        match number.checked_sub(1) {
-            None => self.one.take(),
-            Some(other) => self.others.as_mut()?.try_remove(other as usize),
-        }
     }
 }
 
@@ -529,7 +600,10 @@ mod tests {
     }
 
     fn capacity(line: &Line) -> usize {
-        line.line.borrow().waiters.others.as_ref().map_or(0, |others| others.capacity())
+        match &*line.line.borrow() {
+            super::Line::Many(many) => many.waiters.capacity(),
+            _ => 0,
+        }
     }
 
     thread_local! {

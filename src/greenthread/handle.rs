@@ -216,7 +216,9 @@ impl<T> Deref for GreenThread<T> {
 
 impl<T> Drop for GreenThread<T> {
     fn drop(&mut self) {
-        self.job.outcome().leave(&mut self.place);
+        if self.place.is_in_line() {
+            self.job.outcome().leave(&mut self.place);
+        }
     }
 }
 

@@ -87,7 +87,11 @@ impl<T> Outcome<T> {
 
     /// Stores the outcome; nobody hears of it yet.
     pub(super) fn store(&self, outcome: Result<T, Exit>) {
-        let _previous = self.state.replace(State::Known(outcome));
+        let mut state = self.state.borrow_mut();
+        // It is stored once, so nothing foreign is dropped here.
+        if let State::Unknown = *state {
+            *state = State::Known(outcome);
+        }
     }
 
     /// Calls the links, in order, then wakes whoever waits.

@@ -60,10 +60,15 @@ impl Locals {
     }
 
     /// Drops the values of a green thread that has ended, the latest first.
+    #[inline]
     pub(super) fn drop_all(&self, owner: Key) {
-        if self.of.borrow().is_empty() {
-            return;
+        if !self.of.borrow().is_empty() {
+            self.drop_one_by_one(owner);
         }
+    }
+
+    #[cold]
+    fn drop_one_by_one(&self, owner: Key) {
         // One at a time, as a destructor may use those that are left, and new ones.
         while let Some(value) = self.take_latest(owner) {
             report::contain("in a destructor of a green thread's local", || drop(value));

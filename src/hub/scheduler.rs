@@ -26,6 +26,7 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::mem::ManuallyDrop;
 use std::num::NonZeroU64;
 use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
@@ -184,6 +185,7 @@ impl Hub {
     }
 
     /// Adds a green thread, ready to run, behind all that are ready now.
+    #[inline]
     pub(crate) fn spawn(
         &self,
         job: Pin<Rc<dyn Job>>,
@@ -242,6 +244,7 @@ impl Hub {
     }
 
     /// Wakes the green thread of that name, if there is one. Called on the hub's own OS thread.
+    #[inline]
     pub(crate) fn wake(&self, name: Name) {
         let woken = match self.slots.borrow_mut().get_named(name) {
             Some((key, slot)) if !slot.ready => {
@@ -268,20 +271,26 @@ impl Hub {
     }
 
     fn run(&self, key: Key, job: Pin<Rc<dyn Job>>) -> Turn {
-        let waker = Name::new(self.id, key).waker();
+        // Dropping it does nothing, and takes a call to do so.
+        let waker = ManuallyDrop::new(Name::new(self.id, key).waker());
         self.polled.set(Some(key));
         let _current = self.enter(key);
         let done = job.as_ref().poll(&mut Context::from_waker(&waker)).is_ready();
         self.polled.set(None);
         // The slot has the last one again: a job that ends is gone when `finish` returns.
         drop(job);
-        if !done && self.doom.borrow().is_none() {
+        let doom = if self.doom.borrow().is_some() { self.take_doom() } else { None };
+        if !done && doom.is_none() {
             self.notes.turn_is_over(key);
             return Turn::Ran;
         }
-        let doom = self.doom.borrow_mut().take();
         self.finish(key, if done { None } else { doom });
         Turn::Ended
+    }
+
+    #[cold]
+    fn take_doom(&self) -> Option<Exit> {
+        self.doom.borrow_mut().take()
     }
 
     /// Ends the green thread whose panic made `run_next` unwind.
@@ -290,7 +299,7 @@ impl Hub {
             // Not the panic of a green thread, but of the hub itself: a bug that must not be hidden.
             resume_unwind(payload);
         };
-        let _doom = self.doom.borrow_mut().take();
+        let _doom = self.take_doom();
         self.finish(key, Some(Exit::unwound(payload)));
     }
 
@@ -320,17 +329,25 @@ impl Hub {
     }
 
     /// Puts a key in the queue of the ready ones, and sees to it that the hub will look there.
+    #[inline]
     fn make_ready(&self, key: Key) {
         self.ready.borrow_mut().push_back(key);
         self.rouse();
     }
 
     /// Wakes the hub's Tokio task unless it is awake.
+    #[inline]
     pub(super) fn rouse(&self) {
-        if !self.awake.replace(true) {
-            if let Some(task) = &*self.task.borrow() {
-                task.wake_by_ref();
-            }
+        if !self.awake.get() {
+            self.wake_task();
+        }
+    }
+
+    #[cold]
+    fn wake_task(&self) {
+        self.awake.set(true);
+        if let Some(task) = &*self.task.borrow() {
+            task.wake_by_ref();
         }
     }
 

@@ -11,19 +11,16 @@ use super::scheduler::Hub;
 use super::waker::Name;
 
 thread_local! {
-    static THREAD: Thread = const { Thread { hub: RefCell::new(None), serial: Cell::new(0) } };
-}
+    static HUB: RefCell<Option<Rc<Hub>>> = const { RefCell::new(None) };
 
-struct Thread {
-    hub: RefCell<Option<Rc<Hub>>>,
     /// The serial number of the newest green thread. It outlives the hub, so that a handle that was
     /// kept from one hub never names a green thread of the next.
-    serial: Cell<u64>,
+    static SERIAL: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Returns the hub of this OS thread, if it has one.
 pub(crate) fn current() -> Option<Rc<Hub>> {
-    THREAD.try_with(|thread| thread.hub.borrow().clone()).ok().flatten()
+    HUB.try_with(|hub| hub.borrow().clone()).ok().flatten()
 }
 
 /// Returns the hub of this OS thread.
@@ -39,6 +36,20 @@ pub(crate) fn expect(what: &str) -> Rc<Hub> {
     }
 }
 
+/// Calls `code` with the hub of this OS thread, without a count of those who use it. The hub must outlive the call.
+///
+/// # Panics
+///
+/// As [`expect`] does.
+#[inline]
+#[track_caller]
+pub(crate) fn with<R>(what: &str, code: impl FnOnce(&Hub) -> R) -> R {
+    match HUB.try_with(|hub| hub.borrow().as_deref().map(code)) {
+        Ok(Some(result)) => result,
+        _ => none(what),
+    }
+}
+
 /// Makes sure that this OS thread has a hub.
 ///
 /// # Panics
@@ -47,7 +58,7 @@ pub(crate) fn expect(what: &str) -> Rc<Hub> {
 #[inline]
 #[track_caller]
 pub(crate) fn check(what: &str) {
-    if !THREAD.try_with(|thread| thread.hub.borrow().is_some()).unwrap_or(false) {
+    if !HUB.try_with(|hub| hub.borrow().is_some()).unwrap_or(false) {
         none(what);
     }
 }
@@ -62,24 +73,24 @@ fn none(what: &str) -> ! {
 }
 
 /// Returns a serial number that no green thread of this OS thread has had.
+#[inline]
 pub(super) fn next_serial() -> NonZeroU64 {
-    THREAD.with(|thread| {
-        let serial = NonZeroU64::MIN.saturating_add(thread.serial.get());
-        thread.serial.set(serial.get());
-        serial
-    })
+    let serial = NonZeroU64::MIN.saturating_add(SERIAL.get());
+    SERIAL.set(serial.get());
+    serial
 }
 
 /// Wakes a green thread if it belongs to this OS thread's hub, and returns whether it does.
+#[inline]
 pub(crate) fn wake(hub: usize, name: Name) -> bool {
-    let wake = |thread: &Thread| match &*thread.hub.borrow() {
+    let wake = |mine: &RefCell<Option<Rc<Hub>>>| match &*mine.borrow() {
         Some(mine) if mine.id() == hub => {
             mine.wake(name);
             true
         }
         _ => false,
     };
-    THREAD.try_with(wake).unwrap_or(false)
+    HUB.try_with(wake).unwrap_or(false)
 }
 
 /// The place of a hub as the hub of its OS thread. Dropping it ends the hub.
@@ -101,7 +112,7 @@ impl Seat {
              `local`, `spawn` the future and wait for it"
         );
         let hub = Rc::new(Hub::new());
-        THREAD.with(|thread| *thread.hub.borrow_mut() = Some(Rc::clone(&hub)));
+        HUB.set(Some(Rc::clone(&hub)));
         Seat { hub }
     }
 
@@ -113,6 +124,6 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.hub.end();
-        let _hub = THREAD.try_with(|thread| thread.hub.borrow_mut().take());
+        let _hub = HUB.try_with(|hub| hub.borrow_mut().take());
     }
 }
