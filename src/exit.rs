@@ -29,13 +29,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// });
 /// ```
 #[derive(Clone)]
-pub struct Exit(Reason);
+pub struct Exit {
+    /// `None` for a kill. One word, as every result has room for it: a small one is handed on in registers.
+    reason: Option<Arc<Reason>>,
+}
 
-#[derive(Clone)]
 enum Reason {
-    Killed,
-    Error(Arc<dyn Error + Send + Sync>),
-    Panic(Arc<Panic>),
+    Error(Box<dyn Error + Send + Sync>),
+    Panic(Panic),
 }
 
 struct Panic {
@@ -47,12 +48,16 @@ struct Panic {
 impl Exit {
     /// Makes the end of a green thread that was killed: eventlet's `GreenletExit`.
     pub(crate) fn killed() -> Exit {
-        Exit(Reason::Killed)
+        Exit { reason: None }
     }
 
     /// Makes an end out of an error thrown in from outside.
     pub(crate) fn thrown(error: Box<dyn Error + Send + Sync>) -> Exit {
-        Exit(Reason::Error(error.into()))
+        Exit::because(Reason::Error(error))
+    }
+
+    fn because(reason: Reason) -> Exit {
+        Exit { reason: Some(Arc::new(reason)) }
     }
 
     /// Makes an end out of what `catch_unwind` caught.
@@ -61,10 +66,10 @@ impl Exit {
     pub(crate) fn unwound(payload: Box<dyn Any + Send>) -> Exit {
         match payload.downcast::<Exit>() {
             Ok(exit) => *exit,
-            Err(payload) => Exit(Reason::Panic(Arc::new(Panic {
+            Err(payload) => Exit::because(Reason::Panic(Panic {
                 message: message(&*payload),
                 payload: Mutex::new(Some(payload)),
-            }))),
+            })),
         }
     }
 
@@ -80,7 +85,7 @@ impl Exit {
     /// # });
     /// ```
     pub fn is_killed(&self) -> bool {
-        matches!(self.0, Reason::Killed)
+        self.reason.is_none()
     }
 
     /// Returns whether the green thread panicked.
@@ -94,7 +99,7 @@ impl Exit {
     /// # });
     /// ```
     pub fn is_panic(&self) -> bool {
-        matches!(self.0, Reason::Panic(_))
+        matches!(self.reason.as_deref(), Some(Reason::Panic(_)))
     }
 
     /// Returns the error that was thrown into the green thread, if that is what ended it.
@@ -109,8 +114,8 @@ impl Exit {
     /// # });
     /// ```
     pub fn error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
-        match &self.0 {
-            Reason::Error(error) => Some(&**error),
+        match self.reason.as_deref() {
+            Some(Reason::Error(error)) => Some(&**error),
             _ => None,
         }
     }
@@ -151,7 +156,7 @@ impl Exit {
     /// # });
     /// ```
     pub fn into_panic(self) -> Result<Box<dyn Any + Send>, Exit> {
-        let Reason::Panic(panic) = self.0 else {
+        let Some(Reason::Panic(panic)) = self.reason.as_deref() else {
             return Err(self);
         };
         let payload = panic.payload.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -167,10 +172,12 @@ pub(crate) fn message(payload: &(dyn Any + Send)) -> Option<String> {
 
 impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Reason::Killed => f.write_str("the green thread was killed"),
-            Reason::Error(error) => write!(f, "the green thread was ended by an error: {error}"),
-            Reason::Panic(panic) => match &panic.message {
+        match self.reason.as_deref() {
+            None => f.write_str("the green thread was killed"),
+            Some(Reason::Error(error)) => {
+                write!(f, "the green thread was ended by an error: {error}")
+            }
+            Some(Reason::Panic(panic)) => match &panic.message {
                 Some(message) => write!(f, "the green thread panicked: {message}"),
                 None => f.write_str("the green thread panicked"),
             },
@@ -180,19 +187,18 @@ impl fmt::Display for Exit {
 
 impl fmt::Debug for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Reason::Killed => f.write_str("Exit::Killed"),
-            Reason::Error(error) => f.debug_tuple("Exit::Error").field(error).finish(),
-            Reason::Panic(panic) => f.debug_tuple("Exit::Panic").field(&panic.message).finish(),
+        match self.reason.as_deref() {
+            None => f.write_str("Exit::Killed"),
+            Some(Reason::Error(error)) => f.debug_tuple("Exit::Error").field(error).finish(),
+            Some(Reason::Panic(panic)) => {
+                f.debug_tuple("Exit::Panic").field(&panic.message).finish()
+            }
         }
     }
 }
 
 impl Error for Exit {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.0 {
-            Reason::Error(error) => Some(&**error),
-            _ => None,
-        }
+        self.error().map(|error| error as _)
     }
 }

@@ -60,9 +60,8 @@ impl Greenlet {
         delayed: bool,
         spawned_at: &'static Location<'static>,
     ) -> Greenlet {
-        hub::with("spawning a green thread", |hub| {
-            Greenlet::new(hub.spawn(job, delayed, spawned_at))
-        })
+        let hub = hub::expect("spawning a green thread");
+        Greenlet::new(hub.spawn(job, delayed, spawned_at))
     }
 
     pub(crate) fn key(self) -> Key {

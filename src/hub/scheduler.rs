@@ -25,7 +25,6 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::mem::ManuallyDrop;
 use std::num::NonZeroU64;
 use std::panic::{Location, resume_unwind};
@@ -41,7 +40,7 @@ use super::ground::Outer;
 use super::locals::Locals;
 use super::registry;
 use super::remote::Remote;
-use super::slots::{Slot, Slots};
+use super::slots::{Next, Slot, Slots};
 use super::thread;
 use super::waker::Name;
 use crate::exit::Exit;
@@ -88,9 +87,8 @@ impl Key {
 pub(crate) struct Hub {
     /// What wakers call this hub.
     id: usize,
+    /// With the queue of those who are ready: first come, first served.
     slots: RefCell<Slots>,
-    /// First come, first served. A key may be stale: its green thread was killed while ready.
-    ready: RefCell<VecDeque<Key>>,
     /// The green thread whose code runs now: the one being polled, or one that is being ended.
     current: Cell<Option<Key>>,
     /// The green thread that is being polled, or was when its panic made the poll unwind.
@@ -124,7 +122,6 @@ impl Hub {
         Hub {
             id: registry::enter(Arc::clone(&remote)),
             slots: RefCell::default(),
-            ready: RefCell::default(),
             current: Cell::new(None),
             polled: Cell::new(None),
             doom: RefCell::new(None),
@@ -168,19 +165,16 @@ impl Hub {
         self.current.get()
     }
 
-    /// Returns how many keys are in the queue of the ready ones.
+    /// Returns how many are ready.
     #[inline]
-    pub(super) fn ready_len(&self) -> usize {
-        self.ready.borrow().len()
+    pub(super) fn ready(&self) -> usize {
+        self.slots.borrow().ready()
     }
 
     /// Shows the slots and the jobs of those whose turns are next, at most so many.
     pub(super) fn show_next(&self, most: usize, mut see: impl FnMut(usize, &dyn Job)) {
-        let mut slots = self.slots.borrow_mut();
-        for key in self.ready.borrow().iter().take(most) {
-            if let Some(job) = slots.get_mut(*key).and_then(|slot| slot.job()) {
-                see(key.slot(), &**job);
-            }
+        for (slot, job) in self.slots.borrow().next().take(most) {
+            see(slot, job);
         }
     }
 
@@ -198,7 +192,7 @@ impl Hub {
         }
         let serial = thread::next_serial();
         let key = self.slots.borrow_mut().insert(serial, job, delayed, spawned_at);
-        self.make_ready(key);
+        self.rouse();
         key
     }
 
@@ -246,14 +240,9 @@ impl Hub {
     /// Wakes the green thread of that name, if there is one. Called on the hub's own OS thread.
     #[inline]
     pub(crate) fn wake(&self, name: Name) {
-        let woken = match self.slots.borrow_mut().get_named(name) {
-            Some((key, slot)) if !slot.ready => {
-                slot.ready = true;
-                key
-            }
-            _ => return,
-        };
-        self.make_ready(woken);
+        if self.slots.borrow_mut().wake(name) {
+            self.rouse();
+        }
     }
 
     /// Lets the next ready green thread run until it waits or ends.
@@ -261,12 +250,12 @@ impl Hub {
     /// Unwinds when the green thread panics: [`finish_panicked`](Hub::finish_panicked) is next then. To catch
     /// the panic here would cost every turn what a panic should.
     pub(super) fn run_next(&self) -> Turn {
-        let Some(key) = self.ready.borrow_mut().pop_front() else {
-            return Turn::Idle;
-        };
-        match self.look(key, Slot::take_turn).flatten() {
-            Some(job) => self.run(key, job),
-            None => Turn::Ran,
+        // A statement of its own, for the borrow must end before the turn begins.
+        let next = self.slots.borrow_mut().take_turn();
+        match next {
+            Next::Ready(key, job) => self.run(key, job),
+            Next::Gone => Turn::Ran,
+            Next::Nobody => Turn::Idle,
         }
     }
 
@@ -326,13 +315,6 @@ impl Hub {
             }
         }
         registry::leave(self.id);
-    }
-
-    /// Puts a key in the queue of the ready ones, and sees to it that the hub will look there.
-    #[inline]
-    fn make_ready(&self, key: Key) {
-        self.ready.borrow_mut().push_back(key);
-        self.rouse();
     }
 
     /// Wakes the hub's Tokio task unless it is awake.

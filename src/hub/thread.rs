@@ -19,6 +19,7 @@ thread_local! {
 }
 
 /// Returns the hub of this OS thread, if it has one.
+#[inline]
 pub(crate) fn current() -> Option<Rc<Hub>> {
     HUB.try_with(|hub| hub.borrow().clone()).ok().flatten()
 }
@@ -28,25 +29,12 @@ pub(crate) fn current() -> Option<Rc<Hub>> {
 /// # Panics
 ///
 /// When there is none, in the caller's line; `what` is what the caller wanted it for.
+#[inline]
 #[track_caller]
 pub(crate) fn expect(what: &str) -> Rc<Hub> {
     match current() {
         Some(hub) => hub,
         None => none(what),
-    }
-}
-
-/// Calls `code` with the hub of this OS thread, without a count of those who use it. The hub must outlive the call.
-///
-/// # Panics
-///
-/// As [`expect`] does.
-#[inline]
-#[track_caller]
-pub(crate) fn with<R>(what: &str, code: impl FnOnce(&Hub) -> R) -> R {
-    match HUB.try_with(|hub| hub.borrow().as_deref().map(code)) {
-        Ok(Some(result)) => result,
-        _ => none(what),
     }
 }
 

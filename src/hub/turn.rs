@@ -84,7 +84,7 @@ impl Hub {
             self.ring();
         }
         self.collect_remote();
-        self.far.begin(self.ready_len());
+        self.far.begin(self.ready());
         let mut runs = Runs::new(self.polls.take());
         while !self.dead(main) {
             match catch_unwind(AssertUnwindSafe(|| self.run_ready(main, &mut runs, cx))) {
@@ -92,7 +92,7 @@ impl Hub {
                 Err(payload) => self.finish_panicked(payload),
             }
         }
-        self.far.end(runs.count, self.ready_len());
+        self.far.end(runs.count, self.ready());
         self.awake.set(false);
         self.clock.arm(cx);
         if self.dead(main) { Poll::Ready(()) } else { Poll::Pending }
