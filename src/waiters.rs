@@ -123,6 +123,7 @@ impl<Offer, Grant> Waiters<Offer, Grant> {
     /// an offer instead of a grant, stands in line with it.
     ///
     /// `at_once` may only give an offer when nobody in line could be granted anything either.
+    #[inline]
     pub(crate) fn wait(
         &self,
         place: &mut Place,
@@ -179,10 +180,12 @@ impl<Offer, Grant> Waiters<Offer, Grant> {
         wake_all(|| self.choose(grant.clone()).ok().map(|(_offer, wakeup)| wakeup));
     }
 
+    #[inline]
     fn join(&self, offer: Offer, waker: Waker) -> Ticket {
         self.line.borrow_mut().join(offer, waker)
     }
 
+    #[inline]
     fn poll(&self, ticket: &Ticket, waker: &Waker) -> Poll<Grant> {
         let look = self.line.borrow_mut().look(ticket, waker);
         match look {
@@ -240,7 +243,8 @@ impl<Offer, Grant> Line<Offer, Grant> {
     fn join(&mut self, offer: Offer, waker: Waker) -> Ticket {
         let state = State::Waiting { offer, waker };
         if let Line::Empty = self {
-            *self = Line::One(state);
+            // There is nothing to drop, and to find that out takes a call.
+            mem::forget(mem::replace(self, Line::One(state)));
             return Ticket(0);
         }
         Ticket(self.many().join(state))
@@ -288,6 +292,7 @@ impl<Offer, Grant> Line<Offer, Grant> {
         }
     }
 
+    #[inline]
     fn remove_chosen(&mut self, ticket: &Ticket) -> Grant {
         match self.remove(ticket) {
             State::Chosen(grant) => grant,
@@ -366,6 +371,7 @@ impl<Offer, Grant> Many<Offer, Grant> {
     }
 
     /// Puts a waiter at the end.
+    #[inline(never)]
     fn join(&mut self, state: State<Offer, Grant>) -> u32 {
         let number = self.waiters.insert(Waiter { before: self.last, after: NOBODY, state }) as u32;
         match self.waiters.get_mut(self.last as usize) {
@@ -377,6 +383,7 @@ impl<Offer, Grant> Many<Offer, Grant> {
         number
     }
 
+    #[inline(never)]
     fn choose(&mut self, grant: Grant) -> Result<(Offer, Wakeup), Grant> {
         let Some(waiter) = self.waiters.get_mut(self.first as usize) else {
             return Err(grant);
@@ -387,10 +394,12 @@ impl<Offer, Grant> Many<Offer, Grant> {
         Ok(chosen)
     }
 
+    #[inline(never)]
     fn at(&mut self, number: u32) -> &mut State<Offer, Grant> {
         &mut self.waiters.get_mut(number as usize).expect(IN_LINE).state
     }
 
+    #[inline(never)]
     fn remove(&mut self, number: u32) -> State<Offer, Grant> {
         let waiter = self.waiters.try_remove(number as usize).expect(IN_LINE);
         if waiter.state.is_waiting() {

@@ -117,17 +117,8 @@ impl<T> GreenThread<T> {
         T: Clone,
     {
         self.job.outcome().check_not_taken();
-        self.check_not_running();
+        self.job.check_not_running();
         Wait { thread: self, place: Place::default() }
-    }
-
-    /// Panics in the very green thread, which nobody may wait for in.
-    #[track_caller]
-    fn check_not_running(&self) {
-        assert!(
-            !self.job.is_running(),
-            "a green thread that waits for its own end would wait for ever: let somebody else wait for it"
-        );
     }
 
     /// Calls a function with the result, right when the green thread ends.
@@ -198,11 +189,7 @@ impl<T> Future for GreenThread<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, Exit>> {
         let this = &mut *self;
-        let polled = this.job.outcome().poll_take(&mut this.place, cx);
-        if polled.is_pending() {
-            this.check_not_running();
-        }
-        polled
+        this.job.poll_take(&mut this.place, cx)
     }
 }
 
@@ -242,7 +229,7 @@ impl<T: Clone> Future for Wait<'_, T> {
         let this = &mut *self;
         let polled = this.thread.job.outcome().poll_copy(&mut this.place, cx);
         if polled.is_pending() {
-            this.thread.check_not_running();
+            this.thread.job.check_not_running();
         }
         polled
     }

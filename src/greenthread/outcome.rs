@@ -29,6 +29,24 @@ pub(super) trait HasOutcome<T> {
 
     /// Returns whether it is the code of this very green thread that asks.
     fn is_running(&self) -> bool;
+
+    /// Hands the outcome out for good, once it is known.
+    fn poll_take(&self, place: &mut Place, cx: &mut Context<'_>) -> Poll<Result<T, Exit>> {
+        let polled = self.outcome().poll_take(place, cx);
+        if polled.is_pending() {
+            self.check_not_running();
+        }
+        polled
+    }
+
+    /// Panics in the very green thread, which nobody may wait for in.
+    #[track_caller]
+    fn check_not_running(&self) {
+        assert!(
+            !self.is_running(),
+            "a green thread that waits for its own end would wait for ever: let somebody else wait for it"
+        );
+    }
 }
 
 /// The outcome of one green thread, for its job to tell and its handles to hear.
@@ -95,6 +113,7 @@ impl<T> Outcome<T> {
     }
 
     /// Calls the links, in order, then wakes whoever waits.
+    #[inline]
     pub(super) fn announce(&self) {
         if let Some(links) = self.links.take() {
             self.call(links.callbacks.into_iter().map(|(_, callback)| callback));
@@ -102,7 +121,6 @@ impl<T> Outcome<T> {
         self.wake();
     }
 
-    /// Hands the outcome out for good, once it is known.
     pub(super) fn poll_take(
         &self,
         place: &mut Place,

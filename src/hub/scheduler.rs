@@ -263,9 +263,10 @@ impl Hub {
         // Dropping it does nothing, and takes a call to do so.
         let waker = ManuallyDrop::new(Name::new(self.id, key).waker());
         self.polled.set(Some(key));
-        let _current = self.enter(key);
+        self.current.set(Some(key));
         let done = job.as_ref().poll(&mut Context::from_waker(&waker)).is_ready();
         self.polled.set(None);
+        self.current.set(None);
         // The slot has the last one again: a job that ends is gone when `finish` returns.
         drop(job);
         let doom = if self.doom.borrow().is_some() { self.take_doom() } else { None };
@@ -274,7 +275,7 @@ impl Hub {
             return Turn::Ran;
         }
         self.finish(key, if done { None } else { doom });
-        Turn::Ended
+        Turn::Ended(key)
     }
 
     #[cold]
@@ -288,6 +289,7 @@ impl Hub {
             // Not the panic of a green thread, but of the hub itself: a bug that must not be hidden.
             resume_unwind(payload);
         };
+        self.current.set(None);
         let _doom = self.take_doom();
         self.finish(key, Some(Exit::unwound(payload)));
     }
@@ -366,7 +368,7 @@ pub(super) enum Turn {
     /// A green thread ran and waits now.
     Ran,
     /// A green thread ran and ended.
-    Ended,
+    Ended(Key),
 }
 
 /// Restores the green thread whose code ran before, also while unwinding.

@@ -180,14 +180,9 @@ impl Slots {
 
     /// Returns the slot of a green thread, unless it has ended.
     #[inline]
-    pub(super) fn get(&self, key: Key) -> Option<&Slot> {
-        self.slots.get(key.slot()).filter(|slot| slot.is_of(key))
-    }
-
-    /// Returns the slot of a green thread, unless it has ended.
-    #[inline]
     pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut Slot> {
-        self.slots.get_mut(key.slot()).filter(|slot| slot.is_of(key))
+        let slot = self.slots.get_mut(key.slot())?;
+        (slot.serial == Some(key.serial)).then_some(slot)
     }
 
     /// Returns who is in a slot.
@@ -227,16 +222,15 @@ impl Slot {
             job: None,
         }
     }
-
-    #[inline]
-    fn is_of(&self, key: Key) -> bool {
-        self.serial == Some(key.serial)
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{HashSet, VecDeque};
     use std::task::{Context, Poll};
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
 
     use super::*;
     use crate::exit::Exit;
@@ -256,6 +250,26 @@ mod tests {
         slots.insert(serial, Rc::pin(Nothing), false, Location::caller())
     }
 
+    /// Inserts one that has had its first turn, where nobody else is ready.
+    fn insert_waiting(slots: &mut Slots, serial: u64) -> Key {
+        let key = insert(slots, serial);
+        assert_eq!(turn(slots), Some(Some(key)));
+        key
+    }
+
+    /// Takes a turn: of nobody, of one that is gone, or of somebody.
+    fn turn(slots: &mut Slots) -> Option<Option<Key>> {
+        match slots.take_turn() {
+            Next::Nobody => None,
+            Next::Gone => Some(None),
+            Next::Ready(key, _job) => Some(Some(key)),
+        }
+    }
+
+    fn wake(slots: &mut Slots, key: Key) -> bool {
+        slots.wake(Name::new(0, key))
+    }
+
     fn serials(slots: &Slots) -> Vec<u64> {
         slots.iter().map(|(key, _slot)| key.serial()).collect()
     }
@@ -263,7 +277,7 @@ mod tests {
     #[test]
     fn the_slot_that_was_left_last_is_taken_next() {
         let mut slots = Slots::default();
-        let keys = [1, 2, 3, 4].map(|serial| insert(&mut slots, serial));
+        let keys = [1, 2, 3, 4].map(|serial| insert_waiting(&mut slots, serial));
         assert_eq!(keys.map(Key::slot), [0, 1, 2, 3]);
         assert!(slots.remove(keys[1]).is_some() && slots.remove(keys[3]).is_some());
         assert_eq!((slots.len(), slots.all(), serials(&slots)), (2, 4, vec![1, 3]));
@@ -275,13 +289,14 @@ mod tests {
     #[test]
     fn a_key_that_is_stale_finds_nothing() {
         let mut slots = Slots::default();
-        let old = insert(&mut slots, 1);
+        let old = insert_waiting(&mut slots, 1);
         let _job = slots.remove(old);
-        assert!(slots.get_mut(old).is_none() && slots.remove(old).is_none());
+        let finds = |slots: &mut Slots| slots.get_mut(old).is_some() || wake(slots, old);
+        assert!(!finds(&mut slots) && slots.remove(old).is_none());
         assert_eq!(slots.key_at(old.slot()), None);
-        let new = insert(&mut slots, 2);
+        let new = insert_waiting(&mut slots, 2);
         assert_eq!(new.slot(), old.slot());
-        assert!(slots.get_mut(old).is_none() && slots.remove(old).is_none());
+        assert!(!finds(&mut slots) && slots.remove(old).is_none());
         assert_eq!((slots.key_at(new.slot()), slots.len()), (Some(new), 1));
         assert_eq!(slots.key_at(1), None);
     }
@@ -290,12 +305,84 @@ mod tests {
     fn a_slot_that_is_taken_again_keeps_nothing_of_the_last_one() {
         let mut slots = Slots::default();
         let old = slots.insert(NonZeroU64::MIN, Rc::pin(Nothing), true, Location::caller());
+        assert_eq!(turn(&mut slots), Some(Some(old)));
         let slot = slots.get_mut(old).unwrap();
-        (slot.ready, slot.started, slot.stackful) = (false, true, true);
+        assert!(!slot.started, "it says itself when it starts");
+        (slot.started, slot.stackful) = (true, true);
         let _job = slots.remove(old);
         let new = insert(&mut slots, 2);
         let slot = slots.get_mut(new).unwrap();
         assert_eq!((slot.ready, slot.started, slot.stackful), (true, false, false));
-        assert!(slot.take_turn().is_some() && slot.started && !slot.ready);
+        assert_eq!(turn(&mut slots), Some(Some(new)));
+        let slot = slots.get_mut(new).unwrap();
+        assert_eq!((slot.ready, slot.started), (false, true));
+    }
+
+    #[test]
+    fn whoever_is_killed_in_the_queue_leaves_a_slot_that_nobody_has_before_its_turn() {
+        let mut slots = Slots::default();
+        let keys = [1, 2, 3].map(|serial| insert(&mut slots, serial));
+        assert!(slots.remove(keys[1]).is_some());
+        let fourth = insert(&mut slots, 4);
+        assert_eq!((fourth.slot(), slots.ready(), slots.len()), (3, 4, 3));
+        let shown: Vec<usize> = slots.next().map(|(slot, _job)| slot).collect();
+        assert_eq!(shown, [0, 2, 3]);
+        let turns: Vec<_> = iter::from_fn(|| turn(&mut slots)).collect();
+        assert_eq!(turns, [Some(keys[0]), None, Some(keys[2]), Some(fourth)]);
+        assert_eq!(insert(&mut slots, 5).slot(), keys[1].slot());
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Insert,
+        Wake(usize),
+        Remove(usize),
+        TakeTurn,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let whom = 0..20_usize;
+        let step = prop_oneof![
+            3 => Just(Step::Insert),
+            3 => whom.clone().prop_map(Step::Wake),
+            2 => whom.prop_map(Step::Remove),
+            4 => Just(Step::TakeTurn),
+        ];
+        vec(step, 0..200)
+    }
+
+    proptest! {
+        /// The queue is what a plain list of keys would be, whoever is woken or killed in it, and in whatever order.
+        #[test]
+        fn turns_come_in_the_order_in_which_green_threads_became_ready(steps in steps()) {
+            let mut slots = Slots::default();
+            let (mut all, mut alive, mut queue) = (Vec::new(), HashSet::new(), VecDeque::new());
+            for step in steps {
+                match step {
+                    Step::Insert => {
+                        let key = insert(&mut slots, all.len() as u64 + 1);
+                        prop_assert!(all.iter().all(|it: &Key| !alive.contains(it) || it.slot() != key.slot()));
+                        all.push(key);
+                        alive.insert(key);
+                        queue.push_back(key);
+                    }
+                    Step::Wake(whom) => if let Some(key) = all.get(whom) {
+                        let is_new = alive.contains(key) && !queue.contains(key);
+                        prop_assert_eq!(wake(&mut slots, *key), is_new);
+                        if is_new {
+                            queue.push_back(*key);
+                        }
+                    },
+                    Step::Remove(whom) => if let Some(key) = all.get(whom) {
+                        prop_assert_eq!(slots.remove(*key).is_some(), alive.remove(key));
+                    },
+                    Step::TakeTurn => {
+                        let next = queue.pop_front().map(|key| Some(key).filter(|it| alive.contains(it)));
+                        prop_assert_eq!(turn(&mut slots), next);
+                    }
+                }
+                prop_assert_eq!((slots.len(), slots.ready()), (alive.len(), queue.len()));
+            }
+        }
     }
 }

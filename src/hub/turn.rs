@@ -116,8 +116,8 @@ impl Hub {
             match self.run_next() {
                 Turn::Ran => {}
                 Turn::Idle => return,
-                Turn::Ended if self.dead(main) => return,
-                Turn::Ended => {}
+                Turn::Ended(ended) if ended == main => return,
+                Turn::Ended(_) => {}
             }
         }
         // Polled once, to be woken after the driver had its look, and dropped.

@@ -15,7 +15,6 @@ use std::io;
 use std::marker::PhantomPinned;
 use std::mem;
 use std::num::NonZero;
-use std::ops::Range;
 use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
@@ -81,8 +80,9 @@ where
     let front = Front {
         place: Location::caller(),
         resume: resume::<F, T>,
-        key: None,
-        stack: 0..0,
+        id: 0,
+        slot: u32::MAX,
+        limit: 0,
         frame: Cell::new(ptr::null()),
     };
     let wanted = Wanted { size: None, taken: Taken(None) };
@@ -103,20 +103,17 @@ pub(super) struct Front {
     pub(super) place: Place,
     /// Resumes its coroutine.
     resume: unsafe fn(NonNull<Front>),
-    /// The green thread that started it. `None` outside green threads.
-    pub(super) key: Option<Key>,
-    /// Where its stack is.
-    stack: Range<usize>,
+    /// The number of the green thread that started it. 0 outside green threads.
+    pub(super) id: u64,
+    /// The number of its slot. Outside green threads one that no slot has.
+    pub(super) slot: u32,
+    /// The lowest address of the stack.
+    pub(super) limit: usize,
     /// The frame on its stack. Null before there is one.
     pub(super) frame: Cell<*const Frame>,
 }
 
 impl Front {
-    /// Returns the lowest address of the stack.
-    pub(super) fn limit(&self) -> usize {
-        self.stack.start
-    }
-
     /// Resumes the coroutine of a future without a context, until it is put aside again.
     ///
     /// # Safety
@@ -269,9 +266,7 @@ where
     #[inline(never)]
     fn start(&mut self) {
         if let Some((closure, wanted)) = self.state.take_new() {
-            let (stack, key) = wanted.taken_or_unwind(self.front.place);
-            self.front.key = key;
-            self.front.stack = stack.limit().get()..stack.base().get();
+            let stack = wanted.taken_or_unwind(&mut self.front);
             let front = front_of(NonNull::from(&mut *self));
             let coroutine = if mem::size_of::<F>() <= BIG {
                 Coroutine::with_stack(stack, body(closure, front))
@@ -302,10 +297,10 @@ fn front_of<F, T>(future: NonNull<Stackful<F, T>>) -> NonNull<Front> {
 const BIG: usize = 512;
 
 impl Wanted {
-    /// Returns a stack for the green thread that runs now, and which that is. Unwinds with the error when there is
-    /// no stack.
+    /// Returns a stack for the green thread that runs now, and notes both. Unwinds with the error when there is no
+    /// stack.
     #[inline(never)]
-    fn taken_or_unwind(mut self, place: Place) -> (GreenStack, Option<Key>) {
+    fn taken_or_unwind(mut self, front: &mut Front) -> GreenStack {
         let hub = hub::current();
         let hub = hub.as_deref();
         let taken = match self.taken.0.take() {
@@ -314,9 +309,9 @@ impl Wanted {
         };
         match taken {
             Ok(mut stack) => {
-                let running = hub.and_then(|hub| Some((hub, hub.current()?)));
-                label(&mut stack, running, place);
-                (stack, running.map(|(_hub, key)| key))
+                front.limit = stack.limit().get();
+                label(&mut stack, front, hub.and_then(|hub| Some((hub, hub.current()?))));
+                stack
             }
             Err(error) => refuse(error),
         }
@@ -331,12 +326,13 @@ impl Wanted {
 
 /// Says whose stack it is, and to the hub that this green thread has one.
 #[inline]
-fn label(stack: &mut GreenStack, running: Option<(&Hub, Key)>, place: Place) {
+fn label(stack: &mut GreenStack, front: &mut Front, running: Option<(&Hub, Key)>) {
     match running {
-        None => stack.set_label(0, None, place),
+        None => stack.set_label(0, None, front.place),
         Some((hub, key)) => {
             hub.set_stackful(key);
-            stack.set_label(key.serial(), hub.name(key).as_deref(), place);
+            (front.id, front.slot) = (key.serial(), key.slot() as u32);
+            stack.set_label(front.id, hub.name(key).as_deref(), front.place);
         }
     }
 }
@@ -377,12 +373,12 @@ fn report_refusal(error: &io::Error) {
     }
 }
 
-/// Puts the stack of a coroutine back into the pool. Unwinds it before if it is in use.
-fn end<T: 'static>(coroutine: Coroutine<T>, stack: Range<usize>) {
+/// Puts the stack of a coroutine back into the pool. Unwinds it before if it is in use: by this frame.
+fn end<T: 'static>(coroutine: Coroutine<T>, frame: *const Frame) {
     if coroutine.done() {
         stack::give_back(coroutine.into_stack());
     } else {
-        scope::end(stack, || end_in_use(coroutine));
+        scope::end(frame.addr(), || end_in_use(coroutine));
     }
 }
 
@@ -418,7 +414,7 @@ impl<F, T: 'static> Stackful<F, T> {
         if let Some(coroutine) = self.state.take_started() {
             // It was moved, perhaps to be unwound later, and is not to be looked at any more.
             parked::end(&self.front);
-            end(coroutine, self.front.stack.clone());
+            end(coroutine, self.front.frame.get());
             scope::unwind_who_waited();
         }
     }

@@ -106,14 +106,14 @@ impl Frame {
         closure: impl FnOnce() -> T,
     ) -> T {
         // SAFETY: by I5, which begins here.
-        let key = unsafe { front.as_ref() }.key;
+        let slot = unsafe { front.as_ref() }.slot;
         let frame = Frame {
             yielder: NonNull::from(yielder),
             context: Cell::new(context),
             ending: Cell::new(false),
             limited: Cell::new(false),
             noted: Cell::new(0),
-            slot: key.map_or(u32::MAX, |key| key.slot() as u32),
+            slot,
             front,
             spans: Spans::default(),
             links: Links::none(),

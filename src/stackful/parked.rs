@@ -18,7 +18,7 @@ use std::ptr;
 
 use super::coroutine::Front;
 use super::frame::Frame;
-use crate::hub::{Key, Outer};
+use crate::hub::Outer;
 
 thread_local! {
     static PARKED: Parked =
@@ -120,8 +120,7 @@ fn look_at(frame: &Frame, by: &impl Fn(u64) -> bool) -> Option<Seen> {
         return None;
     }
     // SAFETY: by I5 of `frame`, as it is not being ended.
-    let &Front { key, place, .. } = unsafe { frame.front().as_ref() };
-    let id = key.map_or(0, Key::serial);
+    let &Front { id, place, .. } = unsafe { frame.front().as_ref() };
     by(id).then(|| Seen { id, place, backtrace: capture(frame) })
 }
 
@@ -162,7 +161,7 @@ const NEEDED: usize = 48 * 1024;
 /// Answers, on the stack that is asked, if it has room for that.
 pub(super) fn answer(front: &Front) {
     let here = ptr::from_ref(&front).addr();
-    if here - front.limit() >= NEEDED {
+    if here - front.limit >= NEEDED {
         let backtrace = Backtrace::force_capture();
         let answer = PARKED.with(|parked| parked.answer.get());
         // SAFETY: by I2, and as this is called only while somebody asks.

@@ -42,7 +42,6 @@ use std::future::poll_fn;
 use std::io;
 use std::marker::PhantomData;
 use std::mem;
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::process;
@@ -226,7 +225,8 @@ struct Scopes {
 }
 
 struct Later {
-    stack: Range<usize>,
+    /// Where the frame of the stack is.
+    stack: usize,
     unwind: Box<dyn FnOnce()>,
 }
 
@@ -275,7 +275,7 @@ impl Lent {
         Frame::with_current(|frame| {
             let frame = frame.expect("a scope ends on the stack on which it began");
             while frame.poll(pin!(poll_fn(|cx| self.poll_ended(cx)))).is_pending() {
-                if held_up(&one_byte(self.owner)).is_empty() {
+                if held_up(self.owner).is_empty() {
                     limit::check(frame);
                 }
                 frame.suspend();
@@ -378,13 +378,9 @@ fn address(frame: &Frame) -> usize {
     ptr::from_ref(frame).addr()
 }
 
-fn one_byte(address: usize) -> Range<usize> {
-    address..address + 1
-}
-
-/// Returns the members of scopes on a stack that keep it from being unwound: those that are running. Of those
-/// that are not, the stacks must be ready to be unwound, too.
-fn held_up(stack: &Range<usize>) -> Vec<Option<Greenlet>> {
+/// Returns the members of scopes on the stack of that frame that keep it from being unwound: those that are running. Of
+/// those that are not, the stacks must be ready to be unwound, too.
+fn held_up(stack: usize) -> Vec<Option<Greenlet>> {
     let mut running = Vec::new();
     let _ended = SCOPES.try_with(|scopes| {
         let open = scopes.open.borrow();
@@ -395,21 +391,21 @@ fn held_up(stack: &Range<usize>) -> Vec<Option<Greenlet>> {
     running
 }
 
-fn look_for_running(open: &[Rc<Lent>], stack: &Range<usize>, running: &mut Vec<Option<Greenlet>>) {
-    for lent in open.iter().filter(|lent| stack.contains(&lent.owner)) {
+fn look_for_running(open: &[Rc<Lent>], stack: usize, running: &mut Vec<Option<Greenlet>>) {
+    for lent in open.iter().filter(|lent| lent.owner == stack) {
         for (_, member) in &*lent.members.borrow() {
             match member.greenlet.and_then(Greenlet::state) {
                 // One that has ended and has its mark is being unwound, or will be later.
                 None | Some(State::Running) => running.push(member.greenlet),
-                Some(_) => look_for_running(open, &one_byte(member.stack), running),
+                Some(_) => look_for_running(open, member.stack, running),
             }
         }
     }
 }
 
-/// Unwinds the stack at these addresses: now, or as soon as nobody who borrows from it is running.
-pub(super) fn end(stack: Range<usize>, unwind: impl FnOnce() + 'static) {
-    let running = held_up(&stack);
+/// Unwinds the stack that has its frame at that address: now, or as soon as nobody who borrows from it is running.
+pub(super) fn end(stack: usize, unwind: impl FnOnce() + 'static) {
+    let running = held_up(stack);
     if running.is_empty() {
         return unwind();
     }
@@ -439,7 +435,7 @@ fn unwind_those_who_can() {
 impl Scopes {
     fn next_to_unwind(&self) -> Option<Box<dyn FnOnce()>> {
         let mut later = self.later.borrow_mut();
-        let at = later.iter().position(|later| held_up(&later.stack).is_empty())?;
+        let at = later.iter().position(|later| held_up(later.stack).is_empty())?;
         WAITING_TO_UNWIND.set(WAITING_TO_UNWIND.get() - 1);
         Some(later.remove(at).unwind)
     }
