@@ -1,14 +1,19 @@
 //! Who lives in the hub, and what each does.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::panic::Location;
 use std::rc::Rc;
 use std::time::Duration;
 
+#[cfg(not(feature = "stackful"))]
+use no_owners as owners;
 use tokio::time::Instant;
 
 use crate::greenthread::Greenlet;
 use crate::hub;
+#[cfg(feature = "stackful")]
+use crate::stackful::owners;
 
 pub use crate::hub::State;
 
@@ -58,12 +63,13 @@ pub struct GreenThreadInfo {
 #[track_caller]
 pub fn green_threads() -> Vec<GreenThreadInfo> {
     let now = Instant::now();
+    let owners = owners();
     let living = hub::expect("looking at all green threads").living().into_iter();
     let info = living.map(|living| GreenThreadInfo {
         greenlet: Greenlet::new(living.key),
         name: living.name,
         spawned_at: living.spawned_at,
-        stackful: living.stackful,
+        stackful: owners.contains(&living.key.serial()),
         state: living.state,
         idle: living.last_turn.map(|turn| now.saturating_duration_since(turn)),
     });
@@ -120,6 +126,12 @@ pub fn format_green_threads() -> String {
 #[track_caller]
 pub fn keep_times(keep: bool) {
     hub::expect("noting the time of every turn").notes.keep_times(keep);
+}
+
+/// Returns the numbers of those that have stacks, where nobody has.
+#[cfg_attr(feature = "stackful", expect(dead_code))]
+fn no_owners() -> HashSet<u64> {
+    HashSet::new()
 }
 
 impl fmt::Display for GreenThreadInfo {

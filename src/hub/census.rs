@@ -32,7 +32,6 @@ pub(crate) struct Living {
     pub(crate) name: Option<Rc<str>>,
     pub(crate) spawned_at: &'static Location<'static>,
     pub(crate) state: State,
-    pub(crate) stackful: bool,
     pub(crate) last_turn: Option<Instant>,
 }
 
@@ -104,7 +103,6 @@ impl Hub {
                 name: note.and_then(|note| note.name.clone()),
                 spawned_at: slot.spawned_at,
                 state: self.state_of(key, slot),
-                stackful: slot.stackful,
                 last_turn: note.and_then(|note| note.last_turn),
             }
         });

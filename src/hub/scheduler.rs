@@ -216,12 +216,6 @@ impl Hub {
         self.look(key, |slot| slot.started = true);
     }
 
-    /// Notes that a green thread has a stack of its own.
-    #[cfg_attr(not(feature = "stackful"), expect(dead_code))]
-    pub(crate) fn set_stackful(&self, key: Key) {
-        self.look(key, |slot| slot.stackful = true);
-    }
-
     /// Ends a green thread before this returns, or, when it is the one that is being polled, at its
     /// next wait. Does nothing to one that has ended.
     pub(crate) fn kill(&self, key: Key, exit: Exit) {

@@ -43,8 +43,6 @@ pub(super) struct Slot {
     pub(super) started: bool,
     /// Whether it says itself when it starts: it was spawned to start later.
     delayed: bool,
-    /// Whether it has a stack of its own.
-    pub(super) stackful: bool,
     /// The next slot in its chain.
     next: u32,
     pub(super) spawned_at: &'static Location<'static>,
@@ -85,7 +83,6 @@ impl Slots {
         slot.serial = Some(serial);
         slot.started = false;
         slot.delayed = delayed;
-        slot.stackful = false;
         slot.spawned_at = spawned_at;
         slot.job = Some(job);
         self.len += 1;
@@ -216,7 +213,6 @@ impl Slot {
             ready: false,
             started: false,
             delayed: false,
-            stackful: false,
             next: END,
             spawned_at: Location::caller(),
             job: None,
@@ -308,11 +304,11 @@ mod tests {
         assert_eq!(turn(&mut slots), Some(Some(old)));
         let slot = slots.get_mut(old).unwrap();
         assert!(!slot.started, "it says itself when it starts");
-        (slot.started, slot.stackful) = (true, true);
+        slot.started = true;
         let _job = slots.remove(old);
         let new = insert(&mut slots, 2);
         let slot = slots.get_mut(new).unwrap();
-        assert_eq!((slot.ready, slot.started, slot.stackful), (true, false, false));
+        assert_eq!((slot.ready, slot.started), (true, false));
         assert_eq!(turn(&mut slots), Some(Some(new)));
         let slot = slots.get_mut(new).unwrap();
         assert_eq!((slot.ready, slot.started), (false, true));

@@ -324,13 +324,12 @@ impl Wanted {
     }
 }
 
-/// Says whose stack it is, and to the hub that this green thread has one.
+/// Says whose stack it is.
 #[inline]
 fn label(stack: &mut GreenStack, front: &mut Front, running: Option<(&Hub, Key)>) {
     match running {
         None => stack.set_label(0, None, front.place),
         Some((hub, key)) => {
-            hub.set_stackful(key);
             (front.id, front.slot) = (key.serial(), key.slot() as u32);
             stack.set_label(front.id, hub.name(key).as_deref(), front.place);
         }

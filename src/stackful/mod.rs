@@ -76,4 +76,4 @@ pub use stack::{StackStats, stack_stats, trim_stacks};
 pub(crate) use ahead::fetch;
 pub(crate) use block::{Refused, try_block};
 pub(crate) use frame::Frame;
-pub(crate) use parked::{Seen, look};
+pub(crate) use parked::{Seen, look, owners};

@@ -13,6 +13,7 @@
 
 use std::backtrace::Backtrace;
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::panic::Location;
 use std::ptr;
 
@@ -113,6 +114,21 @@ pub(crate) fn look(by: impl Fn(u64) -> bool) -> Vec<Seen> {
     }
     seen.reverse();
     seen
+}
+
+/// Returns the numbers of the green threads that started a stack of this OS thread which is in use.
+pub(crate) fn owners() -> HashSet<u64> {
+    let mut owners = HashSet::new();
+    let mut at = PARKED.with(|parked| parked.first.get());
+    // SAFETY: by I1. Nobody starts or ends meanwhile: no code runs but ours.
+    while let Some(frame) = unsafe { at.as_ref() } {
+        if !frame.is_being_ended() {
+            // SAFETY: by I5 of `frame`.
+            owners.insert(unsafe { frame.front().as_ref() }.id);
+        }
+        at = frame.links().older.get();
+    }
+    owners
 }
 
 fn look_at(frame: &Frame, by: &impl Fn(u64) -> bool) -> Option<Seen> {

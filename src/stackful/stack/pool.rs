@@ -37,6 +37,10 @@ pub(in crate::stackful) use super::slab::GreenStack;
 /// Stacks that are given back between two looks of the pool after itself.
 const LOOK: usize = 256;
 
+/// Stacks that are given back until the kernel is asked how deep one was used, be its canary alive: a frame may have stepped
+/// over that.
+const MEASURE: usize = 4 * LOOK;
+
 /// A slab has at least room for so many stacks,
 const SMALLEST_SLAB: usize = 8;
 /// and at most for so many: it is unmapped only when nobody uses any of them.
@@ -142,9 +146,9 @@ impl Pool {
 
     #[inline]
     fn give_back(&mut self, mut stack: GreenStack) {
-        self.returns += 1;
-        let look = self.returns >= LOOK;
-        if look || stack.went_deeper() {
+        self.returns = self.returns.wrapping_add(1);
+        let look = self.returns % LOOK == 0;
+        if stack.went_deeper() || (look && self.returns % MEASURE == 0) {
             self.high_water = self.high_water.max(stack.settle());
         }
         self.idle_bytes += stack.mark();
@@ -157,7 +161,6 @@ impl Pool {
     /// Trims what is too much, and what nobody wants.
     #[cold]
     fn look(&mut self) {
-        self.returns = 0;
         let stacks = hub::current().map_or_else(Stacks::default, |hub| hub.stacks());
         self.trim(stacks.max_idle_bytes);
     }
@@ -391,7 +394,7 @@ mod tests {
     #[test]
     fn who_steps_over_the_canary_is_found_in_time() {
         with_both_kinds(|mut pool| {
-            for _ in 0..LOOK {
+            for _ in 0..MEASURE {
                 let stack = pool.take(SIZE).unwrap();
                 use_at(&stack, 100_000);
                 assert!(!stack.went_deeper());
