@@ -316,7 +316,11 @@ impl<Offer, Grant> Line<Offer, Grant> {
         }
         match mem::replace(self, Line::Empty) {
             Line::One(state) => state,
-            _ => unreachable!("{IN_LINE}"),
+            other => {
+                // What may have to be dropped here is moved through memory, and read while it is still written.
+                mem::forget(other);
+                unreachable!("{IN_LINE}")
+            }
         }
     }
 }
