@@ -54,6 +54,7 @@ impl Timer {
     /// # Panics
     ///
     /// Where there is no hub.
+    #[inline]
     #[track_caller]
     pub(crate) fn after(duration: Duration) -> Timer {
         let hub = thread::expect("waiting for the clock");
