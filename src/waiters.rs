@@ -153,10 +153,17 @@ impl<Offer, Grant> Waiters<Offer, Grant> {
     }
 
     /// Takes a waiter out of the line. The caller owes a grant to the next one.
+    #[inline]
     pub(crate) fn leave(&self, place: &mut Place) -> Left<Offer, Grant> {
-        let Place::InLine(ticket) = mem::replace(place, Place::Through) else {
-            return Left::Nothing;
-        };
+        // Almost always it got its grant.
+        match mem::replace(place, Place::Through) {
+            Place::InLine(ticket) => self.take_out(ticket),
+            _ => Left::Nothing,
+        }
+    }
+
+    #[inline(never)]
+    fn take_out(&self, ticket: Ticket) -> Left<Offer, Grant> {
         // A statement of its own, for the borrow must end before the waker below is dropped.
         let state = self.line.borrow_mut().remove(&ticket);
         match state {

@@ -91,6 +91,7 @@ impl<T, S: Storage<T>> Exchange<T, S> {
 
     /// Withdraws a getter. An item that it was granted goes to the next one, or back among the oldest: this
     /// may store more than there is room for, because its putter is gone and the item must not be.
+    #[inline]
     pub(super) fn withdraw_getter(&self, place: &mut Place) {
         let Left::Grant(granted) = self.getters.leave(place) else { return };
         match self.getters.choose(granted) {
