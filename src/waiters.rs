@@ -248,27 +248,27 @@ impl<Offer, Grant> Line<Offer, Grant> {
 
     #[inline]
     fn join(&mut self, offer: Offer, waker: Waker) -> Ticket {
-        let state = State::Waiting { offer, waker };
-        if let Line::Empty = self {
-            // There is nothing to drop, and to find that out takes a call.
-            mem::forget(mem::replace(self, Line::One(state)));
-            return Ticket(0);
+        match self {
+            Line::Empty => {
+                // There is nothing to drop, and to find that out takes a call.
+                mem::forget(mem::replace(self, Line::One(State::Waiting { offer, waker })));
+                Ticket(0)
+            }
+            Line::Many(many) => Ticket(many.join(offer, waker)),
+            Line::One(_) => Ticket(self.many().join(offer, waker)),
         }
-        Ticket(self.many().join(state))
     }
 
     /// Makes room for more than one.
-    #[inline(never)]
+    #[cold]
     fn many(&mut self) -> &mut Many<Offer, Grant> {
-        if !matches!(self, Line::Many(_)) {
-            let one = mem::replace(self, Line::Many(Box::new(Many::new())));
-            if let (Line::One(state), Line::Many(many)) = (one, &mut *self) {
+        let one = mem::replace(self, Line::Many(Box::new(Many::new())));
+        match (self, one) {
+            (Line::Many(many), Line::One(state)) => {
                 many.take_in(state);
+                many
             }
-        }
-        match self {
-            Line::Many(many) => many,
-            _ => unreachable!("it was made so"),
+            _ => unreachable!("it is called on one, and makes it many"),
         }
     }
 
@@ -374,16 +374,18 @@ impl<Offer, Grant> Many<Offer, Grant> {
 
     /// Takes in who was the only one so far, and keeps its number: the first in a new slab is 0.
     fn take_in(&mut self, one: State<Offer, Grant>) {
-        if one.is_waiting() {
-            self.join(one);
-        } else {
-            self.waiters.insert(Waiter { before: NOBODY, after: NOBODY, state: one });
-        }
+        match one {
+            State::Waiting { offer, waker } => self.join(offer, waker),
+            chosen => {
+                self.waiters.insert(Waiter { before: NOBODY, after: NOBODY, state: chosen }) as u32
+            }
+        };
     }
 
     /// Puts a waiter at the end.
     #[inline(never)]
-    fn join(&mut self, state: State<Offer, Grant>) -> u32 {
+    fn join(&mut self, offer: Offer, waker: Waker) -> u32 {
+        let state = State::Waiting { offer, waker };
         let number = self.waiters.insert(Waiter { before: self.last, after: NOBODY, state }) as u32;
         match self.waiters.get_mut(self.last as usize) {
             Some(last) => last.after = number,

@@ -106,6 +106,12 @@ pub(crate) fn fetch(slot: usize, job: &dyn Job) {
     fetch_lines(start, (COUNTS + size_of_val(job)).div_ceil(LINE).min(JOB));
 }
 
+/// Fetches the upper end of a stack that somebody will start on.
+#[inline]
+pub(super) fn fetch_top(top: usize) {
+    fetch_lines(top.wrapping_sub(FRAMES * LINE), FRAMES);
+}
+
 /// Fetches lines of memory.
 #[inline]
 fn fetch_lines(from: usize, lines: usize) {
