@@ -121,6 +121,7 @@ impl<T> Outcome<T> {
         self.wake();
     }
 
+    /// As [`HasOutcome::poll_take`], whoever asks.
     pub(super) fn poll_take(
         &self,
         place: &mut Place,

@@ -324,7 +324,7 @@ impl Wanted {
     }
 }
 
-/// Says whose stack it is.
+/// Notes whose stack it is, in the future and on the stack.
 #[inline]
 fn label(stack: &mut GreenStack, front: &mut Front, running: Option<(&Hub, Key)>) {
     match running {
