@@ -7,8 +7,8 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `scheduler` | the hub itself: its green threads, who is ready, who runs, kill |
-//! | `slots` | where its green threads are |
+//! | `scheduler` | the hub itself: its green threads, who runs, kill |
+//! | `slots` | where its green threads are, and the queue of those who are ready |
 //! | `turn` | one poll of the hub by Tokio: when green threads run and when I/O is looked at |
 //! | `far` | whose memory is fetched before its turn comes |
 //! | `clock`, `wheel` | moments to come: a timer wheel of its own over one Tokio sleep |

@@ -81,12 +81,14 @@ impl Slots {
         let slot = &mut self.slots[at as usize];
         self.vacant = slot.next;
         slot.serial = Some(serial);
+        slot.ready = true;
         slot.started = false;
         slot.delayed = delayed;
         slot.spawned_at = spawned_at;
+        slot.next = END;
         slot.job = Some(job);
         self.len += 1;
-        self.make_ready(at);
+        self.append(at);
         Key::new(at as usize, serial)
     }
 
@@ -100,39 +102,34 @@ impl Slots {
 
     /// Takes a green thread out. Its slot is the next one that is taken, unless it is in the queue.
     pub(super) fn remove(&mut self, key: Key) -> Option<Pin<Rc<dyn Job>>> {
+        let vacant = self.vacant;
         let slot = self.get_mut(key)?;
         slot.serial = None;
         let job = slot.job.take();
         if !slot.ready {
-            self.vacate(key.slot() as u32);
+            slot.next = vacant;
+            self.vacant = key.slot() as u32;
         }
         self.len -= 1;
         job
     }
 
-    fn vacate(&mut self, at: u32) {
-        self.slots[at as usize].next = self.vacant;
-        self.vacant = at;
-    }
-
     /// Puts the green thread of that name in the queue, unless it has ended or is there, and returns whether it did.
     #[inline]
     pub(super) fn wake(&mut self, name: Name) -> bool {
-        let woken = match self.slots.get(name.slot()) {
-            Some(slot) => !slot.ready && slot.serial.is_some_and(|it| name.is_serial(it.get())),
-            None => false,
-        };
-        if woken {
-            self.make_ready(name.slot() as u32);
+        let Some(slot) = self.slots.get_mut(name.slot()) else { return false };
+        let wakes = !slot.ready && slot.serial.is_some_and(|it| name.is_serial(it.get()));
+        if wakes {
+            slot.ready = true;
+            slot.next = END;
+            self.append(name.slot() as u32);
         }
-        woken
+        wakes
     }
 
+    /// Links a slot that is ready to the end of the queue.
     #[inline]
-    fn make_ready(&mut self, at: u32) {
-        let slot = &mut self.slots[at as usize];
-        slot.ready = true;
-        slot.next = END;
+    fn append(&mut self, at: u32) {
         if self.first == END {
             self.first = at;
         } else {
@@ -153,7 +150,8 @@ impl Slots {
         self.ready -= 1;
         slot.ready = false;
         let (Some(serial), Some(job)) = (slot.serial, &slot.job) else {
-            self.vacate(at);
+            slot.next = self.vacant;
+            self.vacant = at;
             return Next::Gone;
         };
         slot.started |= !slot.delayed;
