@@ -576,6 +576,19 @@ mod tests {
     }
 
     #[test]
+    fn whoever_was_chosen_alone_keeps_its_grant_when_others_join() {
+        let line = Line::new();
+        let mut first = join(&line, 1);
+        assert_eq!(choose(&line, 'a'), Ok(1));
+        assert_eq!((line.len(), choose(&line, 'b')), (0, Err('b')));
+        let mut second = join(&line, 2);
+        assert_eq!((line.len(), choose(&line, 'b')), (1, Ok(2)));
+        assert_eq!(resume(&line, &mut second), Poll::Ready('b'));
+        assert_eq!(resume(&line, &mut first), Poll::Ready('a'));
+        assert_eq!(choose(&line, 'c'), Err('c'));
+    }
+
+    #[test]
     fn only_the_waker_of_the_last_poll_is_woken() {
         let line = Line::new();
         let (old, new) = (Arc::<Flag>::default(), Arc::<Flag>::default());
