@@ -106,7 +106,8 @@ pub(crate) fn fetch(slot: usize, job: &dyn Job) {
     fetch_lines(start, (COUNTS + size_of_val(job)).div_ceil(LINE).min(JOB));
 }
 
-/// Fetches the upper end of a stack that somebody will start on.
+/// Fetches the upper end of a stack that somebody will start on. Only Linux keeps stacks that know their tops.
+#[cfg_attr(not(target_os = "linux"), expect(dead_code))]
 #[inline]
 pub(super) fn fetch_top(top: usize) {
     fetch_lines(top.wrapping_sub(FRAMES * LINE), FRAMES);
