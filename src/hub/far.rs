@@ -24,8 +24,6 @@ const NEAR: usize = 512;
 #[derive(Default)]
 pub(super) struct Far {
     count: Cell<usize>,
-    /// The turn before which the next are to be fetched; 0 when none are.
-    next: Cell<usize>,
     /// How many were ready when the last poll of the hub was over.
     left: Cell<usize>,
 }
@@ -37,7 +35,6 @@ impl Far {
         if ready > self.left.get().min(NEAR) {
             self.count.set(ready);
         }
-        self.next.set(self.count.get().min(1));
     }
 
     /// Notes how many have run when a poll is over, and how many are ready now.
@@ -49,12 +46,7 @@ impl Far {
     /// Returns whether the next [`AT_ONCE`] are to be fetched, before the turn of that number in a poll: the first is 1.
     #[inline]
     pub(super) fn must_fetch(&self, turn: usize) -> bool {
-        let must = turn == self.next.get();
-        if must {
-            let next = turn + AT_ONCE;
-            self.next.set(if next <= self.count.get() { next } else { 0 });
-        }
-        must
+        turn <= self.count.get() && turn % AT_ONCE == 1
     }
 }
 

@@ -269,9 +269,10 @@ impl Hub {
             return Turn::Ran;
         }
         self.finish(key, if done { None } else { doom });
-        Turn::Ended(key)
+        Turn::Ended
     }
 
+    /// Not part of every turn: to take nothing is a twentieth of one.
     #[cold]
     fn take_doom(&self) -> Option<Exit> {
         self.doom.borrow_mut().take()
@@ -362,7 +363,7 @@ pub(super) enum Turn {
     /// A green thread ran and waits now.
     Ran,
     /// A green thread ran and ended.
-    Ended(Key),
+    Ended,
 }
 
 /// Restores the green thread whose code ran before, also while unwinding.

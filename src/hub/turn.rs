@@ -44,10 +44,9 @@ const POLLS_PER_LOOK: usize = 16;
 ///
 /// The clock is asked after 1, 2, 4, 8 of them and so on: eight times in a full poll, which is less than a nanosecond
 /// for each, and soon enough where each takes long.
+#[derive(Default)]
 struct Runs {
     count: usize,
-    /// The number of them after which the clock is asked.
-    ask_at: usize,
     /// The polls in a row before this one that ended as the budget was used up.
     polls: usize,
     /// When the first was over. Real time: that of the program may stand still.
@@ -55,20 +54,15 @@ struct Runs {
 }
 
 impl Runs {
-    fn new(polls: usize) -> Runs {
-        Runs { count: 0, ask_at: 1, polls, start: None }
-    }
-
     #[inline]
     fn may_go_on(&mut self) -> bool {
-        let go_on = self.count < self.ask_at || !(self.count == RUNS_PER_POLL || self.is_late());
+        let go_on = self.count < RUNS_PER_POLL && !(self.count.is_power_of_two() && self.is_late());
         self.count += 1;
         go_on
     }
 
     #[inline(never)]
     fn is_late(&mut self) -> bool {
-        self.ask_at *= 2;
         let now = Instant::now();
         now.duration_since(*self.start.get_or_insert(now)) >= TIME_PER_POLL
     }
@@ -85,7 +79,7 @@ impl Hub {
         }
         self.collect_remote();
         self.far.begin(self.ready());
-        let mut runs = Runs::new(self.polls.take());
+        let mut runs = Runs { polls: self.polls.take(), ..Runs::default() };
         while !self.dead(main) {
             match catch_unwind(AssertUnwindSafe(|| self.run_ready(main, &mut runs, cx))) {
                 Ok(()) => break,
@@ -116,8 +110,8 @@ impl Hub {
             match self.run_next() {
                 Turn::Ran => {}
                 Turn::Idle => return,
-                Turn::Ended(ended) if ended == main => return,
-                Turn::Ended(_) => {}
+                Turn::Ended if self.dead(main) => return,
+                Turn::Ended => {}
             }
         }
         // Polled once, to be woken after the driver had its look, and dropped.
@@ -147,11 +141,11 @@ mod tests {
     #[test]
     fn a_poll_is_bounded_in_runs_and_in_time() {
         let mut runs =
-            Runs { start: Some(Instant::now() + Duration::from_secs(3600)), ..Runs::new(0) };
+            Runs { start: Some(Instant::now() + Duration::from_secs(3600)), ..Runs::default() };
         assert_eq!((0..).take_while(|_| runs.may_go_on()).count(), RUNS_PER_POLL);
 
         let long_ago = Instant::now() - TIME_PER_POLL;
-        let mut runs = Runs { count: 3, ask_at: 4, start: Some(long_ago), ..Runs::new(0) };
+        let mut runs = Runs { count: 3, start: Some(long_ago), ..Runs::default() };
         assert_eq!((0..).take_while(|_| runs.may_go_on()).count(), 1);
     }
 }

@@ -368,6 +368,18 @@ mod endings {
     }
 
     #[test]
+    fn nobody_has_another_turn_when_one_that_ended_main_has_ended() {
+        let log = Log::new();
+        let late = log.clone();
+        endless(move || {
+            let main = getcurrent();
+            spawn_n(async move { main.kill() });
+            spawn_n(async move { late.add("late") });
+        });
+        assert_eq!(log.text(), "");
+    }
+
+    #[test]
     fn a_main_that_a_tokio_task_ends_ends_the_hub_with_words() {
         let panicked = endless(|| {
             let main = getcurrent();
