@@ -203,6 +203,7 @@ impl<T> Deref for GreenThread<T> {
 
 impl<T> Drop for GreenThread<T> {
     fn drop(&mut self) {
+        // Almost always it got its outcome, and to find the line takes a call.
         if self.place.is_in_line() {
             self.job.outcome().leave(&mut self.place);
         }

@@ -327,13 +327,11 @@ impl Wanted {
 /// Notes whose stack it is, in the future and on the stack.
 #[inline]
 fn label(stack: &mut GreenStack, front: &mut Front, running: Option<(&Hub, Key)>) {
-    match running {
-        None => stack.set_label(0, None, front.place),
-        Some((hub, key)) => {
-            (front.id, front.slot) = (key.serial(), key.slot() as u32);
-            stack.set_label(front.id, hub.name(key).as_deref(), front.place);
-        }
-    }
+    let name = running.and_then(|(hub, key)| {
+        (front.id, front.slot) = (key.serial(), key.slot() as u32);
+        hub.name(key)
+    });
+    stack.set_label(front.id, name.as_deref(), front.place);
 }
 
 /// A stack that was taken ahead of time. It goes back when it was not used, as the closure never ran.

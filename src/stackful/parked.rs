@@ -106,12 +106,7 @@ pub(crate) fn look(by: impl Fn(u64) -> bool) -> Vec<Seen> {
     if is_asked() {
         return seen;
     }
-    let mut at = PARKED.with(|parked| parked.first.get());
-    // SAFETY: by I1. Nobody starts or ends meanwhile: no code runs but ours.
-    while let Some(frame) = unsafe { at.as_ref() } {
-        seen.extend(look_at(frame, &by));
-        at = frame.links().older.get();
-    }
+    for_each_frame(|frame| seen.extend(look_at(frame, &by)));
     seen.reverse();
     seen
 }
@@ -119,16 +114,23 @@ pub(crate) fn look(by: impl Fn(u64) -> bool) -> Vec<Seen> {
 /// Returns the numbers of the green threads that started a stack of this OS thread which is in use.
 pub(crate) fn owners() -> HashSet<u64> {
     let mut owners = HashSet::new();
-    let mut at = PARKED.with(|parked| parked.first.get());
-    // SAFETY: by I1. Nobody starts or ends meanwhile: no code runs but ours.
-    while let Some(frame) = unsafe { at.as_ref() } {
+    for_each_frame(|frame| {
         if !frame.is_being_ended() {
             // SAFETY: by I5 of `frame`.
             owners.insert(unsafe { frame.front().as_ref() }.id);
         }
+    });
+    owners
+}
+
+/// Shows all frames of this OS thread, the newest first. Nothing that is done with one starts or ends another.
+fn for_each_frame(mut see: impl FnMut(&Frame)) {
+    let mut at = PARKED.with(|parked| parked.first.get());
+    // SAFETY: by I1. Nobody starts or ends meanwhile: no code runs but ours.
+    while let Some(frame) = unsafe { at.as_ref() } {
+        see(frame);
         at = frame.links().older.get();
     }
-    owners
 }
 
 fn look_at(frame: &Frame, by: &impl Fn(u64) -> bool) -> Option<Seen> {

@@ -165,7 +165,7 @@ impl Pool {
         self.took = false;
         self.returns = self.returns.wrapping_add(1);
         let look = self.returns % LOOK == 0;
-        if stack.went_deeper() || (look && self.returns % MEASURE == 0) {
+        if stack.went_deeper() || self.returns % MEASURE == 0 {
             self.high_water = self.high_water.max(stack.settle());
         }
         self.idle_bytes += stack.mark();
