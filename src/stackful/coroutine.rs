@@ -24,6 +24,7 @@ use std::task::{Context, Poll};
 use corosensei::stack::Stack as _;
 use corosensei::{CoroutineResult, Yielder};
 
+use super::ahead;
 use super::frame::{Frame, Resume};
 use super::parked;
 use super::scope;
@@ -256,6 +257,8 @@ where
     fn coroutine(&mut self) -> &mut Coroutine<T> {
         if matches!(self.state, State::New { .. }) {
             self.start();
+        } else {
+            ahead::fetch_frame(self.front.frame.get());
         }
         match &mut self.state {
             State::Started(coroutine) => coroutine,

@@ -88,14 +88,8 @@ pub(crate) struct Frame {
 
 const _: () = assert!(size_of::<Frame>() == 64);
 
-/// The limits around the code that runs on a stack.
-#[derive(Default)]
-struct Limits {
-    /// Outermost first.
-    timers: RefCell<Vec<Timer>>,
-    /// Says during a poll which of them has passed.
-    enclosing: Cell<Option<Enclosing>>,
-}
+/// The limits around the code that runs on a stack, outermost first.
+type Limits = RefCell<Vec<Timer>>;
 
 impl Frame {
     /// Runs a closure with a frame of its own. Called at the bottom of a new green stack.
@@ -170,22 +164,17 @@ impl Frame {
         let _polled = Polled(self);
         set_ground(ptr::null());
         if self.limited.get() {
-            self.enter_limits();
+            return self.poll_limited(future);
         }
         self.with_context(|cx| future.poll(cx))
     }
 
+    /// As [`poll`](Frame::poll), when one of the limits around the code here may have passed.
     #[cold]
     #[inline(never)]
-    fn enter_limits(&self) {
-        let enclosing = self.passed_limit().map(|limit| Enclosing::enter(Some(limit)));
-        self.limits().enclosing.set(enclosing);
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn leave_limits(&self) {
-        drop(self.limits().enclosing.take());
+    fn poll_limited<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
+        let _enclosing = self.passed_limit().map(|limit| Enclosing::enter(Some(limit)));
+        self.with_context(|cx| future.poll(cx))
     }
 
     // One call of `code`, so that it is inlined.
@@ -206,7 +195,7 @@ impl Frame {
 
     /// Calls `code` with one limit more around it.
     pub(super) fn with_limit<R>(&self, limit: Timer, code: impl FnOnce() -> R) -> R {
-        self.limits().timers.borrow_mut().push(limit);
+        self.limits().borrow_mut().push(limit);
         self.limited.set(true);
         let _innermost = Innermost(self);
         code()
@@ -225,7 +214,7 @@ impl Frame {
     /// Asks all limits, and returns the earliest that has passed. Each that has not wakes this stack in time.
     #[inline(never)]
     fn passed_limit(&self) -> Option<Moment> {
-        let mut timers = self.limits().timers.borrow_mut();
+        let mut timers = self.limits().borrow_mut();
         self.with_context(|cx| timers.iter_mut().for_each(|limit| limit.set_for(cx)));
         let passed = |limit: &mut Timer| limit.has_passed().then(|| limit.moment())?;
         timers.iter_mut().filter_map(passed).min()
@@ -331,7 +320,11 @@ impl Frame {
     /// Notes a number, and returns whether it is another one than the last.
     #[inline(always)]
     pub(super) fn note(&self, number: u16) -> bool {
-        self.noted.replace(number) != number
+        let another = number != self.noted.get();
+        if another {
+            self.noted.set(number);
+        }
+        another
     }
 
     pub(super) fn slot(&self) -> usize {
@@ -367,7 +360,7 @@ struct Innermost<'a>(&'a Frame);
 
 impl Drop for Innermost<'_> {
     fn drop(&mut self) {
-        let mut timers = self.0.limits().timers.borrow_mut();
+        let mut timers = self.0.limits().borrow_mut();
         let _lifted = timers.pop();
         self.0.limited.set(!timers.is_empty());
     }
@@ -379,9 +372,6 @@ struct Polled<'a>(&'a Frame);
 impl Drop for Polled<'_> {
     #[inline]
     fn drop(&mut self) {
-        if self.0.limited.get() {
-            self.0.leave_limits();
-        }
         self.0.enter();
     }
 }
