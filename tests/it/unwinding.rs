@@ -459,6 +459,7 @@ fn alone_wait() {
 /// What is on the way is not lost: a backtrace shows who resumed the stack, down to the OS thread's own frames.
 #[test]
 fn a_backtrace_passes_from_nested_green_stacks_into_the_hub() {
+    #[inline(never)]
     fn innermost() -> String {
         sleep(ZERO).block();
         Backtrace::force_capture().to_string()
@@ -473,7 +474,11 @@ fn a_backtrace_passes_from_nested_green_stacks_into_the_hub() {
             "tokio::runtime",
             "eventlet::runtime::builder",
         ];
-        let found: Vec<_> = places.map(|place| text.find(place)).into_iter().collect();
+        // In a release build, what was inlined has no name.
+        let places = places
+            .into_iter()
+            .filter(|place| cfg!(debug_assertions) || !place.starts_with("eventlet"));
+        let found: Vec<_> = places.map(|place| text.find(place)).collect();
         assert!(found.iter().all(Option::is_some) && found.is_sorted(), "{found:?}\n{text}");
     });
 }
