@@ -115,7 +115,7 @@ impl Frame {
         };
         parked::enter(&frame);
         frame.enter();
-        frame.spans.start();
+        frame.start_spans();
         closure()
     }
 
@@ -258,8 +258,24 @@ impl Frame {
             return self.switch_without_spans();
         }
         let polled = self.switch();
-        self.spans.start();
+        self.start_spans();
         polled
+    }
+
+    /// Notes which spans are not its own, if there may be any.
+    #[inline(always)]
+    fn start_spans(&self) {
+        if spans::are_traced() {
+            self.note_outer_span();
+        }
+    }
+
+    // By the frame and not by its spans: a compiler would have their address ready before each wait, in a line of the stack
+    // that nobody else needs.
+    #[cold]
+    #[inline(never)]
+    fn note_outer_span(&self) {
+        self.spans.start();
     }
 
     #[cold]

@@ -25,11 +25,8 @@ pub(super) struct Spans {
 
 impl Spans {
     /// Notes what is current when the stack is resumed and has no spans.
-    #[inline]
     pub(super) fn start(&self) {
-        if are_traced() {
-            self.note_outer();
-        }
+        self.outer.set(Span::current().id());
     }
 
     /// Leaves the spans that were entered since this stack was resumed, until the guard is dropped.
@@ -45,11 +42,6 @@ impl Spans {
             left.push(span);
         }
     }
-
-    #[cold]
-    fn note_outer(&self) {
-        self.outer.set(Span::current().id());
-    }
 }
 
 /// Enters spans again, in whatever is current then, when it is dropped.
@@ -61,7 +53,7 @@ pub(super) struct Left<'a> {
 
 impl Drop for Left<'_> {
     fn drop(&mut self) {
-        self.spans.note_outer();
+        self.spans.start();
         while let Some(span) = self.left.pop() {
             span.with_subscriber(|(id, subscriber)| subscriber.enter(id));
         }
