@@ -169,7 +169,7 @@ impl Frame {
         self.with_context(|cx| future.poll(cx))
     }
 
-    /// As [`poll`](Frame::poll), when one of the limits around the code here may have passed.
+    /// As [`poll`](Frame::poll), where there are limits: what is polled can tell that one of them has passed.
     #[cold]
     #[inline(never)]
     fn poll_limited<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
