@@ -53,12 +53,11 @@ struct Aside {
     frame: usize,
 }
 
-/// Notes where the stack of a frame is put aside: here. Most wait where they waited before, and that is noted already. The
-/// frame remembers the last bits of the address: places 64 KiB apart are taken for one.
+/// Notes where the stack of a frame is put aside: here. Most wait where they waited before, and that is noted already.
 #[inline(always)]
 pub(super) fn note(frame: &Frame) {
     let here = lowest_in_use();
-    if frame.note(here as u16) {
+    if frame.note((here / size_of::<usize>()) as u16) {
         note_at(frame, here);
     }
 }

@@ -65,6 +65,11 @@ pub(super) type Resume = Option<NonNull<Context<'static>>>;
 /// It is one cache line, as each wait needs most of it.
 #[repr(C, align(64))]
 pub(crate) struct Frame {
+    /// Which of the spans that are entered were entered on this stack.
+    ///
+    /// First, so that they are where the frame is: a compiler keeps the address of what else it may call at hand across each
+    /// wait, in a line of the stack that nobody else needs.
+    spans: Spans,
     yielder: NonNull<Yielder<Resume, ()>>,
     /// `None` when the stack is put aside, and for good once its green thread is being ended.
     context: Cell<Resume>,
@@ -77,8 +82,6 @@ pub(crate) struct Frame {
     /// The number of the slot of the green thread that started it; outside green threads one that no slot has.
     slot: u32,
     front: NonNull<Front>,
-    /// Which of the spans that are entered were entered on this stack.
-    spans: Spans,
     links: Links,
     /// Made when there is a limit: few stacks have one.
     ///
@@ -102,6 +105,7 @@ impl Frame {
         // SAFETY: by I5, which begins here.
         let slot = unsafe { front.as_ref() }.slot;
         let frame = Frame {
+            spans: Spans::default(),
             yielder: NonNull::from(yielder),
             context: Cell::new(context),
             ending: Cell::new(false),
@@ -109,13 +113,12 @@ impl Frame {
             noted: Cell::new(0),
             slot,
             front,
-            spans: Spans::default(),
             links: Links::none(),
             limits: ManuallyDrop::default(),
         };
         parked::enter(&frame);
         frame.enter();
-        frame.start_spans();
+        frame.spans.start();
         closure()
     }
 
@@ -258,24 +261,8 @@ impl Frame {
             return self.switch_without_spans();
         }
         let polled = self.switch();
-        self.start_spans();
-        polled
-    }
-
-    /// Notes which spans are not its own, if there may be any.
-    #[inline(always)]
-    fn start_spans(&self) {
-        if spans::are_traced() {
-            self.note_outer_span();
-        }
-    }
-
-    // By the frame and not by its spans: a compiler would have their address ready before each wait, in a line of the stack
-    // that nobody else needs.
-    #[cold]
-    #[inline(never)]
-    fn note_outer_span(&self) {
         self.spans.start();
+        polled
     }
 
     #[cold]
@@ -333,7 +320,8 @@ impl Frame {
         self.ending.set(true);
     }
 
-    /// Notes a number, and returns whether it is another one than the last.
+    /// Notes a number, and returns whether it is another one than the last. One that is the same is not written again: that is
+    /// a twentieth of a turn.
     #[inline(always)]
     pub(super) fn note(&self, number: u16) -> bool {
         let another = number != self.noted.get();

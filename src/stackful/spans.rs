@@ -25,8 +25,11 @@ pub(super) struct Spans {
 
 impl Spans {
     /// Notes what is current when the stack is resumed and has no spans.
+    #[inline]
     pub(super) fn start(&self) {
-        self.outer.set(Span::current().id());
+        if are_traced() {
+            self.note_outer();
+        }
     }
 
     /// Leaves the spans that were entered since this stack was resumed, until the guard is dropped.
@@ -42,6 +45,11 @@ impl Spans {
             left.push(span);
         }
     }
+
+    #[cold]
+    fn note_outer(&self) {
+        self.outer.set(Span::current().id());
+    }
 }
 
 /// Enters spans again, in whatever is current then, when it is dropped.
@@ -53,7 +61,7 @@ pub(super) struct Left<'a> {
 
 impl Drop for Left<'_> {
     fn drop(&mut self) {
-        self.spans.start();
+        self.spans.note_outer();
         while let Some(span) = self.left.pop() {
             span.with_subscriber(|(id, subscriber)| subscriber.enter(id));
         }
