@@ -9,7 +9,6 @@
 mod site;
 
 use std::convert::Infallible;
-use std::error::Error;
 use std::time::Duration;
 
 use eventlet::{GreenPile, GreenPool, listen, run, serve, spawn_n, with_timeout};
@@ -19,26 +18,23 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use reqwest::Client;
-
-type BoxError = Box<dyn Error + Send + Sync>;
+use site::http::{BoxError, get, post};
 
 /// The most bytes of URLs in one request.
 const LONGEST: usize = 64 * 1024;
 
 /// Fetches a page and returns its first heading.
-async fn title(client: Client, url: String) -> Result<String, BoxError> {
-    let response = client.get(url).send().await?.error_for_status()?;
-    let page = response.text().await?;
+async fn title(url: String) -> Result<String, BoxError> {
+    let page = get(url).await?;
     let heading = page.split_once("<h1>").and_then(|(_, rest)| rest.split_once("</h1>"));
     Ok(heading.map_or("(no title)", |(heading, _)| heading).to_owned())
 }
 
 /// Dispatches one job for each line of the request, and gathers their results in order.
-async fn titles(pool: GreenPool, client: Client, urls: &str) -> String {
+async fn titles(pool: GreenPool, urls: &str) -> String {
     let pile = GreenPile::new(pool);
     for url in urls.lines() {
-        let title = title(client.clone(), url.to_owned());
+        let title = title(url.to_owned());
         pile.spawn(with_timeout(Duration::from_secs(10), title)).await;
     }
     let mut answer = String::new();
@@ -55,14 +51,13 @@ async fn titles(pool: GreenPool, client: Client, urls: &str) -> String {
 
 async fn answer(
     pool: GreenPool,
-    client: Client,
     request: Request<Incoming>,
 ) -> Result<Response<String>, Infallible> {
     let (mut status, mut text) = (StatusCode::OK, String::new());
     if request.method() == Method::POST {
         match Limited::new(request, LONGEST).collect().await {
             Ok(body) => {
-                text = titles(pool, client, &String::from_utf8_lossy(&body.to_bytes())).await
+                text = titles(pool, &String::from_utf8_lossy(&body.to_bytes())).await
             }
             Err(_) => status = StatusCode::BAD_REQUEST,
         }
@@ -75,20 +70,19 @@ async fn answer(
 }
 
 async fn demonstrate() -> Result<(), BoxError> {
-    let (site, client) = (site::start().await, Client::new());
+    let site = site::start().await;
     let listener = listen("127.0.0.1:0").await?;
     let service = format!("http://{}", listener.local_addr()?);
-    let (pool, fetcher) = (GreenPool::new(20), client.clone());
+    let pool = GreenPool::new(20);
     let handler = move |socket, _| {
-        let (pool, client) = (pool.clone(), fetcher.clone());
-        let answer = service_fn(move |request| answer(pool.clone(), client.clone(), request));
+        let pool = pool.clone();
+        let answer = service_fn(move |request| answer(pool.clone(), request));
         http1::Builder::new().serve_connection(TokioIo::new(socket), answer)
     };
     spawn_n(serve(listener, handler, 1000));
 
     let urls: String = (0..30).map(|page| format!("{site}/{page}\n")).collect();
-    let request = client.post(service).body(urls + "no url at all\n");
-    print!("{}", request.send().await?.error_for_status()?.text().await?);
+    print!("{}", post(service, urls + "no url at all\n").await?);
     Ok(())
 }
 

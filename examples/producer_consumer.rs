@@ -12,31 +12,29 @@ use std::collections::HashSet;
 use std::env;
 
 use eventlet::{GreenPool, Queue, run};
-use reqwest::{Client, Url};
+use site::http;
 
 /// Fetches a page and puts what it links to into the queue.
-async fn fetch(client: Client, url: Url, found: Queue<Url>) {
-    let page = match client.get(url.clone()).send().await {
-        Ok(response) => response.text().await.unwrap_or_default(),
+async fn fetch(url: String, found: Queue<String>) {
+    let page = match http::get(url.clone()).await {
+        Ok(page) => page,
         Err(error) => return println!("{url}: {error}"),
     };
     println!("{url}: {} bytes", page.len());
-    for link in page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
-        if let Ok(link) = url.join(link) {
-            found.put(link).await;
-        }
+    for link in http::links(&url, &page) {
+        found.put(link).await;
     }
 }
 
 /// Starts a fetch for everything in the queue, until it is empty and nobody is left to fill it.
-async fn crawl(start: Url) -> usize {
-    let (pool, queue, client) = (GreenPool::new(20), Queue::new(None), Client::new());
+async fn crawl(start: String) -> usize {
+    let (pool, queue) = (GreenPool::new(20), Queue::new(None));
     let mut seen = HashSet::new();
     queue.put(start.clone()).await;
     loop {
         while let Ok(url) = queue.get_nowait() {
-            if url.as_str().starts_with(start.as_str()) && seen.insert(url.clone()) {
-                pool.spawn_n(fetch(client.clone(), url, queue.clone())).await;
+            if url.starts_with(&start) && seen.insert(url.clone()) {
+                pool.spawn_n(fetch(url, queue.clone())).await;
             }
         }
         if pool.running() == 0 {
@@ -53,9 +51,6 @@ fn main() {
             Some(url) => url,
             None => site::start().await,
         };
-        match Url::parse(&start) {
-            Ok(url) => println!("{} pages", crawl(url).await),
-            Err(error) => eprintln!("{start}: {error}"),
-        }
+        println!("{} pages", crawl(start).await);
     });
 }

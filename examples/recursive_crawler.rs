@@ -16,42 +16,39 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use eventlet::{GreenPool, run};
-use reqwest::{Client, Url};
+use site::http;
 
 struct Crawler {
     pool: GreenPool,
-    client: Client,
-    start: Url,
-    seen: RefCell<HashSet<Url>>,
+    start: String,
+    seen: RefCell<HashSet<String>>,
 }
 
 impl Crawler {
     /// Fetches a page, and starts a job for each link that nobody has followed yet.
-    fn fetch(self: Rc<Self>, url: Url) -> Pin<Box<dyn Future<Output = ()>>> {
+    fn fetch(self: Rc<Self>, url: String) -> Pin<Box<dyn Future<Output = ()>>> {
         Box::pin(async move {
-            let page = match self.client.get(url.clone()).send().await {
-                Ok(response) => response.text().await.unwrap_or_default(),
+            let page = match http::get(url.clone()).await {
+                Ok(page) => page,
                 Err(error) => return println!("{url}: {error}"),
             };
             println!("{url}: {} bytes", page.len());
-            for link in page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
-                if let Some(link) = url.join(link).ok().filter(|link| self.is_new(link)) {
+            for link in http::links(&url, &page) {
+                if self.is_new(&link) {
                     self.pool.spawn_n(Rc::clone(&self).fetch(link)).await;
                 }
             }
         })
     }
 
-    fn is_new(&self, link: &Url) -> bool {
-        link.as_str().starts_with(self.start.as_str())
-            && self.seen.borrow_mut().insert(link.clone())
+    fn is_new(&self, link: &str) -> bool {
+        link.starts_with(&self.start) && self.seen.borrow_mut().insert(link.to_owned())
     }
 }
 
-async fn crawl(start: Url) -> usize {
+async fn crawl(start: String) -> usize {
     let crawler = Rc::new(Crawler {
         pool: GreenPool::new(5),
-        client: Client::new(),
         start: start.clone(),
         seen: RefCell::new(HashSet::from([start.clone()])),
     });
@@ -67,9 +64,6 @@ fn main() {
             Some(url) => url,
             None => site::start().await,
         };
-        match Url::parse(&start) {
-            Ok(url) => println!("{} pages", crawl(url).await),
-            Err(error) => eprintln!("{start}: {error}"),
-        }
+        println!("{} pages", crawl(start).await);
     });
 }

@@ -1,7 +1,7 @@
 //! Fetches many pages at a time and prints them in order.
 //!
 //!     cargo run --release --example webcrawler
-//!     cargo run --release --example webcrawler https://www.rust-lang.org https://tokio.rs
+//!     cargo run --release --example webcrawler http://example.org http://example.com
 //!
 //! Without URLs it crawls a small site that it serves itself, on loopback.
 //! Corresponds to eventlet's `examples/webcrawler.py`.
@@ -12,21 +12,15 @@ use std::env;
 use std::time::Instant;
 
 use eventlet::{GreenPool, run};
-use reqwest::Client;
-
-async fn fetch(client: Client, url: String) -> reqwest::Result<String> {
-    client.get(url).send().await?.error_for_status()?.text().await
-}
 
 fn main() {
     let urls: Vec<String> = env::args().skip(1).collect();
     run(async move {
         let urls = if urls.is_empty() { pages_of(&site::start().await) } else { urls };
-        let client = Client::new();
         let start = Instant::now();
 
         let pool = GreenPool::new(200);
-        let mut bodies = pool.imap(|url| fetch(client.clone(), url), urls.clone());
+        let mut bodies = pool.imap(site::http::get, urls.clone());
 
         let (mut pages, mut bytes) = (0, 0);
         for url in &urls {

@@ -12,25 +12,22 @@ use std::env;
 use std::time::Instant;
 
 use eventlet::{Block, Blocking, GreenPool, run, stackful};
-use reqwest::Client;
+use site::http::{self, BoxError};
 
-fn fetch(client: &Client, url: &str) -> reqwest::Result<String> {
-    let response = client.get(url).send().block()?;
-    response.error_for_status()?.text().block()
+/// A plain function: where it waits, others run.
+fn fetch(url: String) -> Result<String, BoxError> {
+    let page = http::get(url).block()?;
+    if page.is_empty() { Err("the page is empty".into()) } else { Ok(page) }
 }
 
 fn main() {
     let urls: Vec<String> = env::args().skip(1).collect();
     run(stackful(move || {
         let urls = if urls.is_empty() { pages_of(&site::start().block()) } else { urls };
-        let client = Client::new();
         let start = Instant::now();
 
         let pool = GreenPool::new(200);
-        let fetch = |url: String| {
-            let client = client.clone();
-            stackful(move || fetch(&client, &url))
-        };
+        let fetch = |url: String| stackful(move || fetch(url));
         let bodies = pool.imap(fetch, urls.clone()).blocking();
 
         let (mut pages, mut bytes) = (0, 0);

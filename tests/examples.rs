@@ -314,11 +314,6 @@ mod stackful {
     use super::*;
 
     #[test]
-    fn axum_service() {
-        assert_eq!(run("axum_service", &[]), ["Hello, eventlet!"]);
-    }
-
-    #[test]
     fn echoserver_stackful() {
         echoes("echoserver_stackful");
     }

@@ -1,4 +1,6 @@
-//! A small web site for the crawlers, served on loopback by the program that crawls it.
+//! A small web site for the crawlers, served on loopback by the program that crawls it, and a client.
+
+pub(crate) mod http;
 
 use std::convert::Infallible;
 use std::time::Duration;

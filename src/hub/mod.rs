@@ -36,7 +36,7 @@ mod turn;
 mod waker;
 mod wheel;
 
-/// What `remote` is built from; `tests/remote_model.rs` builds it from loom's instead.
+/// What `remote` is built from; `tests/interleavings/tests/remote.rs` builds it from loom's instead.
 mod sync {
     pub(crate) use std::sync::Mutex;
     pub(crate) use std::sync::atomic::{AtomicBool, Ordering};

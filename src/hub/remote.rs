@@ -13,7 +13,7 @@
 //!   the hub takes all of them at once.
 //! - The hub attaches its waker before it looks at `pending` for the first time.
 //!
-//! `tests/remote_model.rs` runs this very file under loom, in every interleaving.
+//! `tests/interleavings/tests/remote.rs` runs this very file under loom, in every interleaving.
 
 use std::task::Waker;
 

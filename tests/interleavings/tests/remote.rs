@@ -4,7 +4,7 @@
 //! The file is compiled in here, over loom's types. What stands for the hub keeps Tokio's promise and no
 //! more: a task that was woken is polled again, also when it was woken while it was being polled.
 
-#[path = "../src/hub/remote.rs"]
+#[path = "../../../src/hub/remote.rs"]
 mod remote;
 
 mod sync {

@@ -1,6 +1,6 @@
 //! An axum service whose handlers are plain functions that wait.
 //!
-//!     cargo run --example axum_service
+//!     cargo run -p eventlet-web-examples --example axum_service
 //!
 //! axum runs each handler as a task of Tokio, and wants it to be `Send`; green threads stay on their OS
 //! thread. In a current-thread runtime both are on the same one. So a handler spawns a green thread
@@ -8,6 +8,10 @@
 //!
 //! (In a multi-thread runtime the handler would do `hub.spawn(|| stackful(..)).await` with an
 //! `eventlet::HubThread`: see the example `hub_thread`.)
+
+#[path = "../../site/mod.rs"]
+#[allow(dead_code)]
+mod site;
 
 use std::time::Duration;
 
@@ -49,14 +53,14 @@ async fn hello(Path(name): Path<String>) -> Result<String, StatusCode> {
     green(move || greet(&name)).await
 }
 
-async fn serve_and_ask() -> Result<(), Box<dyn std::error::Error>> {
+async fn serve_and_ask() -> Result<(), site::http::BoxError> {
     let app = Router::new().route("/hello/{name}", get(hello));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     // A task of Tokio, beside the green threads.
     let service = tokio::spawn(axum::serve(listener, app).into_future());
 
-    let answer = reqwest::get(format!("http://{address}/hello/eventlet")).await?.text().await?;
+    let answer = site::http::get(format!("http://{address}/hello/eventlet")).await?;
     println!("{answer}");
     assert_eq!(answer, "Hello, eventlet!");
 
@@ -65,6 +69,6 @@ async fn serve_and_ask() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), site::http::BoxError> {
     eventlet::local(serve_and_ask()).await
 }
