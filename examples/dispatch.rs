@@ -56,9 +56,7 @@ async fn answer(
     let (mut status, mut text) = (StatusCode::OK, String::new());
     if request.method() == Method::POST {
         match Limited::new(request, LONGEST).collect().await {
-            Ok(body) => {
-                text = titles(pool, &String::from_utf8_lossy(&body.to_bytes())).await
-            }
+            Ok(body) => text = titles(pool, &String::from_utf8_lossy(&body.to_bytes())).await,
             Err(_) => status = StatusCode::BAD_REQUEST,
         }
     } else {
