@@ -109,7 +109,7 @@ pub use greenthread::{
     GreenThread, Greenlet, getcurrent, kill, sleep, spawn, spawn_after, spawn_after_local, spawn_n,
 };
 pub use queue::Queue;
-pub use runtime::{HubThread, local, run};
+pub use runtime::{HubThread, interrupted, local, run};
 pub use semaphore::{BoundedSemaphore, CappedSemaphore, Semaphore};
 #[cfg(feature = "stackful")]
 pub use stackful::{Block, Blocking, stackful};

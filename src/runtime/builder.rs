@@ -5,7 +5,8 @@ use std::io;
 
 use tokio::runtime::{Handle, LocalOptions};
 
-use super::host::host;
+use super::host::{has_no_value, host};
+use super::interrupt::{KeyboardInterrupt, Signals};
 use crate::hub::Stacks;
 
 /// Runs a future as the main green thread of a new hub, and returns its value.
@@ -55,6 +56,8 @@ pub struct Builder {
     pub(super) tokio: tokio::runtime::Builder,
     pub(super) name: String,
     pub(super) stacks: Stacks,
+    /// Whether an interrupt is thrown into the main green thread.
+    pub(super) keyboard_interrupt: bool,
 }
 
 impl Builder {
@@ -69,7 +72,7 @@ impl Builder {
         let mut tokio = tokio::runtime::Builder::new_current_thread();
         let name = "eventlet".to_owned();
         tokio.enable_all().thread_name(&name);
-        Builder { tokio, name, stacks: Stacks::default() }
+        Builder { tokio, name, stacks: Stacks::default(), keyboard_interrupt: false }
     }
 
     /// Names the OS threads of the blocking pool, and that of a [`HubThread`](super::HubThread). The
@@ -155,7 +158,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When the operating system refuses the runtime its resources.
+    /// When the operating system refuses the runtime what it needs. With
+    /// [`keyboard_interrupt`](Builder::keyboard_interrupt), when that ended the future.
     ///
     /// # Examples
     ///
@@ -172,9 +176,22 @@ impl Builder {
             "`run` starts a Tokio runtime, and this OS thread is inside one already: instead of a \
              nested `run`, use `eventlet::local(..).await`, or `eventlet::spawn` where there is a hub"
         );
-        let stacks = self.stacks;
+        let (stacks, interrupts) = (self.stacks, self.keyboard_interrupt);
         let runtime = self.tokio.build_local(LocalOptions::default())?;
-        Ok(runtime.block_on(host(future, |hub| hub.set_stacks(stacks))))
+        let signals = {
+            let _inside = runtime.enter();
+            interrupts.then(Signals::listen).transpose()?
+        };
+        let main = runtime.block_on(host(future, |hub, main| {
+            hub.set_stacks(stacks);
+            if let Some(signals) = signals {
+                signals.throw_into(main);
+            }
+        }));
+        main.map_err(|exit| match KeyboardInterrupt::of(&exit) {
+            Some(interrupt) if interrupts => interrupt.into(),
+            _ => has_no_value(&exit),
+        })
     }
 }
 

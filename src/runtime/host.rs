@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use tokio::task::LocalSet;
 
 use crate::exit::Exit;
-use crate::greenthread::{GreenThread, spawn};
+use crate::greenthread::{GreenThread, Greenlet, spawn};
 use crate::hub::{Hub, Seat};
 
 /// Runs a future as the main green thread of a hub, inside a Tokio runtime that the program has.
@@ -46,23 +46,34 @@ pub async fn local<F>(future: F) -> F::Output
 where
     F: Future + 'static,
 {
-    LocalSet::new().run_until(host(future, |_| ())).await
+    let main = LocalSet::new().run_until(host(future, |_, _| ())).await;
+    main.unwrap_or_else(|exit| has_no_value(&exit))
+}
+
+/// Panics as the main green thread was ended without a value.
+pub(super) fn has_no_value(exit: &Exit) -> ! {
+    panic!("the main green thread has no value to return: {exit}")
 }
 
 /// Runs a future as the main green thread of a new hub, in a local task of its own: a future that a
 /// runtime polls directly, in `block_on`, pays more than twice for every wakeup.
-pub(super) async fn host<F>(future: F, configure: impl FnOnce(&Hub)) -> F::Output
+///
+/// Returns why the main green thread ended without a value, unless that is a panic, which goes on.
+pub(super) async fn host<F>(
+    future: F,
+    configure: impl FnOnce(&Hub, Greenlet),
+) -> Result<F::Output, Exit>
 where
     F: Future + 'static,
 {
     let seat = Seat::take();
-    configure(seat.hub());
     let main = spawn(future);
+    configure(seat.hub(), *main);
     match tokio::task::spawn_local(HubTask { main, seat }).await {
-        Ok(Ok(value)) => value,
+        Ok(Ok(value)) => Ok(value),
         Ok(Err(exit)) => match exit.into_panic() {
             Ok(payload) => resume_unwind(payload),
-            Err(exit) => panic!("the main green thread has no value to return: {exit}"),
+            Err(exit) => Err(exit),
         },
         Err(error) => panic!("the hub's Tokio task did not end by itself: {error}"),
     }

@@ -13,7 +13,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::LocalSet;
 
 use super::Builder;
-use super::host::host;
+use super::host::{has_no_value, host};
 use super::remote::RemoteGreenThread;
 use crate::hub::Stacks;
 
@@ -220,8 +220,8 @@ impl Builder {
 /// A runtime with a `LocalSet`, not Tokio's `LocalRuntime`: that cannot be made on the OS thread of the
 /// caller, who is to hear when it is refused.
 fn live(runtime: Runtime, inbox: mpsc::UnboundedReceiver<Order>, stacks: Stacks) {
-    let main = host(obey(inbox), |hub| hub.set_stacks(stacks));
-    LocalSet::new().block_on(&runtime, main);
+    let main = host(obey(inbox), |hub, _| hub.set_stacks(stacks));
+    LocalSet::new().block_on(&runtime, main).unwrap_or_else(|exit| has_no_value(&exit));
 }
 
 /// The main green thread of a hub thread: does as it is told, until it is told to end or there is nobody

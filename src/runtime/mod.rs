@@ -4,6 +4,7 @@
 mod builder;
 mod host;
 mod hub_thread;
+mod interrupt;
 #[cfg(feature = "test-util")]
 mod paused;
 mod remote;
@@ -11,4 +12,5 @@ mod remote;
 pub use builder::{Builder, run};
 pub use host::local;
 pub use hub_thread::{HubThread, Shutdown};
+pub use interrupt::{KeyboardInterrupt, interrupted};
 pub use remote::RemoteGreenThread;
