@@ -15,6 +15,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
+use crate::awaitable::Awaitable;
 use crate::exit::Exit;
 use crate::greenpool::{GreenPool, run_inline};
 use crate::greenthread::GreenThread;
@@ -139,10 +140,10 @@ impl<T: 'static> GreenPile<T> {
     #[track_caller]
     pub fn spawn<F>(&self, future: F) -> impl Future<Output = ()> + use<'_, F, T>
     where
-        F: Future<Output = T> + 'static,
+        F: Awaitable<T> + 'static,
     {
         let _here = hub::expect("spawning a green thread");
-        let spawned_at = Location::caller();
+        let (future, spawned_at) = (future.into_future(), Location::caller());
         async move {
             let _announced = Announced::new(&self.shared);
             let job = self.shared.pool.spawn_from(future, spawned_at).await;
@@ -355,11 +356,11 @@ impl GreenPool {
     /// });
     /// ```
     #[track_caller]
-    pub fn imap<I, F, J>(&self, function: F, inputs: I) -> GreenMap<I::IntoIter, F, J>
+    pub fn imap<I, F, J, T>(&self, function: F, inputs: I) -> GreenMap<I::IntoIter, F, T>
     where
         I: IntoIterator,
         F: FnMut(I::Item) -> J,
-        J: Future + 'static,
+        J: Awaitable<T> + 'static,
     {
         GreenMap {
             pool: self.clone(),
@@ -405,15 +406,15 @@ impl GreenPool {
     /// });
     /// ```
     #[track_caller]
-    pub fn starmap<I, F, J>(
+    pub fn starmap<I, F, J, T>(
         &self,
         mut function: F,
         inputs: I,
-    ) -> GreenMap<I::IntoIter, impl FnMut(I::Item) -> J + use<I, F, J>, J>
+    ) -> GreenMap<I::IntoIter, impl FnMut(I::Item) -> J + use<I, F, J, T>, T>
     where
         I: IntoIterator,
         F: Spread<I::Item, Output = J>,
-        J: Future + 'static,
+        J: Awaitable<T> + 'static,
     {
         self.imap(move |arguments| function.call(arguments), inputs)
     }
@@ -435,7 +436,7 @@ type Inline<T> = Pin<Box<dyn Future<Output = Result<T, Exit>>>>;
 /// place, and then the slot, which [`waitall`](GreenPool::waitall) waits for in vain. So whoever polls it as a stream
 /// and stops goes on later or drops it, and whoever means to stop uses `next`.
 #[must_use = "nothing runs until a result is asked for"]
-pub struct GreenMap<I: Iterator, F, J: Future> {
+pub struct GreenMap<I: Iterator, F, T> {
     pool: GreenPool,
     /// The line that asked for the map.
     spawned_at: &'static Location<'static>,
@@ -443,18 +444,18 @@ pub struct GreenMap<I: Iterator, F, J: Future> {
     /// there is none, there is nothing to wait for either.
     inputs: Option<Peekable<I>>,
     function: F,
-    jobs: VecDeque<GreenThread<J::Output>>,
+    jobs: VecDeque<GreenThread<T>>,
     /// Its place in line for the slot of the next job.
     place: Place,
     /// A job that runs inside the consumer: a member of the pool when it is full.
-    inline: Option<Inline<J::Output>>,
+    inline: Option<Inline<T>>,
 }
 
-impl<I, F, J> GreenMap<I, F, J>
+impl<I, F, J, T> GreenMap<I, F, T>
 where
     I: Iterator,
     F: FnMut(I::Item) -> J,
-    J: Future + 'static,
+    J: Awaitable<T> + 'static,
 {
     /// Waits for the next result. `None` after the last.
     ///
@@ -482,12 +483,12 @@ where
     /// assert!(results.next().await.is_none());
     /// # });
     /// ```
-    pub async fn next(&mut self) -> Option<Result<J::Output, Exit>> {
+    pub async fn next(&mut self) -> Option<Result<T, Exit>> {
         let consumer = Consumer(self);
         poll_fn(|cx| consumer.0.poll_result(cx)).await
     }
 
-    fn poll_result(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<J::Output, Exit>>> {
+    fn poll_result(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, Exit>>> {
         self.start_jobs(cx);
         let result = self.poll_first(cx);
         if result.is_ready() {
@@ -496,7 +497,7 @@ where
         result
     }
 
-    fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<J::Output, Exit>>> {
+    fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, Exit>>> {
         if let Some(job) = &mut self.inline {
             let result = ready!(job.as_mut().poll(cx));
             self.inline = None;
@@ -557,33 +558,30 @@ where
         }
     }
 
-    fn next_job(&mut self) -> Option<J> {
+    fn next_job(&mut self) -> Option<J::IntoFuture> {
         let input = self.inputs.as_mut()?.next()?;
-        Some((self.function)(input))
+        Some((self.function)(input).into_future())
     }
 }
 
 /// The results, in the order of the inputs.
-impl<I, F, J> Stream for GreenMap<I, F, J>
+impl<I, F, J, T> Stream for GreenMap<I, F, T>
 where
     I: Iterator,
     F: FnMut(I::Item) -> J,
-    J: Future + 'static,
+    J: Awaitable<T> + 'static,
 {
-    type Item = Result<J::Output, Exit>;
+    type Item = Result<T, Exit>;
 
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<J::Output, Exit>>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Exit>>> {
         self.poll_result(cx)
     }
 }
 
 /// Nothing in it is pinned.
-impl<I: Iterator, F, J: Future> Unpin for GreenMap<I, F, J> {}
+impl<I: Iterator, F, T> Unpin for GreenMap<I, F, T> {}
 
-impl<I: Iterator, F, J: Future> GreenMap<I, F, J> {
+impl<I: Iterator, F, T> GreenMap<I, F, T> {
     /// Stops waiting for a slot. A consumer that is busy elsewhere must not hold one that others could
     /// use, or it may be waiting for itself.
     fn leave_line(&mut self) {
@@ -593,21 +591,21 @@ impl<I: Iterator, F, J: Future> GreenMap<I, F, J> {
 }
 
 /// Somebody who waits for a result, and leaves the line for slots when it stops.
-struct Consumer<'a, I: Iterator, F, J: Future>(&'a mut GreenMap<I, F, J>);
+struct Consumer<'a, I: Iterator, F, T>(&'a mut GreenMap<I, F, T>);
 
-impl<I: Iterator, F, J: Future> Drop for Consumer<'_, I, F, J> {
+impl<I: Iterator, F, T> Drop for Consumer<'_, I, F, T> {
     fn drop(&mut self) {
         self.0.leave_line();
     }
 }
 
-impl<I: Iterator, F, J: Future> Drop for GreenMap<I, F, J> {
+impl<I: Iterator, F, T> Drop for GreenMap<I, F, T> {
     fn drop(&mut self) {
         self.leave_line();
     }
 }
 
-impl<I: Iterator, F, J: Future> fmt::Debug for GreenMap<I, F, J> {
+impl<I: Iterator, F, T> fmt::Debug for GreenMap<I, F, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GreenMap")
             .field("pool", &self.pool)

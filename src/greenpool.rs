@@ -18,6 +18,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use crate::awaitable::Awaitable;
 use crate::exit::Exit;
 use crate::greenthread::{GreenThread, spawn_from, spawn_n_from};
 use crate::hub;
@@ -143,11 +144,11 @@ impl GreenPool {
     /// # });
     /// ```
     #[track_caller]
-    pub fn spawn<F>(&self, future: F) -> impl Future<Output = GreenThread<F::Output>> + use<'_, F>
+    pub fn spawn<F, T>(&self, future: F) -> impl Future<Output = GreenThread<T>> + use<'_, F, T>
     where
-        F: Future + 'static,
+        F: Awaitable<T> + 'static,
     {
-        self.spawn_from(future, Location::caller())
+        self.spawn_from(future.into_future(), Location::caller())
     }
 
     /// Like [`spawn`](GreenPool::spawn), in the name of the line that asked for it.
@@ -200,12 +201,12 @@ impl GreenPool {
     /// # });
     /// ```
     #[track_caller]
-    pub fn spawn_n<F>(&self, future: F) -> impl Future<Output = ()> + use<'_, F>
+    pub fn spawn_n<F, T>(&self, future: F) -> impl Future<Output = ()> + use<'_, F, T>
     where
-        F: Future + 'static,
+        F: Awaitable<T> + 'static,
     {
         let _here = hub::expect("spawning a green thread");
-        let spawned_at = Location::caller();
+        let (future, spawned_at) = (future.into_future(), Location::caller());
         async move {
             match self.slot_for_caller().await {
                 Some(slot) => {

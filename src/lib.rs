@@ -72,6 +72,7 @@
 //!
 //! `wsgi`, `websocket`, `db_pool`, `backdoor` and `monkey_patch` are not built yet.
 
+mod awaitable;
 mod exit;
 mod hub;
 mod report;
@@ -100,6 +101,7 @@ pub mod stackful;
 pub mod timeout;
 pub mod tpool;
 
+pub use awaitable::Awaitable;
 pub use convenience::{StopServe, connect, listen, serve};
 pub use event::Event;
 pub use exit::Exit;

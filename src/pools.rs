@@ -18,6 +18,7 @@ use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::rc::Rc;
 
+use crate::awaitable::Awaitable;
 use crate::semaphore::Semaphore;
 
 /// A pool of items: whoever takes one has it alone, and puts it back.
@@ -123,10 +124,10 @@ impl<T> Pool<T> {
     pub fn infallible<C, F>(max_size: usize, create: C) -> Pool<T>
     where
         C: Fn() -> F + 'static,
-        F: Future<Output = T> + 'static,
+        F: Awaitable<T> + 'static,
     {
         Pool::new(max_size, move || {
-            let created = create();
+            let created = create().into_future();
             async move { Ok(created.await) }
         })
     }
@@ -148,7 +149,7 @@ impl<T, E> Pool<T, E> {
     pub fn new<C, F>(max_size: usize, create: C) -> Pool<T, E>
     where
         C: Fn() -> F + 'static,
-        F: Future<Output = Result<T, E>> + 'static,
+        F: Awaitable<Result<T, E>> + 'static,
     {
         Pool {
             shared: Rc::new(Shared {
@@ -157,7 +158,7 @@ impl<T, E> Pool<T, E> {
                 size: Cell::new(0),
                 max_size: Cell::new(max_size),
                 as_stack: Cell::new(false),
-                create: Box::new(move || Box::pin(create())),
+                create: Box::new(move || Box::pin(create().into_future())),
             }),
         }
     }

@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 
+use crate::awaitable::Awaitable;
 use crate::exit::Exit;
 use crate::greenthread::getcurrent;
 use crate::hub::{self, Timer, Within};
@@ -138,8 +139,12 @@ impl Timeout {
     /// ```
     #[inline]
     #[track_caller]
-    pub fn run<F: Future>(&self, future: F) -> Run<F> {
-        Run { within: hub::within(self.limit, future), timeout: *self }
+    #[must_use = "futures do nothing unless waited for"]
+    pub fn run<F: Awaitable<T>, T>(
+        &self,
+        future: F,
+    ) -> impl Future<Output = Result<T, Timeout>> + use<F, T> {
+        Run { within: hub::within(self.limit, future.into_future()), timeout: *self }
     }
 
     /// Starts a limit for the running green thread: shorthand for [`new`](Timeout::new) and
@@ -269,8 +274,7 @@ fn next_id() -> u64 {
 
 pin_project! {
     /// The future of [`Timeout::run`] and [`with_timeout`].
-    #[must_use = "futures do nothing unless waited for"]
-    pub struct Run<F> {
+    struct Run<F> {
         #[pin]
         within: Within<F>,
         timeout: Timeout,
@@ -284,12 +288,6 @@ impl<F: Future> Future for Run<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<F::Output, Timeout>> {
         let this = self.project();
         this.within.poll(cx).map(|output| output.ok_or(*this.timeout))
-    }
-}
-
-impl<F> fmt::Debug for Run<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Run").field("timeout", &self.timeout).finish_non_exhaustive()
     }
 }
 
@@ -406,7 +404,11 @@ impl Exit {
 /// ```
 #[inline]
 #[track_caller]
-pub fn with_timeout<F: Future>(limit: impl Into<Option<Duration>>, future: F) -> Run<F> {
+#[must_use = "futures do nothing unless waited for"]
+pub fn with_timeout<F: Awaitable<T>, T, L: Into<Option<Duration>>>(
+    limit: L,
+    future: F,
+) -> impl Future<Output = Result<T, Timeout>> + use<F, T, L> {
     Timeout::new(limit).run(future)
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::handler::{Handled, Handling, report_failure};
 use super::listener::Listener;
 use super::stop::Notice;
+use crate::awaitable::Awaitable;
 use crate::exit::Exit;
 use crate::greenpool::GreenPool;
 use crate::greenthread::sleep;
@@ -98,15 +99,33 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// assert!(server.await.unwrap().is_ok());
 /// # });
 /// ```
-pub async fn serve<L, H, F>(
+#[track_caller]
+pub fn serve<L, H, F, R>(
+    listener: L,
+    handler: H,
+    concurrency: usize,
+) -> impl Future<Output = Result<(), Box<dyn Error + Send + Sync>>>
+where
+    L: Listener<Addr: 'static>,
+    H: FnMut(L::Io, L::Addr) -> F,
+    F: Awaitable<R> + 'static,
+    R: Handled,
+{
+    serve_from(listener, handler, concurrency, Location::caller())
+}
+
+/// Serves in the name of the line that asked for it.
+async fn serve_from<L, H, F, R>(
     listener: L,
     mut handler: H,
     concurrency: usize,
+    served_at: &'static Location<'static>,
 ) -> Result<(), Box<dyn Error + Send + Sync>>
 where
     L: Listener<Addr: 'static>,
     H: FnMut(L::Io, L::Addr) -> F,
-    F: Future<Output: Handled> + 'static,
+    F: Awaitable<R> + 'static,
+    R: Handled,
 {
     let pool = GreenPool::new(concurrency);
     let notice = Rc::new(Notice::default());
@@ -122,8 +141,8 @@ where
     {
         match catch_unwind(AssertUnwindSafe(|| handler(conn, addr.clone()))) {
             Ok(future) => {
-                let handling = Handling::new(future, addr, Rc::clone(&notice));
-                drop(pool.spawn_in(slot, handling, Location::caller()))
+                let handling = Handling::new(future.into_future(), addr, Rc::clone(&notice));
+                drop(pool.spawn_in(slot, handling, served_at))
             }
             Err(payload) => report_failure(&Exit::unwound(payload), &addr),
         }

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use super::error::{Collision, PropagateError, SpawnError};
 use super::graph::{Graph, Job, Posted, find_cycle};
 use super::results::{Exceptions, Results, Successes, Wait, WaitOne};
+use crate::awaitable::Awaitable;
 use crate::exit::Exit;
 use crate::greenthread::{Greenlet, spawn};
 use crate::report;
@@ -123,7 +124,7 @@ where
     where
         D: IntoIterator<Item = K>,
         F: FnOnce(K, Results<K, V>) -> J + 'static,
-        J: Future<Output = Result<V, Box<dyn Error + Send + Sync>>> + 'static,
+        J: Awaitable<Result<V, Box<dyn Error + Send + Sync>>>,
     {
         let batch = [(key, depends.into_iter().collect())];
         self.check(&batch)?;
@@ -176,7 +177,7 @@ where
         I: IntoIterator<Item = (K, D)>,
         D: IntoIterator<Item = K>,
         F: Fn(K, Results<K, V>) -> J + 'static,
-        J: Future<Output = Result<V, Box<dyn Error + Send + Sync>>> + 'static,
+        J: Awaitable<Result<V, Box<dyn Error + Send + Sync>>>,
     {
         let batch = depends.into_iter().map(|(key, depends)| (key, depends.into_iter().collect()));
         let batch: Vec<(K, Vec<K>)> = batch.collect();
@@ -748,7 +749,7 @@ where
     fn start<F, J>(&self, key: K, depends: Vec<K>, function: F)
     where
         F: FnOnce(K, Results<K, V>) -> J + 'static,
-        J: Future<Output = Result<V, Box<dyn Error + Send + Sync>>> + 'static,
+        J: Awaitable<Result<V, Box<dyn Error + Send + Sync>>>,
     {
         let results = self.wait_each(depends);
         let depends = Rc::clone(results.follower());

@@ -114,7 +114,7 @@ impl<T> GreenThread<T> {
     #[track_caller]
     pub fn wait(&self) -> Wait<'_, T>
     where
-        T: Clone,
+        T: Shared,
     {
         self.job.outcome().check_not_taken();
         self.job.check_not_running();
@@ -216,6 +216,18 @@ impl<T> fmt::Debug for GreenThread<T> {
     }
 }
 
+/// A result that [`GreenThread::wait`] can give any number of times: all that is [`Clone`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not `Clone`, and `wait` gives a copy: await the handle itself, which hands the result \
+               over",
+    label = "not `Clone`",
+    note = "that is `gt.await`, or `gt.block()` on a green stack"
+)]
+pub trait Shared: Clone {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Clone> Shared for T {}
+
 /// The future of [`GreenThread::wait`].
 #[must_use = "futures do nothing unless waited for"]
 pub struct Wait<'a, T> {
@@ -223,7 +235,7 @@ pub struct Wait<'a, T> {
     place: Place,
 }
 
-impl<T: Clone> Future for Wait<'_, T> {
+impl<T: Shared> Future for Wait<'_, T> {
     type Output = Result<T, Exit>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, Exit>> {

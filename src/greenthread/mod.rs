@@ -16,7 +16,7 @@ mod sleep;
 mod spawn;
 
 pub use greenlet::{Greenlet, getcurrent, kill};
-pub use handle::{GreenThread, Wait};
+pub use handle::{GreenThread, Shared, Wait};
 pub use outcome::Link;
 pub use sleep::{Sleep, sleep};
 pub use spawn::{spawn, spawn_after, spawn_after_local, spawn_n};

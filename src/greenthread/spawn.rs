@@ -9,6 +9,7 @@ use super::greenlet::{Greenlet, getcurrent};
 use super::handle::GreenThread;
 use super::job::{Delivered, Spawned, Unwatched};
 use super::sleep::{Sleep, sleep};
+use crate::awaitable::Awaitable;
 use crate::exit::Exit;
 use crate::hub;
 
@@ -37,11 +38,11 @@ use crate::hub;
 /// ```
 #[inline]
 #[track_caller]
-pub fn spawn<F>(future: F) -> GreenThread<F::Output>
+pub fn spawn<F, T>(future: F) -> GreenThread<T>
 where
-    F: Future + 'static,
+    F: Awaitable<T> + 'static,
 {
-    start(future, false, Location::caller())
+    start(future.into_future(), false, Location::caller())
 }
 
 /// Starts a green thread whose result nobody wants.
@@ -70,11 +71,11 @@ where
 /// ```
 #[inline]
 #[track_caller]
-pub fn spawn_n<F>(future: F) -> Greenlet
+pub fn spawn_n<F, T>(future: F) -> Greenlet
 where
-    F: Future + 'static,
+    F: Awaitable<T> + 'static,
 {
-    spawn_n_from(future, Location::caller())
+    spawn_n_from(future.into_future(), Location::caller())
 }
 
 /// Starts a green thread that begins its work after so long.
@@ -104,11 +105,11 @@ where
 /// # });
 /// ```
 #[track_caller]
-pub fn spawn_after<F>(delay: Duration, future: F) -> GreenThread<F::Output>
+pub fn spawn_after<F, T>(delay: Duration, future: F) -> GreenThread<T>
 where
-    F: Future + 'static,
+    F: Awaitable<T> + 'static,
 {
-    let delay = wait_for(delay);
+    let (delay, future) = (wait_for(delay), future.into_future());
     let delayed = async move {
         if let Some(delay) = delay {
             delay.await;
@@ -150,12 +151,12 @@ where
 /// # });
 /// ```
 #[track_caller]
-pub fn spawn_after_local<F>(delay: Duration, future: F) -> GreenThread<F::Output>
+pub fn spawn_after_local<F, T>(delay: Duration, future: F) -> GreenThread<T>
 where
-    F: Future + 'static,
+    F: Awaitable<T> + 'static,
 {
     let owner = getcurrent();
-    let delay = wait_for(delay);
+    let (delay, future) = (wait_for(delay), future.into_future());
     let delayed = async move {
         if let Some(delay) = delay {
             delay.await;
@@ -193,13 +194,16 @@ where
 }
 
 /// Starts a green thread whose outcome goes to a function, right when it ends.
-#[track_caller]
-pub(crate) fn spawn_delivered<F, D>(future: F, deliver: D) -> Greenlet
+pub(crate) fn spawn_delivered<F, D>(
+    future: F,
+    deliver: D,
+    spawned_at: &'static Location<'static>,
+) -> Greenlet
 where
     F: Future + 'static,
     D: FnOnce(Result<F::Output, Exit>) + 'static,
 {
-    Greenlet::spawn(Rc::pin(Delivered::new(future, deliver)), false, Location::caller())
+    Greenlet::spawn(Rc::pin(Delivered::new(future, deliver)), false, spawned_at)
 }
 
 #[inline]

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::io;
+use std::panic::Location;
 
 use tokio::runtime::{Handle, LocalOptions};
 
 use super::host::{has_no_value, host};
 use super::interrupt::{KeyboardInterrupt, Signals};
+use crate::awaitable::Awaitable;
 use crate::hub::Stacks;
 
 /// Runs a future as the main green thread of a new hub, and returns its value.
@@ -33,9 +35,9 @@ use crate::hub::Stacks;
 /// assert_eq!(answer, 42);
 /// ```
 #[track_caller]
-pub fn run<F>(future: F) -> F::Output
+pub fn run<F, T>(future: F) -> T
 where
-    F: Future + 'static,
+    F: Awaitable<T> + 'static,
 {
     Builder::new().run(future).unwrap_or_else(|error| panic!("cannot start a hub: {error}"))
 }
@@ -167,9 +169,9 @@ impl Builder {
     /// assert_eq!(eventlet::runtime::Builder::new().run(async { 1 }).unwrap(), 1);
     /// ```
     #[track_caller]
-    pub fn run<F>(&mut self, future: F) -> io::Result<F::Output>
+    pub fn run<F, T>(&mut self, future: F) -> io::Result<T>
     where
-        F: Future + 'static,
+        F: Awaitable<T> + 'static,
     {
         assert!(
             Handle::try_current().is_err(),
@@ -182,7 +184,7 @@ impl Builder {
             let _inside = runtime.enter();
             interrupts.then(Signals::listen).transpose()?
         };
-        let main = runtime.block_on(host(future, |hub, main| {
+        let main = runtime.block_on(host(future.into_future(), Location::caller(), |hub, main| {
             hub.set_stacks(stacks);
             if let Some(signals) = signals {
                 signals.throw_into(main);

@@ -1,13 +1,15 @@
 //! The Tokio task that is the hub.
 
-use std::panic::resume_unwind;
+use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::task::LocalSet;
 
+use super::Builder;
+use crate::awaitable::Awaitable;
 use crate::exit::Exit;
-use crate::greenthread::{GreenThread, Greenlet, spawn};
+use crate::greenthread::{GreenThread, Greenlet, spawn_from};
 use crate::hub::{Hub, Seat};
 
 /// Runs a future as the main green thread of a hub, inside a Tokio runtime that the program has.
@@ -42,12 +44,56 @@ use crate::hub::{Hub, Seat};
 ///     assert_eq!(answer.await, 42);
 /// }
 /// ```
-pub async fn local<F>(future: F) -> F::Output
+#[track_caller]
+pub fn local<F, T>(future: F) -> impl Future<Output = T> + use<F, T>
 where
-    F: Future + 'static,
+    F: Awaitable<T> + 'static,
 {
-    let main = LocalSet::new().run_until(host(future, |_, _| ())).await;
-    main.unwrap_or_else(|exit| has_no_value(&exit))
+    Builder::new().local(future)
+}
+
+impl Builder {
+    /// Runs a future as the main green thread of a hub inside a Tokio runtime that the program has, as
+    /// [`local`] does.
+    ///
+    /// Of the options those of stacks count: the rest are the runtime's, which is there already.
+    ///
+    /// # Panics
+    ///
+    /// As [`local`].
+    ///
+    /// # Killed
+    ///
+    /// Dropping it ends its hub, with every green thread in it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::runtime::Builder;
+    ///
+    /// #[tokio::main]
+    /// async fn main() {
+    ///     let small = Builder::new().stack_size(64 * 1024).local(async {
+    ///         let gt = eventlet::spawn(async { 42 });
+    ///         gt.await.unwrap()
+    ///     });
+    ///     assert_eq!(small.await, 42);
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn local<F, T>(&self, future: F) -> impl Future<Output = T> + use<F, T>
+    where
+        F: Awaitable<T> + 'static,
+    {
+        let stacks = self.stacks;
+        let main = host(future.into_future(), Location::caller(), move |hub, _| {
+            hub.set_stacks(stacks);
+        });
+        async move {
+            let main = LocalSet::new().run_until(main).await;
+            main.unwrap_or_else(|exit| has_no_value(&exit))
+        }
+    }
 }
 
 /// Panics as the main green thread was ended without a value.
@@ -61,13 +107,14 @@ pub(super) fn has_no_value(exit: &Exit) -> ! {
 /// Returns why the main green thread ended without a value, unless that is a panic, which goes on.
 pub(super) async fn host<F>(
     future: F,
+    spawned_at: &'static Location<'static>,
     configure: impl FnOnce(&Hub, Greenlet),
 ) -> Result<F::Output, Exit>
 where
     F: Future + 'static,
 {
     let seat = Seat::take();
-    let main = spawn(future);
+    let main = spawn_from(future, spawned_at);
     configure(seat.hub(), *main);
     match tokio::task::spawn_local(HubTask { main, seat }).await {
         Ok(Ok(value)) => Ok(value),

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::io;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, mpsc as plain};
 use std::task::{Context, Poll};
@@ -15,6 +16,7 @@ use tokio::task::LocalSet;
 use super::Builder;
 use super::host::{has_no_value, host};
 use super::remote::RemoteGreenThread;
+use crate::awaitable::Awaitable;
 use crate::hub::Stacks;
 
 /// A hub that runs on an OS thread of its own.
@@ -126,13 +128,14 @@ impl HubThread {
     /// });
     /// assert_eq!(letters.join().unwrap(), "a");
     /// ```
-    pub fn spawn<M, F>(&self, make: M) -> RemoteGreenThread<F::Output>
+    #[track_caller]
+    pub fn spawn<M, F, T>(&self, make: M) -> RemoteGreenThread<T>
     where
         M: FnOnce() -> F + Send + 'static,
-        F: Future + 'static,
-        F::Output: Send + 'static,
+        F: Awaitable<T> + 'static,
+        T: Send + 'static,
     {
-        RemoteGreenThread::spawn(&self.0, make)
+        RemoteGreenThread::spawn(&self.0, make, Location::caller())
     }
 
     /// Ends the hub, and returns what waits for that: await it, or [`join`](Shutdown::join) it from a
@@ -196,16 +199,17 @@ impl Builder {
     /// let name = hub.spawn(|| async { std::thread::current().name().map(str::to_owned) });
     /// assert_eq!(name.join().unwrap().as_deref(), Some("crawler"));
     /// ```
+    #[track_caller]
     pub fn start_thread(&mut self) -> io::Result<HubThread> {
         let (orders, inbox) = mpsc::unbounded_channel();
         let (end, ended) = broadcast::channel(1);
-        let stacks = self.stacks;
+        let (stacks, started_at) = (self.stacks, Location::caller());
         // The thread first: should it be refused, there is no runtime to be dropped, which Tokio
         // forbids inside another.
         let (sender, receiver) = plain::channel();
         let thread = thread::Builder::new().name(self.name.clone()).spawn(move || {
             if let Ok(runtime) = receiver.recv() {
-                live(runtime, inbox, stacks);
+                live(runtime, inbox, stacks, started_at);
             }
             drop(end);
         })?;
@@ -219,8 +223,13 @@ impl Builder {
 ///
 /// A runtime with a `LocalSet`, not Tokio's `LocalRuntime`: that cannot be made on the OS thread of the
 /// caller, who is to hear when it is refused.
-fn live(runtime: Runtime, inbox: mpsc::UnboundedReceiver<Order>, stacks: Stacks) {
-    let main = host(obey(inbox), |hub, _| hub.set_stacks(stacks));
+fn live(
+    runtime: Runtime,
+    inbox: mpsc::UnboundedReceiver<Order>,
+    stacks: Stacks,
+    started_at: &'static Location<'static>,
+) {
+    let main = host(obey(inbox), started_at, |hub, _| hub.set_stacks(stacks));
     LocalSet::new().block_on(&runtime, main).unwrap_or_else(|exit| has_no_value(&exit));
 }
 

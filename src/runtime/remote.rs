@@ -1,6 +1,7 @@
 //! A green thread of another OS thread's hub.
 
 use std::fmt;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
@@ -8,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use tokio::sync::oneshot;
 
 use super::hub_thread::Handle;
+use crate::awaitable::Awaitable;
 use crate::exit::Exit;
 use crate::greenthread::spawn_delivered;
 use crate::hub::{self, Key};
@@ -60,21 +62,26 @@ pub struct RemoteGreenThread<T> {
 }
 
 impl<T: Send + 'static> RemoteGreenThread<T> {
-    pub(super) fn spawn<M, F>(hub: &Arc<Handle>, make: M) -> RemoteGreenThread<T>
+    pub(super) fn spawn<M, F>(
+        hub: &Arc<Handle>,
+        make: M,
+        spawned_at: &'static Location<'static>,
+    ) -> RemoteGreenThread<T>
     where
         M: FnOnce() -> F + Send + 'static,
-        F: Future<Output = T> + 'static,
+        F: Awaitable<T> + 'static,
     {
         let (sender, outcome) = oneshot::channel();
         let key = Arc::new(OnceLock::new());
         hub.order({
             let key = Arc::clone(&key);
             move || {
-                let started = spawn_delivered(async move { make().await }, move |outcome| {
+                let deliver = move |outcome| {
                     if let Err(unwanted) = sender.send(outcome) {
                         discard(unwanted);
                     }
-                });
+                };
+                let started = spawn_delivered(async { make().await }, deliver, spawned_at);
                 let _first = key.set(started.key());
             }
         });

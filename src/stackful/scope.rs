@@ -150,6 +150,7 @@ where
 
 impl<'scope> Scope<'scope, '_> {
     /// Starts a member. `prepare` may give it another stack.
+    #[track_caller]
     pub(crate) fn start(
         &'scope self,
         body: impl FnOnce() + 'scope,

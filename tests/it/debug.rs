@@ -189,6 +189,19 @@ mod stacks {
     }
 
     #[test]
+    fn the_stack_of_a_member_of_a_scope_was_made_where_the_member_was_started() {
+        run_stackful(|| {
+            eventlet::green::thread::scope(|s| {
+                let made = line!() + 1;
+                s.spawn(waits_here);
+                idle().block();
+                let seen = green_threads()[1].parked_stacks();
+                assert_eq!((seen[0].made_at.file(), seen[0].made_at.line()), (file!(), made));
+            });
+        });
+    }
+
+    #[test]
     fn stacks_within_stacks_are_shown_from_the_outermost_to_the_innermost() {
         run_stackful(|| {
             let gt = green(|| {
@@ -420,5 +433,104 @@ mod signals {
         crate::support::run(async {
             assert!(dump_on_signal(SignalKind::from_raw(9)).is_err());
         });
+    }
+}
+
+/// Whoever starts a green thread is named by its own line, never by one of the crate.
+mod places {
+    use std::panic::Location;
+
+    use eventlet::dagpool::DAGPool;
+    use eventlet::runtime::Builder;
+    use eventlet::{HubThread, connect, listen, local, run, serve};
+
+    use super::*;
+
+    type Place = &'static Location<'static>;
+
+    #[track_caller]
+    fn here() -> Place {
+        Location::caller()
+    }
+
+    async fn own_place() -> Place {
+        let me = getcurrent();
+        let mine = green_threads().into_iter().find(|info| info.greenlet == me);
+        mine.expect("whoever asks is alive").spawned_at
+    }
+
+    /// Both are in this file, in the same line.
+    #[track_caller]
+    fn assert_same_line(spawned_at: Place, expected: Place) {
+        assert_eq!((spawned_at.file(), spawned_at.line()), (expected.file(), expected.line()));
+    }
+
+    #[test]
+    fn main_is_named_by_the_line_that_runs_it() {
+        let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (place, line) = (run(own_place()), here());
+        assert_same_line(place, line);
+        let (place, line) = (Builder::new().run(own_place()).unwrap(), here());
+        assert_same_line(place, line);
+        let (place, line) = (tokio.block_on(local(own_place())), here());
+        assert_same_line(place, line);
+        let (place, line) = (tokio.block_on(Builder::new().local(own_place())), here());
+        assert_same_line(place, line);
+    }
+
+    #[test]
+    fn a_job_of_a_hub_thread_is_named_by_the_line_that_sent_it() {
+        let (hub, started) = (HubThread::start(), here());
+        let (place, sent) = (hub.spawn(own_place), here());
+        assert_same_line(place.join().unwrap(), sent);
+        let main = hub.spawn(|| async { green_threads()[0].spawned_at });
+        assert_same_line(main.join().unwrap(), started);
+        hub.shutdown().join();
+    }
+
+    #[test]
+    fn a_handler_is_named_by_the_line_that_serves() {
+        run(async {
+            let listener = listen("127.0.0.1:0").await.unwrap();
+            let addr = listener.local_addr().unwrap();
+            let handler = |_conn, _addr| pending::<()>();
+            let (server, line) = (serve(listener, handler, 10), here());
+            let _server = spawn(server);
+            let _client = connect(addr).await.unwrap();
+            while green_threads().len() < 3 {
+                sleep(ms(1)).await;
+            }
+            assert_same_line(green_threads()[2].spawned_at, line);
+        });
+    }
+
+    #[test]
+    fn a_job_of_a_dagpool_is_named_by_the_line_that_spawned_it() {
+        run(async {
+            let pool = DAGPool::default();
+            let (spawned, line) =
+                (pool.spawn("a", [], |_, _| async { Ok(own_place().await) }), here());
+            spawned.unwrap();
+            assert_same_line(pool.wait_one("a").await.unwrap(), line);
+        });
+    }
+
+    #[cfg(feature = "stackful")]
+    #[test]
+    fn a_member_of_a_scope_is_named_by_the_line_that_starts_it() {
+        use eventlet::green::thread;
+        use eventlet::{Block, stackful};
+
+        run(stackful(|| {
+            thread::scope(|s| {
+                let (member, line) = (s.spawn(|| own_place().block()), here());
+                assert_same_line(member.join().unwrap(), line);
+                let builder = thread::Builder::new();
+                let (member, line) = (builder.spawn_scoped(s, || own_place().block()), here());
+                assert_same_line(member.unwrap().join().unwrap(), line);
+            });
+            let (member, line) = (thread::spawn(|| own_place().block()), here());
+            assert_same_line(member.join().unwrap(), line);
+        }));
     }
 }

@@ -5,6 +5,7 @@ mod memory;
 mod real_time;
 mod support;
 
+mod awaitable;
 mod corolocal;
 mod dagpool;
 mod debug;

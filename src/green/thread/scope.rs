@@ -73,6 +73,7 @@ pub struct ScopedJoinHandle<'scope, T> {
 }
 
 impl<'scope, T: 'scope> ScopedJoinHandle<'scope, T> {
+    #[track_caller]
     pub(super) fn start<F>(
         scope: &'scope Scope<'scope, '_>,
         f: F,
