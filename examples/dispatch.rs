@@ -6,8 +6,6 @@
 //! `GreenPool`, so all requests together never fetch more than so many pages at a time.
 //! Corresponds to eventlet's `examples/feedscraper.py`.
 
-mod site;
-
 use std::convert::Infallible;
 use std::time::Duration;
 

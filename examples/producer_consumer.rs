@@ -6,8 +6,6 @@
 //! Only links below the first URL are followed. Without one it crawls a small site that it serves itself.
 //! Corresponds to eventlet's `examples/producer_consumer.py`.
 
-mod site;
-
 use std::collections::HashSet;
 use std::env;
 

@@ -7,8 +7,6 @@
 //! would be a deadlock, were it not that a member of a full pool runs the new job itself.
 //! Corresponds to eventlet's `examples/recursive_crawler.py`.
 
-mod site;
-
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::env;

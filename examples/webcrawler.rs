@@ -6,8 +6,6 @@
 //! Without URLs it crawls a small site that it serves itself, on loopback.
 //! Corresponds to eventlet's `examples/webcrawler.py`.
 
-mod site;
-
 use std::env;
 use std::time::Instant;
 

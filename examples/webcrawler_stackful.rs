@@ -6,8 +6,6 @@
 //! Compare it with `webcrawler`: the same pool, the same async HTTP library, but `fetch` waits with
 //! `.block()`, so it is no `async fn`, and neither is whatever calls it.
 
-mod site;
-
 use std::env;
 use std::time::Instant;
 

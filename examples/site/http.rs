@@ -1,8 +1,5 @@
 //! A small HTTP client: one request, one connection, plain `http`.
 
-// Each example uses some of it.
-#![allow(dead_code)]
-
 use std::error::Error;
 use std::str::FromStr;
 
@@ -13,23 +10,24 @@ use hyper::header::HOST;
 use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
 
-pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
+/// Whatever may be wrong with a request or its answer.
+pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// The largest page that is read.
 const LARGEST: usize = 8 * 1024 * 1024;
 
 /// Fetches a page.
-pub(crate) async fn get(url: String) -> Result<String, BoxError> {
+pub async fn get(url: String) -> Result<String, BoxError> {
     request(Method::GET, url, String::new()).await
 }
 
 /// Sends a body, and returns the answer.
-pub(crate) async fn post(url: String, body: String) -> Result<String, BoxError> {
+pub async fn post(url: String, body: String) -> Result<String, BoxError> {
     request(Method::POST, url, body).await
 }
 
 /// Returns the URLs that a page links to, if they are on the page's own site.
-pub(crate) fn links(url: &str, page: &str) -> Vec<String> {
+pub fn links(url: &str, page: &str) -> Vec<String> {
     let root = url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
     let links = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
     links.filter(|link| link.starts_with('/')).map(|link| format!("{root}{link}")).collect()

@@ -9,10 +9,6 @@
 //! (In a multi-thread runtime the handler would do `hub.spawn(|| stackful(..)).await` with an
 //! `eventlet::HubThread`: see the example `hub_thread`.)
 
-#[path = "../../site/mod.rs"]
-#[allow(dead_code)]
-mod site;
-
 use std::time::Duration;
 
 use axum::Router;

@@ -1,6 +1,6 @@
 //! A small web site for the crawlers, served on loopback by the program that crawls it, and a client.
 
-pub(crate) mod http;
+pub mod http;
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 
 /// Pages 0 to 199, at `/0` to `/199`.
-pub(crate) const PAGES: usize = 200;
+pub const PAGES: usize = 200;
 
 /// What a page of a real site takes to arrive.
-pub(crate) const DELAY: Duration = Duration::from_millis(50);
+pub const DELAY: Duration = Duration::from_millis(50);
 
 /// Starts to serve the site and returns its URL.
-pub(crate) async fn start() -> String {
+pub async fn start() -> String {
     let listener = listen("127.0.0.1:0").await.expect("loopback has a free port");
     let url = format!("http://{}", listener.local_addr().expect("it listens"));
     let client =
