@@ -100,6 +100,8 @@ pub mod semaphore;
 pub mod stackful;
 pub mod timeout;
 pub mod tpool;
+#[cfg(feature = "wsgi")]
+pub mod wsgi;
 
 pub use awaitable::Awaitable;
 pub use convenience::{StopServe, connect, listen, serve};

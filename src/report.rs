@@ -29,7 +29,8 @@ pub(crate) fn warning(what: &str) {
     }
 }
 
-fn nobody_listens() -> bool {
+/// Returns whether events of `tracing` reach nobody here.
+pub(crate) fn nobody_listens() -> bool {
     dispatcher::get_default(|subscriber| subscriber.is::<NoSubscriber>())
 }
 

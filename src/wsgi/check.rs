@@ -1,0 +1,143 @@
+//! What hyper lets through and a server must refuse.
+
+use http::header;
+use http::{HeaderMap, Method, Request, StatusCode, Uri, Version};
+
+use super::protocol::Limits;
+
+/// What a request wants of its connection, as one walk over its headers finds it.
+#[derive(Default)]
+pub(super) struct Wishes {
+    /// The client sent `Connection: keep-alive`.
+    pub(super) keep_alive: bool,
+}
+
+/// Refuses a request that no site may see.
+pub(super) fn check<B>(request: &Request<B>, limits: &Limits) -> Result<Wishes, StatusCode> {
+    if request_line_length(request) > limits.request_line {
+        return Err(StatusCode::URI_TOO_LONG);
+    }
+    let wishes = check_headers(request, limits)?;
+    if request.version() <= Version::HTTP_11 && !fits(request.method(), request.uri()) {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    Ok(wishes)
+}
+
+/// Returns how many bytes the request line had, without its line end.
+fn request_line_length<B>(request: &Request<B>) -> usize {
+    let uri = request.uri();
+    let authority = uri.authority().map_or(0, |authority| authority.as_str().len());
+    let scheme = uri.scheme_str().map_or(0, |scheme| scheme.len() + "://".len());
+    let path = uri.path_and_query().map_or(0, |path| path.as_str().len());
+    let version = " HTTP/1.1".len();
+    request.method().as_str().len() + " ".len() + scheme + authority + path + version
+}
+
+fn check_headers<B>(request: &Request<B>, limits: &Limits) -> Result<Wishes, StatusCode> {
+    let mut wishes = Wishes::default();
+    let mut hosts = 0;
+    let mut codings = 0;
+    for (name, value) in request.headers() {
+        if name.as_str().len() + value.len() + ": ".len() > limits.header_line {
+            return Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+        }
+        if *name == header::HOST {
+            hosts += 1;
+            if limits.reject_bad_requests && !is_authority(value.as_bytes()) {
+                return Err(StatusCode::BAD_REQUEST);
+            }
+        } else if *name == header::TRANSFER_ENCODING {
+            // hyper has seen to it that the last is `chunked`.
+            codings += 1;
+            let chunked = value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked");
+            if limits.reject_bad_requests && !(chunked && codings == 1) {
+                return Err(StatusCode::NOT_IMPLEMENTED);
+            }
+        } else if *name == header::CONNECTION {
+            wishes.keep_alive |= has_token(value.as_bytes(), b"keep-alive");
+        }
+    }
+    let needs_host = request.version() == Version::HTTP_11;
+    let right = hosts == 1 || hosts == 0 && !needs_host;
+    if limits.reject_bad_requests && !right { Err(StatusCode::BAD_REQUEST) } else { Ok(wishes) }
+}
+
+/// Returns whether a list of tokens has this one.
+pub(super) fn has_token(list: &[u8], token: &[u8]) -> bool {
+    list.split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(token))
+}
+
+/// Returns whether one of the lines of a header has a token.
+pub(super) fn header_has_token(
+    headers: &HeaderMap,
+    name: &header::HeaderName,
+    token: &[u8],
+) -> bool {
+    headers.get_all(name).iter().any(|value| has_token(value.as_bytes(), token))
+}
+
+/// Returns whether the target of a request is one that its method can have: a path, `*`, something absolute, or,
+/// for CONNECT alone, an authority.
+fn fits(method: &Method, target: &Uri) -> bool {
+    if *method == Method::CONNECT {
+        return target.scheme().is_none() && target.path_and_query().is_none();
+    }
+    match target.path_and_query() {
+        None => false,
+        Some(path) if target.scheme().is_none() => {
+            path.as_str().starts_with('/') || *method == Method::OPTIONS && path == "*"
+        }
+        Some(_) => target.authority().is_some_and(|at| !at.host().is_empty()),
+    }
+}
+
+/// Returns whether the value of `Host` can be one: a host of allowed bytes, and perhaps a port.
+///
+/// It may be empty: so says a client whose target has no authority.
+fn is_authority(value: &[u8]) -> bool {
+    let (host, port) = split_port(value);
+    port.iter().all(u8::is_ascii_digit)
+        && match host {
+            [b'[', inner @ .., b']'] => {
+                !inner.is_empty() && inner.iter().all(|byte| is_of_literal(*byte))
+            }
+            name => name.iter().all(|byte| is_of_name(*byte)),
+        }
+}
+
+/// Splits the port off a host.
+fn split_port(value: &[u8]) -> (&[u8], &[u8]) {
+    let colon = value.iter().rposition(|byte| *byte == b':');
+    let in_literal = value.ends_with(b"]");
+    match colon {
+        Some(colon) if !in_literal => (&value[..colon], &value[colon + 1..]),
+        _ => (value, &[]),
+    }
+}
+
+/// The bytes of a name or an IPv4 address: unreserved, sub-delims, and the sign of an escape.
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(&byte)
+}
+
+fn is_of_literal(byte: u8) -> bool {
+    byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.' | b'%')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts() {
+        for host in ["", "a", "a.b:80", "a:", "127.0.0.1:8080", "[::1]", "[::1]:80", "a_b%41"] {
+            assert!(is_authority(host.as_bytes()), "{host}");
+        }
+        for host in
+            ["a b", "a/b", "a@b", "a:b", "a:80:80", "[]", "[::1", "::1]", "[g]", "é", "a?", "a#"]
+        {
+            assert!(!is_authority(host.as_bytes()), "{host}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Connections that a site takes over.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use http::header::{self, HeaderValue};
+use http::{Response, StatusCode};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::body::Body;
+use super::connection::{Connection, Told};
+use super::exchange::Exchange;
+
+/// What runs on a connection after its last response.
+pub(super) type Takeover = Pin<Box<dyn Future<Output = ()>>>;
+
+pub(super) fn take_over<F, R>(exchange: &Rc<Exchange>, function: F) -> Response<Body>
+where
+    F: FnOnce(Hijacked) -> R + 'static,
+    R: Future + 'static,
+{
+    let mut parts = exchange.parts.borrow_mut();
+    let wanted = parts.headers.get(header::UPGRADE).cloned();
+    let (Some(upgrade), Some(wanted)) = (parts.extensions.remove::<OnUpgrade>(), wanted) else {
+        return answer(StatusCode::UPGRADE_REQUIRED, "close", None);
+    };
+    let connection = Rc::clone(&exchange.connection);
+    let takeover = async move {
+        // It fails where the site answered something else, or the client has gone.
+        if let Ok(io) = upgrade.await {
+            function(Hijacked { io: TokioIo::new(io), connection }).await;
+        }
+    };
+    exchange.connection.hijack(Box::pin(takeover));
+    answer(StatusCode::SWITCHING_PROTOCOLS, "Upgrade", Some(wanted))
+}
+
+fn answer(
+    status: StatusCode,
+    connection: &'static str,
+    upgrade: Option<HeaderValue>,
+) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static(connection));
+    if let Some(upgrade) = upgrade {
+        headers.insert(header::UPGRADE, upgrade);
+    }
+    response
+}
+
+/// The socket of a connection that a site has taken over.
+///
+/// What the client sent before it had the answer is read first.
+pub struct Hijacked {
+    io: TokioIo<Upgraded>,
+    connection: Rc<Connection>,
+}
+
+impl Hijacked {
+    /// Waits until the server is shut down, and wants the connection to be closed.
+    ///
+    /// A connection whose site does not wait for this is cut.
+    ///
+    /// # Yields
+    ///
+    /// Until the server is shut down, so mostly for ever.
+    pub fn closing(&self) -> impl Future<Output = ()> + 'static {
+        let mut told = Told::new(Rc::clone(&self.connection));
+        poll_fn(move |cx| told.poll(cx))
+    }
+}
+
+impl AsyncRead for Hijacked {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Hijacked {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+impl fmt::Debug for Hijacked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hijacked").finish_non_exhaustive()
+    }
+}

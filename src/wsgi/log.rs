@@ -1,0 +1,93 @@
+//! The log of a server.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::io;
+
+use tracing::Level;
+
+use super::format::{Format, Record};
+use crate::report;
+
+/// Where the lines of a server go.
+pub(super) struct Log {
+    pub(super) sink: Sink,
+    pub(super) format: Format,
+}
+
+pub(super) enum Sink {
+    /// Nothing is said.
+    Off,
+    /// `tracing`, or standard error where nobody subscribes.
+    Tracing,
+    /// `None` once it failed.
+    Writer(RefCell<Option<Box<dyn io::Write>>>),
+    Function(Box<dyn Fn(Level, &str)>),
+}
+
+impl Default for Log {
+    fn default() -> Log {
+        Log { sink: Sink::Tracing, format: Format::default() }
+    }
+}
+
+impl Log {
+    pub(super) fn is_on(&self) -> bool {
+        !matches!(self.sink, Sink::Off)
+    }
+
+    /// Logs a request that was answered.
+    pub(super) fn access(&self, record: &Record<'_>) {
+        self.say(Level::INFO, &self.format.line(record));
+    }
+
+    pub(super) fn info(&self, line: &dyn fmt::Display) {
+        if self.is_on() {
+            self.say(Level::INFO, &line.to_string());
+        }
+    }
+
+    /// Logs what only somebody who looks for trouble wants to know. Nothing of it goes to standard error.
+    pub(super) fn debug(&self, line: &dyn fmt::Display) {
+        match &self.sink {
+            Sink::Off => {}
+            Sink::Tracing => tracing::debug!(target: "eventlet::wsgi", "{line}"),
+            Sink::Writer(_) => {}
+            Sink::Function(function) => function(Level::DEBUG, &line.to_string()),
+        }
+    }
+
+    /// Logs what a site did wrong.
+    pub(super) fn failure(&self, doing: &dyn fmt::Display, error: &str) {
+        if self.is_on() {
+            self.say(Level::ERROR, &format!("{doing}: {error}"));
+        }
+    }
+
+    fn say(&self, level: Level, line: &str) {
+        match &self.sink {
+            Sink::Off => {}
+            Sink::Tracing if report::nobody_listens() => eprintln!("{line}"),
+            Sink::Tracing => trace(level, line),
+            Sink::Writer(writer) => write(&mut writer.borrow_mut(), line),
+            Sink::Function(function) => function(level, line),
+        }
+    }
+}
+
+fn trace(level: Level, line: &str) {
+    if level == Level::ERROR {
+        tracing::error!(target: "eventlet::wsgi", "{line}");
+    } else {
+        tracing::info!(target: "eventlet::wsgi", "{line}");
+    }
+}
+
+/// Writes a line. A writer that fails is not asked again: it ends the log, not the server.
+fn write(writer: &mut Option<Box<dyn io::Write>>, line: &str) {
+    if let Some(open) = writer {
+        if open.write_all(format!("{line}\n").as_bytes()).and_then(|()| open.flush()).is_err() {
+            *writer = None;
+        }
+    }
+}

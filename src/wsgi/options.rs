@@ -1,0 +1,46 @@
+//! What a server was told.
+
+use std::time::Duration;
+
+use super::log::Log;
+use super::protocol::Protocol;
+
+/// What a server was told.
+pub(super) struct Options {
+    pub(super) log: Log,
+    pub(super) environ: Vec<(String, String)>,
+    pub(super) http10: bool,
+    pub(super) protocol: Protocol,
+    pub(super) minimum_chunk_size: Option<usize>,
+    pub(super) log_x_forwarded_for: bool,
+    /// How long a connection may be idle. `None` closes it after each response.
+    pub(super) keepalive: Option<Duration>,
+    pub(super) debug: bool,
+    pub(super) socket_timeout: Option<Duration>,
+    pub(super) capitalize_response_headers: bool,
+    pub(super) shutdown_timeout: Option<Duration>,
+    pub(super) kill_on_disconnect: bool,
+    pub(super) drain_unread: usize,
+    pub(super) tcp_nodelay: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            log: Log::default(),
+            environ: Vec::new(),
+            http10: false,
+            protocol: Protocol::http1(),
+            minimum_chunk_size: None,
+            log_x_forwarded_for: true,
+            keepalive: Some(Duration::from_secs(75)),
+            debug: false,
+            socket_timeout: Some(Duration::from_secs(60)),
+            capitalize_response_headers: true,
+            shutdown_timeout: None,
+            kill_on_disconnect: false,
+            drain_unread: 64 * 1024,
+            tcp_nodelay: true,
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Sites that are tower services.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::body::BoxError;
+use super::connection::Connection;
+use super::failure;
+use super::site::{Answer, Handler, Outgoing, Site};
+use crate::exit::Exit;
+
+/// Makes a site of a tower service: an axum `Router`, for one.
+///
+/// It runs inside the green thread of its connection, and is dropped with it. `poll_ready` is honoured. Its error, and a
+/// panic, are reported and answered with a 500.
+///
+/// hyper's upgrades work, and so does `axum::extract::ws`.
+///
+/// # Examples
+///
+/// ```
+/// use std::convert::Infallible;
+/// use std::future::{Ready, ready};
+/// use std::task::{Context, Poll};
+///
+/// use eventlet::wsgi::{self, Body};
+/// use http::{Request, Response};
+/// use hyper::body::Incoming;
+///
+/// #[derive(Clone)]
+/// struct Hello;
+///
+/// impl tower_service::Service<Request<Incoming>> for Hello {
+///     type Response = Response<Body>;
+///     type Error = Infallible;
+///     type Future = Ready<Result<Response<Body>, Infallible>>;
+///
+///     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+///         Poll::Ready(Ok(()))
+///     }
+///
+///     fn call(&mut self, _: Request<Incoming>) -> Self::Future {
+///         ready(Ok(Response::new(Body::from("hello"))))
+///     }
+/// }
+///
+/// let site = wsgi::service(Hello);
+/// # fn is_site<K>(_: impl wsgi::Site<K>) {}
+/// # is_site(site);
+/// ```
+pub fn service<S, B>(service: S) -> Tower<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + 'static,
+    S::Future: 'static,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: http_body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + 'static,
+{
+    Tower(service)
+}
+
+/// A tower service as a site: what [`service`] makes.
+#[derive(Clone, Debug)]
+pub struct Tower<S>(S);
+
+impl<S, B> Site<Response<B>> for Tower<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + 'static,
+    S::Future: 'static,
+    S::Error: Into<BoxError>,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + 'static,
+{
+    type Handler = Tower<S>;
+
+    fn into_handler(self) -> Tower<S> {
+        self
+    }
+}
+
+impl<S, B> Handler for Tower<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + 'static,
+    S::Future: 'static,
+    S::Error: Into<BoxError>,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + 'static,
+{
+    type Body = B;
+    type Future = Calling<S, S::Future>;
+
+    const MINDS_READING: bool = false;
+
+    fn call(&self, request: Request<Incoming>, connection: &Rc<Connection>) -> Self::Future {
+        Calling {
+            state: State::Waiting { service: self.0.clone(), request: Some(request) },
+            connection: Rc::clone(connection),
+        }
+    }
+}
+
+pin_project! {
+    /// A request that a service answers.
+    pub struct Calling<S, F> {
+        #[pin]
+        state: State<S, F>,
+        connection: Rc<Connection>,
+    }
+}
+
+pin_project! {
+    #[project = Projected]
+    enum State<S, F> {
+        /// The service is not ready yet.
+        Waiting { service: S, request: Option<Request<Incoming>> },
+        Called {
+            #[pin]
+            future: F,
+        },
+    }
+}
+
+impl<S, F> State<S, F> {
+    fn poll<B>(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response<B>, BoxError>>
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Future = F>,
+        F: Future<Output = Result<Response<B>, S::Error>>,
+        S::Error: Into<BoxError>,
+    {
+        if let Projected::Waiting { service, request } = self.as_mut().project() {
+            ready!(service.poll_ready(cx)).map_err(Into::into)?;
+            let request = request.take().expect("a service is called once");
+            let future = service.call(request);
+            self.as_mut().set(State::Called { future });
+        }
+        match self.project() {
+            Projected::Called { future } => future.poll(cx).map_err(Into::into),
+            Projected::Waiting { .. } => unreachable!("it was called"),
+        }
+    }
+}
+
+impl<S, F, B> Future for Calling<S, F>
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Future = F>,
+    F: Future<Output = Result<Response<B>, S::Error>>,
+    S::Error: Into<BoxError>,
+{
+    type Output = Answer<B>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer<B>> {
+        let this = self.project();
+        let called = match catch_unwind(AssertUnwindSafe(|| this.state.poll(cx))) {
+            Ok(polled) => ready!(polled),
+            Err(payload) => Err(Exit::unwound(payload).into()),
+        };
+        let response = match called {
+            Ok(response) => response.map(Outgoing::site),
+            Err(error) => failed(&*error, this.connection),
+        };
+        Poll::Ready(Answer { response, exchange: None })
+    }
+}
+
+#[cold]
+fn failed<B>(
+    error: &(dyn std::error::Error + Send + Sync),
+    connection: &Connection,
+) -> Response<Outgoing<B>> {
+    let options = &connection.options;
+    let text = error.to_string();
+    options.log.failure(&"in a service", &text);
+    let shown = if options.debug { &*text } else { "" };
+    failure::response(StatusCode::INTERNAL_SERVER_ERROR, shown).map(Outgoing::ours)
+}

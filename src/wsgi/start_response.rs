@@ -1,0 +1,103 @@
+//! eventlet's way to begin a response.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::Response;
+use http_body::Body as _;
+
+use super::body::{Body, BoxError};
+use super::channel::{HasChannel, Write};
+use super::exchange::Exchange;
+use super::response::{IntoHeaders, IntoStatus};
+
+/// Begins a response: gives its status and headers, before the body is returned or written.
+///
+/// Corresponds to the argument `start_response` of a WSGI application.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::wsgi::{Environ, StartResponse};
+///
+/// async fn hello(env: Environ, start_response: StartResponse) -> &'static str {
+///     if env.path_info() != "/" {
+///         start_response.call("404 Not Found", [("Content-Type", "text/plain")]);
+///         return "Not Found\r\n";
+///     }
+///     start_response.call("200 OK", [("Content-Type", "text/plain")]);
+///     "Hello, World!\r\n"
+/// }
+/// # let _ = eventlet::wsgi::server::<tokio::net::TcpListener, _, _>;
+/// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+/// # is_site(hello);
+/// ```
+#[derive(Clone)]
+pub struct StartResponse(Rc<Exchange>);
+
+impl StartResponse {
+    pub(super) fn of(exchange: Rc<Exchange>) -> StartResponse {
+        StartResponse(exchange)
+    }
+
+    /// Sets the status and the headers, and returns what writes pieces of the body.
+    ///
+    /// Nothing is sent before the first piece, and until then a later call replaces an earlier one. A status or a
+    /// header that HTTP does not allow, and a call after the head has gone out, are errors of the site: they are
+    /// reported, and the client gets a 500, or is cut off.
+    ///
+    /// # Yields
+    ///
+    /// Never.
+    pub fn call(&self, status: impl IntoStatus, headers: impl IntoHeaders) -> Write {
+        self.0.start(head(status, headers));
+        Write::new(Rc::<Exchange>::clone(&self.0))
+    }
+
+    /// Sends what the site returned, after what it wrote.
+    pub(super) async fn send(&self, body: Body) -> Result<(), BoxError> {
+        self.check()?;
+        let mut body = pin!(body);
+        while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+            if let Ok(piece) = frame?.into_data() {
+                self.push(piece)?;
+                if !body.is_end_stream() {
+                    self.0.channel().room().await?;
+                }
+            }
+        }
+        self.check()
+    }
+
+    /// Holds a piece until it is sent.
+    pub(super) fn push(&self, piece: Bytes) -> Result<(), BoxError> {
+        self.check()?;
+        Ok(self.0.channel().push(piece)?)
+    }
+
+    /// Returns what the site did wrong.
+    pub(super) fn check(&self) -> Result<(), BoxError> {
+        self.0.check_use()?;
+        if self.0.is_started() {
+            Ok(())
+        } else {
+            Err("the site did not call `start_response`".into())
+        }
+    }
+}
+
+fn head(status: impl IntoStatus, headers: impl IntoHeaders) -> Result<Response<()>, BoxError> {
+    let mut head = Response::new(());
+    status.into_status()?.set_on(&mut head);
+    *head.headers_mut() = headers.into_headers()?;
+    Ok(head)
+}
+
+impl fmt::Debug for StartResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StartResponse").finish_non_exhaustive()
+    }
+}
