@@ -8,9 +8,10 @@
 //!
 //! It serves until Ctrl-C or SIGTERM, and then lets the requests end that run.
 
-use eventlet::runtime::interrupted;
+use std::io;
+
 use eventlet::wsgi::{self, Environ, IntoResponse, StartResponse};
-use eventlet::{listen, spawn};
+use eventlet::{interrupted, listen, run, spawn};
 
 fn hello_world(env: Environ, start_response: StartResponse) -> Vec<&'static str> {
     if env.path_info() != "/" {
@@ -28,14 +29,14 @@ async fn hello_async(env: Environ) -> impl IntoResponse {
     (200, "Hello, World!\r\n")
 }
 
-#[eventlet::main]
-async fn main() -> std::io::Result<()> {
-    let plain = listen("127.0.0.1:8090").await?;
-    let plain = wsgi::server(plain, wsgi::application(hello_world)).shutdown_on(interrupted());
-    let other = listen("127.0.0.1:8091").await?;
-    let other = wsgi::server(other, hello_async).shutdown_on(interrupted());
+fn main() -> io::Result<()> {
+    run(async {
+        let plain = listen("127.0.0.1:8090").await?;
+        let plain = wsgi::server(plain, wsgi::application(hello_world));
+        let plain = spawn(plain.shutdown_on(interrupted()));
 
-    let plain = spawn(plain.into_future());
-    other.await?;
-    plain.await?
+        let stackless = listen("127.0.0.1:8091").await?;
+        wsgi::server(stackless, hello_async).shutdown_on(interrupted()).await?;
+        plain.await.map_err(io::Error::other)?
+    })
 }

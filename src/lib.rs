@@ -52,6 +52,7 @@
 //! | talk | [`connect`], [`listen`], [`serve`], and every Tokio library |
 //! | call what blocks | [`tpool::execute`], [`tpool::Proxy`] |
 //! | see who lives | [`debug`] |
+//! | serve the web | `wsgi` (feature `wsgi`) |
 //! | write plain code | `stackful`, `Block`, `green` (feature `stackful`) |
 //! | wait below C code | `lowlevel` (feature `stackful`) |
 //!
@@ -66,11 +67,12 @@
 //!
 //! - `stackful` (default): green threads with stacks of their own. Without it the crate needs no
 //!   corosensei, and has no `unsafe` but the one call that makes a waker out of a number.
+//! - `wsgi`: HTTP/1.1 servers, by hyper, for functions and for tower services.
 //! - `test-util`: a paused clock, with Tokio's feature of that name.
 //!
 //! # Not here
 //!
-//! `wsgi`, `websocket`, `db_pool`, `backdoor` and `monkey_patch` are not built yet.
+//! `websocket`, `db_pool`, `backdoor` and `monkey_patch` are not built yet.
 
 mod awaitable;
 mod exit;

@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::io;
-use std::panic::Location;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
@@ -35,7 +34,6 @@ pub(super) struct Acceptor<L, H> {
     pub(super) pool: GreenPool,
     pub(super) server: Server,
     pub(super) options: Rc<Options>,
-    pub(super) spawned_at: &'static Location<'static>,
 }
 
 impl<L, H> Acceptor<L, H>
@@ -116,7 +114,7 @@ where
             let _enlisted = enlisted;
             serving.serve(io, handler).await;
         };
-        let greenlet = *self.pool.spawn_in(slot, job, self.spawned_at);
+        let greenlet = *self.pool.spawn_in(slot, job, self.options.spawned_at);
         connection.greenlet.set(Some(greenlet));
     }
 }

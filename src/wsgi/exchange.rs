@@ -114,12 +114,11 @@ impl Exchange {
 
     /// Reads the rest of the input away, if there is little of it: the next request stands behind it.
     pub(super) async fn finish_input(&self) {
-        if self.input.is_complete() {
-            return;
-        }
         let waits_to_be_told = self.expects_continue() && !self.input.was_asked();
         let most = self.connection.options.drain_unread;
-        if waits_to_be_told || !self.input.drain(most).await {
+        if self.input.is_complete() || !waits_to_be_told && self.input.drain(most).await {
+            self.connection.pulse.set_lingers(false);
+        } else {
             self.last.set(true);
         }
     }

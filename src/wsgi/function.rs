@@ -94,7 +94,8 @@ impl<C: Call> Handler for Callable<C> {
             of_job.finish_input().await;
             outcome
         };
-        let handler = spawn_delivered(job, move |outcome| of_end.settle(outcome));
+        let spawned_at = connection.options.spawned_at;
+        let handler = spawn_delivered(job, move |outcome| of_end.settle(outcome), spawned_at);
         exchange.is_run_by(handler);
         Answering { exchange: Some(exchange), handler }
     }

@@ -138,10 +138,9 @@ impl State {
 fn what_failed(error: &hyper::Error) -> (io::ErrorKind, String) {
     let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
     match cause.map(io::Error::kind) {
-        Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => (
-            io::ErrorKind::InvalidData,
-            format!("the client sent a malformed body: {error}").into(),
-        ),
+        Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => {
+            (io::ErrorKind::InvalidData, format!("the client sent a malformed body: {error}"))
+        }
         _ => (io::ErrorKind::UnexpectedEof, "the client left in the middle of the body".into()),
     }
 }

@@ -22,8 +22,11 @@ pub(super) enum Sink {
     Tracing,
     /// `None` once it failed.
     Writer(RefCell<Option<Box<dyn io::Write>>>),
-    Function(Box<dyn Fn(Level, &str)>),
+    Function(Box<Listen>),
 }
+
+/// Is called with each line.
+pub(super) type Listen = dyn Fn(Level, &str);
 
 impl Default for Log {
     fn default() -> Log {

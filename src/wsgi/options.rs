@@ -1,5 +1,6 @@
 //! What a server was told.
 
+use std::panic::Location;
 use std::time::Duration;
 
 use super::log::Log;
@@ -7,6 +8,8 @@ use super::protocol::Protocol;
 
 /// What a server was told.
 pub(super) struct Options {
+    /// The line that made the server: its green threads are spawned there.
+    pub(super) spawned_at: &'static Location<'static>,
     pub(super) log: Log,
     pub(super) environ: Vec<(String, String)>,
     pub(super) http10: bool,
@@ -24,16 +27,20 @@ pub(super) struct Options {
     pub(super) tcp_nodelay: bool,
 }
 
-impl Default for Options {
-    fn default() -> Options {
+/// Between requests, and before the first.
+pub(super) const KEEPALIVE: Duration = Duration::from_secs(75);
+
+impl Options {
+    pub(super) fn new(spawned_at: &'static Location<'static>) -> Options {
         Options {
+            spawned_at,
             log: Log::default(),
             environ: Vec::new(),
             http10: false,
             protocol: Protocol::http1(),
             minimum_chunk_size: None,
             log_x_forwarded_for: true,
-            keepalive: Some(Duration::from_secs(75)),
+            keepalive: Some(KEEPALIVE),
             debug: false,
             socket_timeout: Some(Duration::from_secs(60)),
             capitalize_response_headers: true,

@@ -18,7 +18,6 @@ use std::time::Duration;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Protocol {
-    pub(super) http2: bool,
     pub(super) max_headers: Option<usize>,
     pub(super) max_header_size: usize,
     pub(super) header_timeout: Option<Duration>,
@@ -44,7 +43,6 @@ impl Protocol {
     /// ```
     pub fn http1() -> Protocol {
         Protocol {
-            http2: false,
             max_headers: None,
             max_header_size: 65_536,
             header_timeout: Some(Duration::from_secs(30)),

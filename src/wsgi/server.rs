@@ -11,7 +11,7 @@ use slab::Slab;
 use super::connection::Connection;
 use super::pulse::Phase;
 use super::sweeper;
-use crate::greenthread::{Greenlet, spawn_n};
+use crate::greenthread::{Greenlet, spawn_n_from};
 use crate::hub::within;
 use crate::waiters::{Place, Waiters};
 
@@ -240,7 +240,9 @@ impl Server {
     /// Keeps a connection in the list until what it returns is dropped.
     pub(super) fn enlist(&self, connection: Rc<Connection>) -> Enlisted {
         if self.0.sweeper.get().is_none() {
-            let sweeper = spawn_n(sweeper::sweep(self.clone(), Rc::clone(&connection.options)));
+            let options = Rc::clone(&connection.options);
+            let sweeping = sweeper::sweep(self.clone(), Rc::clone(&options));
+            let sweeper = spawn_n_from(sweeping, options.spawned_at);
             sweeper.set_name("wsgi sweeper");
             self.0.sweeper.set(Some(sweeper));
         }

@@ -18,7 +18,7 @@ use tracing::Level;
 use super::accept::Acceptor;
 use super::format::Format;
 use super::log::Sink;
-use super::options::Options;
+use super::options::{KEEPALIVE, Options};
 use super::protocol::Protocol;
 use super::server::Server;
 use super::site::Site;
@@ -85,13 +85,12 @@ where
     Serving {
         listener,
         site,
-        options: Options::default(),
+        options: Options::new(Location::caller()),
         server: Server::default(),
         pool: None,
         max_size: 1024,
         event: None,
         stop: None,
-        spawned_at: Location::caller(),
         kind: PhantomData,
     }
 }
@@ -107,7 +106,6 @@ pub struct Serving<L, S, K> {
     max_size: usize,
     event: Option<Event<Server>>,
     stop: Option<Pin<Box<dyn Future<Output = ()>>>>,
-    spawned_at: &'static Location<'static>,
     kind: PhantomData<fn() -> K>,
 }
 
@@ -273,7 +271,7 @@ impl<L, S, K> Serving<L, S, K> {
     /// [`shutdown_timeout`](Serving::shutdown_timeout).
     ///
     /// ```no_run
-    /// use eventlet::runtime::interrupted;
+    /// use eventlet::interrupted;
     /// use eventlet::wsgi::{self, Environ};
     ///
     /// # eventlet::run(async {
@@ -348,7 +346,6 @@ where
             pool,
             server: server.clone(),
             options: Rc::clone(&options),
-            spawned_at: self.spawned_at,
         };
         let stop = self.stop.unwrap_or_else(|| Box::pin(pending()));
         let end = until_stopped(acceptor, &server, stop).await;
@@ -461,7 +458,7 @@ pub struct KeepAlive(Option<Duration>);
 
 impl From<bool> for KeepAlive {
     fn from(keep: bool) -> KeepAlive {
-        KeepAlive(if keep { Options::default().keepalive } else { None })
+        KeepAlive(keep.then_some(KEEPALIVE))
     }
 }
 

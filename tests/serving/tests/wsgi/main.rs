@@ -1,0 +1,5 @@
+//! `eventlet::wsgi` as clients see it: raw sockets against a server on loopback.
+
+mod connections;
+mod sites;
+mod support;
