@@ -8,14 +8,11 @@
 //! own, and talks to that. Corresponds to eventlet's `examples/forwarder.py`.
 
 use std::env;
-use std::error::Error;
 
-use eventlet::{GreenThread, connect, listen, run, serve, spawn, spawn_n};
+use eventlet::{Flat, GreenThread, connect, listen, run, serve, spawn, spawn_n};
 use tokio::io::{self, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-
-type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
 
 /// Copies one way until there is no more to read, and tells the receiver that this is all.
 async fn one_way(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) -> io::Result<()> {
@@ -23,7 +20,7 @@ async fn one_way(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) -> io::Result<
     to.shutdown().await
 }
 
-async fn forward(client: TcpStream, target: String) -> Outcome {
+async fn forward(client: TcpStream, target: String) -> io::Result<()> {
     let target = connect(target).await?;
     let (from_client, to_client) = client.into_split();
     let (from_target, to_target) = target.into_split();
@@ -37,16 +34,16 @@ async fn forward(client: TcpStream, target: String) -> Outcome {
     outcome.map(|_| ())
 }
 
-async fn end(direction: &mut GreenThread<io::Result<()>>) -> Outcome {
-    Ok(direction.await??)
+async fn end(direction: &mut GreenThread<io::Result<()>>) -> io::Result<()> {
+    direction.await.flat()
 }
 
-async fn serve_forwarder(listener: TcpListener, target: String) -> Outcome {
+async fn serve_forwarder(listener: TcpListener, target: String) -> io::Result<()> {
     serve(listener, |client, _| forward(client, target.clone()), 1000).await
 }
 
 /// Sends lines through a forwarder, says that this was all, and prints what comes back.
-async fn demonstrate() -> Outcome {
+async fn demonstrate() -> io::Result<()> {
     let target = listen("127.0.0.1:0").await?;
     let target_address = target.local_addr()?;
     spawn_n(serve(target, |client, _| echo(client), 1000));
@@ -75,7 +72,7 @@ async fn echo(client: TcpStream) -> io::Result<()> {
     output.write_all(format!("{count} lines\n").as_bytes()).await
 }
 
-fn main() -> Outcome {
+fn main() -> io::Result<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     run(async move {
         match arguments.as_slice() {
@@ -85,7 +82,7 @@ fn main() -> Outcome {
                 println!("listening on {}", listener.local_addr()?);
                 serve_forwarder(listener, target.clone()).await
             }
-            _ => Err("usage: forwarder [LISTEN TARGET]".into()),
+            _ => Err(io::Error::other("usage: forwarder [LISTEN TARGET]")),
         }
     })
 }

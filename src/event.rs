@@ -1,14 +1,13 @@
 //! One-shot events: a value, or an error, that any number of green threads can wait for.
 
 use std::cell::RefCell;
-use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::exit::Exit;
+use crate::exit::{BoxError, Exit};
 use crate::hub;
 use crate::waiters::{Place, Waiters};
 
@@ -123,7 +122,7 @@ impl<T> Event<T> {
     ///
     /// Never: the waiters run in later turns.
     #[track_caller]
-    pub fn send_exception(&self, error: impl Into<Box<dyn Error + Send + Sync>>) {
+    pub fn send_exception(&self, error: impl Into<BoxError>) {
         self.trigger(Err(Exit::thrown(error.into())));
     }
 

@@ -5,6 +5,18 @@ use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// Any error, to be handed to another green thread.
+///
+/// Everything that takes an error takes what converts into this: an error type, or a text.
+///
+/// # Examples
+///
+/// ```
+/// let error: eventlet::BoxError = "out of paper".into();
+/// assert_eq!(error.to_string(), "out of paper");
+/// ```
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
 /// Tells why a green thread ended without giving a value.
 ///
 /// It is the error half of everything that waits for a green thread. Cloning it is cheap, and all
@@ -35,7 +47,7 @@ pub struct Exit {
 }
 
 enum Reason {
-    Error(Box<dyn Error + Send + Sync>),
+    Error(BoxError),
     Panic(Panic),
 }
 
@@ -52,7 +64,7 @@ impl Exit {
     }
 
     /// Makes an end out of an error thrown in from outside.
-    pub(crate) fn thrown(error: Box<dyn Error + Send + Sync>) -> Exit {
+    pub(crate) fn thrown(error: BoxError) -> Exit {
         Exit::because(Reason::Error(error))
     }
 

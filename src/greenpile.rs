@@ -15,6 +15,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
+use crate::apply::Apply;
 use crate::awaitable::Awaitable;
 use crate::exit::Exit;
 use crate::greenpool::{GreenPool, run_inline};
@@ -413,10 +414,10 @@ impl GreenPool {
     ) -> GreenMap<I::IntoIter, impl FnMut(I::Item) -> J + use<I, F, J, T>, T>
     where
         I: IntoIterator,
-        F: Spread<I::Item, Output = J>,
+        F: Apply<I::Item, Output = J>,
         J: Awaitable<T> + 'static,
     {
-        self.imap(move |arguments| function.call(arguments), inputs)
+        self.imap(move |arguments| function.apply(arguments), inputs)
     }
 }
 
@@ -613,37 +614,3 @@ impl<I: Iterator, F, T> fmt::Debug for GreenMap<I, F, T> {
             .finish_non_exhaustive()
     }
 }
-
-/// A function that can be called with its arguments in a tuple, as [`GreenPool::starmap`] does.
-///
-/// Functions and closures of one to six arguments are.
-pub trait Spread<Arguments> {
-    /// What the function returns.
-    type Output;
-
-    /// Calls the function.
-    fn call(&mut self, arguments: Arguments) -> Self::Output;
-}
-
-macro_rules! spread {
-    ($($argument:ident)+) => {
-        impl<Function, Output, $($argument),+> Spread<($($argument,)+)> for Function
-        where
-            Function: FnMut($($argument),+) -> Output,
-        {
-            type Output = Output;
-
-            #[allow(non_snake_case)]
-            fn call(&mut self, ($($argument,)+): ($($argument,)+)) -> Output {
-                self($($argument),+)
-            }
-        }
-    };
-}
-
-spread!(A);
-spread!(A B);
-spread!(A B C);
-spread!(A B C D);
-spread!(A B C D E);
-spread!(A B C D E G);

@@ -74,8 +74,10 @@
 //!
 //! `websocket`, `db_pool`, `backdoor` and `monkey_patch` are not built yet.
 
+mod apply;
 mod awaitable;
 mod exit;
+mod flat;
 mod hub;
 mod report;
 mod waiters;
@@ -105,10 +107,12 @@ pub mod tpool;
 #[cfg(feature = "wsgi")]
 pub mod wsgi;
 
+pub use apply::Apply;
 pub use awaitable::Awaitable;
-pub use convenience::{StopServe, connect, listen, serve};
+pub use convenience::{StopServe, connect, listen, prefork, serve};
 pub use event::Event;
-pub use exit::Exit;
+pub use exit::{BoxError, Exit};
+pub use flat::Flat;
 pub use greenpile::GreenPile;
 pub use greenpool::GreenPool;
 pub use greenthread::{

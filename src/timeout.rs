@@ -19,13 +19,14 @@ use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
 
 use crate::awaitable::Awaitable;
-use crate::exit::Exit;
+use crate::exit::{BoxError, Exit};
 use crate::greenthread::getcurrent;
 use crate::hub::{self, Timer, Within};
 
@@ -247,7 +248,7 @@ impl Timeout {
     /// # });
     /// ```
     #[track_caller]
-    pub fn arm_with(&self, error: impl Into<Box<dyn Error + Send + Sync>>) -> Armed {
+    pub fn arm_with(&self, error: impl Into<BoxError>) -> Armed {
         let victim = getcurrent().key();
         let timer = self.limit.map(Timer::after);
         Armed { _timer: timer.map(|timer| timer.end_then(victim, Exit::thrown(error.into()))) }
@@ -343,6 +344,34 @@ impl From<Timeout> for io::Error {
     }
 }
 
+/// Makes an error around it, for functions that return [`io::Result`].
+///
+/// Its kind is [`TimedOut`](io::ErrorKind::TimedOut) when a time limit ended the green thread, that of the
+/// error that did if it was an `io::Error`, and otherwise [`Other`](io::ErrorKind::Other).
+///
+/// # Examples
+///
+/// ```
+/// use std::io;
+///
+/// async fn length(page: &'static str) -> io::Result<usize> {
+///     let gt = eventlet::spawn(async move { page.len() });
+///     Ok(gt.await?)
+/// }
+///
+/// assert_eq!(eventlet::run(length("hello")).unwrap(), 5);
+/// ```
+impl From<Exit> for io::Error {
+    fn from(exit: Exit) -> io::Error {
+        let kind = match exit.downcast_ref::<io::Error>() {
+            _ if exit.is_timeout() => io::ErrorKind::TimedOut,
+            Some(error) => error.kind(),
+            None => io::ErrorKind::Other,
+        };
+        io::Error::new(kind, exit)
+    }
+}
+
 impl Exit {
     /// Returns whether the green thread was ended by a time limit.
     ///
@@ -415,8 +444,9 @@ pub fn with_timeout<F: Awaitable<T>, T, L: Into<Option<Duration>>>(
 /// Returns whether an error says that some time limit has passed.
 ///
 /// That is a [`Timeout`], Tokio's [`Elapsed`](tokio::time::error::Elapsed), an [`io::Error`] of kind
-/// [`TimedOut`](io::ErrorKind::TimedOut), an [`Exit`] by one of them, or an error that has one of them as its
-/// source.
+/// [`TimedOut`](io::ErrorKind::TimedOut) or of a socket of `green` whose time was up, a
+/// channel's [`RecvTimeoutError`], an [`Exit`] by one of them, or an error that has one of them inside or as
+/// its source.
 ///
 /// Corresponds to `eventlet.is_timeout`.
 ///
@@ -433,8 +463,8 @@ pub fn with_timeout<F: Awaitable<T>, T, L: Into<Option<Duration>>>(
 pub fn is_timeout(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
-        let io = error.downcast_ref::<io::Error>();
-        if io.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+        if error.downcast_ref().is_some_and(is_io_timeout)
+            || error.downcast_ref() == Some(&RecvTimeoutError::Timeout)
             || error.is::<Timeout>()
             || error.is::<tokio::time::error::Elapsed>()
         {
@@ -443,4 +473,10 @@ pub fn is_timeout(error: &(dyn Error + 'static)) -> bool {
         next = error.source();
     }
     false
+}
+
+/// An `io::Error` skips what is inside it when it is asked for its source.
+fn is_io_timeout(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::TimedOut
+        || error.get_ref().is_some_and(|inner| is_timeout(inner))
 }

@@ -4,34 +4,31 @@ use std::error::Error;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
-use super::stop::{Notice, StopServe};
-use crate::exit::Exit;
+use super::stop::{Notice, Serving, StopServe};
+use crate::exit::{BoxError, Exit};
 use crate::report;
-
-type BoxError = Box<dyn Error + Send + Sync>;
 
 /// What a handler of [`serve`](super::serve()) may return: nothing, or a `Result` of nothing.
 ///
 /// The error is anything that converts into `Box<dyn Error + Send + Sync>`, a text too. It is reported,
 /// unless it is a [`StopServe`], by itself or inside an `io::Error`.
-pub trait Handled: sealed::Sealed {
+pub trait HandlerResult: sealed::Sealed {
     #[doc(hidden)]
-    fn into_result(self) -> Result<(), Box<dyn Error + Send + Sync>>;
+    fn into_result(self) -> Result<(), BoxError>;
 }
 
 mod sealed {
-    /// Keeps [`Handled`](super::Handled) to what `serve` knows what to do with.
+    /// Keeps [`HandlerResult`](super::HandlerResult) to what `serve` knows what to do with.
     pub trait Sealed {}
 }
 
 impl sealed::Sealed for () {}
 
-impl Handled for () {
+impl HandlerResult for () {
     fn into_result(self) -> Result<(), BoxError> {
         Ok(())
     }
@@ -39,7 +36,7 @@ impl Handled for () {
 
 impl<E: Into<BoxError>> sealed::Sealed for Result<(), E> {}
 
-impl<E: Into<BoxError>> Handled for Result<(), E> {
+impl<E: Into<BoxError>> HandlerResult for Result<(), E> {
     fn into_result(self) -> Result<(), BoxError> {
         self.map_err(Into::into)
     }
@@ -54,19 +51,19 @@ pin_project! {
         #[pin]
         future: F,
         peer: A,
-        notice: Rc<Notice>,
+        serving: Serving,
     }
 }
 
 impl<F, A> Handling<F, A> {
-    pub(super) fn new(future: F, peer: A, notice: Rc<Notice>) -> Handling<F, A> {
-        Handling { future, peer, notice }
+    pub(super) fn new(future: F, peer: A, serving: Serving) -> Handling<F, A> {
+        Handling { future, peer, serving }
     }
 }
 
 impl<F, A> Future for Handling<F, A>
 where
-    F: Future<Output: Handled>,
+    F: Future<Output: HandlerResult>,
     A: fmt::Debug,
 {
     type Output = ();
@@ -78,7 +75,7 @@ where
             Err(payload) => Err(Exit::unwound(payload).into()),
         };
         if let Err(error) = outcome {
-            settle(error, this.peer, this.notice);
+            settle(error, this.peer, this.serving.notice());
         }
         Poll::Ready(())
     }

@@ -5,6 +5,7 @@
 //! | [`connect`] | a connected socket |
 //! | [`listen`] | a listening socket |
 //! | [`serve`] | a server: a green thread for each connection |
+//! | [`prefork`] | a server on several cores: a hub for each |
 //!
 //! The sockets are Tokio's own types, so everything made for those works with them. On a green stack,
 //! `eventlet::green::net` has their counterparts, which convert from and to them.
@@ -46,10 +47,13 @@
 mod address;
 mod connect;
 mod error;
+#[cfg(feature = "stackful")]
+mod green;
 mod handler;
 mod listen;
 mod listener;
 mod opening;
+mod prefork;
 mod serve;
 mod stop;
 #[cfg(unix)]
@@ -57,10 +61,11 @@ mod unix;
 
 pub use address::{Address, Tcp};
 pub use connect::{Connect, connect};
-pub use handler::Handled;
+pub use handler::HandlerResult;
 pub use listen::{Listen, listen};
 pub use listener::Listener;
 pub use opening::Opening;
+pub use prefork::{Prefork, prefork};
 pub use serve::serve;
 pub use stop::StopServe;
 #[cfg(unix)]

@@ -1,14 +1,13 @@
 //! Servers.
 
-use std::error::Error;
 use std::io;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::handler::{Handled, Handling, report_failure};
+use super::handler::{HandlerResult, Handling, report_failure};
 use super::listener::Listener;
-use super::stop::Notice;
+use super::stop::{Notice, Serving};
 use crate::awaitable::Awaitable;
 use crate::exit::Exit;
 use crate::greenpool::GreenPool;
@@ -36,8 +35,12 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// # }
 /// ```
 ///
+/// A listener of [`green::net`](crate::green::net) hands it the stream of a green stack, as it is.
+///
 /// At most `concurrency` handlers run at a time; while that many do, nobody is accepted, and clients wait
-/// in the backlog. With 0 nobody ever is, as in a [`GreenPool`] of that size. Eventlet's default is 1000.
+/// in the backlog. With 0 nobody ever is, as in a [`GreenPool`] of that size. Eventlet's default is 1000. A
+/// [`GreenPool`] in place of a number is shared: with other servers and other jobs, or with whoever wants
+/// to wait for the handlers that are left when the server was killed.
 ///
 /// A handler that fails harms nobody else: its error or panic is reported with the peer's address, and
 /// the server goes on. A handler ends the server with [`StopServe`](super::StopServe).
@@ -58,7 +61,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 ///
-/// The error that a `StopServe` carried. Failing to accept is no error: a connection that was reset before it
+/// The error that a `StopServe` carried, inside an [`io::Error`] unless it is one. Failing to accept is no error: a connection that was reset before it
 /// was accepted is passed over, and anything else, a lack of file descriptors for one, is reported
 /// once and waited out.
 ///
@@ -100,34 +103,34 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// # });
 /// ```
 #[track_caller]
-pub fn serve<L, H, F, R>(
+pub fn serve<L, H, F, R, P>(
     listener: L,
     handler: H,
-    concurrency: usize,
-) -> impl Future<Output = Result<(), Box<dyn Error + Send + Sync>>>
+    concurrency: P,
+) -> impl Future<Output = io::Result<()>> + use<L, H, F, R, P>
 where
     L: Listener<Addr: 'static>,
     H: FnMut(L::Io, L::Addr) -> F,
     F: Awaitable<R> + 'static,
-    R: Handled,
+    R: HandlerResult,
+    P: Into<GreenPool>,
 {
-    serve_from(listener, handler, concurrency, Location::caller())
+    serve_in(concurrency.into(), listener, handler, Location::caller())
 }
 
-/// Serves in the name of the line that asked for it.
-async fn serve_from<L, H, F, R>(
+/// Serves in a pool, in the name of the line that asked for it.
+async fn serve_in<L, H, F, R>(
+    pool: GreenPool,
     listener: L,
     mut handler: H,
-    concurrency: usize,
     served_at: &'static Location<'static>,
-) -> Result<(), Box<dyn Error + Send + Sync>>
+) -> io::Result<()>
 where
     L: Listener<Addr: 'static>,
     H: FnMut(L::Io, L::Addr) -> F,
     F: Awaitable<R> + 'static,
-    R: Handled,
+    R: HandlerResult,
 {
-    let pool = GreenPool::new(concurrency);
     let notice = Rc::new(Notice::default());
     let mut door = Door { listener, in_trouble: false };
     // The slot comes first: who has no slot must not accept what it could not handle.
@@ -139,17 +142,16 @@ where
         })
         .await
     {
-        match catch_unwind(AssertUnwindSafe(|| handler(conn, addr.clone()))) {
+        match catch_unwind(AssertUnwindSafe(|| handler(conn, addr.clone()).into_future())) {
             Ok(future) => {
-                let handling = Handling::new(future.into_future(), addr, Rc::clone(&notice));
+                let handling = Handling::new(future, addr, Serving::begin(&notice));
                 drop(pool.spawn_in(slot, handling, served_at))
             }
             Err(payload) => report_failure(&Exit::unwound(payload), &addr),
         }
     }
     drop(door);
-    pool.waitall().await;
-    notice.result()
+    notice.result().await
 }
 
 /// Where connections come in.

@@ -1,14 +1,15 @@
 //! How a handler ends its server.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
-use std::task::{Poll, Waker};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 
-type BoxError = Box<dyn Error + Send + Sync>;
+use crate::exit::BoxError;
 
 /// The error with which a handler ends the server that called it.
 ///
@@ -64,7 +65,7 @@ impl StopServe {
     /// let stop = eventlet::StopServe::with("out of paper");
     /// assert_eq!(stop.to_string(), "the server was told to stop: out of paper");
     /// ```
-    pub fn with(error: impl Into<Box<dyn Error + Send + Sync>>) -> StopServe {
+    pub fn with(error: impl Into<BoxError>) -> StopServe {
         StopServe { error: Some(error.into()) }
     }
 
@@ -78,8 +79,8 @@ impl StopServe {
         Ok(wrapped.downcast::<StopServe>()?)
     }
 
-    fn into_result(self) -> Result<(), BoxError> {
-        self.error.map_or(Ok(()), Err)
+    fn into_result(self) -> io::Result<()> {
+        self.error.map_or(Ok(()), |error| Err(into_io_error(error)))
     }
 }
 
@@ -108,11 +109,41 @@ impl From<StopServe> for io::Error {
     }
 }
 
+/// Returns the error that a function of `std::io` would: `?` takes it in any `main`.
+pub(super) fn into_io_error(error: BoxError) -> io::Error {
+    error.downcast::<io::Error>().map_or_else(io::Error::other, |error| *error)
+}
+
 /// Where handlers leave word that their server is to stop.
 #[derive(Default)]
 pub(super) struct Notice {
     stop: RefCell<Option<StopServe>>,
+    /// How many handlers have not ended.
+    handlers: Cell<usize>,
     server: RefCell<Option<Waker>>,
+}
+
+/// One of the handlers, until it is dropped.
+pub(super) struct Serving(Rc<Notice>);
+
+impl Serving {
+    pub(super) fn begin(notice: &Rc<Notice>) -> Serving {
+        notice.handlers.set(notice.handlers.get() + 1);
+        Serving(Rc::clone(notice))
+    }
+
+    pub(super) fn notice(&self) -> &Notice {
+        &self.0
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.handlers.set(self.0.handlers.get() - 1);
+        if self.0.posted() && self.0.handlers.get() == 0 {
+            self.0.wake_server();
+        }
+    }
 }
 
 impl Notice {
@@ -121,11 +152,19 @@ impl Notice {
         if !self.posted() {
             *self.stop.borrow_mut() = Some(stop);
         }
+        self.wake_server();
+    }
+
+    fn wake_server(&self) {
         // A statement of its own, for a wakeup runs foreign code.
         let server = self.server.take();
         if let Some(server) = server {
             server.wake();
         }
+    }
+
+    fn note_server(&self, cx: &Context<'_>) {
+        let _previous = self.server.replace(Some(cx.waker().clone()));
     }
 
     /// Waits for a future unless the server is to stop.
@@ -135,14 +174,19 @@ impl Notice {
             if self.posted() {
                 return Poll::Ready(None);
             }
-            let _previous = self.server.replace(Some(cx.waker().clone()));
+            self.note_server(cx);
             future.as_mut().poll(cx).map(Some)
         })
         .await
     }
 
-    /// Returns what the server is to return.
-    pub(super) fn result(&self) -> Result<(), BoxError> {
+    /// Waits until no handler is left, and returns what the server is to return.
+    pub(super) async fn result(&self) -> io::Result<()> {
+        poll_fn(|cx| {
+            self.note_server(cx);
+            if self.handlers.get() == 0 { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
         self.stop.take().unwrap_or_default().into_result()
     }
 

@@ -76,8 +76,8 @@ impl<K> From<Collision<K>> for SpawnError<K> {
 /// There is no value under a key, because the green thread that was to give it ended without one.
 ///
 /// When that green thread failed because a key that it depends on has no value either, `exc` holds
-/// the `PropagateError` of that one: the chain leads to where it began. The chain is that of
-/// [`source`](Error::source) too.
+/// the `PropagateError` of that one: the [`chain`](PropagateError::chain) leads to where it began, the
+/// [`root`](PropagateError::root). The chain is that of [`source`](Error::source) too.
 ///
 /// A function of the pool can hand it on with `?` where `K` is `Send` and `Sync`.
 ///
@@ -98,7 +98,7 @@ impl<K> From<Collision<K>> for SpawnError<K> {
 ///
 /// let error = pool.wait_one("b").await.unwrap_err();
 /// assert_eq!(error.key, "b");
-/// let origin = error.exc.downcast_ref::<PropagateError<&str>>().unwrap();
+/// let origin = error.root();
 /// assert_eq!(origin.key, "a");
 /// assert_eq!(origin.exc.error().unwrap().to_string(), "no such file");
 /// # });
@@ -109,6 +109,34 @@ pub struct PropagateError<K> {
     pub key: K,
     /// How its green thread ended.
     pub exc: Exit,
+}
+
+impl<K: fmt::Debug + 'static> PropagateError<K> {
+    /// Returns the error where it all began: that of the first key that has no value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::dagpool::DAGPool;
+    ///
+    /// # eventlet::run(async {
+    /// let pool = DAGPool::<_, u32>::default();
+    /// pool.spawn("a", [], |_, _| async { Err("no such file".into()) }).unwrap();
+    /// pool.spawn("b", ["a"], |_, mut results| async move { Ok(results.next().await.unwrap()?.1) })
+    ///     .unwrap();
+    /// let error = pool.wait_one("b").await.unwrap_err();
+    /// assert_eq!(error.root().key, "a");
+    /// assert!(error.chain().map(|error| error.key).eq(["b", "a"]));
+    /// # });
+    /// ```
+    pub fn root(&self) -> &PropagateError<K> {
+        self.chain().last().unwrap_or(self)
+    }
+
+    /// Goes through the errors from this one to the [`root`](PropagateError::root).
+    pub fn chain(&self) -> impl Iterator<Item = &PropagateError<K>> {
+        std::iter::successors(Some(self), |error| error.exc.downcast_ref())
+    }
 }
 
 /// Names the keys on the way and what was at the end of it.

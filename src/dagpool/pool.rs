@@ -1,7 +1,6 @@
 //! The pool: who gives which value, and who waits for it.
 
 use std::collections::{HashMap, HashSet};
-use std::error::Error;
 use std::fmt;
 use std::hash::Hash;
 use std::rc::Rc;
@@ -10,7 +9,7 @@ use super::error::{Collision, PropagateError, SpawnError};
 use super::graph::{Graph, Job, Posted, find_cycle};
 use super::results::{Exceptions, Results, Successes, Wait, WaitOne};
 use crate::awaitable::Awaitable;
-use crate::exit::Exit;
+use crate::exit::{BoxError, Exit};
 use crate::greenthread::{Greenlet, spawn};
 use crate::report;
 
@@ -124,7 +123,7 @@ where
     where
         D: IntoIterator<Item = K>,
         F: FnOnce(K, Results<K, V>) -> J + 'static,
-        J: Awaitable<Result<V, Box<dyn Error + Send + Sync>>>,
+        J: Awaitable<Result<V, BoxError>>,
     {
         let batch = [(key, depends.into_iter().collect())];
         self.check(&batch)?;
@@ -177,7 +176,7 @@ where
         I: IntoIterator<Item = (K, D)>,
         D: IntoIterator<Item = K>,
         F: Fn(K, Results<K, V>) -> J + 'static,
-        J: Awaitable<Result<V, Box<dyn Error + Send + Sync>>>,
+        J: Awaitable<Result<V, BoxError>>,
     {
         let batch = depends.into_iter().map(|(key, depends)| (key, depends.into_iter().collect()));
         let batch: Vec<(K, Vec<K>)> = batch.collect();
@@ -271,11 +270,7 @@ where
     /// let error = pool.get(&"a").unwrap_err();
     /// assert_eq!(error.exc.error().unwrap().to_string(), "the well is dry");
     /// ```
-    pub fn post_exception(
-        &self,
-        key: K,
-        error: impl Into<Box<dyn Error + Send + Sync>>,
-    ) -> Result<(), Collision<K>> {
+    pub fn post_exception(&self, key: K, error: impl Into<BoxError>) -> Result<(), Collision<K>> {
         let key = self.unvalued(self.unpromised(key)?)?;
         let error = PropagateError { key: key.clone(), exc: Exit::thrown(error.into()) };
         self.graph.post(key, Err(error));
@@ -749,7 +744,7 @@ where
     fn start<F, J>(&self, key: K, depends: Vec<K>, function: F)
     where
         F: FnOnce(K, Results<K, V>) -> J + 'static,
-        J: Awaitable<Result<V, Box<dyn Error + Send + Sync>>>,
+        J: Awaitable<Result<V, BoxError>>,
     {
         let results = self.wait_each(depends);
         let depends = Rc::clone(results.follower());

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::hub::{self, Timer};
 use crate::stackful::{Refused, try_block};
+use crate::timeout::Timeout;
 use crate::waiters::{Left, Place, Waiters};
 
 /// What waiting gives while the green stack unwinds, be it for a panic or because its green thread is
@@ -158,7 +159,8 @@ fn timer(duration: Duration) -> Box<Timer> {
 #[inline]
 fn poll_limit<T>(limit: &mut Limit, cx: &Context<'_>) -> Poll<io::Result<T>> {
     if limit.as_mut().is_some_and(|limit| limit.ends_wait(cx)) {
-        return Poll::Ready(Err(io::ErrorKind::WouldBlock.into()));
+        // The kind is that of `std`; `is_timeout` looks inside.
+        return Poll::Ready(Err(io::Error::new(io::ErrorKind::WouldBlock, Timeout::new(None))));
     }
     Poll::Pending
 }

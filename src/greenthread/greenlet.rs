@@ -1,13 +1,12 @@
 //! A green thread by name only: what can be said of it without knowing its result.
 
-use std::error::Error;
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use crate::exit::Exit;
+use crate::exit::{BoxError, Exit};
 use crate::hub::{self, Job, Key, State};
 
 /// Names a green thread, without its result.
@@ -183,7 +182,7 @@ impl Greenlet {
     /// assert_eq!(gt.await.unwrap_err().error().unwrap().to_string(), "the disk is full");
     /// # });
     /// ```
-    pub fn throw(&self, error: impl Into<Box<dyn Error + Send + Sync>>) {
+    pub fn throw(&self, error: impl Into<BoxError>) {
         self.end(Exit::thrown(error.into()));
     }
 

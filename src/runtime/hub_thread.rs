@@ -135,7 +135,21 @@ impl HubThread {
         F: Awaitable<T> + 'static,
         T: Send + 'static,
     {
-        RemoteGreenThread::spawn(&self.0, make, Location::caller())
+        self.spawn_from(make, Location::caller())
+    }
+
+    /// Starts a green thread in the name of a line that has asked for it before.
+    pub(crate) fn spawn_from<M, F, T>(
+        &self,
+        make: M,
+        spawned_at: &'static Location<'static>,
+    ) -> RemoteGreenThread<T>
+    where
+        M: FnOnce() -> F + Send + 'static,
+        F: Awaitable<T> + 'static,
+        T: Send + 'static,
+    {
+        RemoteGreenThread::spawn(&self.0, make, spawned_at)
     }
 
     /// Ends the hub, and returns what waits for that: await it, or [`join`](Shutdown::join) it from a

@@ -29,6 +29,7 @@ use super::frame::{Frame, Resume};
 use super::parked;
 use super::scope;
 use super::stack::{self, GreenStack, Place};
+use crate::apply::Apply;
 use crate::exit::Exit;
 use crate::hub::{self, Hub, Key, Outer, Stacks};
 use crate::report;
@@ -90,7 +91,44 @@ where
     Stackful { front, state: State::New { closure, wanted }, _pinned: PhantomPinned }
 }
 
-/// The future of [`stackful`].
+/// Makes a future of a call of a plain function, with its arguments in a tuple.
+///
+/// It is [`stackful`] of a closure that does nothing but this call, and can be spawned, awaited, raced and
+/// put in pools as that: what is cloned for the call need not be cloned before it.
+///
+/// Corresponds to the arguments of `eventlet.spawn(function, *arguments)`.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::{Block, Queue, spawn, stackful};
+///
+/// fn produce(queue: Queue<u32>, count: u32) {
+///     for n in 0..count {
+///         queue.put(n).block();
+///     }
+/// }
+///
+/// eventlet::run(stackful(|| {
+///     let queue = Queue::new(1);
+///     spawn(stackful::call(produce, (queue.clone(), 3)));
+///     assert_eq!([queue.get().block(), queue.get().block(), queue.get().block()], [0, 1, 2]);
+/// }));
+/// ```
+#[track_caller]
+pub fn call<F, A, T>(
+    mut function: F,
+    arguments: A,
+) -> Stackful<impl FnOnce() -> T + use<F, A, T>, T>
+where
+    F: Apply<A, Output = T> + 'static,
+    A: 'static,
+    T: 'static,
+{
+    stackful(move || function.apply(arguments))
+}
+
+/// The future of [`stackful`] and of [`call`].
 #[must_use = "futures do nothing unless spawned or waited for"]
 pub struct Stackful<F, T: 'static> {
     front: Front,

@@ -8,6 +8,7 @@
 //! | from | to | through |
 //! |---|---|---|
 //! | a plain closure | a future | [`stackful`] |
+//! | a plain function and its arguments | a future | [`call`] |
 //! | any future, on a green stack | its output | [`Block::block`] |
 //! | any stream, on a green stack | an iterator | [`Blocking::blocking`] |
 //!
@@ -70,7 +71,7 @@ compile_error!(
 );
 
 pub use block::{Block, Blocking, BlockingIter};
-pub use coroutine::{Stackful, stackful};
+pub use coroutine::{Stackful, call, stackful};
 pub use stack::{StackStats, stack_stats, trim_stacks};
 
 pub(crate) use ahead::fetch;

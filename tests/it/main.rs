@@ -10,6 +10,7 @@ mod corolocal;
 mod dagpool;
 mod debug;
 mod event;
+mod flat;
 mod greenpile;
 mod greenpool;
 mod greenthread;

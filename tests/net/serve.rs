@@ -13,7 +13,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use eventlet::convenience::Listener;
-use eventlet::{Event, Semaphore, StopServe, connect, serve, sleep, spawn};
+use eventlet::{Event, Flat, GreenPool, Semaphore, StopServe, connect, serve, sleep, spawn};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
@@ -144,7 +144,7 @@ fn stopserve_with_an_error_inside_an_io_error() {
         let server = spawn(serve(listener, handler, 1000));
         let _client = connect(addr).await.unwrap();
         let error = server.await.unwrap().unwrap_err();
-        assert_eq!(error.downcast_ref::<ErrorWithName>().unwrap().0, "Ann");
+        assert_eq!(error.downcast::<ErrorWithName>().unwrap().0, "Ann");
     });
 }
 
@@ -493,4 +493,156 @@ fn dropped_before_it_was_polled() {
         poll_fn(|_| Poll::Ready(())).await;
         assert_eq!(connect(addr).await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
     });
+}
+
+#[test]
+fn its_error_is_taken_by_the_question_mark_of_any_main() {
+    async fn stopped(error: io::Error) -> io::Result<()> {
+        let (listener, addr) = listener().await;
+        let mut error = Some(error);
+        let handler = move |_conn, _addr| {
+            let stop = error.take().map(StopServe::with);
+            async move { stop.map_or(Ok(()), Err) }
+        };
+        let server = spawn(serve(listener, handler, 10));
+        let _client = connect(addr).await?;
+        server.await.flat()
+    }
+    async fn any_error(error: io::Error) -> Result<(), Box<dyn std::error::Error>> {
+        stopped(error).await?;
+        Ok(())
+    }
+    run(async {
+        let error = stopped(ErrorKind::NotFound.into()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "an `io::Error` stays what it is");
+        let error = any_error(io::Error::other("no paper")).await.unwrap_err();
+        assert_eq!(error.to_string(), "no paper");
+    });
+}
+
+#[test]
+fn servers_share_a_pool_that_can_be_waited_for_when_they_are_killed() {
+    run(async {
+        let pool = GreenPool::new(1);
+        let go_on = Rc::new(Event::<()>::new());
+        let going_on = Rc::clone(&go_on);
+        let handler = move |mut conn: TcpStream, _addr| {
+            let go_on = Rc::clone(&going_on);
+            async move {
+                conn.write_all(b"+").await?;
+                go_on.wait().await.unwrap();
+                conn.write_all(b"-").await
+            }
+        };
+        let ((one, first), (two, second)) = (listener().await, listener().await);
+        let one = spawn(serve(one, handler.clone(), pool.clone()));
+        let two = spawn(serve(two, handler, pool.clone()));
+
+        let mut first = connect(first).await.unwrap();
+        assert_eq!(first.read_u8().await.unwrap(), b'+');
+        let mut second = connect(second).await.unwrap();
+        turns().await;
+        assert_eq!((pool.running(), pool.free()), (1, 0), "the second waits in the backlog");
+
+        one.kill();
+        go_on.send(());
+        assert_eq!(read_all(first).await, "-");
+        assert_eq!(second.read_u8().await.unwrap(), b'+');
+        two.kill();
+        pool.waitall().await;
+        assert_eq!(read_all(second).await, "-");
+    });
+}
+
+#[test]
+fn a_stopped_server_waits_for_its_own_handlers_only() {
+    run(async {
+        let pool = GreenPool::new(10);
+        pool.spawn_n(pending::<()>()).await;
+        let (listener, addr) = listener().await;
+        let handler = |_conn, _addr| async { Err::<(), _>(StopServe::new()) };
+        // The server itself is a member of the pool, too.
+        let server = pool.spawn(serve(listener, handler, pool.clone())).await;
+        let _client = connect(addr).await.unwrap();
+        server.await.unwrap().unwrap();
+        assert_eq!(pool.running(), 1);
+    });
+}
+
+/// `prefork`.
+mod hubs {
+    use std::collections::HashSet;
+    use std::thread::{self, ThreadId};
+
+    use eventlet::{Queue, prefork};
+
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn all_of_them_listen_and_each_serves() {
+        run(async {
+            let (sender, mut threads) = tokio::sync::mpsc::unbounded_channel::<ThreadId>();
+            let server = move |listener| {
+                let queue = Queue::new(None); // it is `!Send`
+                let handler = move |_conn: TcpStream, _addr| {
+                    let (sender, queue) = (sender.clone(), queue.clone());
+                    async move {
+                        queue.put(()).await;
+                        sender.send(thread::current().id())
+                    }
+                };
+                serve(listener, handler, 10)
+            };
+            let servers = prefork(2, "127.0.0.1:0", server).await.unwrap();
+            assert_eq!(servers.hubs().len(), 2);
+            let mut seen = HashSet::new();
+            while seen.len() < 2 {
+                assert_eq!(read_all(connect(servers.local_addr()).await.unwrap()).await, "");
+                seen.insert(threads.recv().await.unwrap());
+            }
+            assert!(!seen.contains(&thread::current().id()));
+            let addr = servers.local_addr();
+            servers.shutdown().await;
+            assert_eq!(connect(addr).await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+        });
+    }
+
+    #[test]
+    fn the_first_error_is_theirs_and_the_end_of_all_is_none() {
+        run(async {
+            let server = |listener| {
+                let stop = |_conn, _addr| async { Err::<(), _>(StopServe::with("no paper")) };
+                serve(listener, stop, 10)
+            };
+            let servers = prefork(1, "127.0.0.1:0", server).await.unwrap();
+            let _client = connect(servers.local_addr()).await.unwrap();
+            assert_eq!(servers.await.unwrap_err().to_string(), "no paper");
+
+            let ended = prefork(1, "127.0.0.1:0", |_listener| async {}).await.unwrap();
+            ended.await.unwrap();
+            let panicked = prefork(1, "127.0.0.1:0", |_listener| async { panicking("oops") });
+            let panicked: io::Error = panicked.await.unwrap().await.unwrap_err();
+            assert_eq!(panicked.to_string(), "the green thread panicked: oops");
+        });
+    }
+
+    fn panicking(text: &str) {
+        panic!("{text}");
+    }
+
+    #[test]
+    fn an_address_in_use_is_an_error_and_no_hub_is_started() {
+        run(async {
+            let (_listener, addr) = listener().await;
+            let error = prefork(2, addr, |_listener| async {}).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::AddrInUse);
+        });
+    }
+
+    #[test]
+    #[should_panic = "ask for one at least"]
+    fn there_is_one_at_least() {
+        drop(prefork(0, "127.0.0.1:0", |_listener| async {}));
+    }
 }

@@ -2,8 +2,8 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 
-use eventlet::green::net::TcpStream;
-use eventlet::{Block, StopServe, connect, listen, serve, spawn, stackful};
+use eventlet::green::net::{TcpListener, TcpStream};
+use eventlet::{Block, Flat, StopServe, connect, listen, serve, spawn, stackful};
 
 use crate::support::{reports, run};
 
@@ -61,5 +61,46 @@ fn a_stackful_handler_without_a_result() {
         for _ in 0..3 {
             assert_eq!(ask(addr, ""), "hello");
         }
+    }));
+}
+
+#[test]
+fn a_green_listener_hands_over_the_green_stream() {
+    run(stackful(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let server = spawn(serve(listener, |conn, _| stackful(move || shout(conn)), 3));
+        assert_eq!(ask(addr, "one\nstop\n"), "ONE\n");
+        assert_eq!(server.block().flat().unwrap_err().to_string(), "told to");
+    }));
+}
+
+#[test]
+fn a_function_of_its_own_is_called_with_what_was_accepted() {
+    fn greet(mut conn: TcpStream, peer: std::net::SocketAddr) -> io::Result<()> {
+        writeln!(conn, "hello {}", peer.ip())
+    }
+    run(stackful(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let handler = |conn, peer| stackful::call(greet, (conn, peer));
+        let _server = spawn(serve(listener, handler, 1));
+        assert_eq!(ask(addr, ""), "hello 127.0.0.1\n");
+    }));
+}
+
+#[test]
+fn so_does_a_green_unix_listener() {
+    use eventlet::green::os::unix::net::{UnixListener, UnixStream};
+
+    run(stackful(|| {
+        let path = std::env::temp_dir().join(format!("eventlet-serve-{}", std::process::id()));
+        let listener = UnixListener::bind(&path).unwrap();
+        let handler = |mut conn: UnixStream, _addr| stackful(move || conn.write_all(b"hello"));
+        let _server = spawn(serve(listener, handler, 3));
+        let mut answer = String::new();
+        UnixStream::connect(&path).unwrap().read_to_string(&mut answer).unwrap();
+        assert_eq!(answer, "hello");
+        std::fs::remove_file(&path).unwrap();
     }));
 }

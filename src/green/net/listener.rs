@@ -303,6 +303,10 @@ impl TcpListener {
             Err(shared) => Tokio::from_std(dup(&shared.io)?),
         }
     }
+
+    pub(crate) fn tokio(&self) -> &Tokio {
+        &self.socket.io
+    }
 }
 
 /// Listens as `std` does, where Tokio would let 1024 connections wait.

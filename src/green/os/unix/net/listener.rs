@@ -309,6 +309,10 @@ impl UnixListener {
             Err(shared) => Tokio::from_std(dup(&shared.io)?),
         }
     }
+
+    pub(crate) fn tokio(&self) -> &Tokio {
+        &self.socket.io
+    }
 }
 
 /// Takes a listener of Tokio over.
