@@ -85,6 +85,7 @@ mod waiters;
 pub mod convenience;
 pub mod corolocal;
 pub mod dagpool;
+pub mod db_pool;
 pub mod debug;
 pub mod event;
 #[cfg(feature = "stackful")]

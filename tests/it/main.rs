@@ -8,6 +8,7 @@ mod support;
 mod awaitable;
 mod corolocal;
 mod dagpool;
+mod db_pool;
 mod debug;
 mod event;
 mod flat;

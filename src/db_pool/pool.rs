@@ -1,0 +1,463 @@
+//! A pool of connections to one database.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::database::Database;
+use super::error::GetError;
+use super::expiry::Limits;
+use super::pooled::{Lease, Place, Pooled};
+use super::stats::{Counters, PoolStats, count};
+use crate::greenthread::{Greenlet, sleep, spawn_n};
+use crate::semaphore::Semaphore;
+use crate::timeout::with_timeout;
+
+/// Connections to one database, of which each is lent to one green thread at a time.
+///
+/// It is a handle: clones name the same pool. The connection that came back last is lent first, so those
+/// that are not needed become idle and are closed. Who waits for one is served in the order of arrival.
+///
+/// Corresponds to eventlet's `db_pool.ConnectionPool`, in its form `RawConnectionPool`. For the other one,
+/// `TpooledConnectionPool`, see [`Tpooled`](super::Tpooled).
+///
+/// # Differences
+///
+/// A connect that fails leaves nobody waiting: the next in the queue tries. A cleaning that fails, panics or
+/// hangs costs the connection and nothing else.
+///
+/// # Examples
+///
+/// A plain function that connects, on a stack of its own:
+///
+/// ```
+/// # #[cfg(feature = "stackful")] {
+/// use eventlet::db_pool::ConnectionPool;
+/// use eventlet::green::net::TcpStream;
+/// use eventlet::{Block, stackful};
+///
+/// eventlet::run(stackful(|| {
+///     let server = eventlet::listen("127.0.0.1:0").block().unwrap();
+///     let address = server.local_addr().unwrap();
+///     let pool = ConnectionPool::new(move || stackful(move || TcpStream::connect(address)));
+///     let connection = pool.get().block().unwrap();
+///     assert_eq!(connection.peer_addr().unwrap(), address);
+/// }));
+/// # }
+/// ```
+pub struct ConnectionPool<D: Database> {
+    shared: Rc<Shared<D>>,
+}
+
+pub(super) struct Shared<D: Database> {
+    pub(super) database: D,
+    /// A permit is the right to have a connection. It is handed over in order, and who has one finds an idle
+    /// connection or makes one: so a connection is never on its way to somebody who is killed.
+    rights: Semaphore,
+    max_size: Cell<usize>,
+    /// Those that came back last are last.
+    idle: RefCell<Vec<Idle<D::Connection>>>,
+    /// Connections that are lent, being cleaned, or being made.
+    pub(super) lent: Cell<usize>,
+    limits: Cell<Limits>,
+    pub(super) connect_timeout: Cell<Duration>,
+    /// The green thread that waits to close what expires.
+    watch: Cell<Option<Greenlet>>,
+    pub(super) counters: Counters,
+}
+
+struct Idle<C> {
+    connection: C,
+    made: Instant,
+    since: Instant,
+}
+
+impl<D: Database> ConnectionPool<D> {
+    /// Makes a pool of at most four connections, which are made when they are needed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = eventlet::db_pool::ConnectionPool::new(|| async { Ok::<_, std::io::Error>("connection") });
+    /// assert_eq!(pool.free(), 4);
+    /// ```
+    pub fn new(database: D) -> ConnectionPool<D> {
+        const MAX_SIZE: usize = 4;
+        ConnectionPool {
+            shared: Rc::new(Shared {
+                database,
+                rights: Semaphore::new(MAX_SIZE),
+                max_size: Cell::new(MAX_SIZE),
+                idle: RefCell::default(),
+                lent: Cell::new(0),
+                limits: Cell::default(),
+                connect_timeout: Cell::new(Duration::from_secs(5)),
+                watch: Cell::new(None),
+                counters: Counters::default(),
+            }),
+        }
+    }
+
+    /// Sets how many connections there may be. The default is 4.
+    ///
+    /// With 0 everybody waits for ever.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # async fn connect() -> std::io::Result<()> { Ok(()) }
+    /// let pool = eventlet::db_pool::ConnectionPool::new(connect).max_size(20);
+    /// assert_eq!(pool.free(), 20);
+    /// ```
+    pub fn max_size(self, size: usize) -> ConnectionPool<D> {
+        self.resize(size);
+        self
+    }
+
+    /// Sets how long a connection may be idle before it is closed. The default is 10 seconds; with zero every
+    /// connection is closed when it comes back. [`Duration::MAX`] sets no limit.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # async fn connect() -> std::io::Result<()> { Ok(()) }
+    /// # eventlet::run(async {
+    /// let pool = eventlet::db_pool::ConnectionPool::new(connect).max_idle(Duration::ZERO);
+    /// pool.get().await.unwrap().put().await;
+    /// assert_eq!(pool.stats().size, 0);
+    /// # });
+    /// ```
+    pub fn max_idle(self, limit: Duration) -> ConnectionPool<D> {
+        self.shared.limits.set(Limits { max_idle: limit, ..self.shared.limits.get() });
+        self
+    }
+
+    /// Sets how old a connection may be before it is closed rather than lent again. The default is 30 seconds;
+    /// with zero every connection is closed when it comes back. [`Duration::MAX`] sets no limit.
+    ///
+    /// A connection that is lent is never closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # async fn connect() -> std::io::Result<()> { Ok(()) }
+    /// let pool = eventlet::db_pool::ConnectionPool::new(connect).max_age(Duration::from_secs(3600));
+    /// ```
+    pub fn max_age(self, limit: Duration) -> ConnectionPool<D> {
+        self.shared.limits.set(Limits { max_age: limit, ..self.shared.limits.get() });
+        self
+    }
+
+    /// Sets how long connecting may take, and cleaning and checking a connection. The default is 5 seconds.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # async fn connect() -> std::io::Result<()> { Ok(()) }
+    /// let pool = eventlet::db_pool::ConnectionPool::new(connect).connect_timeout(Duration::from_secs(1));
+    /// ```
+    pub fn connect_timeout(self, limit: Duration) -> ConnectionPool<D> {
+        self.shared.connect_timeout.set(limit);
+        self
+    }
+
+    /// Makes so many connections now, so that the first borrowers need not wait for them.
+    ///
+    /// Corresponds to the argument `min_size` of eventlet's pools.
+    ///
+    /// # Yields
+    ///
+    /// While a connection is being made.
+    ///
+    /// # Killed
+    ///
+    /// Connections that were made stay with the clones of the pool.
+    ///
+    /// # Errors
+    ///
+    /// When a connection cannot be made.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # async fn connect() -> std::io::Result<()> { Ok(()) }
+    /// # eventlet::run(async {
+    /// let pool = eventlet::db_pool::ConnectionPool::new(connect).min_size(2).await.unwrap();
+    /// assert_eq!(pool.stats().idle, 2);
+    /// # });
+    /// ```
+    pub async fn min_size(self, size: usize) -> Result<ConnectionPool<D>, GetError<D::Error>> {
+        let mut lent = Vec::new();
+        for _ in 0..size.min(self.shared.max_size.get()) {
+            lent.push(self.get().await?);
+        }
+        for connection in lent {
+            connection.put().await;
+        }
+        Ok(self)
+    }
+
+    /// Borrows a connection: an idle one, or a new one, or one that comes back while this waits.
+    ///
+    /// Corresponds to eventlet's `pool.get()` and `pool.item()`.
+    ///
+    /// # Yields
+    ///
+    /// While all connections are lent, and while a new one is made or an idle one is checked.
+    ///
+    /// # Killed
+    ///
+    /// No connection is lost, and its place goes to the next in the queue.
+    ///
+    /// # Errors
+    ///
+    /// When a new connection cannot be made, or not in time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # async fn connect() -> std::io::Result<u32> { Ok(7) }
+    /// # eventlet::run(async {
+    /// let pool = eventlet::db_pool::ConnectionPool::new(connect);
+    /// assert_eq!(*pool.get().await.unwrap(), 7);
+    /// # });
+    /// ```
+    #[doc(alias = "item")]
+    pub async fn get(&self) -> Result<Pooled<D>, GetError<D::Error>> {
+        let permit = self.shared.rights.permit().await;
+        let place = Place::take(Rc::clone(&self.shared), permit);
+        while let Some(idle) = self.shared.take_idle() {
+            let Idle { mut connection, made, .. } = idle;
+            if self.shared.is_alive(&mut connection).await {
+                count(&self.shared.counters.reused);
+                return Ok(Pooled::new(Lease::new(connection, made, place)));
+            }
+            count(&self.shared.counters.broken);
+        }
+        let connection = self.shared.connect().await?;
+        Ok(Pooled::new(Lease::new(connection, Instant::now(), place)))
+    }
+
+    /// Closes all idle connections. Those that are lent stay.
+    ///
+    /// Corresponds to eventlet's `pool.clear()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # async fn connect() -> std::io::Result<u32> { Ok(7) }
+    /// # eventlet::run(async {
+    /// let pool = eventlet::db_pool::ConnectionPool::new(connect);
+    /// pool.get().await.unwrap().put().await;
+    /// pool.clear();
+    /// assert_eq!(pool.stats().size, 0);
+    /// # });
+    /// ```
+    pub fn clear(&self) {
+        // Dropped when nothing is borrowed: a connection's destructor is user code.
+        let _closed = self.shared.idle.take();
+    }
+
+    /// Changes how many connections there may be.
+    ///
+    /// More places wake who waits. With fewer, connections that come back are closed until there are few enough.
+    ///
+    /// Corresponds to eventlet's `pool.resize`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # async fn connect() -> std::io::Result<u32> { Ok(7) }
+    /// let pool = eventlet::db_pool::ConnectionPool::new(connect);
+    /// pool.resize(1);
+    /// assert_eq!(pool.free(), 1);
+    /// ```
+    pub fn resize(&self, max_size: usize) {
+        let old = self.shared.max_size.replace(max_size);
+        let signed = |size: usize| isize::try_from(size).unwrap_or(isize::MAX);
+        self.shared.rights.adjust(signed(max_size) - signed(old));
+        let _closed = self.shared.take_surplus();
+    }
+
+    /// Returns how many green threads can borrow a connection without waiting for another to return one. It
+    /// is below zero while more are lent than the size says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # async fn connect() -> std::io::Result<u32> { Ok(7) }
+    /// # eventlet::run(async {
+    /// let pool = eventlet::db_pool::ConnectionPool::new(connect);
+    /// let _connection = pool.get().await.unwrap();
+    /// assert_eq!(pool.free(), 3);
+    /// # });
+    /// ```
+    pub fn free(&self) -> isize {
+        self.shared.rights.counter()
+    }
+
+    /// Returns how many green threads wait for a connection.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # async fn connect() -> std::io::Result<u32> { Ok(7) }
+    /// assert_eq!(eventlet::db_pool::ConnectionPool::new(connect).waiting(), 0);
+    /// ```
+    pub fn waiting(&self) -> usize {
+        self.shared.rights.waiting()
+    }
+
+    /// Returns what the pool has and what it has done.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # async fn connect() -> std::io::Result<u32> { Ok(7) }
+    /// # eventlet::run(async {
+    /// let pool = eventlet::db_pool::ConnectionPool::new(connect);
+    /// pool.get().await.unwrap().put().await;
+    /// pool.get().await.unwrap().put().await;
+    /// assert_eq!((pool.stats().connected, pool.stats().reused), (1, 1));
+    /// # });
+    /// ```
+    pub fn stats(&self) -> PoolStats {
+        let (shared, idle) = (&*self.shared, self.shared.idle.borrow().len());
+        PoolStats {
+            size: idle + shared.lent.get(),
+            idle,
+            waiting: self.waiting(),
+            connected: shared.counters.connected.get(),
+            failed: shared.counters.failed.get(),
+            reused: shared.counters.reused.get(),
+            broken: shared.counters.broken.get(),
+            expired: shared.counters.expired.get(),
+        }
+    }
+}
+
+impl<D: Database> Shared<D> {
+    async fn connect(&self) -> Result<D::Connection, GetError<D::Error>> {
+        let failed = |error| {
+            count(&self.counters.failed);
+            error
+        };
+        match with_timeout(self.connect_timeout.get(), self.database.connect()).await {
+            Ok(Ok(connection)) => {
+                count(&self.counters.connected);
+                Ok(connection)
+            }
+            Ok(Err(error)) => Err(failed(GetError::Connect(error))),
+            Err(_) => Err(failed(GetError::Timeout)),
+        }
+    }
+
+    async fn is_alive(&self, connection: &mut D::Connection) -> bool {
+        if self.database.is_broken(connection) {
+            return false;
+        }
+        let check = self.database.check(connection);
+        matches!(with_timeout(self.connect_timeout.get(), check).await, Ok(Ok(())))
+    }
+
+    /// Takes the connection that came back last, and closes those that have expired.
+    fn take_idle(&self) -> Option<Idle<D::Connection>> {
+        let _closed = self.take_expired();
+        self.idle.borrow_mut().pop()
+    }
+
+    /// Makes a clean connection idle, unless it has expired or there are too many.
+    pub(super) fn store(self: &Rc<Self>, connection: D::Connection, made: Instant) {
+        let idle = Idle { connection, made, since: Instant::now() };
+        if self.limits.get().are_over(idle.made, idle.since) {
+            count(&self.counters.expired);
+        } else if self.idle.borrow().len() + self.lent.get() <= self.max_size.get() {
+            self.idle.borrow_mut().push(idle);
+            self.watch();
+        }
+    }
+
+    /// Takes those that are more than the size allows, those first that are idle for the longest.
+    fn take_surplus(&self) -> Vec<Idle<D::Connection>> {
+        let mut idle = self.idle.borrow_mut();
+        let surplus = (idle.len() + self.lent.get()).saturating_sub(self.max_size.get());
+        let surplus = surplus.min(idle.len());
+        idle.drain(..surplus).collect()
+    }
+
+    /// Takes those that have expired. They are returned, as their destructors are user code.
+    fn take_expired(&self) -> Vec<Idle<D::Connection>> {
+        let limits = self.limits.get();
+        let (expired, fit) = self
+            .idle
+            .take()
+            .into_iter()
+            .partition::<Vec<_>, _>(|idle| limits.are_over(idle.made, idle.since));
+        *self.idle.borrow_mut() = fit;
+        expired.iter().for_each(|_| count(&self.counters.expired));
+        expired
+    }
+
+    fn next_end(&self) -> Option<Instant> {
+        let limits = self.limits.get();
+        let ends = |idle: &Idle<D::Connection>| limits.end(idle.made, idle.since);
+        self.idle.borrow().iter().filter_map(ends).min()
+    }
+
+    /// Sees to it that idle connections are closed when they expire: by one green thread, which ends when
+    /// none is left.
+    fn watch(self: &Rc<Self>) {
+        if self.watch.get().is_none() && self.next_end().is_some() {
+            let watch = spawn_n(Watch(Rc::downgrade(self)).close_what_expires());
+            watch.set_name("db_pool expiry");
+            self.watch.set(Some(watch));
+        }
+    }
+}
+
+impl<D: Database> Drop for Shared<D> {
+    fn drop(&mut self) {
+        if let Some(watch) = self.watch.get() {
+            watch.kill();
+        }
+    }
+}
+
+/// The green thread that closes what expires. It does not keep the pool.
+struct Watch<D: Database>(Weak<Shared<D>>);
+
+impl<D: Database> Watch<D> {
+    async fn close_what_expires(self) {
+        while let Some(end) = self.0.upgrade().and_then(|shared| shared.next_end()) {
+            sleep(end.duration_since(Instant::now())).await;
+            let _closed = self.0.upgrade().map(|shared| shared.take_expired());
+        }
+    }
+}
+
+/// Also where its hub ends before the pool.
+impl<D: Database> Drop for Watch<D> {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.watch.set(None);
+        }
+    }
+}
+
+impl<D: Database> Clone for ConnectionPool<D> {
+    fn clone(&self) -> ConnectionPool<D> {
+        ConnectionPool { shared: Rc::clone(&self.shared) }
+    }
+}
+
+impl<D: Database> fmt::Debug for ConnectionPool<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionPool").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
