@@ -13,7 +13,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use futures_core::Stream;
+use futures_core::{FusedStream, Stream};
 
 use crate::apply::Apply;
 use crate::awaitable::Awaitable;
@@ -21,6 +21,7 @@ use crate::exit::Exit;
 use crate::greenpool::{GreenPool, run_inline};
 use crate::greenthread::GreenThread;
 use crate::hub;
+use crate::inputs::{Inputs, Streamed};
 use crate::waiters::{Place, Waiters};
 
 /// Jobs in a pool whose results come back in the order of spawning.
@@ -181,6 +182,67 @@ impl<T: 'static> GreenPile<T> {
     pub fn next(&self) -> Next<'_, T> {
         Next { pile: &self.shared, cursor: Cursor::Nothing }
     }
+
+    /// Waits for all results that are left, and collects them: into a `Vec`, or a `Result` of one.
+    ///
+    /// It takes this handle; a clone names the same pile.
+    ///
+    /// # Yields
+    ///
+    /// Until every job has ended.
+    ///
+    /// # Killed
+    ///
+    /// Results that were taken are dropped; the others stay.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::{Exit, GreenPile};
+    ///
+    /// # eventlet::run(async {
+    /// let pile = GreenPile::new(2);
+    /// for n in [1, 2, 3] {
+    ///     pile.spawn(async move { n * 10 }).await;
+    /// }
+    /// let results: Result<Vec<i32>, Exit> = pile.collect().await;
+    /// assert_eq!(results.unwrap(), [10, 20, 30]);
+    /// # });
+    /// ```
+    pub async fn collect<C: FromIterator<Result<T, Exit>>>(self) -> C {
+        let mut results = Vec::new();
+        self.for_each(|result| results.push(result)).await;
+        results.into_iter().collect()
+    }
+
+    /// Waits for all results that are left, and calls a function with each.
+    ///
+    /// It takes this handle; a clone names the same pile.
+    ///
+    /// # Yields
+    ///
+    /// Until every job has ended.
+    ///
+    /// # Killed
+    ///
+    /// Results that were not taken stay.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// let pile = eventlet::GreenPile::new(2);
+    /// pile.spawn(async { 7 }).await;
+    /// let mut sum = 0;
+    /// pile.for_each(|n| sum += n.unwrap()).await;
+    /// assert_eq!(sum, 7);
+    /// # });
+    /// ```
+    pub async fn for_each(self, mut function: impl FnMut(Result<T, Exit>)) {
+        while let Some(result) = self.next().await {
+            function(result);
+        }
+    }
 }
 
 impl<T> Shared<T> {
@@ -280,7 +342,7 @@ impl<T> fmt::Debug for GreenPile<T> {
 }
 
 /// The future of [`GreenPile::next`].
-#[must_use = "futures do nothing unless waited for"]
+#[must_use = "futures do nothing unless they are awaited, or waited for with `.block()`"]
 pub struct Next<'a, T> {
     pile: &'a Shared<T>,
     cursor: Cursor<T>,
@@ -316,6 +378,8 @@ impl From<usize> for GreenPool {
 
 impl GreenPool {
     /// Calls a function for each input, in the pool, and gives the results in the order of the inputs.
+    ///
+    /// The inputs cannot wait: [`imap_stream`](GreenPool::imap_stream) takes those that do.
     ///
     /// Inputs are taken lazily, at most as many ahead of the results as the pool has slots, so memory
     /// is constant however many there are. Nothing starts before the first result is asked for.
@@ -357,21 +421,55 @@ impl GreenPool {
     /// });
     /// ```
     #[track_caller]
-    pub fn imap<I, F, J, T>(&self, function: F, inputs: I) -> GreenMap<I::IntoIter, F, T>
+    pub fn imap<I, F, J, T>(&self, function: F, inputs: I) -> GreenMap<Peekable<I::IntoIter>, F, T>
     where
         I: IntoIterator,
         F: FnMut(I::Item) -> J,
         J: Awaitable<T> + 'static,
     {
-        GreenMap {
-            pool: self.clone(),
-            spawned_at: Location::caller(),
-            inputs: Some(inputs.into_iter().peekable()),
-            function,
-            jobs: VecDeque::new(),
-            place: Place::default(),
-            inline: None,
-        }
+        GreenMap::new(self, function, inputs.into_iter().peekable(), Location::caller())
+    }
+
+    /// Calls a function for each input that comes from a stream, like [`imap`](GreenPool::imap).
+    ///
+    /// The results of inputs that have come are to be had while others are waited for. In async code the
+    /// inputs may come from a queue or a socket; on a green stack `stackful::stream` makes a stream of an
+    /// iterator that waits.
+    ///
+    /// Corresponds to eventlet's `GreenPool.imap` of an iterator that waits.
+    ///
+    /// # Yields
+    ///
+    /// Never; the map does, where it waits.
+    ///
+    /// # Killed
+    ///
+    /// As with [`imap`](GreenPool::imap). An input that was taken out of the stream and has no slot yet stays
+    /// in the map, and is dropped with it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::{GreenPool, Queue};
+    ///
+    /// eventlet::run(async {
+    ///     let queue = Queue::new(None);
+    ///     for n in [1, 2] {
+    ///         queue.put(n).await;
+    ///     }
+    ///     let mut doubled = GreenPool::new(10).imap_stream(|n| async move { n * 2 }, queue.stream());
+    ///     assert_eq!(doubled.next().await.unwrap().unwrap(), 2);
+    ///     assert_eq!(doubled.next().await.unwrap().unwrap(), 4);
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn imap_stream<S, F, J, T>(&self, function: F, inputs: S) -> GreenMap<Streamed<S>, F, T>
+    where
+        S: Stream,
+        F: FnMut(S::Item) -> J,
+        J: Awaitable<T> + 'static,
+    {
+        GreenMap::new(self, function, Streamed::new(inputs), Location::caller())
     }
 
     /// Calls a function of several arguments for each tuple of inputs, like
@@ -411,7 +509,7 @@ impl GreenPool {
         &self,
         mut function: F,
         inputs: I,
-    ) -> GreenMap<I::IntoIter, impl FnMut(I::Item) -> J + use<I, F, J, T>, T>
+    ) -> GreenMap<Peekable<I::IntoIter>, impl FnMut(I::Item) -> J + use<I, F, J, T>, T>
     where
         I: IntoIterator,
         F: Apply<I::Item, Output = J>,
@@ -437,13 +535,13 @@ type Inline<T> = Pin<Box<dyn Future<Output = Result<T, Exit>>>>;
 /// place, and then the slot, which [`waitall`](GreenPool::waitall) waits for in vain. So whoever polls it as a stream
 /// and stops goes on later or drops it, and whoever means to stop uses `next`.
 #[must_use = "nothing runs until a result is asked for"]
-pub struct GreenMap<I: Iterator, F, T> {
+pub struct GreenMap<I, F, T> {
     pool: GreenPool,
     /// The line that asked for the map.
     spawned_at: &'static Location<'static>,
     /// `None` once they have ended, or panicked. The next one is looked at before its slot is waited for: where
     /// there is none, there is nothing to wait for either.
-    inputs: Option<Peekable<I>>,
+    inputs: Option<I>,
     function: F,
     jobs: VecDeque<GreenThread<T>>,
     /// Its place in line for the slot of the next job.
@@ -454,7 +552,7 @@ pub struct GreenMap<I: Iterator, F, T> {
 
 impl<I, F, J, T> GreenMap<I, F, T>
 where
-    I: Iterator,
+    I: Inputs,
     F: FnMut(I::Item) -> J,
     J: Awaitable<T> + 'static,
 {
@@ -489,6 +587,61 @@ where
         poll_fn(|cx| consumer.0.poll_result(cx)).await
     }
 
+    /// Waits for all results, and collects them: into a `Vec`, or a `Result` of one.
+    ///
+    /// # Yields
+    ///
+    /// Until the last job has ended.
+    ///
+    /// # Killed
+    ///
+    /// As with dropping the map: jobs that run go on, and what they return is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::{Exit, GreenPool};
+    ///
+    /// # eventlet::run(async {
+    /// let doubled = GreenPool::new(2).imap(|n| async move { n * 2 }, 1..=3);
+    /// let doubled: Result<Vec<i32>, Exit> = doubled.collect().await;
+    /// assert_eq!(doubled.unwrap(), [2, 4, 6]);
+    /// # });
+    /// ```
+    pub async fn collect<C: FromIterator<Result<T, Exit>>>(mut self) -> C {
+        let mut results = Vec::with_capacity(Stream::size_hint(&self).0);
+        while let Some(result) = self.next().await {
+            results.push(result);
+        }
+        results.into_iter().collect()
+    }
+
+    /// Waits for all results, and calls a function with each.
+    ///
+    /// # Yields
+    ///
+    /// Until the last job has ended.
+    ///
+    /// # Killed
+    ///
+    /// As with dropping the map: jobs that run go on, and what they return is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// let doubled = eventlet::GreenPool::new(2).imap(|n| async move { n * 2 }, 1..=3);
+    /// let mut sum = 0;
+    /// doubled.for_each(|n| sum += n.unwrap()).await;
+    /// assert_eq!(sum, 12);
+    /// # });
+    /// ```
+    pub async fn for_each(mut self, mut function: impl FnMut(Result<T, Exit>)) {
+        while let Some(result) = self.next().await {
+            function(result);
+        }
+    }
+
     fn poll_result(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, Exit>>> {
         self.start_jobs(cx);
         let result = self.poll_first(cx);
@@ -517,7 +670,7 @@ where
 
     /// Starts as many jobs as there are slots, inputs and room for results.
     fn start_jobs(&mut self, cx: &mut Context<'_>) {
-        while self.has_room() && self.has_input() {
+        while self.has_room() && self.has_input(cx) {
             match self.pool.poll_slot(&mut self.place, cx) {
                 Poll::Ready(slot) => {
                     self.place = Place::default();
@@ -534,16 +687,18 @@ where
     }
 
     fn has_room(&self) -> bool {
-        self.jobs.len() + usize::from(self.inline.is_some()) < self.pool.size().max(1)
+        self.started() < self.pool.size().max(1)
     }
 
-    fn has_input(&mut self) -> bool {
+    /// Returns whether there is an input now.
+    fn has_input(&mut self, cx: &mut Context<'_>) -> bool {
         // Taken out for the call: inputs that panic have ended.
         let Some(mut inputs) = self.inputs.take() else { return false };
-        if inputs.peek().is_some() {
+        let polled = inputs.poll_peek(cx);
+        if polled != Poll::Ready(false) {
             self.inputs = Some(inputs);
         }
-        self.inputs.is_some()
+        polled == Poll::Ready(true)
     }
 
     /// Returns whether no slot can be hoped for: nobody but us would ever free one.
@@ -560,7 +715,7 @@ where
     }
 
     fn next_job(&mut self) -> Option<J::IntoFuture> {
-        let input = self.inputs.as_mut()?.next()?;
+        let input = self.inputs.as_mut()?.take()?;
         Some((self.function)(input).into_future())
     }
 }
@@ -568,7 +723,7 @@ where
 /// The results, in the order of the inputs.
 impl<I, F, J, T> Stream for GreenMap<I, F, T>
 where
-    I: Iterator,
+    I: Inputs,
     F: FnMut(I::Item) -> J,
     J: Awaitable<T> + 'static,
 {
@@ -577,12 +732,51 @@ where
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Exit>>> {
         self.poll_result(cx)
     }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let started = self.started();
+        let (least, most) = self.inputs.as_ref().map_or((0, Some(0)), Inputs::size_hint);
+        (least.saturating_add(started), most.and_then(|most| most.checked_add(started)))
+    }
+}
+
+impl<I, F, J, T> FusedStream for GreenMap<I, F, T>
+where
+    I: Inputs,
+    F: FnMut(I::Item) -> J,
+    J: Awaitable<T> + 'static,
+{
+    fn is_terminated(&self) -> bool {
+        self.inputs.is_none() && self.started() == 0
+    }
 }
 
 /// Nothing in it is pinned.
-impl<I: Iterator, F, T> Unpin for GreenMap<I, F, T> {}
+impl<I, F, T> Unpin for GreenMap<I, F, T> {}
 
-impl<I: Iterator, F, T> GreenMap<I, F, T> {
+impl<I, F, T> GreenMap<I, F, T> {
+    fn new(
+        pool: &GreenPool,
+        function: F,
+        inputs: I,
+        spawned_at: &'static Location<'static>,
+    ) -> GreenMap<I, F, T> {
+        GreenMap {
+            pool: pool.clone(),
+            spawned_at,
+            inputs: Some(inputs),
+            function,
+            jobs: VecDeque::new(),
+            place: Place::default(),
+            inline: None,
+        }
+    }
+
+    /// Returns how many jobs were started whose results are still to be given.
+    fn started(&self) -> usize {
+        self.jobs.len() + usize::from(self.inline.is_some())
+    }
+
     /// Stops waiting for a slot. A consumer that is busy elsewhere must not hold one that others could
     /// use, or it may be waiting for itself.
     fn leave_line(&mut self) {
@@ -592,21 +786,21 @@ impl<I: Iterator, F, T> GreenMap<I, F, T> {
 }
 
 /// Somebody who waits for a result, and leaves the line for slots when it stops.
-struct Consumer<'a, I: Iterator, F, T>(&'a mut GreenMap<I, F, T>);
+struct Consumer<'a, I, F, T>(&'a mut GreenMap<I, F, T>);
 
-impl<I: Iterator, F, T> Drop for Consumer<'_, I, F, T> {
+impl<I, F, T> Drop for Consumer<'_, I, F, T> {
     fn drop(&mut self) {
         self.0.leave_line();
     }
 }
 
-impl<I: Iterator, F, T> Drop for GreenMap<I, F, T> {
+impl<I, F, T> Drop for GreenMap<I, F, T> {
     fn drop(&mut self) {
         self.leave_line();
     }
 }
 
-impl<I: Iterator, F, T> fmt::Debug for GreenMap<I, F, T> {
+impl<I, F, T> fmt::Debug for GreenMap<I, F, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GreenMap")
             .field("pool", &self.pool)

@@ -58,6 +58,7 @@ use crate::waiters::{Place, Waiters};
 ///     }
 /// });
 /// ```
+#[doc(alias = "JoinSet")]
 pub struct GreenPool {
     shared: Rc<Shared>,
 }
@@ -425,7 +426,7 @@ impl fmt::Debug for GreenPool {
 }
 
 /// The future of [`GreenPool::waitall`].
-#[must_use = "futures do nothing unless waited for"]
+#[must_use = "futures do nothing unless they are awaited, or waited for with `.block()`"]
 pub struct WaitAll<'a> {
     pool: &'a Shared,
     place: Place,

@@ -74,11 +74,13 @@
 //!
 //! `websocket`, `db_pool`, `backdoor` and `monkey_patch` are not built yet.
 
+mod any;
 mod apply;
 mod awaitable;
 mod exit;
 mod flat;
 mod hub;
+mod inputs;
 mod report;
 mod waiters;
 
@@ -98,6 +100,7 @@ pub mod lock;
 #[cfg(feature = "stackful")]
 pub mod lowlevel;
 pub mod pools;
+pub mod prelude;
 pub mod queue;
 pub mod runtime;
 pub mod semaphore;
@@ -108,6 +111,7 @@ pub mod tpool;
 #[cfg(feature = "wsgi")]
 pub mod wsgi;
 
+pub use any::wait_any;
 pub use apply::Apply;
 pub use awaitable::Awaitable;
 pub use convenience::{StopServe, connect, listen, prefork, serve};

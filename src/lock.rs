@@ -7,14 +7,14 @@
 //! A lock that has what it protects inside: on one OS thread a `RefCell` does that, and a `Lock` is only
 //! needed where a green thread waits while others must stay out.
 
-use std::ops::Deref;
+use std::time::Duration;
 
-use crate::semaphore::{AcquirePermit, Semaphore};
+use crate::semaphore::{Acquire, AcquirePermit, Semaphore, SemaphorePermit};
 
 /// A lock that one green thread at a time can have.
 ///
 /// It is a handle: clones name the same lock. Green threads get it in the order in which they asked. It is
-/// not re-entrant: who has it and asks again waits for itself. It derefs to a [`Semaphore`] of one permit.
+/// not re-entrant: who has it and asks again waits for itself.
 ///
 /// Corresponds to `eventlet.lock.Lock`.
 ///
@@ -87,7 +87,101 @@ impl Lock {
         self.semaphore.permit()
     }
 
-    /// Gives back a lock that was taken with [`acquire`](Semaphore::acquire). Anybody may.
+    /// Takes the lock if nobody has it, and gives it back when the guard is dropped.
+    ///
+    /// Corresponds to eventlet's `Lock.acquire` with `blocking=False`.
+    ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let lock = eventlet::lock::Lock::new();
+    /// let guard = lock.try_lock();
+    /// assert!(guard.is_some());
+    /// assert!(lock.try_lock().is_none());
+    /// ```
+    pub fn try_lock(&self) -> Option<SemaphorePermit> {
+        self.semaphore.try_permit()
+    }
+
+    /// Takes the lock, but waits for it no longer than `limit`.
+    ///
+    /// Corresponds to eventlet's `Lock.acquire` with a timeout.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no hub.
+    ///
+    /// # Yields
+    ///
+    /// Only when somebody has it.
+    ///
+    /// # Killed
+    ///
+    /// As with [`lock`](Lock::lock).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # eventlet::run(async {
+    /// let lock = eventlet::lock::Lock::new();
+    /// let guard = lock.lock_timeout(Duration::from_millis(1)).await;
+    /// assert!(guard.is_some());
+    /// assert!(lock.lock_timeout(Duration::from_millis(1)).await.is_none());
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn lock_timeout(&self, limit: Duration) -> impl Future<Output = Option<SemaphorePermit>> {
+        self.semaphore.permit_timeout(limit)
+    }
+
+    /// Takes the lock, to be given back with [`release`](Lock::release), by whomever.
+    ///
+    /// Corresponds to eventlet's `Lock.acquire`.
+    ///
+    /// # Yields
+    ///
+    /// Only when somebody has it.
+    ///
+    /// # Killed
+    ///
+    /// As with [`lock`](Lock::lock). After `acquire` has returned, a kill does not give the lock back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// let lock = eventlet::lock::Lock::new();
+    /// lock.acquire().await;
+    /// assert!(lock.locked());
+    /// lock.release();
+    /// # });
+    /// ```
+    pub fn acquire(&self) -> Acquire<'_> {
+        self.semaphore.acquire()
+    }
+
+    /// Returns whether somebody has the lock.
+    ///
+    /// Corresponds to eventlet's `Lock.locked`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let lock = eventlet::lock::Lock::new();
+    /// let _guard = lock.try_lock();
+    /// assert!(lock.locked());
+    /// ```
+    pub fn locked(&self) -> bool {
+        self.semaphore.locked()
+    }
+
+    /// Gives back a lock that was taken with [`acquire`](Lock::acquire). Anybody may.
     ///
     /// Corresponds to eventlet's `Lock.release`.
     ///
@@ -119,13 +213,5 @@ impl Lock {
 impl Default for Lock {
     fn default() -> Lock {
         Lock::new()
-    }
-}
-
-impl Deref for Lock {
-    type Target = Semaphore;
-
-    fn deref(&self) -> &Semaphore {
-        &self.semaphore
     }
 }

@@ -140,6 +140,7 @@ impl Semaphore {
     /// # Yields
     ///
     /// Never.
+    #[must_use = "without a look at it nobody knows whether there is a permit to release"]
     pub fn try_acquire(&self) -> bool {
         let free = !self.locked();
         if free {
@@ -213,6 +214,60 @@ impl Semaphore {
         AcquirePermit(self.acquire())
     }
 
+    /// Takes a permit that is released when it is dropped, if that needs no waiting.
+    ///
+    /// Corresponds to eventlet's `Semaphore.acquire` with `blocking=False`.
+    ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let semaphore = eventlet::Semaphore::new(1);
+    /// let permit = semaphore.try_permit();
+    /// assert!(permit.is_some());
+    /// assert!(semaphore.try_permit().is_none());
+    /// ```
+    pub fn try_permit(&self) -> Option<SemaphorePermit> {
+        self.try_acquire().then(|| SemaphorePermit { semaphore: self.clone() })
+    }
+
+    /// Takes a permit that is released when it is dropped, but waits for one no longer than `limit`.
+    ///
+    /// Corresponds to eventlet's `Semaphore.acquire` with a timeout.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no hub.
+    ///
+    /// # Yields
+    ///
+    /// Only when there is no permit.
+    ///
+    /// # Killed
+    ///
+    /// As with [`permit`](Semaphore::permit): no permit is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::Semaphore;
+    /// use std::time::Duration;
+    ///
+    /// eventlet::run(async {
+    ///     let semaphore = Semaphore::new(1);
+    ///     let permit = semaphore.permit_timeout(Duration::from_millis(1)).await;
+    ///     assert!(permit.is_some());
+    ///     assert!(semaphore.permit_timeout(Duration::from_millis(1)).await.is_none());
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn permit_timeout(&self, limit: Duration) -> impl Future<Output = Option<SemaphorePermit>> {
+        hub::within(Some(limit), self.permit())
+    }
+
     /// Gives a permit back, and hands it to whoever waits first.
     ///
     /// It need not be the acquirer who releases.
@@ -248,7 +303,7 @@ impl Semaphore {
     ///
     /// ```
     /// let semaphore = eventlet::Semaphore::new(3);
-    /// semaphore.try_acquire();
+    /// assert!(semaphore.try_acquire());
     /// assert_eq!(semaphore.counter(), 2);
     /// ```
     pub fn counter(&self) -> isize {

@@ -140,7 +140,7 @@ impl Timeout {
     /// ```
     #[inline]
     #[track_caller]
-    #[must_use = "futures do nothing unless waited for"]
+    #[must_use = "futures do nothing unless they are awaited, or waited for with `.block()`"]
     pub fn run<F: Awaitable<T>, T>(
         &self,
         future: F,
@@ -433,7 +433,8 @@ impl Exit {
 /// ```
 #[inline]
 #[track_caller]
-#[must_use = "futures do nothing unless waited for"]
+#[must_use = "futures do nothing unless they are awaited, or waited for with `.block()`"]
+#[doc(alias = "timeout")]
 pub fn with_timeout<F: Awaitable<T>, T, L: Into<Option<Duration>>>(
     limit: L,
     future: F,

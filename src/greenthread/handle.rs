@@ -53,6 +53,7 @@ use crate::waiters::Place;
 ///     assert_eq!(sum.await.unwrap(), 3);
 /// });
 /// ```
+#[doc(alias = "JoinHandle")]
 #[must_use = "use `spawn_n` for a green thread whose result nobody wants"]
 pub struct GreenThread<T> {
     greenlet: Greenlet,
@@ -229,7 +230,7 @@ pub trait Shared: Clone {}
 impl<T: Clone> Shared for T {}
 
 /// The future of [`GreenThread::wait`].
-#[must_use = "futures do nothing unless waited for"]
+#[must_use = "futures do nothing unless they are awaited, or waited for with `.block()`"]
 pub struct Wait<'a, T> {
     thread: &'a GreenThread<T>,
     place: Place,

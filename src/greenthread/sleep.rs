@@ -45,6 +45,7 @@ use crate::hub::Timer;
 /// ```
 #[inline]
 #[track_caller]
+#[doc(alias = "yield_now")]
 pub fn sleep(duration: Duration) -> Sleep {
     Sleep(if duration.is_zero() {
         Kind::Turn { given: false }
@@ -54,7 +55,7 @@ pub fn sleep(duration: Duration) -> Sleep {
 }
 
 /// The future of [`sleep`].
-#[must_use = "futures do nothing unless waited for"]
+#[must_use = "futures do nothing unless they are awaited, or waited for with `.block()`"]
 pub struct Sleep(Kind);
 
 enum Kind {

@@ -335,6 +335,7 @@ impl<T, S: Storage<T>> LightQueue<T, S> {
     /// queue.put_nowait('a').unwrap();
     /// assert_eq!(queue.qsize(), 1);
     /// ```
+    #[doc(alias = "len")]
     pub fn qsize(&self) -> usize {
         self.exchange.stored()
     }
@@ -351,6 +352,7 @@ impl<T, S: Storage<T>> LightQueue<T, S> {
     /// queue.put_nowait('a').unwrap();
     /// assert!(!queue.empty());
     /// ```
+    #[doc(alias = "is_empty")]
     pub fn empty(&self) -> bool {
         self.qsize() == 0
     }

@@ -147,6 +147,10 @@ impl<S: Stream> Iterator for BlockingIter<S> {
     fn next(&mut self) -> Option<S::Item> {
         poll_fn(|cx| self.stream.as_mut().poll_next(cx)).block()
     }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.stream.size_hint()
+    }
 }
 
 impl<S> fmt::Debug for BlockingIter<S> {

@@ -11,6 +11,7 @@
 //! | a plain function and its arguments | a future | [`call`] |
 //! | any future, on a green stack | its output | [`Block::block`] |
 //! | any stream, on a green stack | an iterator | [`Blocking::blocking`] |
+//! | an iterator that waits | a stream | [`stream()`] |
 //!
 //! # Stacks
 //!
@@ -63,6 +64,7 @@ mod parked;
 pub(crate) mod scope;
 mod spans;
 mod stack;
+mod stream;
 
 #[cfg(not(panic = "unwind"))]
 compile_error!(
@@ -73,6 +75,7 @@ compile_error!(
 pub use block::{Block, Blocking, BlockingIter};
 pub use coroutine::{Stackful, call, stackful};
 pub use stack::{StackStats, stack_stats, trim_stacks};
+pub use stream::stream;
 
 pub(crate) use ahead::fetch;
 pub(crate) use block::{Refused, try_block};

@@ -71,7 +71,7 @@ where
 }
 
 /// The future of [`execute`] and [`Proxy::call`](super::Proxy::call).
-#[must_use = "futures do nothing unless waited for"]
+#[must_use = "futures do nothing unless they are awaited, or waited for with `.block()`"]
 pub struct Execute<T> {
     line: Where,
     stage: Stage,

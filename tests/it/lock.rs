@@ -23,6 +23,18 @@ both_colours! {
         assert_eq!(log.text(), "+0 -0 +1 -1 +2 -2");
     }
 
+    fn a_guard_is_had_without_waiting_or_within_a_limit() {
+        let lock = Lock::new();
+        let guard = lock.try_lock();
+        assert!(guard.is_some() && lock.try_lock().is_none());
+        assert!(wait!(lock.lock_timeout(ms(1))).is_none());
+        drop(guard);
+        let guard = keeps_turn!(wait!(lock.lock_timeout(ms(1))));
+        assert!(guard.is_some() && lock.locked());
+        drop(guard);
+        assert!(!lock.locked());
+    }
+
     fn a_free_lock_is_had_at_once() {
         let lock = Lock::new();
         keeps_turn!(wait!(lock.acquire()));

@@ -17,6 +17,7 @@ mod greenpool;
 mod greenthread;
 mod hub;
 mod hub_thread;
+mod inputs;
 mod lock;
 #[cfg(feature = "stackful")]
 mod lowlevel;

@@ -1,0 +1,72 @@
+//! Waiting for the first of several.
+
+use std::future::poll_fn;
+use std::task::Poll;
+
+use crate::awaitable::Awaitable;
+
+/// Waits for whichever of several is ready first, and returns its place among them with what it gave.
+///
+/// They may be green threads, and whatever else can be awaited: queues, events, sockets, timers. The others
+/// are dropped, and lose nothing by it: an item stays in its queue. Who wants to go on with them gives
+/// `&mut` of each.
+///
+/// Where they differ in type, they are `Pin<Box<dyn Future>>` of one type of output, or, in an async fn,
+/// the branches of `tokio::select!`.
+///
+/// Corresponds to `eventlet.green.select.select`, and to a queue into which several green threads put their
+/// names.
+///
+/// # Panics
+///
+/// When it is given nothing to wait for.
+///
+/// # Yields
+///
+/// Until one is ready; not at all if one is. Of several, the first is taken.
+///
+/// # Killed
+///
+/// All of them are dropped.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::{Queue, spawn, wait_any};
+/// use std::future::pending;
+///
+/// # eventlet::run(async {
+/// let queues = [Queue::new(None), Queue::new(None)];
+/// queues[1].put("hello").await;
+/// assert_eq!(wait_any(queues.iter().map(|queue| queue.get())).await, (1, "hello"));
+///
+/// let mut threads = vec![spawn(pending()), spawn(async { 42 })];
+/// let (first, result) = wait_any(&mut threads).await;
+/// assert_eq!((first, result.unwrap()), (1, 42));
+/// threads[0].kill();
+/// # });
+/// ```
+#[doc(alias = "select")]
+#[doc(alias = "select_all")]
+#[track_caller]
+#[must_use = "futures do nothing unless they are awaited, or waited for with `.block()`"]
+pub fn wait_any<I, F, T>(futures: I) -> impl Future<Output = (usize, T)> + use<I, F, T>
+where
+    I: IntoIterator<Item = F>,
+    F: Awaitable<T>,
+{
+    let futures = futures.into_iter().map(|future| Box::pin(future.into_future()));
+    let mut futures: Vec<_> = futures.collect();
+    assert!(
+        !futures.is_empty(),
+        "`wait_any` was given nothing to wait for, and would wait for ever"
+    );
+    poll_fn(move |cx| {
+        for (place, future) in futures.iter_mut().enumerate() {
+            if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                return Poll::Ready((place, output));
+            }
+        }
+        Poll::Pending
+    })
+}
