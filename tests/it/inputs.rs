@@ -1,7 +1,7 @@
 //! Maps whose inputs wait, collecting, and waiting for the first of several.
 
 use std::cell::Cell;
-use std::future::pending;
+use std::future::Pending;
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -112,7 +112,7 @@ both_colours! {
     }
 
     fn nothing_cannot_be_waited_for() {
-        panics_here!("given nothing to wait for", drop(wait_any([pending::<()>(); 0])));
+        panics_here!("given nothing to wait for", drop(wait_any(Vec::<Pending<()>>::new())));
     }
 }
 
