@@ -130,6 +130,10 @@ pub use semaphore::{BoundedSemaphore, CappedSemaphore, Semaphore};
 pub use stackful::{Block, Blocking, stackful};
 pub use timeout::{Timeout, is_timeout, with_timeout};
 
-#[cfg(all(doctest, feature = "stackful"))]
+#[cfg(all(doctest, feature = "stackful", feature = "wsgi"))]
 #[doc = include_str!("../README.md")]
 mod readme {}
+
+#[cfg(all(doctest, feature = "stackful"))]
+#[doc = include_str!("../docs/porting.md")]
+mod porting {}

@@ -187,14 +187,13 @@ fn forwarder() {
     assert_eq!(hears(&mut client), "");
 }
 
+#[cfg(feature = "wsgi")]
 #[test]
-fn dispatch() {
-    let lines = run("dispatch", &[]);
-    assert_eq!(lines.len(), 31);
-    for (page, line) in lines[..30].iter().enumerate() {
-        assert_eq!(*line, format!("Page {page}"));
-    }
-    assert!(lines[30].starts_with("error: "), "{}", lines[30]);
+fn feedscraper() {
+    let (_server, address) = Server::start("feedscraper", &["127.0.0.1:0"]);
+    let titles = run("feedscraper_testclient", &[&address]);
+    let expected: Vec<_> = (0..100).map(|page| format!("Page /{page}")).collect();
+    assert_eq!(titles, expected);
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! An axum service whose handlers are plain functions that wait.
 //!
 //!     cargo run -p eventlet-web-examples --example axum_service
+//!     curl http://127.0.0.1:8093/hello/eventlet
+//!
+//! It serves until Ctrl-C or SIGTERM.
 //!
 //! axum runs each handler as a task of Tokio, and wants it to be `Send`; green threads stay on their OS
 //! thread. In a current-thread runtime both are on the same one. So a handler spawns a green thread
@@ -9,13 +12,15 @@
 //! (In a multi-thread runtime the handler would do `hub.spawn(|| stackful(..)).await` with an
 //! `eventlet::HubThread`: see the example `hub_thread`.)
 
+use std::env;
+use std::io;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::routing::get;
-use eventlet::{Block, sleep, spawn_n, stackful};
+use eventlet::{Block, interrupted, sleep, spawn_n, stackful};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -49,22 +54,15 @@ async fn hello(Path(name): Path<String>) -> Result<String, StatusCode> {
     green(move || greet(&name)).await
 }
 
-async fn serve_and_ask() -> Result<(), site::http::BoxError> {
+async fn serve() -> io::Result<()> {
+    let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8093".to_owned());
     let app = Router::new().route("/hello/{name}", get(hello));
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
-    // A task of Tokio, beside the green threads.
-    let service = tokio::spawn(axum::serve(listener, app).into_future());
-
-    let answer = site::http::get(format!("http://{address}/hello/eventlet")).await?;
-    println!("{answer}");
-    assert_eq!(answer, "Hello, eventlet!");
-
-    service.abort();
-    Ok(())
+    let listener = TcpListener::bind(address).await?;
+    println!("listening on {}", listener.local_addr()?);
+    axum::serve(listener, app).with_graceful_shutdown(async { drop(interrupted().await) }).await
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), site::http::BoxError> {
-    eventlet::local(serve_and_ask()).await
+async fn main() -> io::Result<()> {
+    eventlet::local(serve()).await
 }

@@ -1,4 +1,6 @@
 //! Parts of `eventlet` that other OS threads reach, run under loom in every interleaving. A package of
 //! its own, so that `cargo test` of the crate does not build loom.
 //!
-//!     cargo test -p eventlet-interleavings
+//! ```sh
+//! cargo test -p eventlet-interleavings
+//! ```

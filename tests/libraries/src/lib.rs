@@ -1,4 +1,6 @@
 //! Libraries that know nothing of `eventlet`, used from green threads. A package of its own, so that
 //! `cargo test` of the crate does not build them.
 //!
-//!     cargo test -p eventlet-libraries
+//! ```sh
+//! cargo test -p eventlet-libraries
+//! ```
