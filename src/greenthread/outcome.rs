@@ -1,6 +1,7 @@
 //! How a green thread ended, and everyone who wants to know.
 
 use std::cell::{Cell, RefCell, RefMut};
+use std::collections::BTreeMap;
 use std::task::{Context, Poll, ready};
 
 use crate::exit::Exit;
@@ -61,14 +62,15 @@ pub(super) struct Outcome<T> {
 
 /// The links of a green thread that has not ended.
 struct Links<T> {
-    callbacks: Vec<(Link, Callback<T>)>,
+    /// By number, which is the order in which they were added.
+    callbacks: BTreeMap<u64, Callback<T>>,
     next: u64,
 }
 
 // By hand: deriving it would ask for `T: Default`.
 impl<T> Default for Links<T> {
     fn default() -> Self {
-        Links { callbacks: Vec::new(), next: 0 }
+        Links { callbacks: BTreeMap::new(), next: 0 }
     }
 }
 
@@ -76,13 +78,12 @@ impl<T> Links<T> {
     fn add(&mut self, callback: Callback<T>) -> Link {
         let link = Link(self.next);
         self.next += 1;
-        self.callbacks.push((link, callback));
+        self.callbacks.insert(link.0, callback);
         link
     }
 
     fn remove(&mut self, link: Link) -> Option<Callback<T>> {
-        let at = self.callbacks.iter().position(|(known, _)| *known == link)?;
-        Some(self.callbacks.remove(at).1)
+        self.callbacks.remove(&link.0)
     }
 }
 
@@ -116,7 +117,7 @@ impl<T> Outcome<T> {
     #[inline]
     pub(super) fn announce(&self) {
         if let Some(links) = self.links.take() {
-            self.call(links.callbacks.into_iter().map(|(_, callback)| callback));
+            self.call(links.callbacks.into_values());
         }
         self.wake();
     }

@@ -11,10 +11,14 @@
 //!   was being polled.
 //! - Who finds names already waiting need not wake the hub: whoever left the first of them does, and
 //!   the hub takes all of them at once.
+//! - A name that is waiting already is not left again: the hub takes it after that, and then the green thread
+//!   has its turn. So there is one name for a green thread at most, however often it is woken.
 //! - The hub attaches its waker before it looks at `pending` for the first time.
 //!
 //! `tests/interleavings/tests/remote.rs` runs this very file under loom, in every interleaving.
 
+use std::collections::HashSet;
+use std::mem;
 use std::task::Waker;
 
 use super::sync::{AtomicBool, Mutex, Ordering};
@@ -29,6 +33,8 @@ pub(crate) struct Remote {
 struct Letters {
     /// The green threads to wake, in the order of their wakeups.
     names: Vec<usize>,
+    /// The same without an order: what is in it is not left again.
+    left: HashSet<usize>,
     /// The hub's Tokio task.
     hub: Option<Waker>,
 }
@@ -37,7 +43,7 @@ impl Remote {
     pub(crate) fn new() -> Remote {
         Remote {
             pending: AtomicBool::new(false),
-            letters: Mutex::new(Letters { names: Vec::new(), hub: None }),
+            letters: Mutex::new(Letters { names: Vec::new(), left: HashSet::new(), hub: None }),
         }
     }
 
@@ -50,6 +56,9 @@ impl Remote {
     pub(crate) fn wake(&self, name: usize) {
         let hub = {
             let mut letters = self.letters.lock().unwrap();
+            if letters.names.last() == Some(&name) || !letters.left.insert(name) {
+                return;
+            }
             letters.names.push(name);
             self.pending.store(true, Ordering::Release);
             if letters.names.len() == 1 { letters.hub.clone() } else { None }
@@ -67,6 +76,8 @@ impl Remote {
         }
         let mut letters = self.letters.lock().unwrap();
         self.pending.store(false, Ordering::Relaxed);
-        std::mem::take(&mut letters.names)
+        // Its memory goes, too: a spike leaves nothing behind.
+        letters.left = HashSet::new();
+        mem::take(&mut letters.names)
     }
 }

@@ -171,9 +171,9 @@ impl Hub {
         self.slots.borrow().ready()
     }
 
-    /// Shows the slots and the jobs of those whose turns are next, at most so many.
+    /// Shows the slots and the jobs of those who have one of the next turns, which are so many.
     pub(super) fn show_next(&self, most: usize, mut see: impl FnMut(usize, &dyn Job)) {
-        for (slot, job) in self.slots.borrow().next().take(most) {
+        for (slot, job) in self.slots.borrow().next(most) {
             see(slot, job);
         }
     }

@@ -29,6 +29,8 @@ pub(super) struct Slots {
     ready: usize,
     /// Slots that are taken.
     len: usize,
+    /// A bit for each slot, set while it is taken: a walk over a few in a large table skips 64 vacant ones at a time.
+    taken: Vec<u64>,
 }
 
 /// Where a chain ends.
@@ -60,7 +62,15 @@ pub(super) enum Next {
 
 impl Default for Slots {
     fn default() -> Slots {
-        Slots { slots: Vec::new(), vacant: END, first: END, last: END, ready: 0, len: 0 }
+        Slots {
+            slots: Vec::new(),
+            vacant: END,
+            first: END,
+            last: END,
+            ready: 0,
+            len: 0,
+            taken: Vec::new(),
+        }
     }
 }
 
@@ -88,6 +98,7 @@ impl Slots {
         slot.next = END;
         slot.job = Some(job);
         self.len += 1;
+        self.taken[at as usize / 64] |= 1 << (at % 64);
         self.append(at);
         Key::new(at as usize, serial)
     }
@@ -97,6 +108,9 @@ impl Slots {
     fn add(&mut self) {
         let at = u32::try_from(self.slots.len()).ok().filter(|at| *at != END);
         self.vacant = at.expect("four thousand million green threads are too many");
+        if self.slots.len() % 64 == 0 {
+            self.taken.push(0);
+        }
         self.slots.push(Slot::vacant());
     }
 
@@ -111,6 +125,7 @@ impl Slots {
             self.vacant = key.slot() as u32;
         }
         self.len -= 1;
+        self.taken[key.slot() / 64] &= !(1 << (key.slot() % 64));
         job
     }
 
@@ -164,13 +179,14 @@ impl Slots {
         self.ready
     }
 
-    /// Returns those whose turns are next, with their slots.
-    pub(super) fn next(&self) -> impl Iterator<Item = (usize, &dyn Job)> {
+    /// Returns those whose turns are among the next `most`, with their slots. Those that are gone count, too: there
+    /// may be any number of them.
+    pub(super) fn next(&self, most: usize) -> impl Iterator<Item = (usize, &dyn Job)> {
         let first = self.slots.get(self.first as usize).map(|slot| (self.first, slot));
         let queue = iter::successors(first, |(_at, slot)| {
             self.slots.get(slot.next as usize).map(|next| (slot.next, next))
         });
-        queue.filter_map(|(at, slot)| Some((at as usize, &**slot.job.as_ref()?)))
+        queue.take(most).filter_map(|(at, slot)| Some((at as usize, &**slot.job.as_ref()?)))
     }
 
     /// Returns the slot of a green thread, unless it has ended.
@@ -199,9 +215,18 @@ impl Slots {
 
     /// Returns all that are taken.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &Slot)> {
-        let taken = |(at, slot): (usize, _)| Some((self.key_at(at)?, slot));
-        self.slots.iter().enumerate().filter_map(taken)
+        self.taken.iter().zip((0..).step_by(64)).flat_map(move |(word, first)| {
+            ones(*word)
+                .filter_map(move |bit| Some((self.key_at(first + bit)?, &self.slots[first + bit])))
+        })
     }
+}
+
+/// Returns the numbers of the bits that are set, from the lowest on.
+fn ones(word: u64) -> impl Iterator<Item = usize> {
+    let left = |word: &u64| Some(word & (word - 1)).filter(|left| *left != 0);
+    let words = iter::successors(Some(word).filter(|word| *word != 0), left);
+    words.map(|word| word.trailing_zeros() as usize)
 }
 
 impl Slot {
@@ -319,11 +344,37 @@ mod tests {
         assert!(slots.remove(keys[1]).is_some());
         let fourth = insert(&mut slots, 4);
         assert_eq!((fourth.slot(), slots.ready(), slots.len()), (3, 4, 3));
-        let shown: Vec<usize> = slots.next().map(|(slot, _job)| slot).collect();
+        let shown: Vec<usize> = slots.next(9).map(|(slot, _job)| slot).collect();
         assert_eq!(shown, [0, 2, 3]);
         let turns: Vec<_> = iter::from_fn(|| turn(&mut slots)).collect();
         assert_eq!(turns, [Some(keys[0]), None, Some(keys[2]), Some(fourth)]);
         assert_eq!(insert(&mut slots, 5).slot(), keys[1].slot());
+    }
+
+    #[test]
+    fn whoever_is_gone_counts_where_the_next_ones_are_shown() {
+        let mut slots = Slots::default();
+        let keys: Vec<_> = (1..=20).map(|serial| insert(&mut slots, serial)).collect();
+        for key in &keys[..19] {
+            let _job = slots.remove(*key);
+        }
+        assert_eq!(slots.next(8).count(), 0, "no walk through the 19 to the one that is left");
+        assert_eq!(slots.next(20).count(), 1);
+    }
+
+    #[test]
+    fn a_walk_over_few_in_a_large_table_skips_what_is_vacant() {
+        let mut slots = Slots::default();
+        let keys: Vec<_> = (1..=6_400).map(|serial| insert_waiting(&mut slots, serial)).collect();
+        for key in &keys {
+            if ![1, 64, 65, 6_400].contains(&key.serial()) {
+                let _job = slots.remove(*key);
+            }
+        }
+        assert_eq!(serials(&slots), [1, 64, 65, 6_400]);
+        let looks =
+            slots.taken.len() + slots.taken.iter().map(|word| ones(*word).count()).sum::<usize>();
+        assert_eq!((slots.all(), looks), (6_400, 104));
     }
 
     #[derive(Clone, Copy, Debug)]
@@ -376,6 +427,7 @@ mod tests {
                     }
                 }
                 prop_assert_eq!((slots.len(), slots.ready()), (alive.len(), queue.len()));
+                prop_assert_eq!(slots.iter().map(|(key, _slot)| key).collect::<HashSet<_>>(), alive.clone());
             }
         }
     }

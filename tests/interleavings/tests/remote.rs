@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Wake, Waker};
 
+use loom::sync::atomic::AtomicUsize;
 use loom::thread::{self, Thread};
 
 use remote::Remote;
@@ -101,6 +102,36 @@ fn the_wakeups_of_two_threads_arrive() {
             waker.join().unwrap();
         }
         assert!(remote.collect().is_empty());
+    });
+}
+
+/// Whoever is woken while it is woken already has one turn, and that sees whatever came before the last wakeup.
+#[test]
+fn wakeups_of_one_green_thread_coalesce_and_the_last_one_is_not_lost() {
+    loom::model(|| {
+        let (remote, news) = (Arc::new(Remote::new()), Arc::new(AtomicUsize::new(0)));
+        let waker = thread::spawn({
+            let (remote, news) = (Arc::clone(&remote), Arc::clone(&news));
+            move || {
+                for number in 1..=3 {
+                    news.store(number, Ordering::Release);
+                    remote.wake(7);
+                }
+            }
+        });
+        let task = Task::new();
+        remote.attach(Waker::from(task));
+        loop {
+            let names = remote.collect();
+            assert!(names.len() <= 1, "one entry for a green thread");
+            if !names.is_empty() && news.load(Ordering::Acquire) == 3 {
+                break;
+            }
+            // Where the last wakeup is lost loom reports a deadlock.
+            thread::park();
+        }
+        waker.join().unwrap();
+        assert!(remote.collect().len() <= 1);
     });
 }
 
