@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::env;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -25,9 +26,9 @@ pub(crate) struct Arguments {
     /// Only this peer, and Tokio to compare it with; may be given more than once.
     #[arg(long, value_name = "PEER")]
     peer: Vec<Peer>,
-    /// Where to write the page.
-    #[arg(long, value_name = "FILE", default_value = "target/compare.html")]
-    pub(crate) html: PathBuf,
+    /// Where to write the page; by default `compare.html` in Cargo's target directory.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Where to write all numbers.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
@@ -61,6 +62,12 @@ impl Arguments {
             (_, true) => Effort::Quick,
             _ => Effort::Full,
         }
+    }
+
+    /// Where the page goes.
+    pub(crate) fn html(&self) -> PathBuf {
+        let in_target = || Some(env::current_exe().ok()?.ancestors().nth(2)?.join("compare.html"));
+        self.html.clone().or_else(in_target).unwrap_or_else(|| PathBuf::from("compare.html"))
     }
 
     /// Whether a work of that name is wanted.

@@ -6,7 +6,7 @@
 //! cargo run --release -p eventlet-compare -- --only echo    one work, or some: --only echo --only spawn
 //! ```
 //!
-//! It draws a page, `target/compare.html`, and prints the table.
+//! It draws a page, `compare.html` in Cargo's target directory, and prints the table.
 //!
 //! Every contestant is a process of its own, this program started again, on one core; what drives it has
 //! another, if there is one. How they are compared is said in `contest`, and what they do in `whole` (servers),

@@ -17,6 +17,9 @@ pub(crate) struct Report {
     pub(crate) machine: Machine,
     /// The compiler's version, and everybody's.
     pub(crate) versions: BTreeMap<String, String>,
+    /// What else the machine did, if that was much.
+    #[serde(default)]
+    pub(crate) busy: Option<String>,
     /// Who could have taken part, and why not.
     pub(crate) absent: Vec<Absent>,
     pub(crate) works: Vec<Work>,

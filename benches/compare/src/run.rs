@@ -1,5 +1,6 @@
 //! A whole comparison, with a bar that shows how far it is.
 
+use std::fs;
 use std::io;
 use std::time::{Instant, SystemTime};
 
@@ -9,11 +10,14 @@ use crate::arguments::Arguments;
 use crate::contest::Contest;
 use crate::cores::{Cores, allow_open_files, pin_to};
 use crate::machine::Machine;
-use crate::report::{Report, Work};
+use crate::report::{Cell, Report, Work};
 use crate::stage::Stage;
 use crate::versions::versions;
 use crate::whole::servers::build;
 use crate::{crowd, micro, whole};
+
+/// A load above this disturbs a run.
+const BUSY: f64 = 0.7;
 
 /// Runs what is wanted.
 pub(crate) fn run(arguments: &Arguments) -> io::Result<Report> {
@@ -30,20 +34,43 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<Report> {
     for absent in &absent {
         eprintln!("without {}: {}", absent.peer.title(), absent.why);
     }
+    let load = load();
     let start = Instant::now();
     if let Some(cores) = stage.cores {
         pin_to(cores.driver);
     }
     let works = hold(contests);
+    let busy = busy(load, &works);
     Ok(Report {
         date: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         effort: stage.effort.word().to_owned(),
         seconds: start.elapsed().as_secs(),
         machine,
         versions: versions(&guests),
+        busy,
         absent,
         works,
     })
+}
+
+/// Returns how many processes wanted to run in the last minute, on average.
+fn load() -> f64 {
+    let loads = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    loads.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or(0.0)
+}
+
+/// Says what speaks against the numbers of a run: much was running when it began, or much of it is noisy.
+fn busy(load: f64, works: &[Work]) -> Option<String> {
+    let lines = works.iter().flat_map(|work| &work.lines);
+    let summaries: Vec<_> = lines.flat_map(|line| &line.cells).filter_map(Cell::summary).collect();
+    let noisy = summaries.iter().filter(|summary| summary.noisy).count();
+    if load > BUSY {
+        Some(format!("its load was {load:.1} when the run began"))
+    } else if noisy * 4 > summaries.len() {
+        Some(format!("{noisy} of {} numbers are noisy", summaries.len()))
+    } else {
+        None
+    }
 }
 
 /// Returns the contests of a run, in the order of the report.

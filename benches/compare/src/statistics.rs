@@ -15,7 +15,8 @@ pub(crate) struct Summary {
     /// The median of the ratios to plain Tokio, each taken within one round.
     pub(crate) ratio: Option<f64>,
     pub(crate) rounds: usize,
-    /// The rounds differ so much that the number should not be trusted far.
+    /// The number should not be trusted far: the rounds differ much, or the ratio says one thing and the
+    /// medians another.
     pub(crate) noisy: bool,
 }
 
@@ -30,7 +31,8 @@ impl Summary {
             high,
             ratio: base.and_then(|base| ratio(rounds, base)),
             rounds: rounds.len(),
-            noisy: spread(median, low, high) > NOISY,
+            noisy: spread(median, low, high) > NOISY
+                || base.is_some_and(|base| contradict(median, ratio(rounds, base), base)),
         }
     }
 
@@ -49,6 +51,15 @@ fn ratio(rounds: &[f64], base: &[f64]) -> Option<f64> {
     let ratios: Vec<f64> =
         rounds.iter().zip(base).map(|(own, base)| own / base).filter(|r| r.is_finite()).collect();
     (!ratios.is_empty()).then(|| quantile(&ratios, 0.5))
+}
+
+/// Returns whether the ratio within rounds says that a contestant is cheaper than plain Tokio where the
+/// medians say that it is dearer, or the other way round, by more than a twentieth.
+fn contradict(median: f64, ratio: Option<f64>, base: &[f64]) -> bool {
+    let of_medians = median / quantile(base, 0.5);
+    ratio.is_some_and(|ratio| {
+        (ratio < 1.0) != (of_medians < 1.0) && (ratio - of_medians).abs() > 0.05
+    })
 }
 
 /// Returns the number below which that part of all numbers lies, between its two neighbours if need be.
@@ -93,5 +104,13 @@ mod tests {
         let summary = Summary::of(&[5.0, 10.0, 5.0], Some(&[10.0, 20.0, 10.0]));
         assert_eq!(summary.ratio, Some(0.5));
         assert_eq!(Summary::of(&[5.0], Some(&[0.0])).ratio, None);
+    }
+
+    #[test]
+    fn a_ratio_that_contradicts_the_medians_is_noise() {
+        let summary = Summary::of(&[10.0, 10.4, 10.5], Some(&[11.5, 9.0, 9.2]));
+        assert!(summary.ratio.unwrap() > 1.0 && !summary.noisy, "both say that it is dearer");
+        let summary = Summary::of(&[9.0, 10.0, 11.0], Some(&[9.5, 12.5, 9.4]));
+        assert!(summary.ratio.unwrap() < 1.0 && summary.noisy);
     }
 }

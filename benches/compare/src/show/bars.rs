@@ -44,7 +44,7 @@ fn bar(line: &Line, cell: &Cell, top: f64, longest: f64) -> Markup {
                 text.number x=(round(end(summary.high.max(summary.median)) + 8.0)) y=(middle + 4.0) {
                     (quantity(line.measure, summary.median))
                     @if summary.noisy { " ~" }
-                    @if let Some(ratio) = ratio(summary) { tspan.ratio dx="6" { (ratio) } }
+                    @if let Some(ratio) = ratio(summary).filter(|_| !summary.noisy) { tspan.ratio dx="6" { (ratio) } }
                 }
             }
         }

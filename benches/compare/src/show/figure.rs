@@ -21,10 +21,19 @@ pub(crate) fn ratio(summary: &Summary) -> Option<String> {
     })
 }
 
-/// Writes how far the rounds lie apart, with a mark if that is far.
+/// Writes how far the rounds lie apart, with a mark if the number is noisy. A single round says nothing of
+/// that.
 pub(crate) fn spread(summary: &Summary) -> String {
     let mark = if summary.noisy { " ~" } else { "" };
-    format!("±{:.0} %{mark}", summary.spread() * 100.0)
+    match summary.rounds {
+        0 | 1 => format!("one round{mark}"),
+        _ => format!("±{:.0} %{mark}", summary.spread() * 100.0),
+    }
+}
+
+/// Points to where better numbers are.
+pub(crate) fn arrow(measure: Measure) -> &'static str {
+    if measure.more_is_better() { "↑ more is better" } else { "↓ less is better" }
 }
 
 /// Goes over to a larger unit from ten thousand on.
@@ -85,6 +94,12 @@ mod tests {
         assert_eq!(quantity(Measure::LatencyP99, 20_000_000.0), "20.0 s");
         assert_eq!(quantity(Measure::Requests, 225_205.0), "225 k/s");
         assert_eq!(quantity(Measure::Gigabytes, 2.5), "2.50 GB/s");
+    }
+
+    #[test]
+    fn a_single_round_has_no_spread() {
+        assert_eq!(spread(&Summary::of(&[7.0], None)), "one round");
+        assert_eq!(spread(&Summary::of(&[7.0, 7.0], None)), "±0 %");
     }
 
     #[test]

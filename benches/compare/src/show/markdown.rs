@@ -85,7 +85,7 @@ fn machine(report: &Report) -> String {
     let without = if absent.is_empty() {
         String::new()
     } else {
-        format!(" Not installed: {}.", absent.join(", "))
+        format!(" Not measured, as they are not installed: {}.", absent.join(", "))
     };
     let date = report.date.split('T').next().unwrap_or_default();
     let machine = report.machine.sentence();
@@ -131,7 +131,7 @@ fn cell_text(row: &Row<'_>, cell: Option<&Cell>) -> String {
     let number = quantity(row.line.measure, summary.median);
     let noisy = if summary.noisy { " ~" } else { "" };
     match ratio(summary) {
-        Some(ratio) if cell.peer != Peer::BASE => format!("**{ratio}** {number}{noisy}"),
+        Some(ratio) if cell.peer != Peer::BASE && !summary.noisy => format!("**{ratio}** {number}"),
         _ => format!("{number}{noisy}"),
     }
 }
@@ -187,7 +187,7 @@ mod tests {
         assert!(line.starts_with("| TCP echo: server CPU per request, 1 connection "), "{line}");
         assert!(line.contains("| **0.80×** 4.00 µs"), "{line}");
         assert!(line.contains("| 5.00 µs "), "{line}");
-        assert!(line.contains("| **4,000×** 20.0 ms ~ |"), "{line}");
+        assert!(line.contains("| 20.0 ms ~ |"), "noise has no ratio: {line}");
     }
 
     #[test]

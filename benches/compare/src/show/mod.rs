@@ -25,9 +25,13 @@ pub(crate) fn show(report: &Report, arguments: &Arguments) -> io::Result<()> {
         })?;
         write(document, &markdown::renewed(&text, report)?)?;
     }
-    write(&arguments.html, &page::page(report).into_string())?;
+    let html = arguments.html();
+    write(&html, &page::page(report).into_string())?;
     println!("{}", markdown::whole(report));
-    println!("The page: {}", arguments.html.display());
+    if let Some(busy) = &report.busy {
+        println!("The machine was busy: {busy}. Do not trust numbers with a ~.");
+    }
+    println!("The page: {}", html.display());
     Ok(())
 }
 
@@ -64,6 +68,7 @@ pub(crate) mod samples {
                 pinned: true,
             },
             versions: [("tokio".to_owned(), "1.2.3".to_owned())].into(),
+            busy: Some("its load was 3.5".to_owned()),
             absent: vec![Absent { peer: Peer::Go, why: "no `go` is installed".to_owned() }],
             works: vec![echo(), idle()],
         }

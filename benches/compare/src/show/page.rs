@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::bars::bars;
 use super::curves::curves;
-use super::figure::{count, figure, quantity, ratio, spread};
+use super::figure::{arrow, count, figure, quantity, ratio, spread};
 use super::markdown::detail;
 use super::table::{Row, Table};
 use crate::peer::Peer;
@@ -58,7 +58,27 @@ fn head(report: &Report) -> Markup {
                 span { (report.machine.kernel) }
                 span { "governor: " (report.machine.governor) }
             }
+            (doubts(report))
             (legend(report))
+        }
+    }
+}
+
+/// What a reader has to know before the numbers.
+fn doubts(report: &Report) -> Markup {
+    html! {
+        @if let Some(busy) = &report.busy {
+            p.doubt { b { "The machine was busy: " } (busy) ". Numbers with a ~ are grey and have no ratio; run it again on a quiet machine." }
+        }
+        @if !report.absent.is_empty() {
+            p.doubt {
+                b { "Not measured here: " }
+                @for (at, absent) in report.absent.iter().enumerate() {
+                    @if at > 0 { ", " }
+                    (absent.peer.title()) " (" (absent.why) ")"
+                }
+                "."
+            }
         }
     }
 }
@@ -94,7 +114,7 @@ fn glance(report: &Report) -> Markup {
             @for (what, name, measure, size) in GLANCE {
                 @if let Some(line) = find(name, measure, size) {
                     div.tile {
-                        h3 { (what) }
+                        h3 { (what) small { (arrow(measure)) } }
                         @for peer in [Peer::Stackless, Peer::Stackful] {
                             @if let Some(cell) = line.cell(peer) { (tile(cell, measure)) }
                         }
@@ -106,12 +126,15 @@ fn glance(report: &Report) -> Markup {
 }
 
 fn tile(cell: &Cell, measure: Measure) -> Markup {
-    let (number, ratio) = match cell.summary() {
-        Some(summary) => (quantity(measure, summary.median), ratio(summary).unwrap_or_default()),
-        None => ("refused".to_owned(), "–".to_owned()),
+    let (number, ratio, noisy) = match cell.summary() {
+        Some(summary) => {
+            let number = format!("{} {}", quantity(measure, summary.median), spread(summary));
+            (number, ratio(summary).unwrap_or_default(), summary.noisy)
+        }
+        None => ("refused".to_owned(), "–".to_owned(), false),
     };
     html! {
-        p {
+        p.noisy[noisy] {
             b style=(format!("color:{}", colour(cell.peer))) { (ratio) }
             span { (cell.peer.title()) ", " (number) }
         }
@@ -153,7 +176,10 @@ fn rows(table: &Table<'_>) -> Markup {
                 tbody {
                     @for row in &table.rows {
                         tr {
-                            th { (row.work.title) @if let Some(detail) = detail(row) { small { (detail) } } }
+                            th {
+                                (row.work.title)
+                                small { @if let Some(detail) = detail(row) { (detail) ", " } (arrow(row.line.measure)) }
+                            }
                             @for cell in row.cells(&table.peers) { (cell_of(row, cell)) }
                         }
                     }
@@ -169,10 +195,14 @@ fn cell_of(row: &Row<'_>, cell: Option<&Cell>) -> Markup {
         Outcome::Refused(why) => html! { td.none title=(why) { "refused" } },
         Outcome::Measured(summary) => {
             let measure = row.line.measure;
-            let mood = summary.ratio.map_or("", |ratio| mood(ratio, measure));
+            let mood = match summary.ratio {
+                _ if summary.noisy => "noisy",
+                Some(ratio) => mood(ratio, measure),
+                None => "",
+            };
             html! {
                 td.(mood) title=(format!("{} rounds, quartiles {} to {}", summary.rounds, figure(summary.low), figure(summary.high))) {
-                    @if let Some(ratio) = ratio(summary) { b { (ratio) } }
+                    @if let Some(ratio) = ratio(summary).filter(|_| !summary.noisy) { b { (ratio) } }
                     span { (quantity(measure, summary.median)) " " small { (spread(summary)) } }
                 }
             }
@@ -218,14 +248,17 @@ fn plot(work: &Work, measure: Measure) -> Markup {
     let is_program = work.group == Group::Programs;
     html! {
         @if is_program && lines.len() > 1 {
-            figure { figcaption { (capital(measure.title())) } (curves(work, measure)) }
+            figure { figcaption { (capital(measure.title())) small { (arrow(measure)) } } (curves(work, measure)) }
         } @else {
             @for line in lines {
                 figure {
                     figcaption {
                         @if is_program { (capital(measure.title())) } @else { (work.title) }
                         @if !is_program && work.measures().len() > 1 { ": " (measure.title()) }
-                        @if let Some(size) = line.size { small { (count(size)) " " (work.sized_by.as_deref().unwrap_or_default()) } }
+                        small {
+                            @if let Some(size) = line.size { (count(size)) " " (work.sized_by.as_deref().unwrap_or_default()) ", " }
+                            (arrow(measure))
+                        }
                     }
                     @if !is_program { p { (prose(&work.about)) } }
                     (bars(line))
@@ -258,11 +291,11 @@ fn foot(report: &Report) -> Markup {
                     Same work, same bytes, same buffers, TCP_NODELAY everywhere." }
                 li { "Peers take turns, in an order that changes from round to round. A number is the median of the rounds, ± half the \
                     distance of the quartiles; a ratio is the median of the ratios within each round." }
-                li { "In a full run, a contest whose rounds lie more than 10 % apart goes on for as many again; what is noisy even then has a ~." }
+                li { "In a full run, a contest whose rounds lie more than 10 % apart goes on for as many again; what is noisy even then has a ~ and no ratio. So has a number whose ratio \
+                    within the rounds and whose medians contradict each other." }
                 li { "CPU time is disturbed little by neighbours on the machine. Requests per second and latencies are disturbed much: compare them \
                     on a quiet machine." }
                 li { "“Refused” is what a peer could not do, with its own words when you point at it." }
-                @for absent in &report.absent { li { "Left out: " (absent.peer.title()) ", as " (absent.why) "." } }
             }
             p.versions { @for (name, version) in &report.versions { span { b { (name) } " " (version) } } }
             p { "Do it again: " code { "cargo run --release -p eventlet-compare" } }
@@ -289,6 +322,16 @@ mod tests {
         }
         assert!(page.contains("<polyline"), "several sizes are a curve");
         assert!(page.contains("<rect"), "one size is bars");
+        assert!(page.contains("Not measured here: </b>Go (no `go` is installed)."));
+        assert!(page.contains("The machine was busy: </b>its load was 3.5."));
+        assert!(page.contains("↓ less is better"));
+    }
+
+    #[test]
+    fn what_is_noisy_is_grey_and_has_no_ratio() {
+        let page = page(&report()).into_string();
+        assert!(page.contains("td class=\"noisy\""), "{page}");
+        assert!(!page.contains("4,000×"));
     }
 
     #[test]
