@@ -346,3 +346,36 @@ fn destructors_do_what_can_be_done_at_once() {
         assert_eq!(*noted.borrow(), ["3", "5", refused]);
     });
 }
+
+/// Nobody listens where the datagram goes: whoever waits is told.
+#[test]
+fn an_error_ends_a_wait() {
+    green(|| {
+        let closed = bind().1;
+        let (socket, addr) = bind();
+        socket.connect(closed).unwrap();
+        socket.set_read_timeout(Some(LIMIT)).unwrap();
+        let waits: [fn(&UdpSocket) -> std::io::Result<usize>; 4] = [
+            |socket| socket.recv(&mut [0; 8]),
+            |socket| Ok(socket.recv_from(&mut [0; 8])?.0),
+            |socket| socket.peek(&mut [0; 8]),
+            |socket| Ok(socket.peek_from(&mut [0; 8])?.0),
+        ];
+        for wait in waits {
+            // It is told whether it waits already or comes later.
+            let other = socket.try_clone().unwrap();
+            let waiting = spawn(stackful(move || wait(&other)));
+            thread::yield_now();
+            socket.send(b"x").unwrap();
+            assert_eq!(waiting.block().unwrap().unwrap_err().kind(), ErrorKind::ConnectionRefused);
+            socket.send(b"x").unwrap();
+            assert_eq!(wait(&socket).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+        }
+        // It is good for what comes then.
+        let peer = UdpSocket::bind(closed).unwrap();
+        peer.send_to(b"hello", addr).unwrap();
+        assert_eq!(socket.recv(&mut [0; 8]).unwrap(), 5);
+        socket.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        assert_eq!(socket.recv(&mut [0; 8]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    });
+}

@@ -446,3 +446,22 @@ fn descriptors_are_closed() {
         assert_eq!(other.read(&mut [0]).unwrap(), 0);
     });
 }
+
+/// The other end has turned to somebody else, and what was sent to it is lost: whoever waits is told.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_error_ends_a_wait_for_a_datagram() {
+    green(|| {
+        let path = Path::new("datagram-turned");
+        let _third = UnixDatagram::bind(&path.0).unwrap();
+        let (socket, other) = UnixDatagram::pair().unwrap();
+        let waiting = spawn(stackful({
+            let socket = socket.try_clone().unwrap();
+            move || socket.recv(&mut [0; 8])
+        }));
+        thread::yield_now();
+        socket.send(b"lost").unwrap();
+        other.connect(&path.0).unwrap();
+        assert_eq!(waiting.block().unwrap().unwrap_err().kind(), ErrorKind::ConnectionReset);
+    });
+}

@@ -9,11 +9,12 @@ use std::io;
 pub(in crate::green) use std::os::fd::OwnedFd as Descriptor;
 #[cfg(windows)]
 pub(in crate::green) use std::os::windows::io::OwnedSocket as Descriptor;
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use socket2::SockRef;
-use tokio::io::ReadBuf;
+use tokio::io::{Interest, ReadBuf, Ready};
 
 use super::super::wait::Direction;
 
@@ -61,6 +62,85 @@ impl<Io> Socket<Io> {
         }
     }
 }
+
+impl<Io: Datagrams> Socket<Io> {
+    /// Receives something, with `poll` or `at_once` as in [`act`](Socket::act).
+    ///
+    /// An error that is pending on the socket ends the wait: that nobody listens where the last datagram
+    /// went, for one. Tokio would go on to wait until there is something to read.
+    #[track_caller]
+    pub(in crate::green) fn receive<With: ?Sized, T>(
+        &self,
+        with: &mut With,
+        mut poll: impl FnMut(&Io, &mut With, &mut Context<'_>) -> Poll<io::Result<T>>,
+        at_once: impl FnOnce(&Io, &mut With) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let mut pending_error = pin!(pending_error(&self.io));
+        let poll = |io: &Io, with: &mut With, cx: &mut Context<'_>| match poll(io, with, cx) {
+            Poll::Pending => pending_error.as_mut().poll(cx).map(Err),
+            done => done,
+        };
+        self.act(&self.reading, with, poll, at_once)
+    }
+}
+
+/// A socket of datagrams as Tokio has it.
+pub(in crate::green) trait Datagrams {
+    fn ready(&self, interest: Interest) -> impl Future<Output = io::Result<Ready>>;
+
+    /// Lets Tokio know of a `WouldBlock` that `attempt` comes back with.
+    fn try_io(
+        &self,
+        interest: Interest,
+        attempt: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()>;
+
+    fn take_error(&self) -> io::Result<Option<io::Error>>;
+}
+
+/// Waits until an error is pending on a socket, and takes it.
+async fn pending_error(io: &impl Datagrams) -> io::Error {
+    loop {
+        let taken = match io.ready(Interest::ERROR).await {
+            Ok(_) => io.take_error(),
+            Err(error) => Err(error),
+        };
+        match taken {
+            Ok(Some(error)) | Err(error) => return error,
+            // Somebody else took it. Tokio is told, and wakes this when there is another.
+            Ok(None) => {
+                let _told = io.try_io(Interest::ERROR, || Err(io::ErrorKind::WouldBlock.into()));
+            }
+        }
+    }
+}
+
+/// Tells how Tokio's sockets of datagrams are waited for.
+macro_rules! datagrams {
+    ($tokio:ty) => {
+        impl Datagrams for $tokio {
+            fn ready(&self, interest: Interest) -> impl Future<Output = io::Result<Ready>> {
+                <$tokio>::ready(self, interest)
+            }
+
+            fn try_io(
+                &self,
+                interest: Interest,
+                attempt: impl FnOnce() -> io::Result<()>,
+            ) -> io::Result<()> {
+                <$tokio>::try_io(self, interest, attempt)
+            }
+
+            fn take_error(&self) -> io::Result<Option<io::Error>> {
+                <$tokio>::take_error(self)
+            }
+        }
+    };
+}
+
+datagrams!(tokio::net::UdpSocket);
+#[cfg(unix)]
+datagrams!(tokio::net::UnixDatagram);
 
 /// Makes a second descriptor of a socket, as `std` has it.
 ///

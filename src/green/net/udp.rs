@@ -130,11 +130,10 @@ impl UdpSocket {
     /// ```
     #[track_caller]
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let socket = &self.socket;
         let poll = |io: &Tokio, buf: &mut [u8], cx: &mut Context<'_>| {
             poll_into(buf, |buf| io.poll_recv_from(cx, buf))
         };
-        socket.act(&socket.reading, buf, poll, |io, buf| dup::<_, Std>(io)?.recv_from(buf))
+        self.socket.receive(buf, poll, |io, buf| dup::<_, Std>(io)?.recv_from(buf))
     }
 
     /// Looks at the next datagram, and leaves it there.
@@ -168,11 +167,10 @@ impl UdpSocket {
     /// ```
     #[track_caller]
     pub fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let socket = &self.socket;
         let poll = |io: &Tokio, buf: &mut [u8], cx: &mut Context<'_>| {
             poll_into(buf, |buf| io.poll_peek_from(cx, buf))
         };
-        socket.act(&socket.reading, buf, poll, |io, buf| dup::<_, Std>(io)?.peek_from(buf))
+        self.socket.receive(buf, poll, |io, buf| dup::<_, Std>(io)?.peek_from(buf))
     }
 
     /// Sends a datagram to an address. Of several, to the first.
@@ -351,11 +349,10 @@ impl UdpSocket {
     /// ```
     #[track_caller]
     pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        let socket = &self.socket;
         let poll = |io: &Tokio, buf: &mut [u8], cx: &mut Context<'_>| {
             poll_into(buf, |buf| io.poll_recv(cx, buf)).map_ok(|(length, ())| length)
         };
-        socket.act(&socket.reading, buf, poll, |io, buf| dup::<_, Std>(io)?.recv(buf))
+        self.socket.receive(buf, poll, |io, buf| dup::<_, Std>(io)?.recv(buf))
     }
 
     /// Looks at the next datagram of whom it is connected to, and leaves it there.
@@ -391,11 +388,10 @@ impl UdpSocket {
     /// ```
     #[track_caller]
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        let socket = &self.socket;
         let poll = |io: &Tokio, buf: &mut [u8], cx: &mut Context<'_>| {
             poll_into(buf, |buf| io.poll_peek(cx, buf)).map_ok(|(length, ())| length)
         };
-        socket.act(&socket.reading, buf, poll, |io, buf| dup::<_, Std>(io)?.peek(buf))
+        self.socket.receive(buf, poll, |io, buf| dup::<_, Std>(io)?.peek(buf))
     }
 
     /// Makes a second handle of the socket. Each datagram goes to one who asks for it.

@@ -460,12 +460,11 @@ impl UnixDatagram {
     /// ```
     #[track_caller]
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let socket = &self.socket;
         let poll = |io: &Tokio, buf: &mut [u8], cx: &mut Context<'_>| {
             poll_into(buf, |buf| io.poll_recv_from(cx, buf))
                 .map_ok(|(length, from)| (length, from.into()))
         };
-        socket.act(&socket.reading, buf, poll, |io, buf| dup::<_, Std>(io)?.recv_from(buf))
+        self.socket.receive(buf, poll, |io, buf| dup::<_, Std>(io)?.recv_from(buf))
     }
 
     /// Receives one datagram. What does not fit into `buf` is lost.
@@ -497,11 +496,10 @@ impl UnixDatagram {
     /// ```
     #[track_caller]
     pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        let socket = &self.socket;
         let poll = |io: &Tokio, buf: &mut [u8], cx: &mut Context<'_>| {
             poll_into(buf, |buf| io.poll_recv(cx, buf)).map_ok(|(length, ())| length)
         };
-        socket.act(&socket.reading, buf, poll, |io, buf| dup::<_, Std>(io)?.recv(buf))
+        self.socket.receive(buf, poll, |io, buf| dup::<_, Std>(io)?.recv(buf))
     }
 
     /// Sends a datagram to the socket at a path.
