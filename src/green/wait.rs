@@ -146,23 +146,31 @@ impl Direction {
 }
 
 /// Until when somebody waits. In a box, as few have one, and a green stack is the shallower for it.
-type Limit = Option<Box<Timer>>;
+type Limit = Option<Box<(Timer, Duration)>>;
 
 #[cold]
 #[track_caller]
-fn timer(duration: Duration) -> Box<Timer> {
+fn timer(duration: Duration) -> Box<(Timer, Duration)> {
     hub::check("a time limit");
-    Box::new(Timer::after(duration))
+    Box::new((Timer::after(duration), duration))
 }
 
 /// Asks the limit of a wait that is not over.
 #[inline]
 fn poll_limit<T>(limit: &mut Limit, cx: &Context<'_>) -> Poll<io::Result<T>> {
-    if limit.as_mut().is_some_and(|limit| limit.ends_wait(cx)) {
-        // The kind is that of `std`; `is_timeout` looks inside.
-        return Poll::Ready(Err(io::Error::new(io::ErrorKind::WouldBlock, Timeout::new(None))));
+    if let Some((timer, duration)) = limit.as_deref_mut() {
+        if timer.ends_wait(cx) {
+            return Poll::Ready(Err(too_late(*duration)));
+        }
     }
     Poll::Pending
+}
+
+/// Says that a limit has passed: with the kind that `std` has for it, and as an error that
+/// [`is_timeout`](crate::is_timeout) knows.
+#[cold]
+fn too_late(limit: Duration) -> io::Error {
+    io::Error::new(io::ErrorKind::WouldBlock, Timeout::new(limit))
 }
 
 /// What is done once it is its turn. By hand, as the compiler's future for it costs three times as much.

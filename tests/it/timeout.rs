@@ -2,6 +2,7 @@
 
 use std::future::pending;
 use std::io;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use eventlet::hubs::get_hub;
@@ -271,7 +272,13 @@ fn is_timeout_knows_every_kind() {
     assert!(is_timeout(&io::Error::from(timeout)));
     assert!(is_timeout(&io::Error::from(io::ErrorKind::TimedOut)));
     assert!(is_timeout(&Wrapped(timeout)));
+    assert!(is_timeout(&io::Error::other(timeout)));
+    assert!(is_timeout(&io::Error::other(Wrapped(timeout))));
+    assert!(is_timeout(&io::Error::other(io::Error::from(timeout))));
+    assert!(is_timeout(&RecvTimeoutError::Timeout));
+    assert!(!is_timeout(&RecvTimeoutError::Disconnected));
     assert!(!is_timeout(&io::Error::other("no")));
+    assert!(!is_timeout(&io::Error::from(io::ErrorKind::WouldBlock)));
     assert_eq!(io::Error::from(timeout).kind(), io::ErrorKind::TimedOut);
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use eventlet::green::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use eventlet::green::thread;
-use eventlet::{Block, GreenThread, Timeout, spawn, stackful};
+use eventlet::{Block, GreenThread, Timeout, is_timeout, spawn, stackful};
 use tokio::time::Instant;
 
 use crate::support::{run, run_paused};
@@ -500,5 +500,24 @@ fn a_stackless_green_thread_of_the_same_hub_uses_tokios_half() {
         client.read_exact(&mut line).unwrap();
         assert_eq!(&line, b"hello");
         echo.block().unwrap();
+    }));
+}
+
+#[test]
+fn a_limit_of_a_socket_is_a_timeout() {
+    run_paused(stackful(|| {
+        let (mut client, _conn) = pair();
+        client.set_read_timeout(Some(LIMIT)).unwrap();
+        client.set_write_timeout(Some(LIMIT)).unwrap();
+        let reading = client.read(&mut [0]).unwrap_err();
+        fill(&client);
+        let writing = client.write(&[0; 65536]).unwrap_err();
+        for error in [reading, writing] {
+            assert_eq!(error.kind(), ErrorKind::WouldBlock);
+            assert!(is_timeout(&error));
+            assert_eq!(error.to_string(), Timeout::new(LIMIT).to_string());
+        }
+        client.set_nonblocking(true).unwrap();
+        assert!(!is_timeout(&client.read(&mut [0]).unwrap_err()), "it has not waited");
     }));
 }
