@@ -82,6 +82,8 @@ mod flat;
 mod hub;
 mod inputs;
 mod report;
+mod resolve;
+mod uninterruptible;
 mod waiters;
 
 pub mod convenience;

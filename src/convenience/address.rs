@@ -4,9 +4,8 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-use tokio::net::lookup_host;
-
 use super::error::about;
+use crate::resolve;
 
 /// An address that [`connect`](super::connect) and [`listen`](super::listen) take.
 ///
@@ -16,8 +15,12 @@ use super::error::about;
 /// | [`SocketAddr`], `(IpAddr, port)`, and the same of either version | [`Tcp`] |
 /// | `&Path`, `PathBuf`, on Unix | `Unix` |
 ///
-/// The host may be a name. It is resolved by Tokio's blocking pool, so the hub goes on meanwhile, and
-/// each address it has is tried in turn.
+/// The host may be a name. The system's resolver looks it up in an OS thread, so the hub goes on meanwhile,
+/// and each address it has is tried in turn.
+///
+/// At most 64 names are looked up at a time in a process, and others wait for their turn. A lookup cannot
+/// be interrupted: one that was given up, in a limit for instance, keeps its place until the system
+/// answers, ten seconds or more after its name server fell silent. No hub waits for it when it ends.
 ///
 /// Corresponds to the arguments `addr` and `family` of eventlet's functions.
 ///
@@ -105,10 +108,8 @@ impl Tcp {
     async fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
         let resolved: io::Result<Vec<SocketAddr>> = match &self.0 {
             Host::Known(addr) => return Ok(vec![*addr]),
-            Host::Text(text) => lookup_host(text).await.map(Iterator::collect),
-            Host::Name(name, port) => {
-                lookup_host((name.as_str(), *port)).await.map(Iterator::collect)
-            }
+            Host::Text(text) => resolve::lookup_text(text).await,
+            Host::Name(name, port) => resolve::lookup(name, *port).await,
         };
         resolved.map_err(|error| about("resolve", format!("{:?}", self.to_string()), error))
     }

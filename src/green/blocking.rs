@@ -4,13 +4,14 @@
 //! paused clock runs ahead of it.
 
 use std::io;
-use std::panic::resume_unwind;
+use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::wait::wait_io;
+use crate::uninterruptible::{self, Asked, What};
 
 /// Makes a call that blocks, while only the green thread waits.
 ///
@@ -23,15 +24,24 @@ pub(super) fn blocking<T: Send + 'static>(
     if std::thread::panicking() {
         return call();
     }
-    wait_io(async { Call::start(call).await })
+    let place = Location::caller();
+    wait_io(async { Call::start(place, call).await })
 }
 
 /// A call that was handed to the pool. It is never made if this is dropped before it began.
-pub(super) struct Call<T>(JoinHandle<io::Result<T>>);
+pub(super) struct Call<T> {
+    made: JoinHandle<io::Result<T>>,
+    _asked: Asked,
+}
 
 impl<T: Send + 'static> Call<T> {
-    pub(super) fn start(call: impl FnOnce() -> io::Result<T> + Send + 'static) -> Call<T> {
-        Call(spawn_blocking(call))
+    pub(super) fn start(
+        place: &'static Location<'static>,
+        code: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> Call<T> {
+        let asked = uninterruptible::ask(What::Files(place));
+        let call = asked.call();
+        Call { made: spawn_blocking(move || call.make(code)), _asked: asked }
     }
 }
 
@@ -39,7 +49,7 @@ impl<T> Future for Call<T> {
     type Output = io::Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
-        match ready!(Pin::new(&mut self.0).poll(cx)) {
+        match ready!(Pin::new(&mut self.made).poll(cx)) {
             Ok(result) => Poll::Ready(result),
             Err(error) => match error.try_into_panic() {
                 Ok(payload) => resume_unwind(payload),
@@ -51,6 +61,6 @@ impl<T> Future for Call<T> {
 
 impl<T> Drop for Call<T> {
     fn drop(&mut self) {
-        self.0.abort();
+        self.made.abort();
     }
 }

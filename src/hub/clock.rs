@@ -82,11 +82,30 @@ impl Timer {
     /// Waits for the moment in the name of `cx`, and of nobody else any more.
     #[inline]
     pub(crate) fn set_for(&mut self, cx: &Context<'_>) {
+        if self.hub.is_ending() {
+            self.move_to_this_hub();
+        }
         match (&self.state, self.moment) {
             (State::Unset, Some(moment)) => self.set(moment, Alarm::Wake(cx.waker().clone())),
             (State::Set(entry), _) => self.hub.clock.set_for(*entry, cx),
             _ => {}
         }
+    }
+
+    /// Goes on in the hub of this OS thread, as its own has ended: nobody would ring there any more.
+    #[cold]
+    #[track_caller]
+    fn move_to_this_hub(&mut self) {
+        let hub = thread::expect("waiting for the clock");
+        if Rc::ptr_eq(&hub, &self.hub) {
+            return;
+        }
+        if let State::Set(entry) = mem::replace(&mut self.state, State::Unset) {
+            self.hub.clock.forget(entry);
+        }
+        let left = self.hub.clock.left_until(self.moment);
+        self.moment = left.and_then(|left| hub.clock.moment_after(left));
+        self.hub = hub;
     }
 
     /// Ends a green thread when the moment comes, unless the timer is dropped first.
@@ -192,6 +211,11 @@ impl Clock {
         let order = self.next_order.get();
         self.next_order.set(order + 1);
         Some(Moment { at, order })
+    }
+
+    /// Returns how long it is until a moment of this clock, unless that never comes.
+    fn left_until(&self, moment: Option<Moment>) -> Option<Duration> {
+        Some(Duration::from_nanos(moment?.at).saturating_sub(self.origin.elapsed()))
     }
 
     #[inline]

@@ -3,6 +3,7 @@
 //! A waker carries the number instead of an `Arc`, so that cloning and dropping it costs nothing.
 //! The price is paid here, on the path of a wakeup from another OS thread: one read lock.
 
+use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::remote::Remote;
@@ -12,33 +13,77 @@ pub(crate) const MAX_HUBS: usize = 1 << 12;
 
 static HUBS: RwLock<Vec<Option<Arc<Remote>>>> = RwLock::new(Vec::new());
 
-/// Enters a new hub and returns its number, which is free again after [`leave`].
+/// The number of a hub to come, or of one that runs. It is free again when this is dropped.
 ///
-/// # Panics
-///
-/// When `MAX_HUBS` hubs are alive.
-pub(crate) fn enter(remote: Arc<Remote>) -> usize {
-    let mut hubs = HUBS.write().unwrap_or_else(PoisonError::into_inner);
-    let free = hubs.iter().position(Option::is_none);
-    let id = free.unwrap_or_else(|| {
-        assert!(
-            hubs.len() < MAX_HUBS,
-            "{MAX_HUBS} hubs are running, one OS thread each, and a process can have no more: \
-             let some end first"
-        );
-        hubs.push(None);
-        hubs.len() - 1
-    });
-    hubs[id] = Some(remote);
-    id
+/// It can be had before the hub, and on another OS thread: so whoever starts a hub hears that there
+/// is no room for it.
+pub(crate) struct Number {
+    id: usize,
+    remote: Arc<Remote>,
 }
 
-/// Forgets a hub that ended.
-pub(crate) fn leave(id: usize) {
-    let _last = HUBS.write().unwrap_or_else(PoisonError::into_inner)[id].take();
+impl Number {
+    /// Takes a number that is free.
+    ///
+    /// # Errors
+    ///
+    /// When [`MAX_HUBS`] hubs are alive.
+    pub(crate) fn take() -> io::Result<Number> {
+        let mut hubs = HUBS.write().unwrap_or_else(PoisonError::into_inner);
+        let id = free(&hubs).ok_or_else(no_room)?;
+        let remote = Arc::new(Remote::new());
+        if id == hubs.len() {
+            hubs.push(None);
+        }
+        hubs[id] = Some(Arc::clone(&remote));
+        Ok(Number { id, remote })
+    }
+
+    pub(super) fn id(&self) -> usize {
+        self.id
+    }
+
+    pub(super) fn remote(&self) -> Arc<Remote> {
+        Arc::clone(&self.remote)
+    }
+}
+
+impl Drop for Number {
+    fn drop(&mut self) {
+        let _last = HUBS.write().unwrap_or_else(PoisonError::into_inner)[self.id].take();
+    }
+}
+
+/// Returns the lowest number that is free, unless all are taken.
+fn free<T>(hubs: &[Option<T>]) -> Option<usize> {
+    let free = hubs.iter().position(Option::is_none).unwrap_or(hubs.len());
+    (free < MAX_HUBS).then_some(free)
+}
+
+fn no_room() -> io::Error {
+    io::Error::other(format!(
+        "{MAX_HUBS} hubs are running, one OS thread each, and a process can have no more: let some \
+         end first"
+    ))
 }
 
 /// Returns the letter box of hub `id`, unless that hub has ended.
 pub(crate) fn find(id: usize) -> Option<Arc<Remote>> {
     HUBS.read().unwrap_or_else(PoisonError::into_inner).get(id)?.clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lowest_free_number_is_taken_until_there_is_none() {
+        let mut hubs = vec![Some(()); MAX_HUBS - 1];
+        assert_eq!(free(&hubs), Some(MAX_HUBS - 1));
+        hubs.push(Some(()));
+        assert_eq!(free(&hubs), None);
+        assert!(no_room().to_string().starts_with("4096 hubs are running"));
+        hubs[7] = None;
+        assert_eq!(free(&hubs), Some(7));
+    }
 }

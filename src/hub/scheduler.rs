@@ -38,7 +38,7 @@ use super::clock::Clock;
 use super::far::Far;
 use super::ground::Outer;
 use super::locals::Locals;
-use super::registry;
+use super::registry::Number;
 use super::remote::Remote;
 use super::slots::{Next, Slot, Slots};
 use super::thread;
@@ -117,16 +117,15 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    pub(super) fn new() -> Hub {
-        let remote = Arc::new(Remote::new());
+    pub(super) fn new(number: &Number) -> Hub {
         Hub {
-            id: registry::enter(Arc::clone(&remote)),
+            id: number.id(),
             slots: RefCell::default(),
             current: Cell::new(None),
             polled: Cell::new(None),
             doom: RefCell::new(None),
             ending: Cell::new(false),
-            remote,
+            remote: number.remote(),
             clock: Clock::new(),
             locals: Locals::default(),
             notes: Notes::default(),
@@ -311,7 +310,12 @@ impl Hub {
                 self.finish(key, Some(Exit::killed()));
             }
         }
-        registry::leave(self.id);
+    }
+
+    /// Returns whether the hub has ended, or is about to.
+    #[inline]
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending.get()
     }
 
     /// Wakes the hub's Tokio task unless it is awake.

@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::num::NonZeroU64;
 use std::rc::Rc;
 
+use super::registry::Number;
 use super::scheduler::Hub;
 use super::waker::Name;
 
@@ -84,6 +85,8 @@ pub(crate) fn wake(hub: usize, name: Name) -> bool {
 /// The place of a hub as the hub of its OS thread. Dropping it ends the hub.
 pub(crate) struct Seat {
     hub: Rc<Hub>,
+    /// Given back last: until the hub has ended, others may leave letters for it.
+    _number: Number,
 }
 
 impl Seat {
@@ -93,15 +96,15 @@ impl Seat {
     ///
     /// When this OS thread has a hub.
     #[track_caller]
-    pub(crate) fn take() -> Seat {
+    pub(crate) fn take(number: Number) -> Seat {
         assert!(
             current().is_none(),
             "this OS thread runs a hub already, and has room for one: instead of a nested `run` or \
              `local`, `spawn` the future and wait for it"
         );
-        let hub = Rc::new(Hub::new());
+        let hub = Rc::new(Hub::new(&number));
         HUB.set(Some(Rc::clone(&hub)));
-        Seat { hub }
+        Seat { hub, _number: number }
     }
 
     pub(crate) fn hub(&self) -> &Rc<Hub> {

@@ -103,6 +103,7 @@ impl fmt::Display for Interest {
 ///   what one of them reads, the other misses. See [`prevent_multiple_readers`].
 /// - [`NotConnected`](io::ErrorKind::NotConnected) after [`notify_close`].
 /// - What the operating system says of a descriptor that cannot be waited for.
+/// - What Tokio says when its runtime has ended: a wait that began in one `run` cannot go on in the next.
 ///
 /// # Differences
 ///
@@ -247,6 +248,9 @@ struct Descriptor {
     closed: Cell<bool>,
     /// Everybody who waits, for the sake of `closed`.
     waiters: Waiters<(), ()>,
+    /// With whose runtime it is registered. When that hub has ended, what is left of its waits is nobody
+    /// else's matter.
+    hub: Rc<hub::Hub>,
 }
 
 /// Those who wait for the same thing.
@@ -286,7 +290,14 @@ impl Listener {
     fn new(number: RawFd, interest: Interest) -> Listener {
         let descriptor = LISTENERS.with(|listeners| {
             let mut descriptors = listeners.descriptors.borrow_mut();
-            Rc::clone(descriptors.entry(number).or_insert_with(Descriptor::new))
+            match descriptors.get(&number) {
+                Some(descriptor) if descriptor.is_of_this_hub() => Rc::clone(descriptor),
+                _ => {
+                    let new = Descriptor::new();
+                    descriptors.insert(number, Rc::clone(&new));
+                    new
+                }
+            }
         });
         let listeners = &descriptor.side(interest).listeners;
         listeners.set(listeners.get() + 1);
@@ -332,7 +343,9 @@ impl Listeners {
         let descriptors = self.descriptors.borrow();
         match descriptors.get(&number) {
             Some(descriptor)
-                if descriptor.side(interest).listeners.get() > 0 && !self.allow_many.get() =>
+                if descriptor.side(interest).listeners.get() > 0
+                    && descriptor.is_of_this_hub()
+                    && !self.allow_many.get() =>
             {
                 Err(second_listener(number, interest))
             }
@@ -357,7 +370,12 @@ impl Descriptor {
             registration: OnceCell::new(),
             closed: Cell::new(false),
             waiters: Waiters::new(),
+            hub: hub::expect("waiting for a descriptor"),
         })
+    }
+
+    fn is_of_this_hub(&self) -> bool {
+        hub::current().is_some_and(|hub| Rc::ptr_eq(&hub, &self.hub))
     }
 
     fn side(&self, interest: Interest) -> &Side {

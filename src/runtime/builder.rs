@@ -3,27 +3,29 @@
 use std::fmt;
 use std::io;
 use std::panic::Location;
+use std::time::Duration;
 
 use tokio::runtime::{Handle, LocalOptions};
 
+use super::bounded::{Bounded, DEFAULT_LIMIT};
 use super::host::{has_no_value, host};
 use super::interrupt::{KeyboardInterrupt, Signals};
 use crate::awaitable::Awaitable;
-use crate::hub::Stacks;
+use crate::hub::{Number, Stacks};
 
 /// Runs a future as the main green thread of a new hub, and returns its value.
 ///
 /// This makes a current-thread Tokio runtime, so everything made for Tokio works inside. When the future
-/// ends, green threads that are left are dropped and their destructors run. [`Builder`] has
-/// options.
+/// ends, green threads that are left are dropped and their destructors run. Calls that nothing can
+/// interrupt are waited for no longer than [a limit](Builder::shutdown_timeout). [`Builder`] has options.
 ///
 /// Corresponds to running a Python program that uses eventlet: there the hub starts by itself.
 ///
 /// # Panics
 ///
 /// Inside a Tokio runtime or another `run`: use [`local`](super::local) there, or
-/// [`spawn`](crate::spawn). When the operating system refuses the runtime its resources. A panic of
-/// the future is handed on.
+/// [`spawn`](crate::spawn). When the operating system refuses the runtime its resources, or 4,096 hubs are
+/// running. A panic of the future is handed on.
 ///
 /// # Examples
 ///
@@ -60,6 +62,7 @@ pub struct Builder {
     pub(super) stacks: Stacks,
     /// Whether an interrupt is thrown into the main green thread.
     pub(super) keyboard_interrupt: bool,
+    pub(super) shutdown_timeout: Duration,
 }
 
 impl Builder {
@@ -74,7 +77,13 @@ impl Builder {
         let mut tokio = tokio::runtime::Builder::new_current_thread();
         let name = "eventlet".to_owned();
         tokio.enable_all().thread_name(&name);
-        Builder { tokio, name, stacks: Stacks::default(), keyboard_interrupt: false }
+        Builder {
+            tokio,
+            name,
+            stacks: Stacks::default(),
+            keyboard_interrupt: false,
+            shutdown_timeout: DEFAULT_LIMIT,
+        }
     }
 
     /// Names the OS threads of the blocking pool, and that of a [`HubThread`](super::HubThread). The
@@ -151,6 +160,38 @@ impl Builder {
         self
     }
 
+    /// Sets how long a hub that ends waits for calls that nothing can interrupt. The default is 5 seconds.
+    ///
+    /// Such calls are the closures that were given to Tokio's `spawn_blocking`, and those of `green::fs`: a
+    /// green thread that is killed while it opens a FIFO, or reads from a network drive, leaves its call
+    /// behind. When the time is up the hub ends without them, and reports them as a `tracing` event, or on
+    /// standard error where the program has no subscriber. They go on in their OS threads, and end with the
+    /// process, in the middle if need be.
+    ///
+    /// Name lookups and jobs of [`tpool`](crate::tpool) are never waited for. Lookups that are left behind
+    /// are reported, too.
+    ///
+    /// Corresponds to [`tokio::runtime::Runtime::shutdown_timeout`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc::channel;
+    /// use std::time::Duration;
+    ///
+    /// use eventlet::runtime::Builder;
+    ///
+    /// let (_end, ended) = channel::<()>();
+    /// let limit = Duration::from_millis(1);
+    /// Builder::new().shutdown_timeout(limit).run(async move {
+    ///     tokio::task::spawn_blocking(move || ended.recv());
+    /// }).unwrap();
+    /// ```
+    pub fn shutdown_timeout(&mut self, limit: Duration) -> &mut Builder {
+        self.shutdown_timeout = limit;
+        self
+    }
+
     /// Runs a future as the main green thread of a new hub, as [`run`] does.
     ///
     /// # Panics
@@ -160,7 +201,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When the operating system refuses the runtime what it needs. With
+    /// When the operating system refuses the runtime what it needs, or 4,096 hubs are running. With
     /// [`keyboard_interrupt`](Builder::keyboard_interrupt), when that ended the future.
     ///
     /// # Examples
@@ -179,18 +220,20 @@ impl Builder {
              nested `run`, use `eventlet::local(..).await`, or `eventlet::spawn` where there is a hub"
         );
         let (stacks, interrupts) = (self.stacks, self.keyboard_interrupt);
+        let number = Number::take()?;
         let runtime = self.tokio.build_local(LocalOptions::default())?;
+        let runtime = Bounded::new(runtime, self.shutdown_timeout);
         let signals = {
             let _inside = runtime.enter();
             interrupts.then(Signals::listen).transpose()?
         };
-        let main = runtime.block_on(host(future.into_future(), Location::caller(), |hub, main| {
+        let main = host(future.into_future(), number, Location::caller(), |hub, main| {
             hub.set_stacks(stacks);
             if let Some(signals) = signals {
                 signals.throw_into(main);
             }
-        }));
-        main.map_err(|exit| match KeyboardInterrupt::of(&exit) {
+        });
+        runtime.block_on(main).map_err(|exit| match KeyboardInterrupt::of(&exit) {
             Some(interrupt) if interrupts => interrupt.into(),
             _ => has_no_value(&exit),
         })
@@ -208,6 +251,7 @@ impl fmt::Debug for Builder {
         f.debug_struct("Builder")
             .field("stack_size", &self.stacks.size)
             .field("max_idle_stack_bytes", &self.stacks.max_idle_bytes)
+            .field("shutdown_timeout", &self.shutdown_timeout)
             .finish_non_exhaustive()
     }
 }

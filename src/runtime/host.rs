@@ -10,7 +10,7 @@ use super::Builder;
 use crate::awaitable::Awaitable;
 use crate::exit::Exit;
 use crate::greenthread::{GreenThread, Greenlet, spawn_from};
-use crate::hub::{Hub, Seat};
+use crate::hub::{Hub, Number, Seat};
 
 /// Runs a future as the main green thread of a hub, inside a Tokio runtime that the program has.
 ///
@@ -25,8 +25,8 @@ use crate::hub::{Hub, Seat};
 ///
 /// # Panics
 ///
-/// When first polled on an OS thread that runs a hub already: `spawn` there instead. A panic of the
-/// future is handed on.
+/// When first polled on an OS thread that runs a hub already: `spawn` there instead. When 4,096 hubs are
+/// running. A panic of the future is handed on.
 ///
 /// # Killed
 ///
@@ -85,11 +85,13 @@ impl Builder {
     where
         F: Awaitable<T> + 'static,
     {
-        let stacks = self.stacks;
-        let main = host(future.into_future(), Location::caller(), move |hub, _| {
-            hub.set_stacks(stacks);
-        });
+        let (stacks, spawned_at) = (self.stacks, Location::caller());
         async move {
+            let number =
+                Number::take().unwrap_or_else(|error| panic!("cannot start a hub: {error}"));
+            let main = host(future.into_future(), number, spawned_at, move |hub, _| {
+                hub.set_stacks(stacks);
+            });
             let main = LocalSet::new().run_until(main).await;
             main.unwrap_or_else(|exit| has_no_value(&exit))
         }
@@ -107,13 +109,14 @@ pub(super) fn has_no_value(exit: &Exit) -> ! {
 /// Returns why the main green thread ended without a value, unless that is a panic, which goes on.
 pub(super) async fn host<F>(
     future: F,
+    number: Number,
     spawned_at: &'static Location<'static>,
     configure: impl FnOnce(&Hub, Greenlet),
 ) -> Result<F::Output, Exit>
 where
     F: Future + 'static,
 {
-    let seat = Seat::take();
+    let seat = Seat::take(number);
     let main = spawn_from(future, spawned_at);
     configure(seat.hub(), *main);
     match tokio::task::spawn_local(HubTask { main, seat }).await {

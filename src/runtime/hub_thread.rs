@@ -14,10 +14,11 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::LocalSet;
 
 use super::Builder;
+use super::bounded::Bounded;
 use super::host::{has_no_value, host};
 use super::remote::RemoteGreenThread;
 use crate::awaitable::Awaitable;
-use crate::hub::Stacks;
+use crate::hub::{Number, Stacks};
 
 /// A hub that runs on an OS thread of its own.
 ///
@@ -84,8 +85,8 @@ impl HubThread {
     ///
     /// # Panics
     ///
-    /// When the operating system refuses the thread or the runtime its resources.
-    /// [`Builder::start_thread`] returns an error instead.
+    /// When the operating system refuses the thread or the runtime its resources, or 4,096 hubs are
+    /// running. [`Builder::start_thread`] returns an error instead.
     ///
     /// # Examples
     ///
@@ -202,7 +203,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When the operating system refuses the thread or the runtime its resources.
+    /// When the operating system refuses the thread or the runtime its resources, or 4,096 hubs are
+    /// running.
     ///
     /// # Examples
     ///
@@ -217,13 +219,14 @@ impl Builder {
     pub fn start_thread(&mut self) -> io::Result<HubThread> {
         let (orders, inbox) = mpsc::unbounded_channel();
         let (end, ended) = broadcast::channel(1);
-        let (stacks, started_at) = (self.stacks, Location::caller());
+        let (number, stacks, limit) = (Number::take()?, self.stacks, self.shutdown_timeout);
+        let started_at = Location::caller();
         // The thread first: should it be refused, there is no runtime to be dropped, which Tokio
         // forbids inside another.
         let (sender, receiver) = plain::channel();
         let thread = thread::Builder::new().name(self.name.clone()).spawn(move || {
             if let Ok(runtime) = receiver.recv() {
-                live(runtime, inbox, stacks, started_at);
+                live(&Bounded::new(runtime, limit), inbox, number, stacks, started_at);
             }
             drop(end);
         })?;
@@ -238,13 +241,14 @@ impl Builder {
 /// A runtime with a `LocalSet`, not Tokio's `LocalRuntime`: that cannot be made on the OS thread of the
 /// caller, who is to hear when it is refused.
 fn live(
-    runtime: Runtime,
+    runtime: &Runtime,
     inbox: mpsc::UnboundedReceiver<Order>,
+    number: Number,
     stacks: Stacks,
     started_at: &'static Location<'static>,
 ) {
-    let main = host(obey(inbox), started_at, |hub, _| hub.set_stacks(stacks));
-    LocalSet::new().block_on(&runtime, main).unwrap_or_else(|exit| has_no_value(&exit));
+    let main = host(obey(inbox), number, started_at, |hub, _| hub.set_stacks(stacks));
+    LocalSet::new().block_on(runtime, main).unwrap_or_else(|exit| has_no_value(&exit));
 }
 
 /// The main green thread of a hub thread: does as it is told, until it is told to end or there is nobody
@@ -258,8 +262,8 @@ async fn obey(mut inbox: mpsc::UnboundedReceiver<Order>) {
 /// A hub that is being shut down: what [`HubThread::shutdown`] returns.
 ///
 /// It is a future, and `Send`. It is ready once every green thread of the hub has ended, every destructor
-/// has run, and so have the closures that were given to Tokio's `spawn_blocking` there. Dropping it
-/// changes nothing.
+/// has run, and so have the closures that were given to Tokio's `spawn_blocking` there, unless
+/// [they take too long](Builder::shutdown_timeout). Dropping it changes nothing.
 pub struct Shutdown {
     hub: Arc<Handle>,
     ended: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,

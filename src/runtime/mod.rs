@@ -1,6 +1,7 @@
 //! Starting a hub: [`run`] in a program of its own, [`local`] beside a Tokio runtime, [`HubThread`] on an
 //! OS thread of its own.
 
+mod bounded;
 mod builder;
 mod host;
 mod hub_thread;

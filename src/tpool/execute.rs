@@ -10,18 +10,21 @@ use std::thread;
 
 use tokio::sync::oneshot;
 
+use super::hubs;
 use super::lane::Lane;
 use super::line::Job;
-use super::pool;
+use super::pool::Pool;
 use crate::exit;
 use crate::report;
 
-/// Runs a closure in an OS thread of the pool, and waits for its value.
+/// Runs a closure in an OS thread of this hub's pool, and waits for its value.
 ///
-/// Other green threads run meanwhile. Called from inside the pool, the closure runs right there: so
-/// a job can use what uses the pool, and never waits for its own thread.
+/// Other green threads run meanwhile. Called from inside a pool, the closure runs right there: so
+/// a job can use what uses the pool, and never waits for its own thread. A job may also wait for another
+/// hub that uses its own pool, or run one.
 ///
-/// It can be awaited anywhere: in green threads, in tasks of Tokio, under any executor.
+/// It can be awaited anywhere: in green threads, in tasks of Tokio, under any executor. Where there is no
+/// hub, a pool that all such callers share does it.
 ///
 /// Corresponds to `eventlet.tpool.execute`.
 ///
@@ -67,7 +70,16 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    Execute::new(Where::Pool, job)
+    Execute::new(Where::Hub, job)
+}
+
+/// Runs a closure in an OS thread of that pool, and waits for its value.
+pub(crate) fn execute_on<F, T>(pool: Arc<Pool>, job: F) -> Execute<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    Execute::new(Where::Pool(pool), job)
 }
 
 /// The future of [`execute`] and [`Proxy::call`](super::Proxy::call).
@@ -80,7 +92,9 @@ pub struct Execute<T> {
 
 /// Where a job waits for its turn.
 pub(super) enum Where {
-    Pool,
+    /// In the pool of whoever waits first.
+    Hub,
+    Pool(Arc<Pool>),
     Lane(Arc<Lane>),
 }
 
@@ -111,16 +125,25 @@ impl<T> Execute<T> {
     fn start(&mut self) {
         let stage = std::mem::replace(&mut self.stage, Stage::Done);
         self.stage = match stage {
-            Stage::New(job) if pool::runs_inline() => {
-                job();
-                Stage::Done
-            }
-            Stage::New(job) => Stage::InLine(match &self.line {
-                Where::Pool => pool::push(job),
-                Where::Lane(lane) => lane.push(job),
-            }),
+            Stage::New(job) => self.begin(job),
             begun => begun,
         };
+    }
+
+    fn begin(&mut self, job: Job) -> Stage {
+        if let Where::Pool(pool) = &self.line {
+            return Stage::InLine(pool.push(job));
+        }
+        let Some(pool) = hubs::of_caller() else {
+            job();
+            return Stage::Done;
+        };
+        if let Where::Lane(lane) = &self.line {
+            return Stage::InLine(lane.push(&pool, job));
+        }
+        let number = pool.push(job);
+        self.line = Where::Pool(pool);
+        Stage::InLine(number)
     }
 }
 
@@ -142,7 +165,8 @@ impl<T> Drop for Execute<T> {
         if let Stage::InLine(number) = self.stage {
             // A statement of its own: the closure is dropped after the lock was given back.
             let _job = match &self.line {
-                Where::Pool => pool::take_back(number),
+                Where::Hub => None,
+                Where::Pool(pool) => pool.take_back(number),
                 Where::Lane(lane) => lane.take_back(number),
             };
         }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::line::{Job, Line};
-use super::pool;
+use super::pool::Pool;
 
 /// Jobs that have something in common, so that no two of them may run at once.
 ///
@@ -22,14 +22,15 @@ impl Lane {
         Lane(Mutex::new(State { line: Line::new(), moving: false }))
     }
 
-    /// Adds a job at the end, and returns its number.
-    pub(super) fn push(self: &Arc<Self>, job: Job) -> u64 {
+    /// Adds a job at the end, and returns its number. If the lane rests, that pool does the job and those
+    /// after it.
+    pub(super) fn push(self: &Arc<Self>, pool: &Arc<Pool>, job: Job) -> u64 {
         let mut state = self.lock();
         let number = state.line.push(job);
         let moving = std::mem::replace(&mut state.moving, true);
         drop(state);
         if !moving {
-            self.go_on();
+            self.go_on(pool);
         }
         number
     }
@@ -39,12 +40,12 @@ impl Lane {
         self.lock().line.take_back(number)
     }
 
-    fn go_on(self: &Arc<Self>) {
-        let lane = Arc::clone(self);
-        pool::push(Box::new(move || lane.do_one()));
+    fn go_on(self: &Arc<Self>, pool: &Arc<Pool>) {
+        let (lane, same) = (Arc::clone(self), Arc::clone(pool));
+        pool.push(Box::new(move || lane.do_one(&same)));
     }
 
-    fn do_one(self: Arc<Self>) {
+    fn do_one(self: Arc<Self>, pool: &Arc<Pool>) {
         let job = self.lock().line.pop();
         if let Some(job) = job {
             job();
@@ -54,7 +55,7 @@ impl Lane {
         let moving = state.moving;
         drop(state);
         if moving {
-            self.go_on();
+            self.go_on(pool);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The threads of the pool: how many there are, and what each does.
+//! The threads of a pool: how many there are, and what each does.
 //!
 //! Not Tokio's blocking pool, though it would do most of this: its threads belong to one runtime, their
 //! number is fixed when that is built, and a runtime that ends waits for their jobs.
@@ -7,30 +7,32 @@
 //! runs under the lock.
 
 use std::cell::Cell;
-use std::env;
 use std::io;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::mem;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
 
 use super::line::{Job, Line};
 use crate::report;
 
-/// As in eventlet.
-const DEFAULT_SIZE: usize = 20;
-
-const SIZE_VARIABLE: &str = "EVENTLET_THREADPOOL_SIZE";
-
-static POOL: Pool = Pool {
-    state: Mutex::new(State { line: Line::new(), size: None, threads: 0, idle: 0, warned: false }),
-    work: Condvar::new(),
-};
-
 thread_local! {
-    /// Whether this OS thread is one of the pool's.
+    /// Whether this OS thread is one of a pool's.
     static IN_POOL: Cell<bool> = const { Cell::new(false) };
 }
 
-struct Pool {
+/// Returns whether this OS thread is one of a pool's.
+pub(super) fn is_in_pool() -> bool {
+    IN_POOL.get()
+}
+
+/// OS threads that do jobs in order. They start when a job would have to wait otherwise.
+pub(crate) struct Pool {
+    name: &'static str,
+    /// How long a thread without a job waits for one. `None` for ever.
+    idle_limit: Option<Duration>,
     state: Mutex<State>,
     /// Signalled when there is something to do or a thread too many.
     work: Condvar,
@@ -38,8 +40,8 @@ struct Pool {
 
 struct State {
     line: Line,
-    /// How many threads there may be. `None` until somebody asks or says.
-    size: Option<usize>,
+    /// How many threads there may be.
+    size: usize,
     /// How many there are.
     threads: usize,
     /// How many of them wait for `work`. One that was signalled counts until it holds the lock again,
@@ -47,162 +49,171 @@ struct State {
     idle: usize,
     /// Whether a warning said that jobs run in their callers' threads.
     warned: bool,
+    /// Those to tell when there is no job and no thread any more.
+    closing: Vec<oneshot::Sender<()>>,
 }
 
-/// Sets how many OS threads the pool may have.
-///
-/// It takes effect at once: more threads begin with the jobs that wait, and threads too many end as
-/// soon as they have no job in hand. With 0 there is no pool: a job runs inside its caller, the hub and all
-/// green threads wait for it, and a warning is reported.
-///
-/// Corresponds to `eventlet.tpool.set_num_threads`.
-///
-/// # Yields
-///
-/// Never.
-///
-/// # Differences
-///
-/// In eventlet this changes nothing once the pool has started.
-///
-/// # Examples
-///
-/// ```
-/// use eventlet::tpool;
-///
-/// # eventlet::run(async {
-/// tpool::set_num_threads(2);
-/// assert_eq!(tpool::execute(|| 6 * 7).await, 42);
-/// # });
-/// ```
-pub fn set_num_threads(threads: usize) {
-    let mut state = lock();
-    state.size = Some(threads);
-    state.warned = false;
-    for _ in 0..state.line.len().saturating_sub(state.idle) {
-        // Where the operating system gives no thread now, `push` will try again.
-        if !state.needs_thread() || state.start_thread().is_err() {
-            break;
+impl Pool {
+    pub(crate) fn new(name: &'static str, size: usize) -> Pool {
+        let state = State {
+            line: Line::new(),
+            size,
+            threads: 0,
+            idle: 0,
+            warned: false,
+            closing: Vec::new(),
+        };
+        Pool { name, idle_limit: None, state: Mutex::new(state), work: Condvar::new() }
+    }
+
+    /// Lets threads end that have had no job for so long.
+    pub(crate) fn leave_after(mut self, limit: Duration) -> Pool {
+        self.idle_limit = Some(limit);
+        self
+    }
+
+    /// Sets how many threads there may be: more begin with the jobs that wait, and those too many end as
+    /// soon as they have no job in hand.
+    pub(super) fn set_size(self: &Arc<Self>, size: usize) {
+        let mut state = self.lock();
+        state.size = size;
+        state.warned = false;
+        for _ in 0..state.line.len().saturating_sub(state.idle) {
+            // Where the operating system gives no thread now, `push` will try again.
+            if !state.needs_thread() || self.start_thread(&mut state).is_err() {
+                break;
+            }
         }
+        drop(state);
+        self.work.notify_all();
     }
-    drop(state);
-    POOL.work.notify_all();
-}
 
-/// Returns whether a job is to run where it is asked for: in a thread of the pool, which could wait for
-/// itself otherwise, or where there is no pool.
-///
-/// # Panics
-///
-/// When the environment asks for a number of threads that is none.
-pub(super) fn runs_inline() -> bool {
-    if IN_POOL.get() {
-        return true;
+    pub(super) fn size(&self) -> usize {
+        self.lock().size
     }
-    let mut state = lock();
-    if state.size() > 0 {
-        return false;
-    }
-    let warned = std::mem::replace(&mut state.warned, true);
-    drop(state);
-    if !warned {
-        report::warning(
-            "the thread pool has no threads, so its jobs run in their callers' and block them",
-        );
-    }
-    true
-}
 
-/// Adds a job to those that wait for a thread, and returns its number.
-///
-/// # Panics
-///
-/// When there is no thread and the operating system gives none.
-pub(super) fn push(job: Job) -> u64 {
-    let mut state = lock();
-    let number = state.line.push(job);
-    if state.needs_thread() {
-        let refused = state.start_thread().err().filter(|_| state.threads == 0);
-        if let Some(error) = refused {
-            let _job = state.line.take_back(number);
-            drop(state);
-            panic!("cannot start an OS thread for the thread pool: {error}");
+    /// Returns whether there are to be no threads at all. That is reported the first time.
+    pub(super) fn is_empty(&self) -> bool {
+        let mut state = self.lock();
+        if state.size > 0 {
+            return false;
         }
-    }
-    drop(state);
-    POOL.work.notify_one();
-    number
-}
-
-/// Takes a job back. `None` when it has begun.
-pub(super) fn take_back(number: u64) -> Option<Job> {
-    lock().line.take_back(number)
-}
-
-fn lock() -> MutexGuard<'static, State> {
-    POOL.state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl State {
-    fn size(&mut self) -> usize {
-        *self.size.get_or_insert_with(size_from_environment)
+        let warned = mem::replace(&mut state.warned, true);
+        drop(state);
+        if !warned {
+            report::warning(
+                "the thread pool has no threads, so its jobs run in their callers' and block them",
+            );
+        }
+        true
     }
 
-    /// Returns whether some job would have to wait though there may be one thread more.
-    fn needs_thread(&mut self) -> bool {
-        // A job that slipped in while the size was set to 0 is done all the same.
-        self.line.len() > self.idle && self.threads < self.size().max(1)
+    /// Adds a job to those that wait for a thread, and returns its number.
+    ///
+    /// # Panics
+    ///
+    /// When there is no thread and the operating system gives none.
+    pub(super) fn push(self: &Arc<Self>, job: Job) -> u64 {
+        let mut state = self.lock();
+        let number = state.line.push(job);
+        if state.needs_thread() {
+            let refused = self.start_thread(&mut state).err().filter(|_| state.threads == 0);
+            if let Some(error) = refused {
+                let _job = state.line.take_back(number);
+                drop(state);
+                panic!("cannot start an OS thread for the thread pool: {error}");
+            }
+        }
+        drop(state);
+        self.work.notify_one();
+        number
     }
 
-    fn start_thread(&mut self) -> io::Result<()> {
-        thread::Builder::new().name("eventlet-tpool".to_owned()).spawn(work)?;
-        self.threads += 1;
+    /// Takes a job back. `None` when it has begun.
+    pub(super) fn take_back(&self, number: u64) -> Option<Job> {
+        self.lock().line.take_back(number)
+    }
+
+    /// Lets its threads end once the jobs that it has are done. What is returned is sent then.
+    pub(super) fn close(&self) -> oneshot::Receiver<()> {
+        let (sender, closed) = oneshot::channel();
+        let mut state = self.lock();
+        state.size = 0;
+        state.closing.push(sender);
+        state.tell_if_closed();
+        drop(state);
+        self.work.notify_all();
+        closed
+    }
+
+    fn start_thread(self: &Arc<Self>, state: &mut State) -> io::Result<()> {
+        let pool = Arc::clone(self);
+        thread::Builder::new().name(self.name.to_owned()).spawn(move || pool.work())?;
+        state.threads += 1;
         Ok(())
     }
 
+    /// What a thread of the pool does all its life.
+    fn work(&self) {
+        IN_POOL.set(true);
+        while let Some(job) = self.next_job() {
+            job();
+        }
+    }
+
+    /// Waits for a job. `None` when this thread is one too many.
+    fn next_job(&self) -> Option<Job> {
+        let mut state = self.lock();
+        let mut waited_enough = false;
+        loop {
+            if state.may_leave(waited_enough) {
+                state.threads -= 1;
+                state.tell_if_closed();
+                return None;
+            }
+            if let Some(job) = state.line.pop() {
+                return Some(job);
+            }
+            state.idle += 1;
+            (state, waited_enough) = self.wait(state);
+            state.idle -= 1;
+        }
+    }
+
+    /// Waits until there may be a job, or until there was none for long enough.
+    fn wait<'a>(&self, state: MutexGuard<'a, State>) -> (MutexGuard<'a, State>, bool) {
+        let Some(limit) = self.idle_limit else {
+            return (self.work.wait(state).unwrap_or_else(PoisonError::into_inner), false);
+        };
+        let waited = self.work.wait_timeout(state, limit);
+        let (state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+        (state, waited.timed_out())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Returns whether some job would have to wait though there may be one thread more.
+    fn needs_thread(&self) -> bool {
+        // A job that slipped in while the size was set to 0 is done all the same.
+        self.line.len() > self.idle && self.threads < self.size.max(1)
+    }
+
     /// Returns whether a thread without a job is one too many. The last one leaves no job behind.
-    fn may_leave(&mut self) -> bool {
-        self.threads > self.size() && (self.threads > 1 || self.line.len() == 0)
+    fn may_leave(&self, waited_enough: bool) -> bool {
+        let no_job = self.line.len() == 0;
+        (self.threads > self.size && (self.threads > 1 || no_job)) || (waited_enough && no_job)
     }
-}
 
-/// Reads how many threads the environment asks for.
-fn size_from_environment() -> usize {
-    match env::var(SIZE_VARIABLE) {
-        Err(env::VarError::NotPresent) => DEFAULT_SIZE,
-        Ok(size) => size.trim().parse().unwrap_or_else(|_| refuse(&size)),
-        Err(env::VarError::NotUnicode(size)) => refuse(&size.to_string_lossy()),
-    }
-}
-
-fn refuse(size: &str) -> ! {
-    panic!(
-        "the environment variable {SIZE_VARIABLE} says how many OS threads the thread pool has, and \
-         `{size}` is no number of threads"
-    )
-}
-
-/// What a thread of the pool does all its life.
-fn work() {
-    IN_POOL.set(true);
-    while let Some(job) = next_job() {
-        job();
-    }
-}
-
-/// Waits for a job. `None` when this thread is one too many.
-fn next_job() -> Option<Job> {
-    let mut state = lock();
-    loop {
-        if state.may_leave() {
-            state.threads -= 1;
-            return None;
+    fn tell_if_closed(&mut self) {
+        if self.threads == 0 && self.line.len() == 0 {
+            for waiter in self.closing.drain(..) {
+                // It may have gone away.
+                let _told = waiter.send(());
+            }
         }
-        if let Some(job) = state.line.pop() {
-            return Some(job);
-        }
-        state.idle += 1;
-        state = POOL.work.wait(state).unwrap_or_else(PoisonError::into_inner);
-        state.idle -= 1;
     }
 }

@@ -482,3 +482,64 @@ fn without_a_green_stack_it_panics_with_the_cure() {
         assert!(text.contains("run the closure with `spawn(stackful(closure))`"), "{text}");
     });
 }
+
+/// To open a FIFO takes until somebody opens its other end, and nothing can interrupt that.
+mod fifos {
+    use eventlet::HubThread;
+    use eventlet::runtime::Builder;
+    use tokio::task::spawn_blocking;
+
+    use super::*;
+    use crate::reports::reports;
+
+    /// Makes a FIFO that nobody writes to.
+    fn fifo(directory: &Directory) -> PathBuf {
+        let path = directory.join("fifo");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        path
+    }
+
+    /// Kills a green thread while it opens a FIFO. Returns the line that does.
+    async fn give_up_opening(path: PathBuf) -> u32 {
+        let (line, opening) = (line!(), spawn(stackful(move || File::open(path).map(drop))));
+        eventlet::sleep(Duration::ZERO).await;
+        // Calls begin in order.
+        spawn_blocking(|| ()).await.unwrap();
+        opening.kill();
+        line
+    }
+
+    /// Lets those who wait for the other end of a FIFO go on.
+    fn release(path: &Path) {
+        std::fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
+    }
+
+    #[test]
+    fn a_hub_ends_without_the_call_and_says_so() {
+        let directory = Directory::new("fifo-run");
+        let path = fifo(&directory);
+        let (said, _guard) = reports();
+        let limit = Duration::from_millis(50);
+        let line = Builder::new().shutdown_timeout(limit).run(give_up_opening(path.clone()));
+        let text = said.all().join("\n");
+        let words = format!("the call of `green::fs` at {}:{}:", file!(), line.unwrap());
+        assert!(text.contains(&words), "{text}");
+        assert!(text.ends_with(" goes on without it"), "{text}");
+        release(&path);
+
+        eventlet::run(async {});
+        assert_eq!(said.all().len(), 1, "the next hub has nothing to say of it");
+    }
+
+    #[test]
+    fn a_hub_thread_ends_without_the_call() {
+        let directory = Directory::new("fifo-thread");
+        let path = fifo(&directory);
+        let limit = Duration::from_millis(50);
+        let hub: HubThread = Builder::new().shutdown_timeout(limit).start_thread().unwrap();
+        let opens = path.clone();
+        hub.spawn(move || give_up_opening(opens)).join().unwrap();
+        hub.shutdown().join();
+        release(&path);
+    }
+}

@@ -5,4 +5,6 @@ mod fs;
 mod io;
 mod pipe;
 mod process;
+#[path = "../net/reports.rs"]
+mod reports;
 mod support;

@@ -381,6 +381,47 @@ mod endings {
     }
 }
 
+/// There is an end to the number of hubs, and whoever starts one too many hears of it.
+#[cfg(target_os = "linux")]
+mod too_many {
+    use super::*;
+    use crate::support::in_a_process_of_its_own;
+
+    #[test]
+    fn the_hub_beyond_the_last_is_an_error() {
+        let (passed, text) =
+            in_a_process_of_its_own("hub_thread::too_many::starts_all_there_can_be");
+        assert!(passed, "{text}");
+    }
+
+    #[test]
+    #[ignore = "in a process of its own"]
+    fn starts_all_there_can_be() {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+
+        let mut files = getrlimit(Resource::Nofile);
+        files.current = files.maximum;
+        setrlimit(Resource::Nofile, files).unwrap();
+
+        let mut hubs = Vec::new();
+        let refused = loop {
+            match Builder::new().start_thread() {
+                Ok(hub) => hubs.push(hub),
+                Err(error) => break error.to_string(),
+            }
+        };
+        // The operating system may have no room for so many.
+        if hubs.len() == 4096 {
+            assert!(refused.starts_with("4096 hubs are running"), "{refused}");
+            let error = Builder::new().run(async {}).unwrap_err().to_string();
+            assert_eq!(error, refused);
+        }
+        let last = hubs.pop().unwrap();
+        last.shutdown().join();
+        assert_eq!(Builder::new().start_thread().unwrap().spawn(|| async { 7 }).join().unwrap(), 7);
+    }
+}
+
 mod options {
     use super::*;
 

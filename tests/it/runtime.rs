@@ -6,12 +6,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eventlet::hubs::get_hub;
 use eventlet::runtime::Builder;
 use eventlet::{
-    GreenThread, getcurrent, local, run, sleep, spawn, spawn_after, spawn_after_local, spawn_n,
+    Event, GreenPool, GreenThread, Queue, Semaphore, Timeout, getcurrent, local, run, sleep, spawn,
+    spawn_after, spawn_after_local, spawn_n, with_timeout,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinSet, spawn_local, yield_now};
@@ -745,5 +746,244 @@ mod tokio_inside {
             Builder::new().max_blocking_threads(0);
         }));
         assert!(refused.is_err());
+    }
+}
+
+/// What was made in one hub is good in the next one of the same OS thread, or says why not.
+mod next_hub {
+    use super::*;
+
+    /// Polls a future once in a hub, which ends then.
+    fn begun<F: Future + Unpin + 'static>(make: impl FnOnce() -> F + 'static) -> F {
+        run(async move {
+            let mut future = make();
+            assert!(futures::poll!(&mut future).is_pending());
+            future
+        })
+    }
+
+    /// Waits in a hub, and asserts that it takes no longer than it should.
+    fn ends<F: Future + 'static>(future: F) -> F::Output {
+        Builder::new().run(guarded(future, Duration::from_secs(20))).unwrap()
+    }
+
+    async fn guarded<F: Future>(future: F, limit: Duration) -> F::Output {
+        tokio::time::timeout(limit, future).await.expect("it hangs")
+    }
+
+    #[test]
+    fn a_sleep_ends() {
+        let start = Instant::now();
+        ends(run(async { sleep(ms(5)) }));
+        assert!(start.elapsed() >= ms(5));
+        ends(begun(|| sleep(ms(5))));
+        ends(begun(|| sleep(ZERO)));
+    }
+
+    #[test]
+    fn a_sleep_keeps_its_moment() {
+        let nap = run(async { sleep(Duration::from_secs(60)) });
+        Builder::new()
+            .start_paused(true)
+            .run(async move {
+                let start = tokio::time::Instant::now();
+                nap.await;
+                assert!(start.elapsed() <= Duration::from_secs(60));
+                assert!(start.elapsed() >= Duration::from_secs(50));
+            })
+            .unwrap();
+    }
+
+    #[test]
+    fn a_limit_passes() {
+        assert!(ends(run(async { with_timeout(ms(5), pending::<()>()) })).is_err());
+        assert!(ends(begun(|| Box::pin(with_timeout(ms(5), pending::<()>())))).is_err());
+        assert_eq!(ends(begun(|| Box::pin(with_timeout(ms(60_000), sleep(ms(5)))))), Ok(()));
+    }
+
+    #[test]
+    fn an_armed_limit_concerns_nobody() {
+        let armed = run(async { Timeout::start(ms(1)) });
+        ends(async move {
+            sleep(ms(5)).await;
+            drop(armed);
+        });
+    }
+
+    #[test]
+    fn a_queue_an_event_and_a_semaphore_serve_those_who_wait() {
+        let queue = Queue::new(1);
+        let getter = begun({
+            let queue = queue.clone();
+            || Box::pin(async move { queue.get().await })
+        });
+        let other = queue.clone();
+        ends(async move {
+            spawn_n(async move { other.put(7).await });
+            assert_eq!(getter.await, 7);
+        });
+
+        let event = Event::new();
+        let waiter = begun({
+            let event = event.clone();
+            || Box::pin(async move { event.wait().await })
+        });
+        ends(async move {
+            event.send(7);
+            assert_eq!(waiter.await.unwrap(), 7);
+        });
+
+        let semaphore = Rc::new(Semaphore::new(0));
+        let waiter = begun({
+            let semaphore = Rc::clone(&semaphore);
+            || Box::pin(async move { semaphore.acquire().await })
+        });
+        ends(async move {
+            semaphore.release();
+            waiter.await;
+        });
+    }
+
+    #[test]
+    fn a_green_thread_of_the_last_hub_has_ended() {
+        let parked = run(async { spawn(pending::<()>()) });
+        let delayed = run(async { spawn_after(ms(1), async {}) });
+        let waiter = begun(|| {
+            let gt = spawn(pending::<()>());
+            Box::pin(async move { gt.await })
+        });
+        assert!(parked.dead() && delayed.dead());
+        ends(async move {
+            parked.kill();
+            for ended in [parked.await, delayed.await, waiter.await] {
+                assert!(ended.unwrap_err().is_killed());
+            }
+        });
+    }
+
+    #[test]
+    fn a_pool_has_all_its_slots() {
+        let pool = run(async {
+            let pool = GreenPool::new(2);
+            pool.spawn_n(pending::<()>()).await;
+            pool.spawn_n(pending::<()>()).await;
+            pool
+        });
+        assert_eq!((pool.free(), pool.running()), (2, 0));
+        ends(async move {
+            assert_eq!(pool.spawn(async { 7 }).await.await.unwrap(), 7);
+            pool.waitall().await;
+        });
+    }
+
+    #[cfg(feature = "stackful")]
+    #[test]
+    fn a_stack_that_has_started_goes_on() {
+        use eventlet::{Block, stackful};
+
+        let half = begun(|| {
+            Box::pin(stackful(|| {
+                sleep(ms(5)).block();
+                sleep(ms(5)).block();
+                7
+            }))
+        });
+        assert_eq!(ends(half), 7);
+    }
+
+    #[cfg(feature = "stackful")]
+    #[test]
+    fn a_socket_says_that_its_hub_has_ended() {
+        use std::io::Read;
+
+        use eventlet::green::net::{TcpListener, TcpStream};
+        use eventlet::stackful;
+
+        let (mut client, _conn) = run(stackful(|| {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            (client, listener.accept().unwrap().0)
+        }));
+        let error = ends(stackful(move || client.read(&mut [0]).unwrap_err()));
+        assert!(error.to_string().contains("shutdown"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_descriptor_that_was_waited_for_can_be_waited_for() {
+        use std::io::Write;
+        use std::os::unix::net::UnixStream;
+
+        use eventlet::hubs::{Interest, trampoline};
+
+        let (here, mut there) = UnixStream::pair().unwrap();
+        let here = Rc::new(here);
+        let same = Rc::clone(&here);
+        let old = begun(|| Box::pin(trampoline(same, Interest::Read, None)));
+        ends(async move {
+            let new = spawn(trampoline(here, Interest::Read, None));
+            sleep(ZERO).await;
+            there.write_all(b"x").unwrap();
+            new.await.unwrap().unwrap();
+            let gone = old.await.unwrap_err().to_string();
+            assert!(gone.contains("shutdown"), "{gone}");
+        });
+    }
+}
+
+/// Calls that nothing can interrupt, and a hub that ends.
+mod left_behind {
+    use super::*;
+    use crate::support::Ear;
+
+    #[test]
+    fn what_blocks_is_waited_for_within_the_limit() {
+        let (begun, has_begun) = std::sync::mpsc::channel();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let ear = Ear::open();
+        Builder::new()
+            .shutdown_timeout(ms(20))
+            .run(async move {
+                tokio::task::spawn_blocking(move || {
+                    begun.send(()).unwrap();
+                    let _disconnected = ended.recv();
+                });
+                has_begun.recv().unwrap();
+            })
+            .unwrap();
+        let words =
+            "the hub has ended, and what was given to Tokio's `spawn_blocking` goes on without it";
+        assert_eq!(ear.heard(), [words]);
+        drop(end);
+    }
+
+    #[test]
+    fn what_ends_in_time_is_no_matter() {
+        let ear = Ear::open();
+        let (done, is_done) = std::sync::mpsc::channel();
+        run(async move {
+            tokio::task::spawn_blocking(move || done.send(()).unwrap());
+        });
+        // Either it never began, or it was waited for.
+        let _ended = is_done.try_recv();
+        assert!(ear.heard().is_empty());
+    }
+
+    #[test]
+    fn a_panic_of_main_waits_no_longer() {
+        let (begun, has_begun) = std::sync::mpsc::channel();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let panicked = panics(|| {
+            Builder::new().shutdown_timeout(ms(20)).run(async move {
+                tokio::task::spawn_blocking(move || {
+                    begun.send(()).unwrap();
+                    let _disconnected = ended.recv();
+                });
+                has_begun.recv().unwrap();
+                panic!("oops");
+            })
+        });
+        assert_eq!(panicked.message, "oops");
+        drop(end);
     }
 }

@@ -1,20 +1,24 @@
 //! The pool of OS threads: eventlet tests/tpool_test.py and tests/env_test.py at c8f903a3.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread::{self, ThreadId};
+use std::time::Duration;
 
-use eventlet::tpool::{Proxy, execute, set_num_threads};
-use eventlet::{GreenPile, Timeout, run, sleep, spawn, with_timeout};
+use eventlet::tpool::{Proxy, execute, killall, set_num_threads};
+use eventlet::{GreenPile, HubThread, Timeout, run, sleep, spawn, with_timeout};
 use futures::FutureExt;
 use futures::executor::block_on;
 use futures::future::{join_all, poll_immediate};
 
 use crate::real_time::both_colours_in_real_time;
-use crate::support::{Ear, OnDrop, ZERO, in_a_process_of_its_own, ms, run_in_real_time};
+use crate::support::{
+    Ear, OnDrop, ZERO, in_a_process_of_its_own, keeps_turn, ms, run_in_real_time,
+};
 
 /// A job that tells when it has begun, and ends when it is told to, or when nobody can tell it any more.
 fn held<T: Send + 'static>(
@@ -162,7 +166,7 @@ mod executing {
     }
 
     #[test]
-    fn all_hubs_share_the_pool() {
+    fn hubs_do_not_stand_in_each_other_s_way() {
         // No job ends before those of all hubs have begun.
         let together = Arc::new(Barrier::new(3));
         let hubs: Vec<_> = (0..3)
@@ -178,6 +182,130 @@ mod executing {
             .collect();
         let numbers: Vec<_> = hubs.into_iter().map(|hub| hub.join().unwrap()).collect();
         assert_eq!(numbers, [0, 1, 2]);
+    }
+}
+
+/// Each hub has a pool of its own.
+mod hubs {
+    use super::*;
+
+    #[test]
+    fn jobs_may_wait_for_a_hub_that_uses_the_pool() {
+        run_in_real_time(async {
+            let hub = HubThread::start();
+            let jobs = (0..40).map(|number| {
+                let hub = hub.clone();
+                execute(move || {
+                    let there = hub.spawn(move || async move { execute(move || number).await });
+                    there.join().unwrap()
+                })
+            });
+            let limit = with_timeout(Duration::from_secs(20), join_all(jobs));
+            assert_eq!(limit.await.unwrap(), (0..40).collect::<Vec<_>>());
+        });
+    }
+
+    #[test]
+    fn a_job_may_run_a_hub_that_uses_the_pool() {
+        run_in_real_time(async {
+            let jobs = (0..40).map(|number| execute(move || run(execute(move || number))));
+            let limit = with_timeout(Duration::from_secs(20), join_all(jobs));
+            assert_eq!(limit.await.unwrap(), (0..40).collect::<Vec<_>>());
+        });
+    }
+
+    #[test]
+    fn a_size_is_that_of_a_hub() {
+        run_in_real_time(async {
+            let other = HubThread::start();
+            set_num_threads(1);
+            let (job, begun, release) = held(());
+            let first = spawn(execute(job));
+            sleep(ZERO).await;
+            begun.recv().unwrap();
+            // The other hub has threads to spare.
+            let there = other.spawn(|| async {
+                let together = Arc::new(Barrier::new(5));
+                join_all((0..5).map(|_| {
+                    let together = Arc::clone(&together);
+                    execute(move || together.wait().is_leader())
+                }))
+                .await
+            });
+            assert_eq!(there.await.unwrap().into_iter().filter(|leads| *leads).count(), 1);
+            assert!(poll_immediate(execute(|| ())).await.is_none(), "this one has none");
+            release.send(()).unwrap();
+            first.await.unwrap();
+        });
+    }
+
+    both_colours_in_real_time! {
+        fn killall_waits_for_the_jobs_and_the_next_job_starts_the_pool_anew() {
+            set_num_threads(1);
+            let before = wait!(execute(|| thread::current().id()));
+            let (job, begun, release) = held(7);
+            let first = spawn(execute(job));
+            let second = spawn(execute(|| thread::current().id()));
+            wait!(sleep(ZERO));
+            begun.recv().unwrap();
+            let end = spawn(killall());
+            wait!(sleep(ZERO));
+            assert!(!end.dead());
+            release.send(()).unwrap();
+            wait!(end).unwrap();
+            assert_eq!(wait!(first).unwrap(), 7);
+            assert_eq!(wait!(second).unwrap(), before, "it was in line");
+            let after = wait!(execute(|| thread::current().id()));
+            assert_ne!(after, before);
+            // It has kept its size.
+            let others = wait!(join_all((0..3).map(|_| execute(|| thread::current().id()))));
+            assert_eq!(others, [after; 3]);
+        }
+
+        fn killall_of_a_pool_that_has_not_started_does_nothing() {
+            keeps_turn!(wait!(killall()));
+            assert_eq!(wait!(execute(|| 7)), 7);
+            wait!(killall());
+            keeps_turn!(wait!(killall()));
+        }
+    }
+
+    #[test]
+    fn a_killed_killall_has_its_way_all_the_same() {
+        run_in_real_time(async {
+            set_num_threads(1);
+            let before = execute(|| thread::current().id()).await;
+            let (job, begun, release) = held(());
+            let first = spawn(execute(job));
+            sleep(ZERO).await;
+            begun.recv().unwrap();
+            let end = spawn(killall());
+            sleep(ZERO).await;
+            end.kill();
+            assert_ne!(execute(|| thread::current().id()).await, before);
+            release.send(()).unwrap();
+            first.await.unwrap();
+        });
+    }
+
+    #[test]
+    fn the_threads_end_with_the_os_thread_of_the_hub() {
+        let hub = HubThread::start();
+        let (gone, is_gone) = mpsc::channel();
+        hub.spawn(move || {
+            execute(move || {
+                thread_local! {
+                    static WITNESS: RefCell<Option<OnDrop<Box<dyn FnMut()>>>> =
+                        const { RefCell::new(None) };
+                }
+                let witness: Box<dyn FnMut()> = Box::new(move || gone.send(()).unwrap());
+                WITNESS.set(Some(OnDrop(witness)));
+            })
+        })
+        .join()
+        .unwrap();
+        hub.shutdown().join();
+        is_gone.recv().unwrap();
     }
 }
 
@@ -300,7 +428,7 @@ mod proxies {
     }
 }
 
-/// The pool belongs to the process, so what depends on its size has a process of its own.
+/// The default size belongs to the process, so what depends on it has a process of its own.
 mod sizes {
     use super::*;
 
@@ -329,18 +457,20 @@ mod sizes {
 
     /// Keeps so many threads busy at once, some times over, and asserts that no more took part.
     fn has_threads(threads: usize) {
-        run_in_real_time(async move {
-            let together = Arc::new(Barrier::new(threads));
-            let jobs = (0..threads * 10).map(|_| {
-                let together = Arc::clone(&together);
-                execute(move || {
-                    together.wait();
-                    this_thread()
-                })
-            });
-            let took_part: HashSet<ThreadId> = join_all(jobs).await.into_iter().collect();
-            assert_eq!(took_part.len(), threads);
+        run_in_real_time(keeps_busy(threads));
+    }
+
+    async fn keeps_busy(threads: usize) {
+        let together = Arc::new(Barrier::new(threads));
+        let jobs = (0..threads * 10).map(|_| {
+            let together = Arc::clone(&together);
+            execute(move || {
+                together.wait();
+                this_thread()
+            })
         });
+        let took_part: HashSet<ThreadId> = join_all(jobs).await.into_iter().collect();
+        assert_eq!(took_part.len(), threads);
     }
 
     #[test]
@@ -370,7 +500,7 @@ mod sizes {
         for wrong in ["-1", "many", ""] {
             let (_, text) = child("tpool::sizes::says_what_is_wrong", Some(wrong));
             let words = format!(
-                "EVENTLET_THREADPOOL_SIZE says how many OS threads the thread pool has, and `{wrong}`"
+                "EVENTLET_THREADPOOL_SIZE says how many OS threads a thread pool has, and `{wrong}`"
             );
             assert!(text.contains(&words), "{text}");
             assert!(text.contains("1 passed"), "{text}");
@@ -418,6 +548,12 @@ mod sizes {
         has_threads(5);
         set_num_threads(2);
         has_threads(2);
+        run_in_real_time(async {
+            for threads in [3, 6, 1] {
+                set_num_threads(threads);
+                keeps_busy(threads).await;
+            }
+        });
         set_num_threads(0);
         assert_eq!(block_on(execute(this_thread)), this_thread());
         set_num_threads(1);

@@ -9,6 +9,7 @@ mod green_udp;
 mod green_unix;
 #[cfg(feature = "stackful")]
 mod green_waits;
+mod reports;
 mod serve;
 #[cfg(feature = "stackful")]
 mod serve_stackful;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::{FileTimes, Metadata, Permissions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::panic::Location;
 use std::path::Path;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -399,10 +400,10 @@ impl File {
                 }
             };
         }
-        let mut current = None;
+        let (at, mut current) = (Location::caller(), None);
         let waited = turn.wait(|cx| {
             loop {
-                let moving = current.get_or_insert_with(|| Moving::start(handle, call.clone()));
+                let moving = current.get_or_insert_with(|| Moving::start(handle, at, call.clone()));
                 let made = ready!(Pin::new(&mut moving.call).poll(cx))?;
                 current = None;
                 if let Some(result) = done(&mut handle.place(), made) {
@@ -424,11 +425,12 @@ struct Moving<T> {
 impl<T: Send + 'static> Moving<T> {
     fn start(
         handle: &Arc<Handle>,
+        at: &'static Location<'static>,
         call: impl Fn(&mut Place<'_>) -> io::Result<T> + Send + 'static,
     ) -> Moving<T> {
         let (handle, wanted) = (Arc::clone(handle), Arc::new(()));
         let still_wanted = Arc::downgrade(&wanted);
-        let call = Call::start(move || {
+        let call = Call::start(at, move || {
             let mut place = handle.place();
             // It may have waited for the call of another who was killed, and have been killed meanwhile.
             match still_wanted.upgrade() {

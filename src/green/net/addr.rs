@@ -7,14 +7,13 @@ use std::option;
 use std::slice;
 use std::vec;
 
-use tokio::net::lookup_host;
-
 use super::super::wait::wait_io;
+use crate::resolve;
 
 /// What can be resolved to socket addresses.
 ///
-/// Names are resolved in Tokio's blocking pool, and only the green thread waits. An address that is
-/// written out in numbers needs no waiting.
+/// Names are resolved as by [`connect`](crate::connect), and only the green thread waits. An address that
+/// is written out in numbers needs no waiting.
 ///
 /// Corresponds to [`std::net::ToSocketAddrs`], and is implemented for the same types.
 ///
@@ -58,7 +57,7 @@ impl ToSocketAddrs for str {
     fn to_socket_addrs(&self) -> io::Result<vec::IntoIter<SocketAddr>> {
         match self.parse() {
             Ok(addr) => Ok(vec![addr].into_iter()),
-            Err(_) => wait_io(async { lookup_host(self).await.map(collect) }),
+            Err(_) => wait_io(resolve::lookup_text(self)).map(Vec::into_iter),
         }
     }
 }
@@ -70,7 +69,7 @@ impl ToSocketAddrs for (&str, u16) {
     fn to_socket_addrs(&self) -> io::Result<vec::IntoIter<SocketAddr>> {
         match self.0.parse::<IpAddr>() {
             Ok(ip) => Ok(vec![SocketAddr::new(ip, self.1)].into_iter()),
-            Err(_) => wait_io(async { lookup_host(*self).await.map(collect) }),
+            Err(_) => wait_io(resolve::lookup(self.0, self.1)).map(Vec::into_iter),
         }
     }
 }
@@ -93,10 +92,6 @@ pub(super) fn first_that_works<A: ToSocketAddrs, T>(
 
 pub(super) fn no_address() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "there is no address to try")
-}
-
-fn collect(addrs: impl Iterator<Item = SocketAddr>) -> vec::IntoIter<SocketAddr> {
-    addrs.collect::<Vec<_>>().into_iter()
 }
 
 impl ToSocketAddrs for String {

@@ -1,0 +1,3 @@
+//! The clock cannot be paused, so nothing need hold it.
+
+pub(super) fn hold() {}

@@ -1,0 +1,51 @@
+//! Holds a paused clock while a name is being looked up: it would run ahead otherwise, to the limit that
+//! the lookup has.
+//!
+//! Tokio holds a paused clock while its own blocking pool has something to do, and has no other way to ask
+//! for that. So it gets something to do: one OS thread waits until the last lookup is over. Only tests pay
+//! for it: those of programs that have the feature.
+
+use std::cell::RefCell;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Weak};
+
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+thread_local! {
+    /// What holds the clock of this OS thread's runtime, if anything does.
+    static HELD: RefCell<Weak<Held>> = const { RefCell::new(Weak::new()) };
+}
+
+pub(super) struct Held {
+    job: JoinHandle<()>,
+    _end: Sender<()>,
+}
+
+/// Holds the clock of this runtime, if there is one, until the last guard is dropped.
+pub(super) fn hold() -> Option<Arc<Held>> {
+    let held = HELD.with_borrow(Weak::upgrade);
+    held.or_else(|| {
+        let new = Arc::new(Held::start()?);
+        HELD.set(Arc::downgrade(&new));
+        Some(new)
+    })
+}
+
+impl Held {
+    fn start() -> Option<Held> {
+        let runtime = Handle::try_current().ok()?;
+        let (end, ended) = channel();
+        let job = runtime.spawn_blocking(move || {
+            let _disconnected = ended.recv();
+        });
+        Some(Held { job, _end: end })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // In case it has not begun.
+        self.job.abort();
+    }
+}

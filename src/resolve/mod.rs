@@ -1,0 +1,124 @@
+//! The addresses that a host's name has: the one place where names are resolved.
+//!
+//! [`connect`](crate::connect), [`listen`](crate::listen) and `green::net` ask here, and here alone is where
+//! another resolver than the system's would be put.
+//!
+//! The system's `getaddrinfo` takes an OS thread for as long as it likes: ten seconds and more when a name
+//! server is silent. So lookups have OS threads of their own, which all hubs share: closures of
+//! `spawn_blocking`, calls of `green::fs` and jobs of `tpool` are not in their way, nor they in theirs, and
+//! no hub waits for one when it ends. One that was given up keeps its OS thread until it is answered.
+
+#[cfg(not(feature = "test-util"))]
+#[path = "clock_free.rs"]
+mod clock;
+#[cfg(feature = "test-util")]
+#[path = "clock_held.rs"]
+mod clock;
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use crate::tpool::{Pool, execute_on};
+use crate::uninterruptible::{self, What};
+
+/// How many names can be looked up at a time.
+const LOOKUPS: usize = 64;
+
+/// How long an OS thread waits for the next lookup.
+const IDLE: Duration = Duration::from_secs(10);
+
+static POOL: LazyLock<Arc<Pool>> =
+    LazyLock::new(|| Pool::new("eventlet-lookup", LOOKUPS).leave_after(IDLE).into());
+
+/// Looks up the addresses of a host, and gives each the port.
+///
+/// # Killed
+///
+/// A lookup that has not begun never does. One that has goes on in its OS thread, and nobody hears of it.
+pub(crate) async fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let name = host.to_owned();
+    let system = move || (name.as_str(), port).to_socket_addrs().map(Vec::from_iter);
+    in_turn(host, system).await
+}
+
+/// Makes a call for the addresses of a host when there is an OS thread for it.
+async fn in_turn<T: Send + 'static>(host: &str, system: impl FnOnce() -> T + Send + 'static) -> T {
+    let asked = uninterruptible::ask(What::Lookup(host.to_owned()));
+    let call = asked.call();
+    let _held = clock::hold();
+    execute_on(Arc::clone(&POOL), move || call.make(system)).await
+}
+
+/// Looks up `host:port`.
+pub(crate) async fn lookup_text(text: &str) -> io::Result<Vec<SocketAddr>> {
+    let (host, port) = split(text)?;
+    lookup(host, port).await
+}
+
+/// Parts a host from its port, with the words that `std` has for what cannot be parted.
+fn split(text: &str) -> io::Result<(&str, u16)> {
+    let invalid = |what| io::Error::new(io::ErrorKind::InvalidInput, what);
+    let (host, port) = text.rsplit_once(':').ok_or_else(|| invalid("invalid socket address"))?;
+    Ok((host, port.parse().map_err(|_| invalid("invalid port value"))?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::greenthread::{sleep, spawn};
+    use crate::runtime::run;
+    use crate::timeout::with_timeout;
+
+    /// A name server that is silent stands in no other's way.
+    #[test]
+    fn lookups_that_do_not_end_hold_up_other_lookups_and_nothing_else() {
+        let (begun, has_begun) = channel();
+        let (answer, waits_for_answer) = channel::<()>();
+        let waits_for_answer = Arc::new(std::sync::Mutex::new(waits_for_answer));
+        let silent = move || {
+            let (begun, answer) = (begun.clone(), Arc::clone(&waits_for_answer));
+            move || {
+                begun.send(()).unwrap();
+                let _disconnected = answer.lock().map(|answer| answer.recv());
+            }
+        };
+        run(async move {
+            let lookups: Vec<_> =
+                (0..600).map(|_| spawn(in_turn("silent.example", silent()))).collect();
+            sleep(Duration::ZERO).await;
+            (0..LOOKUPS).for_each(|_| has_begun.recv().unwrap());
+
+            assert!(with_timeout(Duration::from_millis(1), lookup("localhost", 80)).await.is_err());
+            assert_eq!(tokio::task::spawn_blocking(|| 42).await.unwrap(), 42);
+            assert_eq!(crate::tpool::execute(|| 42).await, 42);
+
+            drop(lookups);
+            assert!(has_begun.try_recv().is_err(), "no more than so many at a time");
+        });
+        // The hub has ended, though all of them still go on.
+        drop(answer);
+        assert!(run(async { lookup("localhost", 80).await }).is_ok());
+    }
+
+    #[cfg(feature = "test-util")]
+    #[test]
+    fn a_paused_clock_waits_for_a_lookup() {
+        crate::waiters::stepping::paused(async {
+            let limit = Duration::from_secs(60);
+            assert!(with_timeout(limit, lookup("localhost", 80)).await.unwrap().is_ok());
+        });
+    }
+
+    #[test]
+    fn a_text_is_parted_as_std_does() {
+        assert_eq!(split("localhost:80").unwrap(), ("localhost", 80));
+        for text in ["localhost", "localhost:", "localhost:http", "localhost:65536"] {
+            let (ours, stds) = (split(text).unwrap_err(), text.to_socket_addrs().unwrap_err());
+            assert_eq!((ours.kind(), ours.to_string()), (stds.kind(), stds.to_string()));
+        }
+    }
+}
