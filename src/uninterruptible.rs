@@ -142,8 +142,7 @@ impl Calls {
 /// Returns the calls of this OS thread's hub that are still under way, and forgets them.
 pub(crate) fn take_left() -> Vec<What> {
     let calls = CALLS.try_with(|calls| calls.take()).unwrap_or_default();
-    let left = calls.under_way().iter().map(|(_, what)| what.clone()).collect();
-    left
+    calls.under_way().iter().map(|(_, what)| what.clone()).collect()
 }
 
 #[cfg(test)]
