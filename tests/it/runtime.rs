@@ -848,10 +848,7 @@ mod next_hub {
     fn a_green_thread_of_the_last_hub_has_ended() {
         let parked = run(async { spawn(pending::<()>()) });
         let delayed = run(async { spawn_after(ms(1), async {}) });
-        let waiter = begun(|| {
-            let gt = spawn(pending::<()>());
-            Box::pin(async move { gt.await })
-        });
+        let waiter = begun(|| Box::pin(spawn(pending::<()>())));
         assert!(parked.dead() && delayed.dead());
         ends(async move {
             parked.kill();

@@ -294,12 +294,11 @@ mod hubs {
         let (gone, is_gone) = mpsc::channel();
         hub.spawn(move || {
             execute(move || {
+                type Witness = OnDrop<Box<dyn FnMut()>>;
                 thread_local! {
-                    static WITNESS: RefCell<Option<OnDrop<Box<dyn FnMut()>>>> =
-                        const { RefCell::new(None) };
+                    static WITNESS: RefCell<Option<Witness>> = const { RefCell::new(None) };
                 }
-                let witness: Box<dyn FnMut()> = Box::new(move || gone.send(()).unwrap());
-                WITNESS.set(Some(OnDrop(witness)));
+                WITNESS.set(Some(OnDrop(Box::new(move || gone.send(()).unwrap()))));
             })
         })
         .join()
