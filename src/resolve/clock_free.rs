@@ -1,3 +1,7 @@
 //! The clock cannot be paused, so nothing need hold it.
 
-pub(super) fn hold() {}
+pub(super) struct Held;
+
+pub(super) fn hold() -> Held {
+    Held
+}
