@@ -53,6 +53,7 @@
 //! | call what blocks | [`tpool::execute`], [`tpool::Proxy`] |
 //! | see who lives | [`debug`] |
 //! | serve the web | `wsgi` (feature `wsgi`) |
+//! | talk both ways with browsers | `websocket` (feature `websocket`) |
 //! | write plain code | `stackful`, `Block`, `green` (feature `stackful`) |
 //! | wait below C code | `lowlevel` (feature `stackful`) |
 //!
@@ -68,11 +69,12 @@
 //! - `stackful` (default): green threads with stacks of their own. Without it the crate needs no
 //!   corosensei, and has no `unsafe` but the one call that makes a waker out of a number.
 //! - `wsgi`: HTTP/1.1 servers, by hyper, for functions and for tower services.
+//! - `websocket`: websocket servers and clients, with compression; it turns on `wsgi`.
 //! - `test-util`: a paused clock, with Tokio's feature of that name.
 //!
 //! # Not here
 //!
-//! `websocket`, `db_pool`, `backdoor` and `monkey_patch` are not built yet.
+//! `db_pool`, `backdoor` and `monkey_patch` are not built yet.
 
 mod any;
 mod apply;
@@ -110,6 +112,8 @@ pub mod semaphore;
 pub mod stackful;
 pub mod timeout;
 pub mod tpool;
+#[cfg(feature = "websocket")]
+pub mod websocket;
 #[cfg(feature = "wsgi")]
 pub mod wsgi;
 

@@ -1,0 +1,472 @@
+//! One connection, whoever has handles on it: who reads, who writes, and how it ends.
+//!
+//! Reading and writing are apart, each with a line of its own, so one green thread may wait while another
+//! sends. Everything that reads or writes is a poll that leaves the connection in order, so a kill between two polls
+//! loses nothing. What a poll borrows it gives back before it returns.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tungstenite::protocol::frame::coding::CloseCode;
+
+use super::close::Close;
+use super::message::Message;
+use super::negotiate::Agreed;
+use super::reader::{Event, Fault, MAX_CONTROL, Reader};
+use super::writer::{Writer, broken};
+use crate::greenthread::spawn_n;
+use crate::hub::{self, Timer};
+use crate::lock::Lock;
+
+/// What a connection runs over.
+pub(super) trait Io: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Io for T {}
+
+/// How many bytes are read at a time.
+const READ_SIZE: usize = 64 * 1024;
+
+thread_local! {
+    /// Where bytes are read to. One for all connections, so that an idle one needs none; empty while it is in use.
+    static SPACE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// What both sides know when a connection begins.
+#[derive(Clone, Copy)]
+pub(super) struct Terms {
+    pub(super) is_client: bool,
+    pub(super) max_frame_length: usize,
+    pub(super) agreed: Option<Agreed>,
+    pub(super) ping_interval: Option<Duration>,
+    pub(super) close_timeout: Duration,
+}
+
+pub(super) struct Connection {
+    /// Nothing once it is closed.
+    io: RefCell<Option<Box<dyn Io>>>,
+    incoming: RefCell<Incoming>,
+    writer: RefCell<Writer>,
+    /// Who waits for a message, first come, first served.
+    reading: Lock,
+    /// The pen: who has it may put a message into the writer.
+    writing: Lock,
+    /// Who is in [`poll_wait`](Connection::poll_wait), and who in [`poll_flush`](Connection::poll_flush) as a
+    /// sender: to be woken by what the other does.
+    reader: Cell<Option<Waker>>,
+    sender: Cell<Option<Waker>>,
+    /// Whether this side has begun to close.
+    closing: Cell<bool>,
+    ping_interval: Option<Duration>,
+    close_timeout: Duration,
+}
+
+struct Incoming {
+    reader: Reader,
+    /// What was read and not looked at.
+    rest: Box<[u8]>,
+    /// How much of `rest` was looked at.
+    seen: usize,
+    /// Set while nothing comes.
+    silence: Option<Timer>,
+    /// Whether the peer was pinged since it was last heard.
+    pinged: bool,
+    end: End,
+}
+
+/// How far the peer's side has ended.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    Open,
+    /// It sent its close frame.
+    Closed(Close),
+    /// It did wrong: what comes has no meaning.
+    AtFault,
+    /// Nothing comes any more.
+    Eof,
+}
+
+/// Why there is no event.
+enum Ended {
+    Eof,
+    Fault(Fault),
+    Io(io::Error),
+}
+
+impl Connection {
+    /// Makes a connection; what was read from `io` before comes first.
+    pub(super) fn new(io: Box<dyn Io>, early: &[u8], terms: Terms) -> Rc<Connection> {
+        let Terms { is_client, max_frame_length, agreed, ping_interval, close_timeout } = terms;
+        let (deflater, inflater) = agreed.map(|agreed| agreed.parts(is_client)).unzip();
+        let incoming = Incoming {
+            reader: Reader::new(!is_client, max_frame_length, inflater),
+            rest: early.into(),
+            seen: 0,
+            silence: None,
+            pinged: false,
+            end: End::Open,
+        };
+        Rc::new(Connection {
+            io: RefCell::new(Some(io)),
+            incoming: RefCell::new(incoming),
+            writer: RefCell::new(Writer::new(is_client, deflater)),
+            reading: Lock::new(),
+            writing: Lock::new(),
+            reader: Cell::new(None),
+            sender: Cell::new(None),
+            closing: Cell::new(false),
+            ping_interval,
+            close_timeout,
+        })
+    }
+
+    /// Waits for the next message; `None` when none will come.
+    pub(super) async fn wait(&self) -> io::Result<Option<Message>> {
+        let _turn = self.reading.lock().await;
+        poll_fn(|cx| self.poll_wait(cx)).await
+    }
+
+    /// Sends a message, whole.
+    pub(super) async fn send(&self, message: &Message) -> io::Result<()> {
+        let _pen = self.writing.lock().await;
+        let _sending = Sending(self);
+        self.writer.borrow_mut().message(message)?;
+        poll_fn(|cx| self.poll_send(cx)).await
+    }
+
+    /// Sends a ping.
+    pub(super) async fn ping(&self, payload: &[u8]) -> io::Result<()> {
+        if payload.len() > MAX_CONTROL {
+            let why =
+                format!("a ping has room for {MAX_CONTROL} bytes, and these are {}", payload.len());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
+        let _pen = self.writing.lock().await;
+        let _sending = Sending(self);
+        self.writer.borrow_mut().ping(payload)?;
+        poll_fn(|cx| self.poll_send(cx)).await
+    }
+
+    /// Sends a close frame, waits for the peer's, and closes the connection, within the limit for closing.
+    pub(super) async fn close(&self, close: Close) {
+        self.begin_close(close);
+        hub::within(Some(self.close_timeout), self.finish()).await;
+        self.cut();
+    }
+
+    /// Sends a close frame as far as that needs no waiting: `wait` gives no more messages.
+    pub(super) fn say_goodbye(&self, close: Close, cx: &mut Context<'_>) {
+        self.begin_close(close);
+        self.pay(cx);
+    }
+
+    /// Says goodbye, and lets a green thread of its own do the rest.
+    pub(super) fn abandon(self: &Rc<Self>, close: Close) {
+        self.say_goodbye(close.clone(), &mut Context::from_waker(Waker::noop()));
+        match hub::current() {
+            Some(_) if self.io.borrow().is_some() => {
+                let connection = Rc::clone(self);
+                spawn_n(async move { connection.close(close).await });
+            }
+            _ => self.cut(),
+        }
+    }
+
+    /// Returns whether no message can come or go any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closing.get() || self.incoming.borrow().end != End::Open
+    }
+
+    /// Returns what the peer's close frame said, if it came.
+    pub(super) fn peers_close(&self) -> Option<Close> {
+        match &self.incoming.borrow().end {
+            End::Closed(close) => Some(close.clone()),
+            _ => None,
+        }
+    }
+
+    /// Lets nobody send any more, and tells who waits for a message that there will be none.
+    fn begin_close(&self, close: Close) {
+        self.closing.set(true);
+        self.writer.borrow_mut().close(close);
+        wake(&self.reader);
+    }
+
+    /// Does what is left to do for an orderly end.
+    async fn finish(&self) {
+        let pen = self.writing.lock().await;
+        let sent = poll_fn(|cx| self.poll_send(cx)).await;
+        drop(pen);
+        if sent.is_ok() && !self.writer.borrow().is_broken() {
+            let _turn = self.reading.lock().await;
+            poll_fn(|cx| self.poll_rest(cx)).await;
+            let _ = poll_fn(|cx| self.poll_shutdown(cx)).await;
+        }
+    }
+
+    /// Closes the connection at once.
+    fn cut(&self) {
+        let io = self.io.take();
+        self.writer.borrow_mut().break_off();
+        self.incoming.borrow_mut().end_unless_closed();
+        wake(&self.reader);
+        wake(&self.sender);
+        drop(io);
+    }
+
+    fn poll_wait(&self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Message>>> {
+        loop {
+            if self.is_closed() {
+                // What is owed to the peer, the answer to its close frame above all, has gone out as far as it can.
+                return Poll::Ready(Ok(None));
+            }
+            match self.poll_event(cx) {
+                Poll::Ready(Ok(Event::Message(message))) => return Poll::Ready(Ok(Some(message))),
+                Poll::Ready(Ok(Event::Ping(payload))) => self.writer.borrow_mut().owe_pong(payload),
+                Poll::Ready(Ok(Event::Pong)) => {}
+                Poll::Ready(Ok(Event::Close(close))) => self.closed_by_peer(close),
+                Poll::Ready(Err(Ended::Fault(fault))) => self.fail(fault),
+                Poll::Ready(Err(Ended::Eof)) => self.lost(),
+                Poll::Ready(Err(Ended::Io(error))) => {
+                    self.lost();
+                    return Poll::Ready(Err(error));
+                }
+                Poll::Pending => return self.poll_silence(cx),
+            }
+            self.pay(cx);
+        }
+    }
+
+    /// Sends the control frames that are owed, unless a sender will.
+    fn pay(&self, cx: &mut Context<'_>) {
+        if !self.writer.borrow().is_sending() {
+            // An error shows in what is read next.
+            let _ = self.poll_flush(cx);
+        }
+    }
+
+    /// Waits for something while nothing comes, but not for ever.
+    fn poll_silence(&self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Message>>> {
+        self.reader.set(Some(cx.waker().clone()));
+        let Some(interval) = self.ping_interval else { return Poll::Pending };
+        let mut incoming = self.incoming.borrow_mut();
+        loop {
+            let silence = incoming.silence.get_or_insert_with(|| Timer::after(interval));
+            if !silence.has_passed() {
+                silence.set_for(cx);
+                return Poll::Pending;
+            }
+            if incoming.pinged {
+                break;
+            }
+            (incoming.silence, incoming.pinged) = (None, true);
+            // Nothing else is said: a sender has the pen, or the connection is broken.
+            let _ = self.writer.borrow_mut().ping(b"");
+            self.pay(cx);
+        }
+        drop(incoming);
+        self.begin_close(Close::new(CloseCode::Away, "no answer to a ping"));
+        let _ = self.poll_flush(cx);
+        self.cut();
+        let why = format!("the peer of a websocket was silent for {:?}", 2 * interval);
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)))
+    }
+
+    fn closed_by_peer(&self, close: Close) {
+        self.begin_close(close.answer());
+        self.incoming.borrow_mut().end = End::Closed(close);
+    }
+
+    fn fail(&self, fault: Fault) {
+        self.begin_close(Close::new(fault.code, fault.reason.into_owned()));
+        self.incoming.borrow_mut().end = End::AtFault;
+    }
+
+    fn lost(&self) {
+        self.writer.borrow_mut().break_off();
+        self.incoming.borrow_mut().end_unless_closed();
+        wake(&self.sender);
+    }
+
+    /// Takes what is still on its way from the peer, up to its close frame or its end.
+    fn poll_rest(&self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let at_fault = match self.incoming.borrow().end {
+                End::Open => false,
+                End::AtFault => true,
+                End::Closed(_) | End::Eof => return Poll::Ready(()),
+            };
+            if at_fault {
+                // It may not understand close frames: the end of the stream it does.
+                if let Poll::Ready(Err(_)) = self.poll_shutdown(cx) {
+                    return Poll::Ready(());
+                }
+            }
+            let read =
+                if at_fault { self.poll_discard(cx) } else { self.poll_event(cx).map_ok(Some) };
+            match ready!(read) {
+                Ok(Some(Event::Close(close))) => {
+                    self.incoming.borrow_mut().end = End::Closed(close)
+                }
+                Ok(_) => {}
+                Err(Ended::Fault(_)) => self.incoming.borrow_mut().end = End::AtFault,
+                Err(_) => self.incoming.borrow_mut().end_unless_closed(),
+            }
+        }
+    }
+
+    /// Reads the next event.
+    fn poll_event(&self, cx: &mut Context<'_>) -> Poll<Result<Event, Ended>> {
+        if let Some(event) = self.incoming.borrow_mut().next_of_rest().transpose() {
+            return Poll::Ready(event.map_err(Ended::Fault));
+        }
+        self.poll_read(cx, |incoming, input| incoming.next(input))
+    }
+
+    fn poll_discard(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Event>, Ended>> {
+        self.poll_read(cx, |_, _| Ok(Some(None)))
+    }
+
+    /// Reads from the connection until `look` finds something in what came.
+    fn poll_read<T>(
+        &self,
+        cx: &mut Context<'_>,
+        look: impl Fn(&mut Incoming, &[u8]) -> Result<Option<T>, Fault>,
+    ) -> Poll<Result<T, Ended>> {
+        let mut io = self.io.borrow_mut();
+        let Some(io) = io.as_mut() else { return Poll::Ready(Err(Ended::Eof)) };
+        let mut space = Space::take();
+        loop {
+            let mut buffer = ReadBuf::new(&mut space.0);
+            match ready!(Pin::new(&mut *io).poll_read(cx, &mut buffer)) {
+                Ok(()) if buffer.filled().is_empty() => return Poll::Ready(Err(Ended::Eof)),
+                Ok(()) => {}
+                Err(error) => return Poll::Ready(Err(Ended::Io(error))),
+            }
+            let mut incoming = self.incoming.borrow_mut();
+            (incoming.silence, incoming.pinged) = (None, false);
+            if let Some(found) = look(&mut incoming, buffer.filled()).transpose() {
+                return Poll::Ready(found.map_err(Ended::Fault));
+            }
+        }
+    }
+
+    /// Writes what is to go out, for whom has the pen.
+    fn poll_send(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let written = self.poll_flush(cx);
+        self.sender.set(written.is_pending().then(|| cx.waker().clone()));
+        written
+    }
+
+    fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut io = self.io.borrow_mut();
+        let mut writer = self.writer.borrow_mut();
+        let Some(io) = io.as_mut() else {
+            return Poll::Ready(Err(broken("the websocket is closed")));
+        };
+        let io = Pin::new(io);
+        let written = poll_write_all(io, &mut writer, cx);
+        if let Poll::Ready(Err(_)) = written {
+            writer.break_off();
+        }
+        written
+    }
+
+    fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.io.borrow_mut().as_mut() {
+            Some(io) => Pin::new(io).poll_shutdown(cx),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+fn poll_write_all(
+    mut io: Pin<&mut Box<dyn Io>>,
+    writer: &mut Writer,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    loop {
+        let frames = writer.unsent();
+        if frames.is_empty() {
+            return io.poll_flush(cx);
+        }
+        match ready!(io.as_mut().poll_write(cx, frames))? {
+            0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            count => writer.advance(count),
+        }
+    }
+}
+
+impl Incoming {
+    /// Reads the next event of what was left over.
+    fn next_of_rest(&mut self) -> Result<Option<Event>, Fault> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let mut input = &self.rest[self.seen..];
+        let event = self.reader.next(&mut input);
+        self.seen = self.rest.len() - input.len();
+        if input.is_empty() {
+            (self.rest, self.seen) = (Box::default(), 0);
+        }
+        event
+    }
+
+    /// Reads the next event of what came, and keeps what is behind it.
+    fn next(&mut self, mut input: &[u8]) -> Result<Option<Event>, Fault> {
+        let event = self.reader.next(&mut input);
+        self.rest = input.into();
+        event
+    }
+
+    fn end_unless_closed(&mut self) {
+        if !matches!(self.end, End::Closed(_)) {
+            self.end = End::Eof;
+        }
+    }
+}
+
+/// The space to read to, until it is dropped.
+struct Space(Vec<u8>);
+
+impl Space {
+    fn take() -> Space {
+        match SPACE.take() {
+            space if space.is_empty() => Space(vec![0; READ_SIZE]),
+            space => Space(space),
+        }
+    }
+}
+
+impl Drop for Space {
+    fn drop(&mut self) {
+        SPACE.set(std::mem::take(&mut self.0));
+    }
+}
+
+/// Somebody who has the pen. If he is killed, his message is taken back, and who waits sees to what is owed.
+struct Sending<'a>(&'a Connection);
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        self.0.sender.set(None);
+        let mut writer = self.0.writer.borrow_mut();
+        writer.withdraw();
+        let is_owing = !writer.unsent().is_empty();
+        drop(writer);
+        if is_owing {
+            wake(&self.0.reader);
+        }
+    }
+}
+
+fn wake(waiter: &Cell<Option<Waker>>) {
+    if let Some(waker) = waiter.take() {
+        waker.wake();
+    }
+}

@@ -1,0 +1,48 @@
+//! WebSockets, server and client (RFC 6455), with compression (RFC 7692).
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `socket` | the handle of a connection |
+//! | `client`, `wsgi` | the handshake of either side |
+//! | `message`, `close` | what is sent and received |
+//! | `connection` | who reads, who writes, and how it ends |
+//! | `reader`, `writer` | frames to messages and back, without I/O |
+//! | `deflate`, `negotiate` | compression, and agreeing on it |
+//! | `mask` | what a client puts over its frames |
+//!
+//! Headers of frames are tungstenite's, compression is flate2's.
+//!
+//! Corresponds to `eventlet.websocket`.
+
+mod client;
+mod close;
+mod connection;
+mod defaults;
+mod deflate;
+mod mask;
+mod message;
+mod negotiate;
+mod reader;
+mod request;
+#[path = "insecure.rs"]
+mod secure;
+mod socket;
+mod writer;
+mod wsgi;
+
+pub use client::{Connect, Connecting, FailedConnectionError, connect};
+pub use close::{Close, IntoClose};
+pub use deflate::Deflate;
+pub use message::Message;
+pub use socket::WebSocket;
+pub use wsgi::WebSocketWSGI;
+#[doc(no_inline)]
+pub use {bytes::Bytes, tungstenite::Utf8Bytes};
+
+mod sealed {
+    /// Keeps [`IntoClose`](super::IntoClose) to what can be sent.
+    pub trait Sealed {}
+}
+
+#[cfg(test)]
+mod tests;
