@@ -221,8 +221,9 @@ impl Connection {
 
     fn poll_wait(&self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Message>>> {
         loop {
+            // The answer to the peer's close frame, too, goes out as far as it can.
+            self.pay(cx);
             if self.is_closed() {
-                // What is owed to the peer, the answer to its close frame above all, has gone out as far as it can.
                 return Poll::Ready(Ok(None));
             }
             match self.poll_event(cx) {
@@ -238,7 +239,6 @@ impl Connection {
                 }
                 Poll::Pending => return self.poll_silence(cx),
             }
-            self.pay(cx);
         }
     }
 

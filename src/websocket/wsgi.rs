@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::{Ready, poll_fn, ready};
 use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
@@ -109,7 +109,10 @@ where
 
     /// Sets the subprotocols. Of those that a client offers the first that is among these is chosen; a client that offers
     /// none of them is served all the same, without one.
-    pub fn supported_protocols(mut self, protocols: impl IntoIterator<Item = impl Into<String>>) -> Self {
+    pub fn supported_protocols(
+        mut self,
+        protocols: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
         self.protocols = protocols.into_iter().map(Into::into).collect();
         self
     }
@@ -117,7 +120,10 @@ where
     /// Sets who may connect: a function of the headers `Host` and `Origin`. Others are answered with 403.
     ///
     /// Browsers let any page connect to any server, and send their cookies along. A site that trusts cookies needs this.
-    pub fn origin_checker(mut self, checker: impl Fn(&str, Option<&str>) -> bool + 'static) -> Self {
+    pub fn origin_checker(
+        mut self,
+        checker: impl Fn(&str, Option<&str>) -> bool + 'static,
+    ) -> Self {
         self.origin_checker = Some(Box::new(checker));
         self
     }
@@ -198,7 +204,8 @@ where
         let mut response = env.hijack(move |io| serve(handler, io, terms, request));
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             let mut put = |name: HeaderName, value: &str| {
-                let value = HeaderValue::from_str(value).expect("it is what the client sent, or plain");
+                let value =
+                    HeaderValue::from_str(value).expect("it is what the client sent, or plain");
                 response.headers_mut().insert(name, value);
             };
             put(header::UPGRADE, "websocket");
@@ -324,12 +331,13 @@ where
     H: Fn(WebSocket) -> F,
     F: Future<Output: HandlerResult>,
 {
-    let closing = io.closing();
+    // It listens to the end: who does not is cut.
+    let mut closing = pin!(io.closing());
     let connection = Connection::new(Box::new(io), b"", terms);
     let mut served = Served { connection: Rc::clone(&connection), ended: false };
     let ws = WebSocket::new(Rc::clone(&connection), Rc::new(request));
     let outcome = match catch_unwind(AssertUnwindSafe(|| handler(ws))) {
-        Ok(running) => run(running, closing, &connection).await,
+        Ok(running) => run(running, closing.as_mut(), &connection).await,
         Err(payload) => Err(Exit::unwound(payload).into()),
     };
     connection.close(farewell(outcome)).await;
@@ -337,14 +345,18 @@ where
 }
 
 /// Runs a handler to its end. When the server closes, the client is told at once.
-async fn run<F>(handler: F, closing: impl Future, connection: &Connection) -> Result<(), BoxError>
+async fn run<F>(
+    handler: F,
+    mut closing: Pin<&mut impl Future>,
+    connection: &Connection,
+) -> Result<(), BoxError>
 where
     F: Future<Output: HandlerResult>,
 {
-    let (mut handler, mut closing) = (pin!(handler), Some(Box::pin(closing)));
+    let (mut handler, mut told) = (pin!(handler), false);
     poll_fn(|cx| {
-        if closing.as_mut().is_some_and(|closing| closing.as_mut().poll(cx).is_ready()) {
-            closing = None;
+        if !told && closing.as_mut().poll(cx).is_ready() {
+            told = true;
             connection.say_goodbye(Close::new(CloseCode::Away, "the server is shut down"), cx);
         }
         match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx))) {
@@ -370,11 +382,20 @@ fn farewell(outcome: Result<(), BoxError>) -> Close {
 
 /// Returns whether an error only says that the client has gone, which clients may at any time.
 fn of_one_who_has_gone(error: &(dyn Error + 'static)) -> bool {
-    use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, TimedOut, UnexpectedEof};
+    use ErrorKind::{
+        BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, TimedOut, UnexpectedEof,
+    };
     let kind = error.downcast_ref().map(io::Error::kind);
     matches!(
         kind,
-        Some(BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | TimedOut | UnexpectedEof)
+        Some(
+            BrokenPipe
+                | ConnectionAborted
+                | ConnectionReset
+                | NotConnected
+                | TimedOut
+                | UnexpectedEof
+        )
     )
 }
 
