@@ -27,6 +27,9 @@ use crate::exit::{BoxError, Exit};
 use crate::report;
 use crate::wsgi::{Body, Environ, Hijacked, Site};
 
+/// Decides by the host and the origin of a request.
+type OriginChecker = Box<dyn Fn(&str, Option<&str>) -> bool>;
+
 /// A site whose requests become websockets.
 ///
 /// The handler gets each [`WebSocket`], in either colour, and the connection is closed when it has ended:
@@ -75,7 +78,7 @@ use crate::wsgi::{Body, Environ, Hijacked, Site};
 pub struct WebSocketWSGI<H> {
     handler: Rc<H>,
     protocols: Vec<String>,
-    origin_checker: Option<Box<dyn Fn(&str, Option<&str>) -> bool>>,
+    origin_checker: Option<OriginChecker>,
     compression: Option<Deflate>,
     max_frame_length: usize,
     ping_interval: Option<Duration>,
