@@ -21,7 +21,6 @@ use super::defaults;
 use super::deflate::Deflate;
 use super::negotiate;
 use super::request::{Request, has_token, joined};
-use super::secure::{self, Secure};
 use super::socket::WebSocket;
 use crate::convenience;
 use crate::hub;
@@ -31,8 +30,8 @@ const MAX_HEAD: usize = 64 * 1024;
 
 /// Connects to a websocket server.
 ///
-/// The URL is one of `ws://` or, with the feature `ssl`, of `wss://`. Wait for what this returns: with `.await`, or with
-/// `.block()` on a green stack. Before that, its methods set options.
+/// The URL is one of `ws://`. For one of `wss://` make the TLS stream first, and speak [`over`](Connect::over) it. Wait for
+/// what this returns: with `.await`, or with `.block()` on a green stack. Before that, its methods set options.
 ///
 /// Eventlet has no client of its own: its users take the `websocket-client` library, patched.
 ///
@@ -88,7 +87,6 @@ pub fn connect(url: impl AsRef<str>) -> Connect {
         ping_interval: defaults::PING_INTERVAL,
         close_timeout: defaults::CLOSE_TIMEOUT,
         handshake_timeout: defaults::HANDSHAKE_TIMEOUT,
-        secure: Secure::default(),
     }
 }
 
@@ -104,8 +102,6 @@ pub struct Connect {
     ping_interval: Option<Duration>,
     close_timeout: Duration,
     handshake_timeout: Duration,
-    /// How `wss://` is spoken.
-    pub(super) secure: Secure,
 }
 
 impl Connect {
@@ -152,7 +148,7 @@ impl Connect {
         self
     }
 
-    /// Speaks over a connection that was made in some other way: through a proxy, or to a Unix socket. Of the URL
+    /// Speaks over a connection that was made in some other way: through TLS or a proxy, or to a Unix socket. Of the URL
     /// only the host and the path matter then.
     ///
     /// # Yields
@@ -190,7 +186,7 @@ impl Connect {
         let head = self.head()?;
         let limit = self.handshake_timeout;
         in_time(limit, async {
-            let io = self.dial(head.uri()).await?;
+            let io = Connect::dial(head.uri()).await?;
             self.shake_hands(head, io).await
         })
         .await
@@ -235,15 +231,14 @@ impl Connect {
         Ok(head)
     }
 
-    async fn dial(&self, uri: &Uri) -> io::Result<Box<dyn Io>> {
-        let secure = uri.scheme_str() == Some("wss");
-        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-        let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        let io = convenience::connect((host, port)).await?;
-        match secure {
-            true => secure::wrap(io, host, &self.secure).await,
-            false => Ok(Box::new(io)),
+    async fn dial(uri: &Uri) -> io::Result<Box<dyn Io>> {
+        if uri.scheme_str() == Some("wss") {
+            let why = "wss:// needs TLS: make the TLS stream, and connect with `.over(stream)`";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, why));
         }
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+        let io = convenience::connect((host, uri.port_u16().unwrap_or(80))).await?;
+        Ok(Box::new(io))
     }
 
     async fn shake_hands(&self, head: Head<()>, mut io: Box<dyn Io>) -> io::Result<WebSocket> {

@@ -13,6 +13,11 @@
 //! Headers of frames are tungstenite's, compression is flate2's.
 //!
 //! Corresponds to `eventlet.websocket`.
+//!
+//! # Not here
+//!
+//! The drafts before RFC 6455, hixie-75 and 76. Sending a message in several frames: [`WebSocket::send`] takes a whole
+//! one. TLS: a client speaks [`over`](Connect::over) any stream.
 
 mod client;
 mod close;
@@ -24,8 +29,6 @@ mod message;
 mod negotiate;
 mod reader;
 mod request;
-#[path = "insecure.rs"]
-mod secure;
 mod socket;
 mod writer;
 mod wsgi;

@@ -1,0 +1,107 @@
+//! A chat in the browser: whatever one says, all get.
+//!
+//! ```sh
+//! cargo run --features websocket --example websocket_chat
+//! ```
+//!
+//! Open <http://127.0.0.1:8094/> in two windows. Two green threads share each socket: the handler waits for what its
+//! visitor says, and a second one sends what the others say. A visitor who does not read what he is sent holds nobody
+//! up: he is shown out when a hundred lines wait for him.
+//!
+//! It serves until Ctrl-C or SIGTERM, and then says goodbye to its visitors.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::rc::Rc;
+
+use eventlet::websocket::{Message, WebSocket, WebSocketWSGI};
+use eventlet::wsgi::{self, Environ, IntoResponse};
+use eventlet::{Queue, interrupted, listen, run, spawn, spawn_n};
+
+const PAGE: &str = include_str!("websocket_chat.html");
+
+/// How many lines may wait for one visitor.
+const PATIENCE: usize = 100;
+
+/// Who is here.
+#[derive(Clone, Default)]
+struct Room(Rc<RefCell<BTreeMap<u64, Visitor>>>);
+
+/// A visitor, and the lines that wait for him.
+struct Visitor {
+    ws: WebSocket,
+    lines: Queue<Message>,
+}
+
+impl Room {
+    fn enter(&self, ws: WebSocket) -> (u64, Queue<Message>) {
+        let lines = Queue::new(PATIENCE);
+        let mut room = self.0.borrow_mut();
+        let number = room.last_key_value().map_or(1, |(last, _)| last + 1);
+        room.insert(number, Visitor { ws, lines: lines.clone() });
+        (number, lines)
+    }
+
+    fn leave(&self, number: u64) {
+        self.0.borrow_mut().remove(&number);
+    }
+
+    /// Puts a line into every visitor's queue. Whose queue is full is shown out.
+    fn say(&self, line: String) {
+        let line = Message::from(line);
+        self.0.borrow_mut().retain(|_, visitor| {
+            let has_room = visitor.lines.put_nowait(line.clone()).is_ok();
+            if !has_room {
+                let ws = visitor.ws.clone();
+                spawn_n(async move { ws.close((1008, "too slow")).await });
+            }
+            has_room
+        });
+    }
+}
+
+async fn visit(ws: WebSocket, room: Room) -> io::Result<()> {
+    let (number, lines) = room.enter(ws.clone());
+    let sender = ws.clone();
+    let sending = spawn(async move {
+        loop {
+            if sender.send(lines.get().await).await.is_err() {
+                return;
+            }
+        }
+    });
+    room.say(format!("visitor {number} has come"));
+    let outcome = listen_to(&ws, number, &room).await;
+    sending.kill();
+    room.leave(number);
+    room.say(format!("visitor {number} has gone"));
+    outcome
+}
+
+/// Says what a visitor says, until there is nothing more.
+async fn listen_to(ws: &WebSocket, number: u64, room: &Room) -> io::Result<()> {
+    while let Some(message) = ws.wait().await? {
+        room.say(format!("{number}: {}", message.as_text().unwrap_or("(bytes)")));
+    }
+    Ok(())
+}
+
+fn main() -> io::Result<()> {
+    run(async {
+        let room = Room::default();
+        let chat = WebSocketWSGI::new(move |ws| visit(ws, room.clone()))
+            .max_frame_length(4096)
+            .origin_checker(|host, origin| origin == Some(&format!("http://{host}")));
+        let site = move |env: Environ| {
+            let response = match env.path_info().as_str() {
+                "/" => (200, [("Content-Type", "text/html; charset=utf-8")], PAGE).into_response(),
+                "/chat" => chat.call(&env).into_response(),
+                _ => (404, "Not Found\r\n").into_response(),
+            };
+            async move { response }
+        };
+        let listener = listen("127.0.0.1:8094").await?;
+        wsgi::server(listener, site).shutdown_on(interrupted()).await
+    })
+}
