@@ -227,6 +227,12 @@ mod turns {
         threads.unwrap().block_on(local(io_gets_its_look(u64::MAX, turn)));
     }
 
+    /// What the documentation of `sleep` gives as the way to do so.
+    #[test]
+    fn one_that_yields_to_tokio_lets_io_through_at_once() {
+        eventlet::run(io_gets_its_look(10, tokio::task::yield_now));
+    }
+
     #[test]
     fn one_that_spins_on_turns_lets_timers_through() {
         under_every_hub(|| timers_get_their_look(turn));
