@@ -87,6 +87,11 @@ impl Client {
         let _ = self.io.write_all(bytes.as_ref()).await;
     }
 
+    /// Sends no more.
+    pub(crate) async fn end(&mut self) {
+        let _ = self.io.shutdown().await;
+    }
+
     /// Returns all that comes until the server closes.
     pub(crate) async fn rest(&mut self) -> String {
         let _ = self.io.read_to_end(&mut self.read).await;
