@@ -2,5 +2,8 @@
 
 mod conformance;
 mod connections;
+mod hostile;
+mod limits;
+mod options;
 mod sites;
 mod support;

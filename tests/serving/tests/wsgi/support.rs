@@ -61,7 +61,13 @@ impl Running {
     }
 
     pub(crate) async fn connect(&self) -> Client {
-        Client { io: TcpStream::connect(self.addr).await.unwrap(), read: Vec::new() }
+        Client::to(self.addr).await
+    }
+
+    /// Waits until the server has ended by itself.
+    pub(crate) async fn ended(self) {
+        self.served.await.unwrap().unwrap();
+        assert_eq!(self.server.stats().open, 0);
     }
 
     /// Ends the server, and checks that nothing of it is left.
@@ -82,6 +88,10 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    pub(crate) async fn to(addr: std::net::SocketAddr) -> Client {
+        Client { io: TcpStream::connect(addr).await.unwrap(), read: Vec::new() }
+    }
+
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         // A server that has refused the beginning may have closed before the end.
         let _ = self.io.write_all(bytes.as_ref()).await;
