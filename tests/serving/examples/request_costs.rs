@@ -21,7 +21,8 @@ use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
-const REQUEST: &[u8] = b"GET /hello HTTP/1.1\r\nHost: localhost:8080\r\nUser-Agent: costs/1.0\r\nAccept: */*\r\n\r\n";
+const REQUEST: &[u8] =
+    b"GET /hello HTTP/1.1\r\nHost: localhost:8080\r\nUser-Agent: costs/1.0\r\nAccept: */*\r\n\r\n";
 
 /// Asks again and again.
 async fn ask(mut conn: DuplexStream, times: usize) {
