@@ -118,8 +118,25 @@ fn split_port(value: &[u8]) -> (&[u8], &[u8]) {
 
 /// The bytes of a name or an IPv4 address: unreserved, sub-delims, and the sign of an escape.
 fn is_of_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(&byte)
+    NAME[usize::from(byte)]
 }
+
+/// Which bytes are of a name, to be looked up.
+const NAME: [bool; 256] = {
+    let mut of_name = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        of_name[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let others = b"-._~!$&'()*+,;=%";
+    let mut at = 0;
+    while at < others.len() {
+        of_name[others[at] as usize] = true;
+        at += 1;
+    }
+    of_name
+};
 
 fn is_of_literal(byte: u8) -> bool {
     byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.' | b'%')

@@ -16,7 +16,8 @@ use super::peer::Peer;
 use super::pulse::{Phase, Pulse};
 use super::server::Server;
 use super::site::Handler;
-use super::speak::{self, Ended, Speaks};
+use super::speak::{Ended, Speaks};
+use super::speaker::speak;
 use super::sweeper::Seen;
 use super::tap::Tap;
 use crate::greenthread::Greenlet;
@@ -77,6 +78,12 @@ impl Connection {
         self.server.request_began();
     }
 
+    /// Notes that the connection speaks HTTP/2: it always reads, and not only heads and bodies.
+    pub(super) fn speaks_in_frames(&self) {
+        self.pulse.speaks_in_frames();
+        self.reads_are_swept.set(false);
+    }
+
     /// Notes that a response has gone, or will not.
     #[inline]
     pub(super) fn request_ended(&self, body_length: u64) {
@@ -128,7 +135,7 @@ impl Connection {
     {
         let tap = Tap::new(io, Arc::clone(&self.pulse));
         let front = Front::new(handler, Rc::clone(&self));
-        let ended = speak::speak(tap, front, &self).await;
+        let ended = speak(tap, front, &self).await;
         self.note_end(&ended);
         let takeover = self.takeover.take();
         if let (Ended::Well, Some(takeover)) = (ended, takeover) {

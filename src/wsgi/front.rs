@@ -46,6 +46,9 @@ impl<H: Handler> hyper::service::Service<Request<Incoming>> for Front<H> {
     fn call(&self, request: Request<Incoming>) -> Replying<H::Future> {
         let connection = &self.connection;
         connection.request_began();
+        if request.version() == Version::HTTP_2 {
+            connection.speaks_in_frames();
+        }
         connection.pulse.set_lingers(!request.body().is_end_stream());
         let ticket = Ticket::of(&request, connection);
         let is_head = request.method() == Method::HEAD;
@@ -126,9 +129,7 @@ where
     let options = &ticket.connection.options;
     let exact = response.body().size_hint().exact();
     let mut sized = true;
-    // How the body is framed is not the site's to say.
-    response.headers_mut().remove(header::TRANSFER_ENCODING);
-    match declared(&response) {
+    match declared(&mut response) {
         Declared::Nothing => {}
         Declared::Length(length) if exact == Some(length) => {}
         // Whatever the body turns out to be, hyper sends this many bytes or breaks off.
@@ -158,8 +159,10 @@ enum Declared {
     Nonsense,
 }
 
-fn declared<B>(response: &Response<B>) -> Declared {
+/// Returns what a site says of the length of its body. What it says of codings is removed: framing is not its to choose.
+fn declared<B>(response: &mut Response<B>) -> Declared {
     let mut declared = Declared::Nothing;
+    let mut coded = false;
     for (name, value) in response.headers() {
         if *name == header::CONTENT_LENGTH {
             let length = value.to_str().ok().and_then(|text| text.parse().ok());
@@ -168,6 +171,10 @@ fn declared<B>(response: &Response<B>) -> Declared {
                 _ => Declared::Nonsense,
             };
         }
+        coded |= *name == header::TRANSFER_ENCODING;
+    }
+    if coded {
+        response.headers_mut().remove(header::TRANSFER_ENCODING);
     }
     declared
 }

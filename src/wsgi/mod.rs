@@ -39,6 +39,8 @@ mod format;
 mod front;
 mod function;
 mod hijack;
+#[cfg(feature = "http2")]
+mod http2;
 mod input;
 #[cfg(feature = "stackful")]
 mod input_blocking;
@@ -53,10 +55,15 @@ mod service;
 mod serving;
 mod site;
 mod speak;
+#[cfg(not(feature = "http2"))]
+mod speaker;
 mod start_response;
 mod sweeper;
 mod tap;
 mod ticket;
+
+#[cfg(feature = "http2")]
+use http2 as speaker;
 
 #[cfg(feature = "stackful")]
 pub use application::{Application, application};

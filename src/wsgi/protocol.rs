@@ -18,6 +18,8 @@ use std::time::Duration;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Protocol {
+    #[cfg_attr(not(feature = "http2"), expect(dead_code))]
+    pub(super) http2: bool,
     pub(super) max_headers: Option<usize>,
     pub(super) max_header_size: usize,
     pub(super) header_timeout: Option<Duration>,
@@ -43,6 +45,7 @@ impl Protocol {
     /// ```
     pub fn http1() -> Protocol {
         Protocol {
+            http2: false,
             max_headers: None,
             max_header_size: 65_536,
             header_timeout: Some(Duration::from_secs(30)),

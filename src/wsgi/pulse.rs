@@ -47,6 +47,8 @@ pub(super) struct Pulse {
     beats: AtomicU32,
     /// Which halves of the socket wait: [`READING`], [`WRITING`].
     waits: AtomicU8,
+    /// Whether what comes between requests need not be a head: HTTP/2 has frames of other kinds.
+    in_frames: AtomicBool,
     /// Whether the peer may still be sending when the connection closes.
     lingers: AtomicBool,
 }
@@ -57,6 +59,7 @@ impl Pulse {
             phase: AtomicU8::new(Phase::Idle as u8),
             beats: AtomicU32::new(0),
             waits: AtomicU8::new(0),
+            in_frames: AtomicBool::new(false),
             lingers: AtomicBool::new(false),
         }
     }
@@ -76,6 +79,11 @@ impl Pulse {
     pub(super) fn enter(&self, phase: Phase) {
         self.phase.store(phase as u8, Relaxed);
         self.beat();
+    }
+
+    /// Says that what comes between requests need not be a head.
+    pub(super) fn speaks_in_frames(&self) {
+        self.in_frames.store(true, Relaxed);
     }
 
     /// Returns how much was counted, to be compared with another time.
@@ -111,6 +119,7 @@ impl Pulse {
     #[inline]
     pub(super) fn has_read(&self) {
         match self.phase() {
+            Phase::Idle if self.in_frames.load(Relaxed) => self.beat(),
             Phase::Idle => self.enter(Phase::Head),
             Phase::Head | Phase::Closing => {}
             Phase::Busy | Phase::Hijacked => self.beat(),

@@ -1,4 +1,4 @@
-//! HTTP/1, by hyper.
+//! Conversations, and HTTP/1 by hyper.
 
 use std::pin::Pin;
 use std::rc::Rc;
@@ -12,7 +12,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::body::BoxError;
 use super::connection::{Connection, Conversation, Told};
 use super::front::Front;
-use super::options::Options;
 use super::site::Handler;
 use super::tap::Tap;
 
@@ -32,32 +31,26 @@ pub(super) trait Speaks {
     fn poll_end(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended>;
 }
 
-/// Talks to a client to the end.
-pub(super) async fn speak<T, H>(tap: Tap<T>, front: Front<H>, connection: &Rc<Connection>) -> Ended
+/// Speaks HTTP/1 with a client to the end.
+pub(super) async fn http1<T, H>(tap: Tap<T>, front: Front<H>, connection: &Rc<Connection>) -> Ended
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: Handler,
 {
-    let speaker = http1(&connection.options).serve_connection(TokioIo::new(tap), front);
-    let speaker = Box::pin(speaker.with_upgrades());
-    Conversation { speaker, told: Some(Told::new(Rc::clone(connection))) }.await
-}
-
-/// Makes what parses HTTP/1 as a server's options say.
-pub(super) fn http1(options: &Options) -> Builder {
+    let options = &connection.options;
     let mut http1 = Builder::new();
-    let protocol = &options.protocol;
     http1
         .half_close(!options.kill_on_disconnect)
         .keep_alive(options.keepalive.is_some())
         .title_case_headers(options.capitalize_response_headers)
-        .max_header_size(protocol.max_header_size)
+        .max_header_size(options.protocol.max_header_size)
         // The sweeper minds the time, without a timer for each request.
         .header_read_timeout(None);
-    if let Some(most) = protocol.max_headers {
+    if let Some(most) = options.protocol.max_headers {
         http1.max_headers(most);
     }
-    http1
+    let speaker = Box::pin(http1.serve_connection(TokioIo::new(tap), front).with_upgrades());
+    Conversation { speaker, told: Some(Told::new(Rc::clone(connection))) }.await
 }
 
 impl<T, H> Speaks for UpgradeableConnection<TokioIo<Tap<T>>, Front<H>>

@@ -5,5 +5,6 @@ mod connections;
 mod hostile;
 mod limits;
 mod options;
+mod several;
 mod sites;
 mod support;
