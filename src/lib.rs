@@ -69,6 +69,7 @@
 //! - `stackful` (default): green threads with stacks of their own. Without it the crate needs no
 //!   corosensei, and has no `unsafe` but the one call that makes a waker out of a number.
 //! - `wsgi`: HTTP/1.1 servers, by hyper, for functions and for tower services.
+//! - `http2`: HTTP/2 in them.
 //! - `websocket`: websocket servers and clients, with compression; it turns on `wsgi`.
 //! - `test-util`: a paused clock, with Tokio's feature of that name.
 //!
@@ -143,3 +144,7 @@ mod readme {}
 #[cfg(all(doctest, feature = "stackful"))]
 #[doc = include_str!("../docs/porting.md")]
 mod porting {}
+
+#[cfg(all(doctest, feature = "stackful", feature = "wsgi"))]
+#[doc = include_str!("../docs/serving.md")]
+mod serving {}

@@ -48,77 +48,227 @@ pub struct Environ(pub(super) Rc<Exchange>);
 
 impl Environ {
     /// Returns the method: `REQUEST_METHOD`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move { env.method().to_string() };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub fn method(&self) -> Method {
         self.0.parts.borrow().method.clone()
     }
 
     /// Returns the target of the request.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move { env.uri().to_string() };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub fn uri(&self) -> Uri {
         self.0.parts.borrow().uri.clone()
     }
 
     /// Returns the path with its escapes decoded, what is not UTF-8 replaced: `PATH_INFO`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move { env.path_info() };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub fn path_info(&self) -> String {
         let parts = self.0.parts.borrow();
         percent_decode_str(path(&parts.uri)).decode_utf8_lossy().into_owned()
     }
 
     /// Returns the bytes of the path with its escapes decoded, once. An odd escape stays as it is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move { env.path_info_bytes() };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub fn path_info_bytes(&self) -> Vec<u8> {
         percent_decode_str(path(&self.0.parts.borrow().uri)).collect()
     }
 
     /// Returns the path as it was sent: `RAW_PATH_INFO`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move { env.raw_path_info() };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub fn raw_path_info(&self) -> String {
         path(&self.0.parts.borrow().uri).to_owned()
     }
 
     /// Returns what follows the question mark, if there is one: `QUERY_STRING`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move { env.query_string().unwrap_or_default() };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub fn query_string(&self) -> Option<String> {
         self.0.parts.borrow().uri.query().map(str::to_owned)
     }
 
     /// Returns where the site is mounted: always `""`, as in eventlet. `SCRIPT_NAME`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move { env.script_name() };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub fn script_name(&self) -> &'static str {
         ""
     }
 
     /// Returns the type of the request's body: `CONTENT_TYPE`. As in eventlet it is `text/plain` where none was sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move { env.content_type() };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub fn content_type(&self) -> String {
         self.header("content-type").unwrap_or_else(|| "text/plain".to_owned())
     }
 
     /// Returns the length of the request's body, where it was sent: `CONTENT_LENGTH`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move { format!("{:?}", env.content_length()) };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub fn content_length(&self) -> Option<u64> {
         self.header("content-length")?.trim().parse().ok()
     }
 
     /// Returns the version of the request: `SERVER_PROTOCOL`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move { format!("{:?}", env.server_protocol()) };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub fn server_protocol(&self) -> Version {
         self.0.parts.borrow().version
     }
 
     /// Returns the address at which the connection came in: `SERVER_NAME`. It is `unix` for a Unix socket.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move { env.server_name() };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub fn server_name(&self) -> String {
         self.0.connection.peer.local.host().into_owned()
     }
 
     /// Returns the port at which the connection came in: `SERVER_PORT`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move { format!("{:?}", env.server_port()) };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub fn server_port(&self) -> Option<u16> {
         self.0.connection.peer.local.port()
     }
 
     /// Returns the address of the client: `REMOTE_ADDR`. It is `unix` for a Unix socket.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move { env.remote_addr() };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub fn remote_addr(&self) -> String {
         self.0.connection.peer.remote.host().into_owned()
     }
 
     /// Returns the port of the client: `REMOTE_PORT`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move { format!("{:?}", env.remote_port()) };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub fn remote_port(&self) -> Option<u16> {
         self.0.connection.peer.remote.port()
     }
 
     /// Returns the address of the client as a socket address, where it is one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move { format!("{:?}", env.peer_addr()) };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         match self.0.connection.peer.remote {
             End::Inet(addr) => Some(addr),
@@ -127,22 +277,62 @@ impl Environ {
     }
 
     /// Returns `"http"`, or `"https"` over TLS: `wsgi.url_scheme`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move { env.url_scheme() };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub fn url_scheme(&self) -> &'static str {
         self.0.connection.peer.scheme()
     }
 
     /// Returns the headers, with duplicates, in their order: `headers_raw`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move { format!("{} headers", env.headers().len()) };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub fn headers(&self) -> Ref<'_, HeaderMap> {
         Ref::map(self.0.parts.borrow(), |parts| &parts.headers)
     }
 
     /// Returns the value of a header. Duplicates are joined by `,`, those of `Cookie` by `; `.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move { env.header("user-agent").unwrap_or_default() };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub fn header(&self, name: &str) -> Option<String> {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
         joined(&self.0.parts.borrow().headers, &name)
     }
 
     /// Returns what layers around the site have left with the request.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move { format!("{:?}", env.extensions().get::<u32>()) };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub fn extensions(&self) -> Ref<'_, Extensions> {
         Ref::map(self.0.parts.borrow(), |parts| &parts.extensions)
     }
@@ -152,11 +342,31 @@ impl Environ {
     /// # Panics
     ///
     /// While what [`headers`](Environ::headers) or [`extensions`](Environ::extensions) returned is held.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move { drop(env.extensions_mut().insert(7_u32)) };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub fn extensions_mut(&self) -> RefMut<'_, Extensions> {
         RefMut::map(self.0.parts.borrow_mut(), |parts| &mut parts.extensions)
     }
 
     /// Returns the body of the request: `wsgi.input`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move { env.input().read_all(1 << 20).await };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub fn input(&self) -> Input {
         Input::of(Rc::clone(&self.0))
     }
@@ -166,6 +376,16 @@ impl Environ {
     ///
     /// Headers have keys such as `HTTP_USER_AGENT`. A header whose own name has an underscore has none: it could pass for
     /// another.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move { env.get("HTTP_USER_AGENT").unwrap_or_default() };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub fn get(&self, key: &str) -> Option<String> {
         if let Some(name) = key.strip_prefix("HTTP_") {
             return self.header_by_key(name);
@@ -209,6 +429,16 @@ impl Environ {
     }
 
     /// Returns all keys that there are with their values.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move { format!("{:#?}", env.to_map()) };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub fn to_map(&self) -> BTreeMap<String, String> {
         const KEYS: [&str; 18] = [
             "REQUEST_METHOD",
@@ -247,6 +477,16 @@ impl Environ {
     /// called in order; a panic in one is reported, and the next is called.
     ///
     /// Corresponds to `environ['eventlet.posthooks']`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move { env.posthook(|env| println!("{} is answered", env.path_info())) };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub fn posthook(&self, hook: impl FnOnce(&Environ) + 'static) {
         self.0.add_hook(Box::new(hook));
     }
@@ -254,6 +494,16 @@ impl Environ {
     /// Says how many bytes of this response are held back until they are sent: 0 sends each piece by itself.
     ///
     /// Corresponds to `environ['eventlet.minimum_write_chunk_size']`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move { env.set_minimum_write_chunk_size(0) };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub fn set_minimum_write_chunk_size(&self, bytes: usize) {
         self.0.channel().set_minimum(Some(bytes));
     }
@@ -268,6 +518,16 @@ impl Environ {
     /// function is dropped.
     ///
     /// Corresponds to `Input.get_socket` together with `WSGI_LOCAL.already_handled` and `eventlet.set_idle`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move { env.hijack(|io| async move { io.closing().await }) };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub fn hijack<F, R>(&self, function: F) -> Response<Body>
     where
         F: FnOnce(Hijacked) -> R + 'static,

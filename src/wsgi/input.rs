@@ -194,6 +194,19 @@ impl Input {
     /// # Errors
     ///
     /// See [`Input`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move {
+    ///     let input = env.input();
+    ///     input.read(1024).await
+    /// };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub async fn read(&self, most: usize) -> io::Result<Bytes> {
         poll_fn(|cx| self.inlet().poll_fill(cx)).await?;
         Ok(self.inlet().take(most))
@@ -212,6 +225,19 @@ impl Input {
     /// # Errors
     ///
     /// `FileTooLarge` when there are more bytes than `limit`; and see [`Input`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move {
+    ///     let input = env.input();
+    ///     input.read_all(1 << 20).await
+    /// };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub async fn read_all(&self, limit: usize) -> io::Result<Bytes> {
         let first = self.read(usize::MAX).await?;
         let mut all = match self.inlet().is_complete() {
@@ -243,6 +269,19 @@ impl Input {
     /// # Errors
     ///
     /// `FileTooLarge` when the line is longer than `limit`; and see [`Input`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move {
+    ///     let input = env.input();
+    ///     input.readline(1024).await
+    /// };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub async fn readline(&self, limit: usize) -> io::Result<Bytes> {
         let mut line = BytesMut::new();
         loop {
@@ -271,6 +310,19 @@ impl Input {
     /// # Errors
     ///
     /// As [`readline`](Input::readline).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::Environ;
+    ///
+    /// let site = |env: Environ| async move {
+    ///     let input = env.input();
+    ///     input.readlines(1 << 20).await.map(|lines| format!("{} lines", lines.len()))
+    /// };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub async fn readlines(&self, mut limit: usize) -> io::Result<Vec<Bytes>> {
         let mut lines = Vec::new();
         loop {

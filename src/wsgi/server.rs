@@ -120,6 +120,22 @@ pub struct Drained {
 
 impl Server {
     /// Returns what the server has done, and does now.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// use eventlet::wsgi::{self, Environ};
+    ///
+    /// let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// let serving = wsgi::server(listener, |_: Environ| async {}).log_output(false);
+    /// let server = serving.handle();
+    /// let served = eventlet::spawn(serving);
+    /// assert_eq!(server.stats().open, 0);
+    /// server.stop_accepting();
+    /// served.await.unwrap().unwrap();
+    /// # });
+    /// ```
     pub fn stats(&self) -> Stats {
         let connections = self.0.connections.borrow();
         let is_idle = |connection: &Connection| connection.pulse.phase() == Phase::Idle;
@@ -137,6 +153,22 @@ impl Server {
     }
 
     /// Returns the connections there are.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// use eventlet::wsgi::{self, Environ};
+    ///
+    /// let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// let serving = wsgi::server(listener, |_: Environ| async {}).log_output(false);
+    /// let server = serving.handle();
+    /// let served = eventlet::spawn(serving);
+    /// assert!(server.connections().is_empty());
+    /// server.stop_accepting();
+    /// served.await.unwrap().unwrap();
+    /// # });
+    /// ```
     pub fn connections(&self) -> Vec<ConnectionInfo> {
         let connections = self.0.connections.borrow();
         let info = |connection: &Rc<Connection>| ConnectionInfo {
@@ -157,6 +189,21 @@ impl Server {
     /// # Differences
     ///
     /// Eventlet's `is_accepting` is looked at when one more connection has come.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// use eventlet::wsgi::{self, Environ};
+    ///
+    /// let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// let serving = wsgi::server(listener, |_: Environ| async {}).log_output(false);
+    /// let server = serving.handle();
+    /// let served = eventlet::spawn(serving);
+    /// server.stop_accepting();
+    /// served.await.unwrap().unwrap();
+    /// # });
+    /// ```
     pub fn stop_accepting(&self) {
         self.0.stopped.set(true);
         self.0.stopping.0.choose_all(&());
@@ -173,6 +220,22 @@ impl Server {
     /// # Killed
     ///
     /// The server ends all the same, without the limit.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # eventlet::run(async {
+    /// use eventlet::wsgi::{self, Environ};
+    ///
+    /// let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// let serving = wsgi::server(listener, |_: Environ| async {}).log_output(false);
+    /// let server = serving.handle();
+    /// let served = eventlet::spawn(serving);
+    /// let drained = server.shutdown(std::time::Duration::from_secs(10)).await;
+    /// assert_eq!((drained.finished, drained.cut), (0, 0));
+    /// served.await.unwrap().unwrap();
+    /// # });
+    /// ```
     pub async fn shutdown(&self, limit: impl Into<Option<Duration>>) -> Drained {
         self.stop_accepting();
         let open = self.0.connections.borrow().len();

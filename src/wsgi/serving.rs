@@ -110,7 +110,7 @@ pub struct Serving<L, S, K> {
 }
 
 impl<L, S, K> Serving<L, S, K> {
-    /// Returns the handle of the server.
+    /// Returns the handle of the server: to look at it, and to end it. [`Server::stats`] has an example.
     pub fn handle(&self) -> Server {
         self.server.clone()
     }
@@ -119,6 +119,16 @@ impl<L, S, K> Serving<L, S, K> {
     /// nobody subscribes.
     ///
     /// A writer that fails ends the log, not the server.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use eventlet::wsgi::{self, Environ};
+    /// # use std::time::Duration;
+    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    /// wsgi::server(listener, |_: Environ| async { "hello" }).log(std::io::stdout()).await
+    /// # }
+    /// ```
     pub fn log(mut self, writer: impl io::Write + 'static) -> Self {
         self.options.log.sink = Sink::Writer(Some(Box::new(writer) as Box<dyn io::Write>).into());
         self
@@ -126,12 +136,32 @@ impl<L, S, K> Serving<L, S, K> {
 
     /// Hands each line of the log to a function: requests at `INFO`, failures of the site at `ERROR`, what becomes of
     /// connections at `DEBUG`.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use eventlet::wsgi::{self, Environ};
+    /// # use std::time::Duration;
+    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    /// wsgi::server(listener, |_: Environ| async { "hello" }).log_with(|level, line| println!("{level} {line}")).await
+    /// # }
+    /// ```
     pub fn log_with(mut self, function: impl Fn(Level, &str) + 'static) -> Self {
         self.options.log.sink = Sink::Function(Box::new(function));
         self
     }
 
     /// Whether anything is logged. On unless said otherwise.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use eventlet::wsgi::{self, Environ};
+    /// # use std::time::Duration;
+    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    /// wsgi::server(listener, |_: Environ| async { "hello" }).log_output(false).await
+    /// # }
+    /// ```
     pub fn log_output(mut self, log: bool) -> Self {
         if !log {
             self.options.log.sink = Sink::Off;
@@ -149,6 +179,16 @@ impl<L, S, K> Serving<L, S, K> {
     /// # Differences
     ///
     /// `date_time` is in UTC, and `body_length` is the length of the body alone.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use eventlet::wsgi::{self, Environ};
+    /// # use std::time::Duration;
+    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    /// wsgi::server(listener, |_: Environ| async { "hello" }).log_format("%(client_ip)s %(status_code)d %(wall_seconds).3f").await
+    /// # }
+    /// ```
     #[track_caller]
     pub fn log_format(mut self, format: &str) -> Self {
         match Format::parse(format) {
@@ -159,12 +199,32 @@ impl<L, S, K> Serving<L, S, K> {
     }
 
     /// Whether the logged address of a client is preceded by what `X-Forwarded-For` says. On unless said otherwise.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use eventlet::wsgi::{self, Environ};
+    /// # use std::time::Duration;
+    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    /// wsgi::server(listener, |_: Environ| async { "hello" }).log_x_forwarded_for(false).await
+    /// # }
+    /// ```
     pub fn log_x_forwarded_for(mut self, log: bool) -> Self {
         self.options.log_x_forwarded_for = log;
         self
     }
 
     /// Sets keys that each request's environ has, besides its own: they cannot replace those.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use eventlet::wsgi::{self, Environ};
+    /// # use std::time::Duration;
+    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    /// wsgi::server(listener, |_: Environ| async { "hello" }).environ([("shop.currency", "EUR")]).await
+    /// # }
+    /// ```
     pub fn environ<N: Into<String>, V: Into<String>>(
         mut self,
         pairs: impl IntoIterator<Item = (N, V)>,
@@ -182,6 +242,16 @@ impl<L, S, K> Serving<L, S, K> {
     /// # Panics
     ///
     /// With 0.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use eventlet::wsgi::{self, Environ};
+    /// # use std::time::Duration;
+    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    /// wsgi::server(listener, |_: Environ| async { "hello" }).max_size(100).await
+    /// # }
+    /// ```
     #[track_caller]
     pub fn max_size(mut self, connections: usize) -> Self {
         assert!(connections > 0, "`max_size` must be 1 at least: with 0 nobody is ever served");
@@ -191,6 +261,16 @@ impl<L, S, K> Serving<L, S, K> {
 
     /// Has connections be green threads of this pool, which may have other members. Its size is the bound then, and
     /// [`max_size`](Serving::max_size) is ignored.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use eventlet::wsgi::{self, Environ};
+    /// # use std::time::Duration;
+    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    /// wsgi::server(listener, |_: Environ| async { "hello" }).custom_pool(&eventlet::GreenPool::new(200)).await
+    /// # }
+    /// ```
     pub fn custom_pool(mut self, pool: &GreenPool) -> Self {
         self.pool = Some(pool.clone());
         self
@@ -202,6 +282,16 @@ impl<L, S, K> Serving<L, S, K> {
     /// # Panics
     ///
     /// With another than these two.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use eventlet::wsgi::{self, Environ};
+    /// # use std::time::Duration;
+    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    /// wsgi::server(listener, |_: Environ| async { "hello" }).max_http_version(http::Version::HTTP_10).await
+    /// # }
+    /// ```
     #[track_caller]
     pub fn max_http_version(mut self, version: Version) -> Self {
         let known = version == Version::HTTP_10 || version == Version::HTTP_11;
@@ -211,6 +301,16 @@ impl<L, S, K> Serving<L, S, K> {
     }
 
     /// Sets how connections speak, and how much of a head they take.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use eventlet::wsgi::{self, Environ};
+    /// # use std::time::Duration;
+    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    /// wsgi::server(listener, |_: Environ| async { "hello" }).protocol(wsgi::Protocol::http1().max_headers(20)).await
+    /// # }
+    /// ```
     pub fn protocol(mut self, protocol: Protocol) -> Self {
         let request_line = self.options.protocol.limits.request_line;
         self.options.protocol = protocol;
@@ -219,6 +319,16 @@ impl<L, S, K> Serving<L, S, K> {
     }
 
     /// Sends the [`Server`] to an event once it accepts.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use eventlet::wsgi::{self, Environ};
+    /// # use std::time::Duration;
+    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    /// wsgi::server(listener, |_: Environ| async { "hello" }).server_event(&eventlet::Event::new()).await
+    /// # }
+    /// ```
     pub fn server_event(mut self, event: &Event<Server>) -> Self {
         self.event = Some(event.clone());
         self
@@ -228,6 +338,16 @@ impl<L, S, K> Serving<L, S, K> {
     ///
     /// Unless said otherwise, pieces are joined up to 4096 bytes while the site has more ready; when it waits, what is
     /// there is sent.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use eventlet::wsgi::{self, Environ};
+    /// # use std::time::Duration;
+    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    /// wsgi::server(listener, |_: Environ| async { "hello" }).minimum_chunk_size(16_384).await
+    /// # }
+    /// ```
     pub fn minimum_chunk_size(mut self, bytes: impl Into<Option<usize>>) -> Self {
         self.options.minimum_chunk_size = bytes.into();
         self
@@ -237,18 +357,48 @@ impl<L, S, K> Serving<L, S, K> {
     /// otherwise. `false` closes it after each response.
     ///
     /// It is never the limit of a head: see [`Protocol::header_timeout`].
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use eventlet::wsgi::{self, Environ};
+    /// # use std::time::Duration;
+    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    /// wsgi::server(listener, |_: Environ| async { "hello" }).keepalive(Duration::from_secs(5)).await
+    /// # }
+    /// ```
     pub fn keepalive(mut self, keepalive: impl Into<KeepAlive>) -> Self {
         self.options.keepalive = keepalive.into().0;
         self
     }
 
     /// Sets how many bytes a request line may have: 8192 unless said otherwise. A longer one is a 414.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use eventlet::wsgi::{self, Environ};
+    /// # use std::time::Duration;
+    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    /// wsgi::server(listener, |_: Environ| async { "hello" }).url_length_limit(1024).await
+    /// # }
+    /// ```
     pub fn url_length_limit(mut self, bytes: usize) -> Self {
         self.options.protocol.limits.request_line = bytes;
         self
     }
 
     /// Whether clients get to see the text of an error or a panic of the site. Off unless said otherwise.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use eventlet::wsgi::{self, Environ};
+    /// # use std::time::Duration;
+    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    /// wsgi::server(listener, |_: Environ| async { "hello" }).debug(true).await
+    /// # }
+    /// ```
     pub fn debug(mut self, debug: bool) -> Self {
         self.options.debug = debug;
         self
@@ -256,12 +406,32 @@ impl<L, S, K> Serving<L, S, K> {
 
     /// Sets how long a wait for a part of a body, or for the client to take some of a response, may last: 60 seconds unless
     /// said otherwise. `None` is for ever. A site that computes or sleeps is never cut.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use eventlet::wsgi::{self, Environ};
+    /// # use std::time::Duration;
+    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    /// wsgi::server(listener, |_: Environ| async { "hello" }).socket_timeout(Duration::from_secs(10)).await
+    /// # }
+    /// ```
     pub fn socket_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.options.socket_timeout = limit.into();
         self
     }
 
     /// Whether the names of headers are sent as `Content-Length`. On unless said otherwise; off saves a sixth of hyper's work.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use eventlet::wsgi::{self, Environ};
+    /// # use std::time::Duration;
+    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    /// wsgi::server(listener, |_: Environ| async { "hello" }).capitalize_response_headers(false).await
+    /// # }
+    /// ```
     pub fn capitalize_response_headers(mut self, capitalize: bool) -> Self {
         self.options.capitalize_response_headers = capitalize;
         self
@@ -294,6 +464,16 @@ impl<L, S, K> Serving<L, S, K> {
     }
 
     /// Sets how long requests may go on when the server is shut down: without this, until they end.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use eventlet::wsgi::{self, Environ};
+    /// # use std::time::Duration;
+    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    /// wsgi::server(listener, |_: Environ| async { "hello" }).shutdown_timeout(Duration::from_secs(30)).await
+    /// # }
+    /// ```
     pub fn shutdown_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.options.shutdown_timeout = limit.into();
         self
@@ -303,6 +483,16 @@ impl<L, S, K> Serving<L, S, K> {
     /// as in eventlet.
     ///
     /// A client that closes its sending side counts as gone then, though it may wait for its answer.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use eventlet::wsgi::{self, Environ};
+    /// # use std::time::Duration;
+    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    /// wsgi::server(listener, |_: Environ| async { "hello" }).kill_on_disconnect(true).await
+    /// # }
+    /// ```
     pub fn kill_on_disconnect(mut self, kill: bool) -> Self {
         self.options.kill_on_disconnect = kill;
         self
@@ -310,12 +500,32 @@ impl<L, S, K> Serving<L, S, K> {
 
     /// Sets how much of a body that the site did not read is read away, so that the connection can go on: 64 KiB unless
     /// said otherwise. Where there is more, it is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use eventlet::wsgi::{self, Environ};
+    /// # use std::time::Duration;
+    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    /// wsgi::server(listener, |_: Environ| async { "hello" }).drain_unread(0).await
+    /// # }
+    /// ```
     pub fn drain_unread(mut self, bytes: usize) -> Self {
         self.options.drain_unread = bytes;
         self
     }
 
     /// Whether TCP connections get `TCP_NODELAY`. On unless said otherwise.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use eventlet::wsgi::{self, Environ};
+    /// # use std::time::Duration;
+    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    /// wsgi::server(listener, |_: Environ| async { "hello" }).tcp_nodelay(false).await
+    /// # }
+    /// ```
     pub fn tcp_nodelay(mut self, nodelay: bool) -> Self {
         self.options.tcp_nodelay = nodelay;
         self

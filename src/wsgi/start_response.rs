@@ -52,6 +52,24 @@ impl StartResponse {
     /// # Yields
     ///
     /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::wsgi::{Body, Environ, StartResponse};
+    ///
+    /// let site = |_: Environ, start_response: StartResponse| async move {
+    ///     let write = start_response.call("200 OK", [("Content-Type", "text/plain")]);
+    ///     for n in 0..1000 {
+    ///         if write.write(format!("{n}\n")).await.is_err() {
+    ///             break; // The client has gone.
+    ///         }
+    ///     }
+    ///     Body::empty()
+    /// };
+    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
+    /// # is_site(site);
+    /// ```
     pub fn call(&self, status: impl IntoStatus, headers: impl IntoHeaders) -> Write {
         self.0.start(head(status, headers));
         Write::new(Rc::<Exchange>::clone(&self.0))
