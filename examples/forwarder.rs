@@ -3,39 +3,26 @@
 //!     cargo run --release --example forwarder
 //!     cargo run --release --example forwarder 127.0.0.1:7000 www.rust-lang.org:80
 //!
-//! Each connection has two green threads, each of which copies one way. When one side has nothing more
-//! to say the other is told so, and may still answer. Without arguments it forwards to a server of its
-//! own, and talks to that. Corresponds to eventlet's `examples/forwarder.py`.
+//! Each connection has a green thread, which copies both ways. When one side has nothing more to say the
+//! other is told so, and may still answer; a connection on which nobody says anything for a minute is closed.
+//! Without arguments it forwards to a server of its own, and talks to that. Corresponds to eventlet's
+//! `examples/forwarder.py`.
 
 use std::env;
+use std::time::Duration;
 
-use eventlet::{Flat, GreenThread, connect, listen, run, serve, spawn, spawn_n};
+use eventlet::greenio::copy_bidirectional;
+use eventlet::{connect, listen, run, serve, spawn_n};
 use tokio::io::{self, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Copies one way until there is no more to read, and tells the receiver that this is all.
-async fn one_way(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) -> io::Result<()> {
-    io::copy(&mut from, &mut to).await?;
-    to.shutdown().await
-}
+/// How long a connection may be silent.
+const IDLE: Duration = Duration::from_secs(60);
 
-async fn forward(client: TcpStream, target: String) -> io::Result<()> {
-    let target = connect(target).await?;
-    let (from_client, to_client) = client.into_split();
-    let (from_target, to_target) = target.into_split();
-    let mut there = spawn(one_way(from_client, to_target));
-    let mut back = spawn(one_way(from_target, to_client));
-
-    // One that ends leaves the other alone, but one that fails ends both.
-    let outcome = tokio::try_join!(end(&mut there), end(&mut back));
-    there.kill();
-    back.kill();
-    outcome.map(|_| ())
-}
-
-async fn end(direction: &mut GreenThread<io::Result<()>>) -> io::Result<()> {
-    direction.await.flat()
+async fn forward(mut client: TcpStream, target: String) -> io::Result<()> {
+    let mut target = connect(target).await?;
+    copy_bidirectional(&mut client, &mut target, IDLE).await?;
+    Ok(())
 }
 
 async fn serve_forwarder(listener: TcpListener, target: String) -> io::Result<()> {

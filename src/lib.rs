@@ -49,7 +49,7 @@
 //! | share, or have for oneself | [`pools`], [`corolocal`] |
 //! | meet | [`Queue`], [`Event`], [`Semaphore`] |
 //! | give up in time | [`Timeout`], [`with_timeout`] |
-//! | talk | [`connect`], [`listen`], [`serve`], and every Tokio library |
+//! | talk | [`connect`], [`listen`], [`serve`], [`greenio`], and every Tokio library |
 //! | call what blocks | [`tpool::execute`], [`tpool::Proxy`] |
 //! | see who lives | [`debug`] |
 //! | serve the web | `wsgi` (feature `wsgi`) |
@@ -97,6 +97,7 @@ pub mod debug;
 pub mod event;
 #[cfg(feature = "stackful")]
 pub mod green;
+pub mod greenio;
 pub mod greenpile;
 pub mod greenpool;
 pub mod greenthread;

@@ -38,6 +38,7 @@
 
 mod blocking;
 mod bytes;
+mod greenio;
 mod wait;
 
 pub mod fs;

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use eventlet::green::os::unix::process::CommandExt;
-use eventlet::green::process::{Child, Command, Stdio};
+use eventlet::green::process::{Child, Command, Signal, Stdio};
 use eventlet::green::thread;
 use eventlet::{Block, GreenThread, Timeout, spawn, stackful};
 
@@ -362,4 +362,83 @@ fn no_descriptor_is_left() {
         };
         assert_eq!(rounds(1), rounds(10));
     });
+}
+
+#[test]
+fn communicate_writes_and_reads_at_once() {
+    green(|| {
+        // More than any pipe holds, both ways.
+        let input = b"0123456789abcdef".repeat(1 << 16);
+        let mut child = cat();
+        let output = child.communicate(&input).unwrap();
+        assert!(output.status.success());
+        assert!(output.stdout == input, "{} bytes came back", output.stdout.len());
+        assert!(output.stderr.is_empty());
+        assert!(child.wait().unwrap().success(), "it is known");
+    });
+}
+
+#[test]
+fn communicate_with_one_who_does_not_listen() {
+    green(|| {
+        let mut deaf = shell("exec <&-; echo out; echo err >&2; exit 3");
+        let deaf = deaf.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let output = deaf.spawn().unwrap().communicate(vec![b'x'; 1 << 20]).unwrap();
+        assert_eq!(output.status.code(), Some(3));
+        assert_eq!((&*output.stdout, &*output.stderr), (&b"out\n"[..], &b"err\n"[..]));
+    });
+}
+
+#[test]
+fn a_limit_around_communicate_leaves_the_process_to_be_killed() {
+    green(|| {
+        let mut child = Command::new("sleep").arg("60").stdout(Stdio::piped()).spawn().unwrap();
+        let limit = Timeout::new(Duration::from_millis(1));
+        assert_eq!(limit.run_blocking(|| child.communicate("").map_err(drop)), Err(limit));
+        child.kill().unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(Signal::KILL.as_raw()));
+    });
+}
+
+#[test]
+fn many_wait_for_a_process_while_another_signals_it() {
+    green(|| {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let waiters: Vec<GreenThread<_>> = (0..5)
+            .map(|_| {
+                let handle = child.handle();
+                spawn(stackful(move || handle.wait().unwrap().signal()))
+            })
+            .collect();
+        thread::yield_now();
+        // The first asks for all, and passes that on.
+        waiters[0].kill();
+        let handle = child.handle();
+        let killer = spawn(stackful(move || {
+            assert_eq!(handle.wait_timeout(Duration::from_millis(1)).unwrap(), None);
+            assert!(handle.try_wait().unwrap().is_none());
+            handle.terminate().unwrap();
+        }));
+        assert_eq!(child.wait().unwrap().signal(), Some(Signal::TERM.as_raw()));
+        killer.block().unwrap();
+        for (number, waiter) in waiters.into_iter().enumerate() {
+            match waiter.block() {
+                Ok(signal) => assert_eq!(signal, Some(Signal::TERM.as_raw())),
+                Err(exit) => assert!(number == 0 && exit.is_killed()),
+            }
+        }
+        // There is nobody of that number any more.
+        child.handle().kill().unwrap();
+        child.send_signal(Signal::HUP).unwrap();
+    });
+}
+
+#[test]
+fn signals_have_names() {
+    for name in ["SIGHUP", "SIGINT", "SIGKILL", "SIGUSR1", "SIGTERM", "SIGSTOP", "SIGCONT"] {
+        let signal: Signal = name.parse().unwrap();
+        assert_eq!((signal.to_string(), format!("{signal:?}")), (name.into(), name.into()));
+        assert_eq!(name[3..].to_lowercase().parse(), Ok(signal));
+    }
+    assert!("9".parse::<Signal>().is_err());
 }

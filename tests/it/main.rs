@@ -12,6 +12,7 @@ mod db_pool;
 mod debug;
 mod event;
 mod flat;
+mod greenio;
 mod greenpile;
 mod greenpool;
 mod greenthread;

@@ -4,9 +4,11 @@ use std::io;
 use std::process::{ExitStatus, Output};
 use std::time::Duration;
 
-use super::super::wait::{wait, wait_io};
+use super::super::wait::wait_io;
+use super::communicate;
+use super::handle::ChildHandle;
+use super::signal::Signal;
 use super::stdio::{ChildStderr, ChildStdin, ChildStdout};
-use crate::hub::within;
 
 /// A process that was started: what [`Command::spawn`](super::Command::spawn) returns.
 ///
@@ -38,12 +40,124 @@ pub struct Child {
     pub stdout: Option<ChildStdout>,
     /// What it writes to its standard error, if that was [`Stdio::piped`](std::process::Stdio::piped).
     pub stderr: Option<ChildStderr>,
-    /// Kept here, as Tokio forgets it when the process has ended.
-    id: u32,
-    tokio: tokio::process::Child,
+    handle: ChildHandle,
 }
 
 impl Child {
+    /// Returns a handle with which another green thread may wait for the process or signal it, while this
+    /// one waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::process::{Command, Signal};
+    /// use eventlet::green::thread;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+    ///     let handle = child.handle();
+    ///     thread::spawn(move || handle.send_signal(Signal::TERM).unwrap());
+    ///     assert!(!child.wait().unwrap().success());
+    /// }));
+    /// ```
+    pub fn handle(&self) -> ChildHandle {
+        self.handle.clone()
+    }
+
+    /// Sends the process a signal. One that has ended already is left alone.
+    ///
+    /// Corresponds to eventlet's `Popen.send_signal`.
+    ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::os::unix::process::ExitStatusExt;
+    /// use eventlet::green::process::{Command, Signal};
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+    ///     child.send_signal(Signal::HUP).unwrap();
+    ///     assert_eq!(child.wait().unwrap().signal(), Some(Signal::HUP.as_raw()));
+    /// }));
+    /// ```
+    pub fn send_signal(&self, signal: Signal) -> io::Result<()> {
+        self.handle.send_signal(signal)
+    }
+
+    /// Asks the process to end, with `SIGTERM`. One that has ended already is left alone.
+    ///
+    /// Corresponds to eventlet's `Popen.terminate`.
+    ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::process::Command;
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+    ///     child.terminate().unwrap();
+    ///     assert!(!child.wait().unwrap().success());
+    /// }));
+    /// ```
+    pub fn terminate(&self) -> io::Result<()> {
+        self.send_signal(Signal::TERM)
+    }
+
+    /// Writes `input` to the process, closes its standard input, reads what it writes, and waits until it
+    /// ends: all at once, so neither waits for the other.
+    ///
+    /// Of the three streams those are used that are [piped](std::process::Stdio::piped). It is no error
+    /// when the process does not read all of `input`.
+    ///
+    /// Corresponds to eventlet's `Popen.communicate`.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no green stack to wait on.
+    ///
+    /// # Yields
+    ///
+    /// Until the process has ended.
+    ///
+    /// # Killed
+    ///
+    /// The process goes on, and its streams are closed: what was read is lost. In a
+    /// [limit](crate::Timeout::run_blocking) that passed, `kill` and `wait` are next.
+    ///
+    /// # Errors
+    ///
+    /// Those of the streams. While the green stack unwinds.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::green::process::{Command, Stdio};
+    ///
+    /// eventlet::run(eventlet::stackful(|| {
+    ///     let mut sort = Command::new("sort");
+    ///     let mut child = sort.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    ///     let output = child.communicate("b\na\n").unwrap();
+    ///     assert!(output.status.success());
+    ///     assert_eq!(output.stdout, b"a\nb\n");
+    /// }));
+    /// ```
+    #[track_caller]
+    pub fn communicate(&mut self, input: impl AsRef<[u8]>) -> io::Result<Output> {
+        let stdin = self.stdin.take().map(ChildStdin::into_tokio).transpose()?;
+        let stdout = self.stdout.take().map(ChildStdout::into_tokio).transpose()?;
+        let stderr = self.stderr.take().map(ChildStderr::into_tokio).transpose()?;
+        let input = stdin.map(|stdin| (stdin, input.as_ref()));
+        wait_io(communicate::all(input, stdout, stderr, self.handle.ended()))
+    }
+
     /// Ends the process at once. One that has ended already is left alone.
     ///
     /// Corresponds to [`std::process::Child::kill`].
@@ -65,10 +179,7 @@ impl Child {
     /// }));
     /// ```
     pub fn kill(&mut self) -> io::Result<()> {
-        match self.tokio.id() {
-            Some(_) => self.tokio.start_kill(),
-            None => Ok(()),
-        }
+        self.handle.kill()
     }
 
     /// Returns the number of the process.
@@ -87,7 +198,7 @@ impl Child {
     /// }));
     /// ```
     pub fn id(&self) -> u32 {
-        self.id
+        self.handle.id()
     }
 
     /// Closes its standard input, and waits until the process ends.
@@ -124,10 +235,7 @@ impl Child {
     #[track_caller]
     pub fn wait(&mut self) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
-        match wait(self.tokio.wait()) {
-            Ok(ended) => ended,
-            Err(unwinding) => self.tokio.try_wait()?.ok_or_else(|| unwinding.into()),
-        }
+        self.handle.wait()
     }
 
     /// Closes its standard input, and waits until the process ends, no longer than a time limit. `None` when
@@ -168,10 +276,7 @@ impl Child {
     #[track_caller]
     pub fn wait_timeout(&mut self, dur: Duration) -> io::Result<Option<ExitStatus>> {
         drop(self.stdin.take());
-        match wait(within(Some(dur), self.tokio.wait())) {
-            Ok(ended) => ended.transpose(),
-            Err(unwinding) => self.tokio.try_wait()?.ok_or_else(|| unwinding.into()).map(Some),
-        }
+        self.handle.wait_timeout(dur)
     }
 
     /// Returns how the process ended, or `None` when it has not.
@@ -194,7 +299,7 @@ impl Child {
     /// }));
     /// ```
     pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
-        self.tokio.try_wait()
+        self.handle.try_wait()
     }
 
     /// Closes its standard input, reads what it writes, and waits until the process ends.
@@ -230,10 +335,7 @@ impl Child {
     #[track_caller]
     pub fn wait_with_output(mut self) -> io::Result<Output> {
         drop(self.stdin.take());
-        // Tokio reads both at once, as it must be, and gets back what it gave.
-        self.tokio.stdout = self.stdout.take().map(ChildStdout::into_tokio).transpose()?;
-        self.tokio.stderr = self.stderr.take().map(ChildStderr::into_tokio).transpose()?;
-        wait_io(self.tokio.wait_with_output())
+        self.communicate([])
     }
 }
 
@@ -250,8 +352,7 @@ impl TryFrom<tokio::process::Child> for Child {
             stdin: child.stdin.take().map(ChildStdin::try_from).transpose()?,
             stdout: child.stdout.take().map(ChildStdout::try_from).transpose()?,
             stderr: child.stderr.take().map(ChildStderr::try_from).transpose()?,
-            id: child.id().unwrap_or_default(),
-            tokio: child,
+            handle: ChildHandle::new(child),
         })
     }
 }

@@ -7,7 +7,7 @@
 //! # Differences
 //!
 //! A process that nobody waits for leaves nothing behind: it is reaped, be it by the next that is started.
-//! [`Child::wait_timeout`] is not in `std`.
+//! [`Child::wait_timeout`], [`Child::communicate`], [`Child::handle`] and [`Signal`] are not in `std`.
 //!
 //! # Not here
 //!
@@ -15,6 +15,9 @@
 
 mod child;
 mod command;
+mod communicate;
+mod handle;
+mod signal;
 mod stdio;
 
 #[doc(no_inline)]
@@ -24,4 +27,6 @@ pub use std::process::{
 
 pub use child::Child;
 pub use command::Command;
+pub use handle::ChildHandle;
+pub use signal::{NoSuchSignal, Signal};
 pub use stdio::{ChildStderr, ChildStdin, ChildStdout};
