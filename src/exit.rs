@@ -5,6 +5,8 @@ use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::report::{self, Contained};
+
 /// Any error, to be handed to another green thread.
 ///
 /// Everything that takes an error takes what converts into this: an error type, or a text.
@@ -20,7 +22,8 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// Tells why a green thread ended without giving a value.
 ///
 /// It is the error half of everything that waits for a green thread. Cloning it is cheap, and all
-/// clones speak of the same end: a result may be waited for any number of times.
+/// clones speak of the same end: a result may be waited for any number of times. Dropping the last one drops
+/// the error or the payload of the panic; should that panic, it is reported and goes no further.
 ///
 /// Corresponds to the exception that eventlet's `GreenThread.wait()` raises: `GreenletExit` when
 /// [`is_killed`](Exit::is_killed), the exception thrown in by `kill(g, exc)` when
@@ -47,15 +50,17 @@ pub struct Exit {
 }
 
 enum Reason {
-    Error(BoxError),
+    Error(Contained<BoxError>),
     Panic(Panic),
 }
 
 struct Panic {
     message: Option<String>,
     /// `None` once somebody took it with [`Exit::into_panic`].
-    payload: Mutex<Option<Box<dyn Any + Send>>>,
+    payload: Mutex<Option<Contained<Box<dyn Any + Send>>>>,
 }
+
+const IN_PAYLOAD: &str = "in the destructor of the payload of a panic";
 
 impl Exit {
     /// Makes the end of a green thread that was killed: eventlet's `GreenletExit`.
@@ -65,7 +70,7 @@ impl Exit {
 
     /// Makes an end out of an error thrown in from outside.
     pub(crate) fn thrown(error: BoxError) -> Exit {
-        Exit::because(Reason::Error(error))
+        Exit::because(Reason::Error(Contained::new(error, "in the destructor of a thrown error")))
     }
 
     fn because(reason: Reason) -> Exit {
@@ -79,8 +84,8 @@ impl Exit {
         match payload.downcast::<Exit>() {
             Ok(exit) => *exit,
             Err(payload) => Exit::because(Reason::Panic(Panic {
-                message: message(&*payload),
-                payload: Mutex::new(Some(payload)),
+                message: report::message(&*payload),
+                payload: Mutex::new(Some(Contained::new(payload, IN_PAYLOAD))),
             })),
         }
     }
@@ -127,7 +132,7 @@ impl Exit {
     /// ```
     pub fn error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         match self.reason.as_deref() {
-            Some(Reason::Error(error)) => Some(&**error),
+            Some(Reason::Error(error)) => Some(&***error),
             _ => None,
         }
     }
@@ -172,14 +177,11 @@ impl Exit {
             return Err(self);
         };
         let payload = panic.payload.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Ok(payload.unwrap_or_else(|| Box::new(panic.message.clone().unwrap_or_default())))
+        Ok(match payload {
+            Some(payload) => payload.into_inner(),
+            None => Box::new(panic.message.clone().unwrap_or_default()),
+        })
     }
-}
-
-/// Returns the text of a panic, where its payload is one.
-pub(crate) fn message(payload: &(dyn Any + Send)) -> Option<String> {
-    let text = payload.downcast_ref::<&'static str>().map(|text| text.to_string());
-    text.or_else(|| payload.downcast_ref::<String>().cloned())
 }
 
 impl fmt::Display for Exit {
@@ -187,7 +189,7 @@ impl fmt::Display for Exit {
         match self.reason.as_deref() {
             None => f.write_str("the green thread was killed"),
             Some(Reason::Error(error)) => {
-                write!(f, "the green thread was ended by an error: {error}")
+                write!(f, "the green thread was ended by an error: {}", **error)
             }
             Some(Reason::Panic(panic)) => match &panic.message {
                 Some(message) => write!(f, "the green thread panicked: {message}"),
@@ -201,7 +203,7 @@ impl fmt::Debug for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reason.as_deref() {
             None => f.write_str("Exit::Killed"),
-            Some(Reason::Error(error)) => f.debug_tuple("Exit::Error").field(error).finish(),
+            Some(Reason::Error(error)) => f.debug_tuple("Exit::Error").field(&**error).finish(),
             Some(Reason::Panic(panic)) => {
                 f.debug_tuple("Exit::Panic").field(&panic.message).finish()
             }

@@ -166,14 +166,14 @@ impl GreenPool {
         async move {
             match self.slot_for_caller().await {
                 Some(slot) => self.spawn_in(slot, future, spawned_at),
-                None => GreenThread::ended(run_inline(pin!(future)).await),
+                None => GreenThread::ended(run_inline(pin!(future)).await, spawned_at),
             }
         }
     }
 
     /// Starts a green thread in the pool whose result nobody wants.
     ///
-    /// Its value is dropped; its panic is reported.
+    /// Its value is dropped; a panic, and a value that is an `Err`, is [reported](crate::debug::hub_exceptions).
     ///
     /// Corresponds to eventlet's `GreenPool.spawn_n`.
     ///
@@ -213,8 +213,7 @@ impl GreenPool {
                 Some(slot) => {
                     spawn_n_from(Member { future, seat: slot.occupy() }, spawned_at);
                 }
-                // Dropped at once: a panic that nobody can see is reported there.
-                None => drop(GreenThread::ended(run_inline(pin!(future)).await.map(drop))),
+                None => run_inline_unwatched(future, spawned_at).await,
             }
         }
     }
@@ -548,6 +547,14 @@ pub(crate) async fn run_inline<F: Future>(mut future: Pin<&mut F>) -> Result<F::
         Err(payload) => Poll::Ready(Err(Exit::unwound(payload))),
     })
     .await
+}
+
+/// As [`run_inline`], where nobody wants the result: a failure is reported.
+async fn run_inline_unwatched<F: Future + 'static>(
+    future: F,
+    spawned_at: &'static Location<'static>,
+) {
+    drop(GreenThread::ended(run_inline(pin!(future)).await, spawned_at));
 }
 
 /// No pool has so many members that the difference could be seen.

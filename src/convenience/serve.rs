@@ -180,7 +180,7 @@ impl<L: Listener> Door<L> {
     async fn wait_out(&mut self, error: &io::Error) {
         if !self.in_trouble {
             self.in_trouble = true;
-            report::failure("cannot accept connections for now, and will try again", error);
+            report::trouble("cannot accept connections for now, and will try again", error);
         }
         sleep(PATIENCE).await;
     }

@@ -19,17 +19,19 @@
 //!
 //! # Not here
 //!
-//! `spew` and `unspew`, which trace lines of Python. `hub_exceptions` and `tpool_exceptions`: failures that nobody
-//! hears of are `tracing` events, which a program filters as it likes.
+//! `spew` and `unspew`, which trace lines of Python. `tpool_exceptions`: what fails in the pool of OS threads with nobody
+//! waiting is always reported.
 //! `hub_prevent_multiple_readers` is [`hubs::prevent_multiple_readers`](crate::hubs::prevent_multiple_readers).
 //! `hub_blocking_detection` is not built yet.
 
+mod exceptions;
 mod green_threads;
 #[cfg(unix)]
 mod signal;
 #[cfg(feature = "stackful")]
 mod stacks;
 
+pub use exceptions::hub_exceptions;
 pub use green_threads::{GreenThreadInfo, State, format_green_threads, green_threads, keep_times};
 #[cfg(unix)]
 pub use signal::dump_on_signal;

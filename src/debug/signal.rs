@@ -9,6 +9,7 @@ use super::format_green_threads as format;
 #[cfg(feature = "stackful")]
 use super::format_green_threads_with_backtraces as format;
 use crate::greenthread::{Greenlet, spawn_n};
+use crate::report;
 
 /// Prints all green threads of this hub on standard error, each time the process gets that signal: with the backtraces
 /// of those that have stacks.
@@ -50,7 +51,7 @@ pub fn dump_on_signal(kind: SignalKind) -> io::Result<Greenlet> {
     let mut signals = signal(kind)?;
     let printer = spawn_n(async move {
         while signals.recv().await.is_some() {
-            eprint!("{}", format());
+            report::print(format().trim_end());
         }
     });
     printer.set_name(format!("prints all green threads on signal {}", kind.as_raw_value()));

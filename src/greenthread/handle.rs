@@ -7,8 +7,9 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use super::greenlet::Greenlet;
-use super::outcome::{HasOutcome, Link, Outcome};
+use super::outcome::{HasOutcome, Link, Reported};
 use crate::exit::Exit;
+use crate::hub::SpawnedAt;
 use crate::waiters::Place;
 
 /// A green thread and, once it has ended, its result.
@@ -35,7 +36,8 @@ use crate::waiters::Place;
 /// # Panics
 ///
 /// A panic that ends the green thread does not spread: it is the `Err` of the result. If the handle is
-/// dropped with nobody having looked, the panic is reported as a `tracing` event.
+/// dropped with nobody having looked, the panic is [reported](crate::debug::hub_exceptions), and so is a value that
+/// is an `Err`.
 ///
 /// Awaiting it panics in the very green thread, which would wait for itself for ever, and when its result was
 /// taken before.
@@ -68,13 +70,15 @@ impl<T> GreenThread<T> {
         GreenThread { greenlet, job, place: Place::default() }
     }
 
-    /// Makes the handle of something that has ended already, with this result.
-    pub(crate) fn ended(result: Result<T, Exit>) -> GreenThread<T>
+    /// Makes the handle of something that has ended already, with this result, in the name of the line that asked
+    /// for it.
+    pub(crate) fn ended(result: Result<T, Exit>, spawned_at: SpawnedAt) -> GreenThread<T>
     where
         T: 'static,
     {
-        let outcome = Outcome::new();
+        let outcome = Reported::new();
         outcome.store(result);
+        outcome.announce(spawned_at);
         GreenThread::new(Greenlet::ended(), Rc::pin(outcome))
     }
 

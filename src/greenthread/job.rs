@@ -4,6 +4,7 @@
 //! in a cell. The hub alone opens it, one poll at a time.
 
 use std::cell::Cell;
+use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -11,14 +12,16 @@ use std::task::{Context, Poll, ready};
 use pin_cell::{PinCell, PinMut};
 use pin_project_lite::pin_project;
 
-use super::outcome::{HasOutcome, Outcome};
+use super::failure::error_in;
+use super::outcome::{HasOutcome, Outcome, Reported};
 use crate::exit::Exit;
-use crate::hub::Job;
+use crate::hub::{self, Job, SpawnedAt};
 use crate::report;
 
+const IN_VALUE: &str = "in the destructor of the value of a green thread";
+
 pin_project! {
-    /// A future that is dropped where it stands, when it has completed or was discarded: its destructors
-    /// run before anybody hears of its end.
+    /// A future that is dropped where it stands, before anybody hears of its end.
     struct Work<F> {
         #[pin]
         future: PinCell<Option<F>>,
@@ -30,14 +33,11 @@ impl<F: Future> Work<F> {
         Work { future: PinCell::new(Some(future)) }
     }
 
-    /// Goes on, and drops the future when it has completed.
     #[inline]
     fn poll(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let mut future = self.project_ref().future.borrow_mut();
         let polled = PinMut::as_mut(&mut future).as_pin_mut();
-        let value = ready!(polled.expect("a green thread was polled after its end").poll(cx));
-        PinMut::as_mut(&mut future).set(None);
-        Poll::Ready(value)
+        polled.expect("a green thread was polled after its end").poll(cx)
     }
 
     /// Returns whether its future is being polled or dropped.
@@ -45,9 +45,10 @@ impl<F: Future> Work<F> {
         self.future.try_borrow().is_err()
     }
 
-    /// Drops the future. Its destructors are foreign code, and the hub is no place to unwind into.
+    /// Drops the future, which has completed or never will.
+    #[inline]
     fn discard(self: Pin<&Self>) {
-        report::contain("in a destructor of a green thread that was ended", || {
+        report::contain("in a destructor of a green thread that has ended", || {
             PinMut::as_mut(&mut self.project_ref().future.borrow_mut()).set(None);
         });
     }
@@ -55,20 +56,24 @@ impl<F: Future> Work<F> {
 
 pin_project! {
     /// Work whose outcome somebody may wait for: what `spawn` makes.
-    pub(super) struct Spawned<F: Future> {
+    pub(super) struct Spawned<F>
+    where
+        F: Future,
+        F: 'static,
+    {
         #[pin]
         work: Work<F>,
-        outcome: Outcome<F::Output>,
+        outcome: Reported<F::Output>,
     }
 }
 
-impl<F: Future> Spawned<F> {
+impl<F: Future + 'static> Spawned<F> {
     pub(super) fn new(future: F) -> Spawned<F> {
-        Spawned { work: Work::new(future), outcome: Outcome::new() }
+        Spawned { work: Work::new(future), outcome: Reported::new() }
     }
 }
 
-impl<F: Future> HasOutcome<F::Output> for Spawned<F> {
+impl<F: Future + 'static> HasOutcome<F::Output> for Spawned<F> {
     fn outcome(&self) -> &Outcome<F::Output> {
         &self.outcome
     }
@@ -78,21 +83,21 @@ impl<F: Future> HasOutcome<F::Output> for Spawned<F> {
     }
 }
 
-impl<F: Future> Job for Spawned<F> {
+impl<F: Future + 'static> Job for Spawned<F> {
     fn poll(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<()> {
         let value = ready!(self.project_ref().work.poll(cx));
         self.outcome.store(Ok(value));
         Poll::Ready(())
     }
 
-    fn finish(self: Pin<Rc<Self>>, exit: Option<Exit>) {
+    fn finish(self: Pin<Rc<Self>>, exit: Option<Exit>, spawned_at: SpawnedAt) {
+        self.as_ref().project_ref().work.discard();
         if let Some(exit) = exit {
-            self.as_ref().project_ref().work.discard();
             self.outcome.store(Err(exit));
         }
-        self.outcome.announce();
-        // Where there is no handle any more the value goes now, and its destructor is foreign code.
-        report::contain("in the value of a green thread that nobody waited for", || drop(self));
+        self.outcome.announce(spawned_at);
+        // Where there is no handle any more the value goes now.
+        report::discard(IN_VALUE, self);
     }
 }
 
@@ -110,17 +115,28 @@ impl<F: Future> Unwatched<F> {
     }
 }
 
-impl<F: Future> Job for Unwatched<F> {
+impl<F: Future + 'static> Job for Unwatched<F> {
     fn poll(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.project_ref().work.poll(cx).map(drop)
+        let value = ready!(self.project_ref().work.poll(cx));
+        if let Some(error) = error_in(&value) {
+            report_unwatched(hub::current().and_then(|hub| hub.spawned_at()), &error);
+        }
+        report::discard(IN_VALUE, value);
+        Poll::Ready(())
     }
 
-    fn finish(self: Pin<Rc<Self>>, exit: Option<Exit>) {
+    fn finish(self: Pin<Rc<Self>>, exit: Option<Exit>, spawned_at: SpawnedAt) {
         self.as_ref().project_ref().work.discard();
         if let Some(exit) = exit.filter(Exit::is_panic) {
-            report::failure("in a green thread started with spawn_n", &exit);
+            report_unwatched(Some(spawned_at), &exit);
         }
     }
+}
+
+#[cold]
+fn report_unwatched(spawned_at: Option<SpawnedAt>, error: &dyn fmt::Display) {
+    let place = spawned_at.map_or_else(String::new, |place| format!(" spawned at {place}"));
+    report::failure(&format!("in a green thread{place}"), error);
 }
 
 pin_project! {
@@ -152,14 +168,12 @@ where
         Poll::Ready(())
     }
 
-    fn finish(self: Pin<Rc<Self>>, exit: Option<Exit>) {
+    fn finish(self: Pin<Rc<Self>>, exit: Option<Exit>, _spawned_at: SpawnedAt) {
         self.as_ref().project_ref().work.discard();
         let outcome = self.value.take().ok_or_else(|| exit.unwrap_or_else(Exit::killed));
         if let Some(deliver) = self.deliver.take() {
-            // Where nobody waits any more the value goes now, and its destructor is foreign code.
-            report::contain("in the value of a green thread that nobody waited for", || {
-                deliver(outcome)
-            });
+            // Where nobody waits any more the value goes now.
+            report::contain(IN_VALUE, || deliver(outcome));
         }
     }
 }

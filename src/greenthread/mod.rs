@@ -8,6 +8,7 @@
 //!
 //! Not here: `call_after`, `exc_after` and the other deprecated names; use [`spawn_after`].
 
+mod failure;
 mod greenlet;
 mod handle;
 mod job;
@@ -21,4 +22,5 @@ pub use outcome::Link;
 pub use sleep::{Sleep, sleep};
 pub use spawn::{spawn, spawn_after, spawn_after_local, spawn_n};
 
+pub(crate) use failure::failure_in;
 pub(crate) use spawn::{spawn_delivered, spawn_from, spawn_n_from};

@@ -2,10 +2,12 @@
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::task::{Context, Poll, ready};
 
+use super::failure::failure_in;
 use crate::exit::Exit;
-use crate::hub::Outer;
+use crate::hub::{Outer, SpawnedAt};
 use crate::report;
 use crate::waiters::{Place, Waiters};
 
@@ -56,8 +58,8 @@ pub(super) struct Outcome<T> {
     waiters: Waiters<(), ()>,
     /// `None` for the many that have none. It is taken out to be used.
     links: Cell<Option<Box<Links<T>>>>,
-    /// Whether anybody has been told. A panic that nobody was told of is reported.
-    seen: Cell<bool>,
+    /// Where it was spawned, while nobody has been told how it ended. `None` before it has.
+    unseen: Cell<Option<SpawnedAt>>,
 }
 
 /// The links of a green thread that has not ended.
@@ -100,22 +102,21 @@ impl<T> Outcome<T> {
             state: RefCell::new(State::Unknown),
             waiters: Waiters::new(),
             links: Cell::new(None),
-            seen: Cell::new(false),
+            unseen: Cell::new(None),
         }
     }
 
-    /// Stores the outcome; nobody hears of it yet.
+    /// Stores the outcome, once; nobody hears of it yet.
     pub(super) fn store(&self, outcome: Result<T, Exit>) {
         let mut state = self.state.borrow_mut();
-        // It is stored once, so nothing foreign is dropped here.
-        if let State::Unknown = *state {
-            *state = State::Known(outcome);
-        }
+        debug_assert!(matches!(*state, State::Unknown));
+        *state = State::Known(outcome);
     }
 
     /// Calls the links, in order, then wakes whoever waits.
     #[inline]
-    pub(super) fn announce(&self) {
+    pub(super) fn announce(&self, spawned_at: SpawnedAt) {
+        self.unseen.set(Some(spawned_at));
         if let Some(links) = self.links.take() {
             self.call(links.callbacks.into_values());
         }
@@ -132,7 +133,7 @@ impl<T> Outcome<T> {
         let known = |state: RefMut<'_, State<T>>| !matches!(*state, State::Unknown);
         let free = || self.state.try_borrow_mut().is_ok_and(known);
         ready!(self.waiters.wait(place, cx, || free().then_some(()).ok_or(())));
-        self.seen.set(true);
+        self.unseen.set(None);
         match self.state.replace(State::Taken) {
             State::Known(outcome) => Poll::Ready(outcome),
             _ => panic!("{TAKEN}"),
@@ -183,7 +184,7 @@ impl<T> Outcome<T> {
     }
 
     fn call(&self, callbacks: impl IntoIterator<Item = Callback<T>>) {
-        self.seen.set(true);
+        self.unseen.set(None);
         // The outcome is lent to the callbacks, so they must be over before anybody else has a turn.
         let _on_no_stack = Outer::leave();
         let state = self.state.borrow();
@@ -191,17 +192,6 @@ impl<T> Outcome<T> {
         for callback in callbacks {
             report::contain("in a link of a green thread", || callback(outcome));
         }
-    }
-}
-
-/// One that ended before it began.
-impl<T> HasOutcome<T> for Outcome<T> {
-    fn outcome(&self) -> &Outcome<T> {
-        self
-    }
-
-    fn is_running(&self) -> bool {
-        false
     }
 }
 
@@ -213,7 +203,7 @@ impl<T: Clone> Outcome<T> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<T, Exit>> {
         ready!(self.waiters.wait(place, cx, || self.known().then_some(()).ok_or(())));
-        self.seen.set(true);
+        self.unseen.set(None);
         match &*self.state.borrow() {
             State::Known(outcome) => Poll::Ready(outcome.clone()),
             _ => panic!("{TAKEN}"),
@@ -221,12 +211,46 @@ impl<T: Clone> Outcome<T> {
     }
 }
 
-impl<T> Drop for Outcome<T> {
+/// An outcome that reports a failure when it is dropped and nobody has looked.
+pub(super) struct Reported<T: 'static>(Outcome<T>);
+
+impl<T> Reported<T> {
+    pub(super) fn new() -> Reported<T> {
+        Reported(Outcome::new())
+    }
+}
+
+impl<T> Deref for Reported<T> {
+    type Target = Outcome<T>;
+
+    #[inline]
+    fn deref(&self) -> &Outcome<T> {
+        &self.0
+    }
+}
+
+impl<T> Drop for Reported<T> {
+    #[inline]
     fn drop(&mut self) {
-        if let State::Known(Err(exit)) = self.state.get_mut() {
-            if exit.is_panic() && !self.seen.get() {
-                report::failure("in a green thread that nobody waited for", exit);
+        if let (State::Known(outcome), Some(spawned_at)) =
+            (self.0.state.get_mut(), self.0.unseen.get())
+        {
+            if let Some(failure) = failure_in(outcome) {
+                let what =
+                    format!("in a green thread spawned at {spawned_at} that nobody waited for");
+                report::failure(&what, &failure);
             }
         }
+    }
+}
+
+/// One that ended before it began.
+impl<T> HasOutcome<T> for Reported<T> {
+    fn outcome(&self) -> &Outcome<T> {
+        self
+    }
+
+    fn is_running(&self) -> bool {
+        false
     }
 }

@@ -18,6 +18,11 @@ use crate::hub;
 /// The caller keeps its turn; the green thread gets its first one after all that are ready now.
 /// A stackful green thread is `spawn(stackful(closure))`.
 ///
+/// While a hub ends, destructors and links may still spawn. What they do never starts, and is killed in turn, with
+/// its destructors and links. Should those spawn again, and so on, then the hub forgets what is spawned from the ninth time
+/// on, as [`std::mem::forget`] does, and reports that: a supervisor that starts its worker whenever that ends
+/// does not keep its hub from ending.
+///
 /// Corresponds to `eventlet.spawn`.
 ///
 /// # Panics
@@ -47,7 +52,8 @@ where
 
 /// Starts a green thread whose result nobody wants.
 ///
-/// It costs less than [`spawn`]. Its value is dropped; its panic is reported.
+/// It costs less than [`spawn`]. Its value is dropped; a panic, and a value that is an `Err`, is
+/// [reported](crate::debug::hub_exceptions) with this line.
 ///
 /// Corresponds to `eventlet.spawn_n`.
 ///

@@ -14,7 +14,6 @@ thread_local! {
 
 /// Returns the address that was set for the green stack that executes; null where none does.
 #[inline]
-#[cfg_attr(not(feature = "stackful"), expect(dead_code))]
 pub(crate) fn ground() -> *const () {
     GROUND.get()
 }

@@ -49,7 +49,7 @@ pub(crate) use ground::Outer;
 pub(crate) use limit::{Within, within};
 pub(crate) use locals::Found;
 pub(crate) use registry::Number;
-pub(crate) use scheduler::{Hub, Job, Key, Stacks};
+pub(crate) use scheduler::{Hub, Job, Key, SpawnedAt, Stacks};
 pub(crate) use thread::{Seat, check, current, expect};
 
 #[cfg(feature = "stackful")]

@@ -21,11 +21,21 @@
 //! hub finds no borrow in its way. A job ends in one place too, [`Hub::finish`]: its slot is
 //! freed first, so that its destructors, links and waiters all see it dead.
 //!
+//! A destructor may kill another green thread, whose destructor kills a third, and so on. After [`DEEPEST`] of them in
+//! each other on one stack the next one is put off: the outermost `finish` there ends it, before it returns.
+//!
 //! Nothing foreign (a job, a waker, a destructor) runs while a `RefCell` of the hub is borrowed.
+//!
+//! # How a hub ends
+//!
+//! [`Hub::end`] ends every green thread. What their destructors and links spawn is added as ever, never runs, and is
+//! ended next: a generation of its own. After [`GENERATIONS`] of them what is spawned is forgotten, as
+//! [`mem::forget`](std::mem::forget) does: a supervisor that starts its worker again whenever it ends would go on for ever.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::mem::ManuallyDrop;
+use std::collections::VecDeque;
+use std::mem::{self, ManuallyDrop};
 use std::num::NonZeroU64;
 use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
@@ -36,7 +46,7 @@ use std::task::{Context, Poll, Waker};
 use super::census::{Notes, State};
 use super::clock::Clock;
 use super::far::Far;
-use super::ground::Outer;
+use super::ground::{Outer, ground};
 use super::locals::Locals;
 use super::registry::Number;
 use super::remote::Remote;
@@ -44,6 +54,7 @@ use super::slots::{Next, Slot, Slots};
 use super::thread;
 use super::waker::Name;
 use crate::exit::Exit;
+use crate::report;
 
 /// The work of a green thread, and what becomes of its outcome.
 pub(crate) trait Job {
@@ -54,8 +65,18 @@ pub(crate) trait Job {
     /// Ends the job: with the value that `poll` stored, or, for `exit`, without one.
     ///
     /// Drops the work, then tells everyone who wants to know. Never unwinds.
-    fn finish(self: Pin<Rc<Self>>, exit: Option<Exit>);
+    fn finish(self: Pin<Rc<Self>>, exit: Option<Exit>, spawned_at: SpawnedAt);
 }
+
+/// The line that spawned a green thread.
+pub(crate) type SpawnedAt = &'static Location<'static>;
+
+/// Green threads that are ended inside of each other on one stack at most, each by a destructor or a link of the one
+/// before. That may be a green stack, of 64 KiB at the least.
+const DEEPEST: usize = 16;
+
+/// Generations of green threads that a hub ends which were spawned while it ended.
+const GENERATIONS: usize = 8;
 
 /// Names a green thread among all that this OS thread ever has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -96,8 +117,14 @@ pub(crate) struct Hub {
     /// Set when the green thread that is being polled was killed, by itself or by something that it
     /// called: it ends at its next wait.
     doom: RefCell<Option<Exit>>,
-    /// Set while the hub ends: nothing can be spawned any more.
+    /// How many green threads are being ended now on the stack that executes, each inside of the one before.
+    depth: Cell<usize>,
+    /// Those that were killed too deep inside other ends.
+    put_off: RefCell<VecDeque<(Key, Exit)>>,
+    /// Set while the hub ends: nobody has a turn any more.
     ending: Cell<bool>,
+    /// How many were spawned too late to be ended. `None` while it is not too late.
+    forgotten: Cell<Option<usize>>,
     /// Where wakeups from other OS threads arrive.
     pub(super) remote: Arc<Remote>,
     pub(super) clock: Clock,
@@ -124,7 +151,10 @@ impl Hub {
             current: Cell::new(None),
             polled: Cell::new(None),
             doom: RefCell::new(None),
+            depth: Cell::new(0),
+            put_off: RefCell::default(),
             ending: Cell::new(false),
+            forgotten: Cell::new(None),
             remote: number.remote(),
             clock: Clock::new(),
             locals: Locals::default(),
@@ -179,14 +209,10 @@ impl Hub {
 
     /// Adds a green thread, ready to run, behind all that are ready now.
     #[inline]
-    pub(crate) fn spawn(
-        &self,
-        job: Pin<Rc<dyn Job>>,
-        delayed: bool,
-        spawned_at: &'static Location<'static>,
-    ) -> Key {
-        if self.ending.get() {
-            job.finish(Some(Exit::killed()));
+    pub(crate) fn spawn(&self, job: Pin<Rc<dyn Job>>, delayed: bool, spawned_at: SpawnedAt) -> Key {
+        if let Some(forgotten) = self.forgotten.get() {
+            self.forgotten.set(Some(forgotten + 1));
+            mem::forget(job);
             return Key::ended();
         }
         let serial = thread::next_serial();
@@ -215,18 +241,48 @@ impl Hub {
         self.look(key, |slot| slot.started = true);
     }
 
+    /// Returns the line that spawned the green thread whose code runs now.
+    pub(crate) fn spawned_at(&self) -> Option<SpawnedAt> {
+        self.look(self.current.get()?, |slot| slot.spawned_at)
+    }
+
     /// Ends a green thread before this returns, or, when it is the one that is being polled, at its
-    /// next wait. Does nothing to one that has ended.
+    /// next wait. Does nothing to one that has ended. Too deep inside other ends it is put off.
     pub(crate) fn kill(&self, key: Key, exit: Exit) {
+        if self.depth_here() < DEEPEST || self.polled.get() == Some(key) {
+            self.kill_now(key, exit);
+        } else {
+            self.put_off.borrow_mut().push_back((key, exit));
+        }
+    }
+
+    /// As [`kill`](Hub::kill), however deep this is.
+    pub(crate) fn kill_now(&self, key: Key, exit: Exit) {
         if self.polled.get() == Some(key) {
-            // The first reason stands, as it does when the victim is not running.
-            let mut doom = self.doom.borrow_mut();
-            let _later = if doom.is_none() { doom.replace(exit) } else { Some(exit) };
+            self.doom(exit);
         } else if !self.dead(key) {
+            let outer = self.depth.replace(self.depth_here());
             let _on_no_stack = Outer::leave();
             self.finish(key, Some(exit));
+            self.depth.set(outer);
             // It may have been the main one, with which the hub ends.
             self.rouse();
+        }
+    }
+
+    /// Returns how many green threads are being ended on this stack. The code of a green stack has it to itself: it is
+    /// no part of what resumed it.
+    fn depth_here(&self) -> usize {
+        if ground().is_null() { self.depth.get() } else { 0 }
+    }
+
+    /// Lets the green thread that is being polled end at its next wait. The first reason stands, as it does when the
+    /// victim is not running.
+    fn doom(&self, exit: Exit) {
+        // A statement of its own, for a reason may own anything, and is dropped when the borrow has ended.
+        let is_doomed = self.doom.borrow().is_some();
+        if !is_doomed {
+            let _none = self.doom.replace(Some(exit));
         }
     }
 
@@ -289,24 +345,61 @@ impl Hub {
     }
 
     fn finish(&self, key: Key, exit: Option<Exit>) {
-        let job = self.slots.borrow_mut().remove(key).expect("a green thread ends once");
+        let depth = self.depth.replace(self.depth.get() + 1);
+        self.finish_one(key, exit);
+        if depth == 0 && !self.put_off.borrow().is_empty() {
+            self.finish_put_off();
+        }
+        self.depth.set(depth);
+    }
+
+    #[inline]
+    fn finish_one(&self, key: Key, exit: Option<Exit>) {
+        let removed = self.slots.borrow_mut().remove(key);
+        let (job, spawned_at) = removed.expect("a green thread ends once");
         let _current = self.enter(key);
-        job.finish(exit);
+        job.finish(exit, spawned_at);
         // Last, for the green thread's own destructors and its links may use them. Whoever was woken by
         // its end runs after this, unless on another OS thread.
         self.locals.drop_all(key);
         self.notes.forget(key);
     }
 
+    /// Ends those that were killed too deep inside other ends, one after the other.
+    #[cold]
+    fn finish_put_off(&self) {
+        let next = || self.put_off.borrow_mut().pop_front();
+        while let Some((key, exit)) = next() {
+            if !self.dead(key) {
+                self.finish_one(key, Some(exit));
+            }
+        }
+    }
+
     /// Ends every green thread that is left, and the hub with them.
     pub(super) fn end(&self) {
         let _on_no_stack = Outer::leave();
         self.ending.set(true);
-        // Nothing is added any more, so one walk meets them all.
-        let slots = self.slots.borrow().all();
+        let mut generations = 0..GENERATIONS;
+        while self.len() > 0 && generations.next().is_some() {
+            self.end_all();
+        }
+        self.forgotten.set(Some(0));
+        self.end_all();
+        if let Some(forgotten @ 1..) = self.forgotten.get() {
+            report::warning(&format!(
+                "a hub ended, and destructors or links of its green threads spawned others, again and \
+                 again: the last of them, {forgotten}, were forgotten"
+            ));
+        }
+    }
+
+    /// Ends every green thread, but for those that are spawned meanwhile.
+    fn end_all(&self) {
+        let (slots, now) = (self.slots.borrow().all(), thread::next_serial());
         for at in (0..slots).rev() {
             let left = self.slots.borrow().key_at(at);
-            if let Some(key) = left {
+            if let Some(key) = left.filter(|left| left.serial < now) {
                 self.finish(key, Some(Exit::killed()));
             }
         }

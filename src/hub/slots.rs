@@ -14,7 +14,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use super::scheduler::{Job, Key};
+use super::scheduler::{Job, Key, SpawnedAt};
 use super::waker::Name;
 
 pub(super) struct Slots {
@@ -114,19 +114,20 @@ impl Slots {
         self.slots.push(Slot::vacant());
     }
 
-    /// Takes a green thread out. Its slot is the next one that is taken, unless it is in the queue.
-    pub(super) fn remove(&mut self, key: Key) -> Option<Pin<Rc<dyn Job>>> {
+    /// Takes a green thread out, and tells where it was spawned. Its slot is the next one that is taken, unless it is in
+    /// the queue.
+    pub(super) fn remove(&mut self, key: Key) -> Option<(Pin<Rc<dyn Job>>, SpawnedAt)> {
         let vacant = self.vacant;
         let slot = self.get_mut(key)?;
         slot.serial = None;
-        let job = slot.job.take();
+        let removed = slot.job.take().map(|job| (job, slot.spawned_at));
         if !slot.ready {
             slot.next = vacant;
             self.vacant = key.slot() as u32;
         }
         self.len -= 1;
         self.taken[key.slot() / 64] &= !(1 << (key.slot() % 64));
-        job
+        removed
     }
 
     /// Puts the green thread of that name in the queue, unless it has ended or is there, and returns whether it did.
@@ -261,7 +262,7 @@ mod tests {
             Poll::Ready(())
         }
 
-        fn finish(self: Pin<Rc<Self>>, _exit: Option<Exit>) {}
+        fn finish(self: Pin<Rc<Self>>, _exit: Option<Exit>, _spawned_at: SpawnedAt) {}
     }
 
     fn insert(slots: &mut Slots, serial: u64) -> Key {

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use super::registry::Number;
 use super::scheduler::Hub;
 use super::waker::Name;
+use crate::report;
 
 thread_local! {
     static HUB: RefCell<Option<Rc<Hub>>> = const { RefCell::new(None) };
@@ -116,5 +117,6 @@ impl Drop for Seat {
     fn drop(&mut self) {
         self.hub.end();
         let _hub = HUB.try_with(|hub| hub.borrow_mut().take());
+        report::report_failures(true);
     }
 }

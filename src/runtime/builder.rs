@@ -11,7 +11,8 @@ use super::bounded::{Bounded, DEFAULT_LIMIT};
 use super::host::{has_no_value, host};
 use super::interrupt::{KeyboardInterrupt, Signals};
 use crate::awaitable::Awaitable;
-use crate::hub::{Number, Stacks};
+use crate::hub::{Hub, Number, Stacks};
+use crate::report;
 
 /// Runs a future as the main green thread of a new hub, and returns its value.
 ///
@@ -59,10 +60,24 @@ where
 pub struct Builder {
     pub(super) tokio: tokio::runtime::Builder,
     pub(super) name: String,
-    pub(super) stacks: Stacks,
+    pub(super) options: Options,
     /// Whether an interrupt is thrown into the main green thread.
     pub(super) keyboard_interrupt: bool,
     pub(super) shutdown_timeout: Duration,
+}
+
+/// What a hub is told when it is made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Options {
+    stacks: Stacks,
+    hub_exceptions: bool,
+}
+
+impl Options {
+    pub(super) fn apply(self, hub: &Hub) {
+        hub.set_stacks(self.stacks);
+        report::report_failures(self.hub_exceptions);
+    }
 }
 
 impl Builder {
@@ -80,7 +95,7 @@ impl Builder {
         Builder {
             tokio,
             name,
-            stacks: Stacks::default(),
+            options: Options { stacks: Stacks::default(), hub_exceptions: true },
             keyboard_interrupt: false,
             shutdown_timeout: DEFAULT_LIMIT,
         }
@@ -134,7 +149,7 @@ impl Builder {
     /// assert!(eventlet::runtime::Builder::new().stack_size(64 * 1024).run(async {}).is_ok());
     /// ```
     pub fn stack_size(&mut self, bytes: usize) -> &mut Builder {
-        self.stacks.size = bytes;
+        self.options.stacks.size = bytes;
         self
     }
 
@@ -156,7 +171,24 @@ impl Builder {
     /// assert!(Builder::new().max_idle_stack_bytes(16 * 1024 * 1024).run(async {}).is_ok());
     /// ```
     pub fn max_idle_stack_bytes(&mut self, bytes: usize) -> &mut Builder {
-        self.stacks.max_idle_bytes = bytes;
+        self.options.stacks.max_idle_bytes = bytes;
+        self
+    }
+
+    /// Sets whether the hub reports how green threads fail that nobody waits for. It does unless it is told not to, here
+    /// or with [`debug::hub_exceptions`](crate::debug::hub_exceptions), which says more.
+    ///
+    /// Corresponds to `eventlet.debug.hub_exceptions`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// eventlet::runtime::Builder::new().hub_exceptions(false).run(async {
+    ///     eventlet::spawn(async { Err::<(), _>("nobody hears of this") });
+    /// }).unwrap();
+    /// ```
+    pub fn hub_exceptions(&mut self, report: bool) -> &mut Builder {
+        self.options.hub_exceptions = report;
         self
     }
 
@@ -219,7 +251,7 @@ impl Builder {
             "`run` starts a Tokio runtime, and this OS thread is inside one already: instead of a \
              nested `run`, use `eventlet::local(..).await`, or `eventlet::spawn` where there is a hub"
         );
-        let (stacks, interrupts) = (self.stacks, self.keyboard_interrupt);
+        let (options, interrupts) = (self.options, self.keyboard_interrupt);
         let number = Number::take()?;
         let runtime = self.tokio.build_local(LocalOptions::default())?;
         let runtime = Bounded::new(runtime, self.shutdown_timeout);
@@ -228,7 +260,7 @@ impl Builder {
             interrupts.then(Signals::listen).transpose()?
         };
         let main = host(future.into_future(), number, Location::caller(), |hub, main| {
-            hub.set_stacks(stacks);
+            options.apply(hub);
             if let Some(signals) = signals {
                 signals.throw_into(main);
             }
@@ -249,8 +281,9 @@ impl Default for Builder {
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
-            .field("stack_size", &self.stacks.size)
-            .field("max_idle_stack_bytes", &self.stacks.max_idle_bytes)
+            .field("stack_size", &self.options.stacks.size)
+            .field("max_idle_stack_bytes", &self.options.stacks.max_idle_bytes)
+            .field("hub_exceptions", &self.options.hub_exceptions)
             .field("shutdown_timeout", &self.shutdown_timeout)
             .finish_non_exhaustive()
     }

@@ -56,7 +56,7 @@ impl Builder {
     /// Runs a future as the main green thread of a hub inside a Tokio runtime that the program has, as
     /// [`local`] does.
     ///
-    /// Of the options those of stacks count: the rest are the runtime's, which is there already.
+    /// Of the options those of stacks and of reports count: the rest are the runtime's, which is there already.
     ///
     /// # Panics
     ///
@@ -85,13 +85,12 @@ impl Builder {
     where
         F: Awaitable<T> + 'static,
     {
-        let (stacks, spawned_at) = (self.stacks, Location::caller());
+        let (options, spawned_at) = (self.options, Location::caller());
         async move {
             let number =
                 Number::take().unwrap_or_else(|error| panic!("cannot start a hub: {error}"));
-            let main = host(future.into_future(), number, spawned_at, move |hub, _| {
-                hub.set_stacks(stacks);
-            });
+            let main =
+                host(future.into_future(), number, spawned_at, move |hub, _| options.apply(hub));
             let main = LocalSet::new().run_until(main).await;
             main.unwrap_or_else(|exit| has_no_value(&exit))
         }

@@ -13,12 +13,12 @@ use tokio::runtime::Runtime;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::LocalSet;
 
-use super::Builder;
 use super::bounded::Bounded;
+use super::builder::{Builder, Options};
 use super::host::{has_no_value, host};
 use super::remote::RemoteGreenThread;
 use crate::awaitable::Awaitable;
-use crate::hub::{Number, Stacks};
+use crate::hub::Number;
 
 /// A hub that runs on an OS thread of its own.
 ///
@@ -219,14 +219,14 @@ impl Builder {
     pub fn start_thread(&mut self) -> io::Result<HubThread> {
         let (orders, inbox) = mpsc::unbounded_channel();
         let (end, ended) = broadcast::channel(1);
-        let (number, stacks, limit) = (Number::take()?, self.stacks, self.shutdown_timeout);
+        let (number, options, limit) = (Number::take()?, self.options, self.shutdown_timeout);
         let started_at = Location::caller();
         // The thread first: should it be refused, there is no runtime to be dropped, which Tokio
         // forbids inside another.
         let (sender, receiver) = plain::channel();
         let thread = thread::Builder::new().name(self.name.clone()).spawn(move || {
             if let Ok(runtime) = receiver.recv() {
-                live(&Bounded::new(runtime, limit), inbox, number, stacks, started_at);
+                live(&Bounded::new(runtime, limit), inbox, number, options, started_at);
             }
             drop(end);
         })?;
@@ -244,10 +244,10 @@ fn live(
     runtime: &Runtime,
     inbox: mpsc::UnboundedReceiver<Order>,
     number: Number,
-    stacks: Stacks,
+    options: Options,
     started_at: &'static Location<'static>,
 ) {
-    let main = host(obey(inbox), number, started_at, |hub, _| hub.set_stacks(stacks));
+    let main = host(obey(inbox), number, started_at, |hub, _| options.apply(hub));
     LocalSet::new().block_on(runtime, main).unwrap_or_else(|exit| has_no_value(&exit));
 }
 

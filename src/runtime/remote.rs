@@ -11,9 +11,9 @@ use tokio::sync::oneshot;
 use super::hub_thread::Handle;
 use crate::awaitable::Awaitable;
 use crate::exit::Exit;
-use crate::greenthread::spawn_delivered;
+use crate::greenthread::{failure_in, spawn_delivered};
 use crate::hub::{self, Key};
-use crate::report;
+use crate::report::{self, Contained};
 
 /// A green thread of a [`HubThread`](super::HubThread) and, once it has ended, its result.
 ///
@@ -26,7 +26,7 @@ use crate::report;
 /// # Panics
 ///
 /// A panic that ends the green thread does not spread: it is the `Err` of the result. If nobody looks at
-/// it, the panic is reported as a `tracing` event.
+/// it, the panic is [reported](crate::debug::hub_exceptions), and so is a value that is an `Err`.
 ///
 /// # Killed
 ///
@@ -59,6 +59,8 @@ pub struct RemoteGreenThread<T> {
     /// Set when it starts. Only good on the hub's OS thread.
     key: Arc<OnceLock<Key>>,
     outcome: oneshot::Receiver<Result<T, Exit>>,
+    /// What becomes of an outcome that nobody looks at.
+    discard: fn(Result<T, Exit>),
 }
 
 impl<T: Send + 'static> RemoteGreenThread<T> {
@@ -73,6 +75,8 @@ impl<T: Send + 'static> RemoteGreenThread<T> {
     {
         let (sender, outcome) = oneshot::channel();
         let key = Arc::new(OnceLock::new());
+        // Where the hub ends first it is dropped by a channel of Tokio's, which nothing may unwind.
+        let make = Contained::new(make, "in a destructor of a green thread that never started");
         hub.order({
             let key = Arc::clone(&key);
             move || {
@@ -81,11 +85,12 @@ impl<T: Send + 'static> RemoteGreenThread<T> {
                         discard(unwanted);
                     }
                 };
-                let started = spawn_delivered(async { make().await }, deliver, spawned_at);
+                let work = async move { make.into_inner()().await };
+                let started = spawn_delivered(work, deliver, spawned_at);
                 let _first = key.set(started.key());
             }
         });
-        RemoteGreenThread { hub: Arc::clone(hub), key, outcome }
+        RemoteGreenThread { hub: Arc::clone(hub), key, outcome, discard }
     }
 }
 
@@ -150,13 +155,12 @@ fn never_started() -> Exit {
     Exit::thrown("its hub was shut down before it could start".into())
 }
 
-/// Drops an outcome that nobody waits for, and reports it if it is a panic.
-fn discard<T>(outcome: Result<T, Exit>) {
-    if let Err(exit) = outcome {
-        if exit.is_panic() {
-            report::failure("in a green thread that nobody waited for", &exit);
-        }
+/// Drops an outcome that nobody waits for, and reports it if it is a failure.
+fn discard<T: 'static>(outcome: Result<T, Exit>) {
+    if let Some(failure) = failure_in(&outcome) {
+        report::failure("in a green thread that nobody waited for", &failure);
     }
+    report::discard("in the destructor of the value of a green thread", outcome);
 }
 
 /// The result, once the green thread has ended.
@@ -174,7 +178,7 @@ impl<T> Drop for RemoteGreenThread<T> {
         // From here on whoever has the outcome is the one who answers for it.
         self.outcome.close();
         if let Ok(unwanted) = self.outcome.try_recv() {
-            discard(unwanted);
+            (self.discard)(unwanted);
         }
     }
 }

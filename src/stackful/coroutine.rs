@@ -407,7 +407,7 @@ fn report_refusal(error: &io::Error) {
     static REFUSALS: AtomicUsize = AtomicUsize::new(0);
     let refusals = REFUSALS.fetch_add(1, Ordering::Relaxed) + 1;
     if refusals.is_power_of_two() {
-        report::failure(&format!("no stack for a green thread, for the {refusals}. time"), error);
+        report::trouble(&format!("no stack for a green thread, for the {refusals}. time"), error);
     }
 }
 

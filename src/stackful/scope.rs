@@ -42,7 +42,7 @@ use std::future::poll_fn;
 use std::io;
 use std::marker::PhantomData;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::process;
 use std::ptr;
@@ -57,6 +57,7 @@ use super::limit;
 use crate::exit::Exit;
 use crate::greenthread::{GreenThread, Greenlet, spawn};
 use crate::hub::State;
+use crate::report;
 
 /// Green threads that may borrow from outside of it, and end before it does: what [`scope`] gives its function.
 ///
@@ -142,7 +143,12 @@ where
     let waited = catch_unwind(AssertUnwindSafe(|| scope.lent.wait_for_all()));
     drop(ending);
     match (waited, result) {
-        (Err(unwind), _) | (_, Err(unwind)) => resume_unwind(unwind),
+        (Err(unwind), result) => {
+            // Not while this unwinds: a destructor that panicked would end the process.
+            report::discard("in what a scope has left", result);
+            resume_unwind(unwind)
+        }
+        (_, Err(unwind)) => resume_unwind(unwind),
         _ if scope.lent.unseen.get() > 0 => panic!("a scoped thread panicked"),
         (_, Ok(value)) => value,
     }
@@ -157,7 +163,7 @@ impl<'scope> Scope<'scope, '_> {
         prepare: impl FnOnce(Body) -> io::Result<Body>,
     ) -> io::Result<GreenThread<()>> {
         if self.lent.ending.get() {
-            return Ok(GreenThread::ended(Err(Exit::killed())));
+            return Ok(GreenThread::ended(Err(Exit::killed()), Location::caller()));
         }
         let mark = Mark::make(&self.lent);
         let number = mark.number;
@@ -307,7 +313,7 @@ impl Drop for Ending<'_> {
         self.0.ending.set(true);
         while let Some((number, greenlet)) = self.0.some_member() {
             if let Some(greenlet) = greenlet {
-                greenlet.kill();
+                greenlet.kill_now();
             }
             // Nobody can have taken its number.
             if self.0.members.borrow().contains(number) {
@@ -321,9 +327,9 @@ impl Drop for Ending<'_> {
 /// Ends the process. Whoever unwinds an owner asks first, so nobody comes here.
 #[cold]
 fn cannot_end() -> ! {
-    eprintln!(
+    report::print(
         "eventlet: a scope ends, and a green thread that may borrow from outside of it is running and cannot \
-         be ended: going on would let it use memory that is gone. This is a bug in eventlet. Aborting"
+         be ended: going on would let it use memory that is gone. This is a bug in eventlet. Aborting",
     );
     process::abort();
 }

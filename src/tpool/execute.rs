@@ -1,6 +1,5 @@
 //! One job of the pool, as a future of its value.
 
-use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
@@ -14,7 +13,6 @@ use super::hubs;
 use super::lane::Lane;
 use super::line::Job;
 use super::pool::Pool;
-use crate::exit;
 use crate::report;
 
 /// Runs a closure in an OS thread of this hub's pool, and waits for its value.
@@ -182,15 +180,8 @@ impl<T> Drop for Execute<T> {
 fn discard<T>(outcome: thread::Result<T>) {
     let what = "in a job of the thread pool that nobody waited for";
     match outcome {
-        Ok(value) => report::contain(what, || drop(value)),
-        Err(payload) => report::failure(what, &said(&*payload)),
-    }
-}
-
-fn said(payload: &(dyn Any + Send)) -> String {
-    match exit::message(payload) {
-        Some(message) => format!("it panicked: {message}"),
-        None => "it panicked".to_owned(),
+        Ok(value) => report::discard(what, value),
+        Err(payload) => report::panicked(what, payload),
     }
 }
 

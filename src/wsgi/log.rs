@@ -70,7 +70,7 @@ impl Log {
     fn say(&self, level: Level, line: &str) {
         match &self.sink {
             Sink::Off => {}
-            Sink::Tracing if report::nobody_listens() => eprintln!("{line}"),
+            Sink::Tracing if report::nobody_listens() => report::print(line),
             Sink::Tracing => trace(level, line),
             Sink::Writer(writer) => write(&mut writer.borrow_mut(), line),
             Sink::Function(function) => function(level, line),

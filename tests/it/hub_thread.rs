@@ -367,9 +367,11 @@ mod endings {
         let itself = hub.clone();
         let parked = hub.spawn(move || async move {
             let _witness = OnDrop(move || {
-                let refused = spawn(async {});
                 drop(itself.spawn(|| async {}));
-                ended.send(refused.dead()).unwrap();
+                let ended = ended.clone();
+                spawn(async {}).link(move |result| {
+                    ended.send(result.as_ref().is_err_and(Exit::is_killed)).unwrap();
+                });
             });
             started.send(()).unwrap();
             pending::<()>().await;
@@ -378,6 +380,16 @@ mod endings {
         hub.shutdown().join();
         assert!(has_ended.try_recv().unwrap());
         assert!(parked.join().unwrap_err().is_killed());
+    }
+
+    #[test]
+    fn a_supervisor_does_not_keep_it_from_ending() {
+        fn supervise() {
+            spawn(pending::<()>()).link(|_| supervise());
+        }
+        let hub = HubThread::start();
+        hub.spawn(|| async { supervise() }).join().unwrap();
+        hub.shutdown().join();
     }
 }
 

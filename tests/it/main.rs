@@ -25,6 +25,7 @@ mod lowlevel;
 mod model;
 mod pools;
 mod queue;
+mod reports;
 mod runtime;
 mod semaphore;
 mod soak;

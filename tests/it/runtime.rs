@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 use eventlet::hubs::get_hub;
 use eventlet::runtime::Builder;
 use eventlet::{
-    Event, GreenPool, GreenThread, Queue, Semaphore, Timeout, getcurrent, local, run, sleep, spawn,
-    spawn_after, spawn_after_local, spawn_n, with_timeout,
+    Event, Exit, GreenPool, GreenThread, Queue, Semaphore, Timeout, getcurrent, local, run, sleep,
+    spawn, spawn_after, spawn_after_local, spawn_n, with_timeout,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinSet, spawn_local, yield_now};
 
-use crate::support::{Log, OnDrop, ZERO, guarded, idle, ms, panics};
+use crate::support::{Ear, Log, OnDrop, ZERO, guarded, idle, ms, panics};
 
 /// The runtimes that `local` is for.
 fn runtimes() -> [tokio::runtime::Runtime; 2] {
@@ -475,19 +475,15 @@ mod endings {
                                 let _never = never;
                                 unreachable!("nothing starts any more")
                             });
-                            assert!(gt.dead());
                             let late = spawn_n(pending::<()>());
-                            assert!(late.dead());
                             late.kill();
-                            let mut gt = gt;
+                            assert!(late.dead());
+                            let killed = log.clone();
+                            gt.link(move |result: &Result<(), Exit>| {
+                                assert!(result.as_ref().unwrap_err().is_killed());
+                                killed.add("killed");
+                            });
                             let mut cx = Context::from_waker(Waker::noop());
-                            match Pin::new(&mut gt).poll(&mut cx) {
-                                Poll::Ready(result) => {
-                                    let result: Result<(), _> = result;
-                                    assert!(result.unwrap_err().is_killed());
-                                }
-                                Poll::Pending => unreachable!("it has ended"),
-                            }
                             let mut sleeping = sleep(ms(1));
                             assert!(Pin::new(&mut sleeping).poll(&mut cx).is_pending());
                             log.add("end");
@@ -500,8 +496,97 @@ mod endings {
         });
         let text = log.text();
         let count = |word| text.split(' ').filter(|each| *each == word).count();
-        assert_eq!((count("first"), count("dropped"), count("end")), (1, 3, 3), "{text}");
+        let counts = ["first", "dropped", "killed", "end"].map(count);
+        assert_eq!(counts, [1, 3, 3, 3], "{text}");
         run(async {});
+    }
+
+    /// Starts a worker, and another one whenever it ends, and counts them.
+    fn supervise(started: &Rc<Cell<usize>>) {
+        started.set(started.get() + 1);
+        let started = Rc::clone(started);
+        spawn(pending::<()>()).link(move |_| supervise(&started));
+    }
+
+    /// Spawns two of itself when it is dropped.
+    struct Hydra(Rc<Cell<usize>>);
+
+    impl Drop for Hydra {
+        fn drop(&mut self) {
+            self.0.set(self.0.get() + 1);
+            for _ in 0..2 {
+                let head = Hydra(Rc::clone(&self.0));
+                spawn_n(async move {
+                    let _head = head;
+                    pending::<()>().await;
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn a_supervisor_does_not_keep_its_hub_from_ending() {
+        let started = Rc::new(Cell::new(0));
+        let ear = Ear::open();
+        run({
+            let started = Rc::clone(&started);
+            async move {
+                supervise(&started);
+                sleep(ZERO).await;
+                assert_eq!(started.get(), 1);
+            }
+        });
+        assert_eq!(started.get(), 10, "the first, eight more, and one that is forgotten");
+        let heard = ear.heard();
+        assert!(
+            heard.len() == 1 && heard[0].contains("the last of them, 1, were forgotten"),
+            "{heard:?}"
+        );
+        run(async {});
+    }
+
+    #[test]
+    fn nor_do_destructors_that_spawn() {
+        let dropped = Rc::new(Cell::new(0));
+        run({
+            let hydra = Hydra(Rc::clone(&dropped));
+            async move {
+                spawn_n(async move {
+                    let _hydra = hydra;
+                    pending::<()>().await;
+                });
+                sleep(ZERO).await;
+            }
+        });
+        assert_eq!(dropped.get(), (1 << 9) - 1, "the first, and eight generations");
+        run(async {});
+    }
+
+    #[cfg(feature = "stackful")]
+    #[test]
+    fn nor_do_destructors_on_green_stacks() {
+        let dropped = Rc::new(Cell::new(0));
+        run({
+            let hydra = Hydra(Rc::clone(&dropped));
+            eventlet::stackful(move || {
+                spawn_n(eventlet::stackful(move || {
+                    let _hydra = hydra;
+                    eventlet::Block::block(pending::<()>());
+                }));
+                eventlet::Block::block(sleep(ZERO));
+            })
+        });
+        assert_eq!(dropped.get(), (1 << 9) - 1);
+        run(async {});
+    }
+
+    #[test]
+    fn a_hub_that_stands_beside_a_runtime_ends_as_well() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let started = Rc::new(Cell::new(0));
+        let supervisor = Rc::clone(&started);
+        runtime.block_on(local(async move { supervise(&supervisor) }));
+        assert_eq!(started.get(), 10);
     }
 
     #[test]

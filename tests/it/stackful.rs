@@ -516,6 +516,24 @@ mod unwinding {
     }
 
     #[test]
+    fn a_chain_of_kills_fits_on_the_smallest_stack() {
+        run_stackful(|| {
+            let mut next = None::<eventlet::Greenlet>;
+            for _ in 0..100 {
+                let victim = next;
+                next = Some(spawn_n(async move {
+                    let _guard = OnDrop(move || victim.iter().for_each(|victim| victim.kill()));
+                    pending::<()>().await;
+                }));
+            }
+            sleep(ZERO).block();
+            let killer = eventlet::stackful(move || next.unwrap().kill());
+            spawn(killer.stack_size(64 * 1024)).block().unwrap();
+            assert_eq!(get_hub().green_threads(), 1);
+        });
+    }
+
+    #[test]
     fn a_kill_reaches_green_stacks_within_green_stacks() {
         run_stackful(|| {
             let log = Log::new();
