@@ -15,7 +15,7 @@ use std::io;
 use std::marker::PhantomPinned;
 use std::mem;
 use std::num::NonZero;
-use std::panic::{Location, resume_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -447,6 +447,19 @@ impl<F, T: 'static> Stackful<F, T> {
         self.end();
     }
 
+    /// Drops the closure of one that never started. It may be a member of a scope, and what it holds may end the owner, whose
+    /// stack is unwound after that.
+    #[cold]
+    #[inline(never)]
+    fn drop_new(&mut self) {
+        let new = self.state.take_new();
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(new)));
+        scope::unwind_who_waited();
+        if let Err(payload) = dropped {
+            resume_unwind(payload);
+        }
+    }
+
     #[inline]
     fn end(&mut self) {
         if let Some(coroutine) = self.state.take_started() {
@@ -461,8 +474,10 @@ impl<F, T: 'static> Stackful<F, T> {
 impl<F, T: 'static> Drop for Stackful<F, T> {
     #[inline]
     fn drop(&mut self) {
-        if matches!(self.state, State::Started(_)) {
-            self.end_early();
+        match self.state {
+            State::New { .. } => self.drop_new(),
+            State::Started(_) => self.end_early(),
+            State::Ended => {}
         }
     }
 }

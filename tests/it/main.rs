@@ -16,6 +16,7 @@ mod greenio;
 mod greenpile;
 mod greenpool;
 mod greenthread;
+mod havoc;
 mod hub;
 mod hub_thread;
 mod inputs;
