@@ -49,14 +49,14 @@ fn earliest(one: Option<Moment>, other: Option<Moment>) -> Option<Moment> {
 }
 
 /// Returns whether a limit that has passed is to take effect: no earlier one encloses it.
-pub(crate) fn takes_effect(limit: Moment) -> bool {
+fn takes_effect(limit: Moment) -> bool {
     ENCLOSING.get().is_none_or(|outer| limit < outer)
 }
 
 impl Timer {
     /// Returns whether this limit ends a wait that is not over, and inside of which there are no limits. If it does not,
     /// `cx` is woken when it has passed.
-    #[inline(never)]
+    #[inline]
     #[cfg_attr(not(feature = "stackful"), expect(dead_code))]
     pub(crate) fn ends_wait(&mut self, cx: &Context<'_>) -> bool {
         if self.has_passed() {

@@ -56,5 +56,5 @@ pub(crate) use thread::{Seat, check, current, expect};
 pub(crate) use {
     clock::Moment,
     ground::{ground, set_ground},
-    limit::{Enclosing, takes_effect},
+    limit::Enclosing,
 };

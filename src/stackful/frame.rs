@@ -54,7 +54,7 @@ use super::coroutine::Front;
 use super::limit;
 use super::parked::{self, Links};
 use super::spans::{self, Spans};
-use crate::hub::{self, Enclosing, Moment, Timer, ground, set_ground};
+use crate::hub::{Enclosing, Moment, Timer, ground, set_ground};
 
 /// What a green stack is resumed with: the context of the poll that resumes it, or `None` when it is asked where it
 /// was put aside, or when its green thread is being ended.
@@ -91,7 +91,8 @@ pub(crate) struct Frame {
 
 const _: () = assert!(size_of::<Frame>() == 64);
 
-/// The limits around the code that runs on a stack, outermost first.
+/// The limits around the code that runs on a stack, outermost first: each that passes before all those around it. One that
+/// passes later never takes effect, so the last is the only one to be asked.
 type Limits = RefCell<Vec<Timer>>;
 
 impl Frame {
@@ -173,10 +174,18 @@ impl Frame {
     }
 
     /// As [`poll`](Frame::poll), where there are limits: what is polled can tell that one of them has passed.
-    #[cold]
     #[inline(never)]
     fn poll_limited<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
-        let _enclosing = self.passed_limit().map(|limit| Enclosing::enter(Some(limit)));
+        let passed = self.first_limit(|limit| limit.has_passed().then(|| limit.moment()));
+        match passed {
+            None => self.with_context(|cx| future.poll(cx)),
+            Some(limit) => self.poll_late(future, limit),
+        }
+    }
+
+    #[cold]
+    fn poll_late<F: Future>(&self, future: Pin<&mut F>, limit: Option<Moment>) -> Poll<F::Output> {
+        let _enclosing = Enclosing::enter(limit);
         self.with_context(|cx| future.poll(cx))
     }
 
@@ -198,10 +207,21 @@ impl Frame {
 
     /// Calls `code` with one limit more around it.
     pub(super) fn with_limit<R>(&self, limit: Timer, code: impl FnOnce() -> R) -> R {
-        self.limits().borrow_mut().push(limit);
-        self.limited.set(true);
-        let _innermost = Innermost(self);
+        let _innermost = self.add_limit(limit);
         code()
+    }
+
+    /// Adds a limit until the guard is dropped, if it can take effect.
+    fn add_limit(&self, limit: Timer) -> Option<Innermost<'_>> {
+        let mut limits = self.limits().borrow_mut();
+        let moment = limit.moment()?;
+        let around = limits.last().and_then(Timer::moment);
+        if around.is_some_and(|around| around <= moment) {
+            return None;
+        }
+        limits.push(limit);
+        self.limited.set(true);
+        Some(Innermost(self))
     }
 
     fn limits(&self) -> &Limits {
@@ -214,22 +234,22 @@ impl Frame {
         drop(self.limits.take());
     }
 
-    /// Asks all limits, and returns the earliest that has passed. Each that has not wakes this stack in time.
-    #[inline(never)]
-    fn passed_limit(&self) -> Option<Moment> {
-        let mut timers = self.limits().borrow_mut();
-        self.with_context(|cx| timers.iter_mut().for_each(|limit| limit.set_for(cx)));
-        let passed = |limit: &mut Timer| limit.has_passed().then(|| limit.moment())?;
-        timers.iter_mut().filter_map(passed).min()
+    /// Asks the limit that is the first to pass, if there is one.
+    #[inline]
+    fn first_limit<R>(&self, ask: impl FnOnce(&mut Timer) -> Option<R>) -> Option<R> {
+        self.limits.get()?.borrow_mut().last_mut().and_then(ask)
     }
 
-    /// Returns the limit that is to take effect, if one is.
+    /// Returns the limit that is to take effect, if one is. If not, this stack is polled when one passes.
     #[inline]
     pub(crate) fn limit_to_take_effect(&self) -> Option<Moment> {
-        if !self.limited.get() {
-            return None;
-        }
-        self.passed_limit().filter(|limit| hub::takes_effect(*limit))
+        if self.limited.get() { self.ask_limit() } else { None }
+    }
+
+    #[inline(never)]
+    fn ask_limit(&self) -> Option<Moment> {
+        let ends = |limit: &mut Timer| self.with_context(|cx| limit.ends_wait(cx));
+        self.first_limit(|limit| ends(limit).then(|| limit.moment())?)
     }
 
     /// Returns whether the green thread of this stack is being ended.

@@ -71,7 +71,13 @@ const NEEDS_STACK: &str = "`run_blocking` needs a green stack, and this code is 
 /// Unwinds to the scope of the limit that is to take effect, if one is.
 #[inline]
 pub(super) fn check(frame: &Frame) {
-    if let Some(moment) = frame.limit_to_take_effect() {
-        resume_unwind(Box::new(Passed(moment)));
+    if let Some(limit) = frame.limit_to_take_effect() {
+        pass(limit);
     }
+}
+
+/// Unwinds to the scope of a limit.
+#[cold]
+pub(super) fn pass(limit: Moment) -> ! {
+    resume_unwind(Box::new(Passed(limit)));
 }

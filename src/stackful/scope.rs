@@ -37,6 +37,7 @@
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
@@ -221,12 +222,15 @@ thread_local! {
     /// How many stacks are to be unwound later: asked each time a stack has ended.
     static WAITING_TO_UNWIND: Cell<usize> = const { Cell::new(0) };
 
-    static SCOPES: Scopes = const { Scopes { open: RefCell::new(Vec::new()), later: RefCell::new(Vec::new()) } };
+    static SCOPES: Scopes =
+        const { Scopes { open: RefCell::new(BTreeMap::new()), later: RefCell::new(Vec::new()) } };
 }
 
+/// The scopes that have not ended, outermost first, of each owner: nobody's end or wait looks at those of others.
+type Open = BTreeMap<usize, Vec<Rc<Lent>>>;
+
 struct Scopes {
-    /// All scopes that have not ended.
-    open: RefCell<Vec<Rc<Lent>>>,
+    open: RefCell<Open>,
     /// Stacks to be unwound as soon as nobody who borrows from them is running.
     later: RefCell<Vec<Later>>,
 }
@@ -258,16 +262,22 @@ impl Lent {
             ending: Cell::new(false),
             unseen: Rc::default(),
         });
-        SCOPES.with(|scopes| scopes.open.borrow_mut().push(Rc::clone(&lent)));
+        SCOPES.with(|scopes| {
+            scopes.open.borrow_mut().entry(owner).or_default().push(Rc::clone(&lent));
+        });
         lent
     }
 
+    /// Takes the innermost scope of its owner, which this is, out of those that are open.
     fn close(&self) {
         let _closed = SCOPES.try_with(|scopes| {
             let mut open = scopes.open.borrow_mut();
-            // Almost always the last.
-            let at = open.iter().rposition(|lent| ptr::eq(&**lent, self));
-            at.map(|at| open.swap_remove(at))
+            let of_owner = open.get_mut(&self.owner)?;
+            let closed = of_owner.pop();
+            if of_owner.is_empty() {
+                open.remove(&self.owner);
+            }
+            closed
         });
     }
 
@@ -282,8 +292,10 @@ impl Lent {
         Frame::with_current(|frame| {
             let frame = frame.expect("a scope ends on the stack on which it began");
             while frame.poll(pin!(poll_fn(|cx| self.poll_ended(cx)))).is_pending() {
-                if held_up(self.owner).is_empty() {
-                    limit::check(frame);
+                if let Some(limit) = frame.limit_to_take_effect() {
+                    if held_up(self.owner).is_empty() {
+                        limit::pass(limit);
+                    }
                 }
                 frame.suspend();
             }
@@ -298,10 +310,10 @@ impl Lent {
         Poll::Pending
     }
 
-    /// Returns one that has not ended.
-    fn some_member(&self) -> Option<(usize, Option<Greenlet>)> {
+    /// Returns those that have not ended.
+    fn left(&self) -> Vec<(usize, Option<Greenlet>)> {
         let members = self.members.borrow();
-        members.iter().next().map(|(number, member)| (number, member.greenlet))
+        members.iter().map(|(number, member)| (number, member.greenlet)).collect()
     }
 }
 
@@ -311,7 +323,8 @@ struct Ending<'a>(&'a Lent);
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
         self.0.ending.set(true);
-        while let Some((number, greenlet)) = self.0.some_member() {
+        // No member is added any more.
+        for (number, greenlet) in self.0.left() {
             if let Some(greenlet) = greenlet {
                 greenlet.kill_now();
             }
@@ -398,8 +411,8 @@ fn held_up(stack: usize) -> Vec<Option<Greenlet>> {
     running
 }
 
-fn look_for_running(open: &[Rc<Lent>], stack: usize, running: &mut Vec<Option<Greenlet>>) {
-    for lent in open.iter().filter(|lent| lent.owner == stack) {
+fn look_for_running(open: &Open, stack: usize, running: &mut Vec<Option<Greenlet>>) {
+    for lent in open.get(&stack).into_iter().flatten() {
         for (_, member) in &*lent.members.borrow() {
             match member.greenlet.and_then(Greenlet::state) {
                 // One that has ended and has its mark is being unwound, or will be later.

@@ -24,6 +24,8 @@ mod lock;
 #[cfg(feature = "stackful")]
 mod lowlevel;
 mod model;
+#[cfg(feature = "stackful")]
+mod obligations;
 mod pools;
 mod queue;
 mod reports;
