@@ -1,7 +1,7 @@
 //! Where the code on green stacks waits.
 
 use std::backtrace::Backtrace;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::panic::Location;
 
@@ -73,8 +73,14 @@ impl GreenThreadInfo {
     }
 }
 
+/// Green threads whose stacks are shown at once.
+const MOST_SHOWN: usize = 500;
+
 /// Returns what [`format_green_threads`](super::format_green_threads) does, and below each green thread the backtraces
 /// of its [stacks](GreenThreadInfo::parked_stacks).
+///
+/// The hub stands still meanwhile, a tenth of a millisecond for each stack. So of many green threads, the first 500 are
+/// shown with backtraces, and then the text says how many are not.
 ///
 /// Stacks of this OS thread that are no green thread's, but those of a Tokio task, come last.
 ///
@@ -104,8 +110,12 @@ impl GreenThreadInfo {
 #[track_caller]
 pub fn format_green_threads_with_backtraces() -> String {
     let living = green_threads();
+    let ids: HashSet<u64> = living.iter().map(|info| info.greenlet.id()).collect();
+    let shown: HashSet<u64> =
+        living.iter().take(MOST_SHOWN).map(|info| info.greenlet.id()).collect();
+    let is_shown = |id| shown.contains(&id) || !ids.contains(&id) && ids.len() <= MOST_SHOWN;
     let mut stacks = HashMap::<u64, Vec<ParkedStack>>::new();
-    for seen in look(|_| true) {
+    for seen in look(is_shown) {
         stacks.entry(seen.id).or_default().push(ParkedStack::new(seen));
     }
     let mut text = String::new();
@@ -116,6 +126,10 @@ pub fn format_green_threads_with_backtraces() -> String {
     if !stacks.is_empty() {
         text += "no green thread\n";
         text.extend(stacks.into_values().map(|stacks| format_stacks(Some(stacks))));
+    }
+    let hidden = ids.len().saturating_sub(MOST_SHOWN);
+    if hidden > 0 {
+        text += &format!("no backtraces of {hidden} more: ask `GreenThreadInfo::parked_stacks`\n");
     }
     text
 }

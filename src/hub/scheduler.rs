@@ -33,7 +33,7 @@
 //! [`mem::forget`](std::mem::forget) does: a supervisor that starts its worker again whenever it ends would go on for ever.
 
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::mem::{self, ManuallyDrop};
 use std::num::NonZeroU64;
@@ -125,6 +125,9 @@ pub(crate) struct Hub {
     ending: Cell<bool>,
     /// How many were spawned too late to be ended. `None` while it is not too late.
     forgotten: Cell<Option<usize>>,
+    /// Whether it ends with its OS thread. Asked once.
+    #[cfg_attr(not(feature = "stackful"), expect(dead_code))]
+    ends_with_thread: OnceCell<bool>,
     /// Where wakeups from other OS threads arrive.
     pub(super) remote: Arc<Remote>,
     pub(super) clock: Clock,
@@ -155,6 +158,7 @@ impl Hub {
             put_off: RefCell::default(),
             ending: Cell::new(false),
             forgotten: Cell::new(None),
+            ends_with_thread: OnceCell::new(),
             remote: number.remote(),
             clock: Clock::new(),
             locals: Locals::default(),
@@ -174,6 +178,18 @@ impl Hub {
     /// Returns the number of green threads that have not ended.
     pub(crate) fn len(&self) -> usize {
         self.slots.borrow().len()
+    }
+
+    /// Returns whether code of its green threads runs, and it does not end.
+    #[cfg_attr(not(feature = "stackful"), expect(dead_code))]
+    pub(crate) fn is_at_work(&self) -> bool {
+        !self.ending.get() && self.current.get().is_some()
+    }
+
+    /// Returns whether it ends with its OS thread, if it ends. `ask` tells whether that ends now.
+    #[cfg_attr(not(feature = "stackful"), expect(dead_code))]
+    pub(crate) fn ends_with_thread(&self, ask: fn() -> bool) -> bool {
+        if self.ending.get() { *self.ends_with_thread.get_or_init(ask) } else { ask() }
     }
 
     /// Returns the number of sleeps and limits that are waited for.

@@ -26,7 +26,42 @@ pub trait Block: IntoFuture {
     /// of its future, where that has no stack of its own. What has to wait there is to be spawned.
     ///
     /// While this green stack unwinds, because of a panic or because its green thread is
-    /// ended, it cannot be put aside: a future that is ready gives its output, any other panics.
+    /// ended, it cannot be put aside: a future that is ready gives its output, any other panics. That panic ends the process
+    /// unless the destructor catches it, so a destructor that has to wait spawns a green thread that does:
+    ///
+    /// ```
+    /// use eventlet::{Block, Queue, spawn, stackful};
+    ///
+    /// struct GivesBack(Queue<&'static str>);
+    ///
+    /// impl Drop for GivesBack {
+    ///     fn drop(&mut self) {
+    ///         let queue = self.0.clone();
+    ///         let give_back = async move { queue.put("connection").await };
+    ///         if std::thread::panicking() { drop(spawn(give_back)) } else { give_back.block() }
+    ///     }
+    /// }
+    ///
+    /// eventlet::run(stackful(|| {
+    ///     let queue = Queue::new(1);
+    ///     queue.put("the only place").block();
+    ///     let given = queue.clone();
+    ///     let user = spawn(stackful(move || {
+    ///         let _connection = GivesBack(given);
+    ///         std::future::pending::<()>().block();
+    ///     }));
+    ///     eventlet::sleep(std::time::Duration::ZERO).block();
+    ///     user.kill();
+    ///     assert_eq!(queue.get().block(), "the only place");
+    ///     assert_eq!(queue.get().block(), "connection");
+    /// }));
+    /// ```
+    ///
+    /// # Soundness
+    ///
+    /// Other code of this OS thread runs while this waits. The initializer of a [`std::thread_local!`] must not wait, nor
+    /// may code wait that a library calls between setting a thread-local and restoring it (`scoped-tls`): they are
+    /// sound only where nothing else runs meanwhile. `green::thread_local!` is made for it. See `docs/soundness.md`.
     ///
     /// # Yields
     ///
@@ -88,8 +123,8 @@ impl Refused {
                  link: wait with `.await`, or run the closure with `spawn(stackful(closure))`"
             ),
             Refused::Unwinding => panic!(
-                "`.block()` cannot wait while its green stack unwinds: a destructor that waits \
-                 must do without when `std::thread::panicking()`"
+                "`.block()` cannot wait while its green stack unwinds: a destructor that has to wait \
+                 `spawn`s that when `std::thread::panicking()`, or does without"
             ),
         }
     }

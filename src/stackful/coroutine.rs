@@ -13,7 +13,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::marker::PhantomPinned;
-use std::mem;
+use std::mem::{self, ManuallyDrop};
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::Pin;
@@ -25,6 +25,7 @@ use corosensei::stack::Stack as _;
 use corosensei::{CoroutineResult, Yielder};
 
 use super::ahead;
+use super::exiting;
 use super::frame::{Frame, Resume};
 use super::parked;
 use super::scope;
@@ -49,6 +50,9 @@ type Coroutine<T> = corosensei::Coroutine<Resume, (), T, GreenStack>;
 /// fn send<T: Send>(_: T) {}
 /// send(eventlet::stackful(|| ()));
 /// ```
+///
+/// What runs in the closure must not count on being alone on its OS thread while it waits, as the initializer of a
+/// `std::thread_local!` does: see `# Soundness` at [`Block::block`](super::Block::block).
 ///
 /// Corresponds to how every green thread of eventlet works.
 ///
@@ -350,6 +354,7 @@ impl Wanted {
         };
         match taken {
             Ok(mut stack) => {
+                exiting::begin();
                 front.limit = stack.limit().get();
                 label(&mut stack, front, hub.and_then(|hub| Some((hub, hub.current()?))));
                 stack
@@ -416,7 +421,9 @@ fn end<T: 'static>(coroutine: Coroutine<T>, frame: *const Frame) {
     if coroutine.done() {
         stack::give_back(coroutine.into_stack());
     } else {
-        scope::end(frame.addr(), || end_in_use(coroutine));
+        // Should that be never, as its OS thread ends before, it is left as it is.
+        let coroutine = ManuallyDrop::new(coroutine);
+        scope::end(frame.addr(), || end_in_use(ManuallyDrop::into_inner(coroutine)));
     }
 }
 
@@ -424,6 +431,29 @@ fn end_in_use<T: 'static>(mut coroutine: Coroutine<T>) {
     // The unwind itself stays inside; this is a panic that replaced it on its way.
     report::contain("in a green thread that was being ended", || unwind(&mut coroutine));
     stack::give_back(coroutine.into_stack());
+}
+
+/// Returns whether what the stacks of this OS thread have borrowed may be gone.
+fn is_thread_ending() -> bool {
+    match hub::current() {
+        Some(hub) if hub.is_at_work() => false,
+        Some(hub) => hub.ends_with_thread(exiting::thread_is_ending),
+        None => exiting::thread_is_ending(),
+    }
+}
+
+/// Leaves a stack as it is, for good.
+#[cold]
+fn abandon<T>(coroutine: Coroutine<T>, place: Place) {
+    static ABANDONED: AtomicUsize = AtomicUsize::new(0);
+    mem::forget(coroutine);
+    let abandoned = ABANDONED.fetch_add(1, Ordering::Relaxed) + 1;
+    if abandoned.is_power_of_two() {
+        report::warning(&format!(
+            "a green stack outlives its OS thread, in a thread-local, for the {abandoned}. time: what it has borrowed may \
+             be gone, so it is not unwound, and its destructors do not run. It runs the `stackful(..)` of {place}"
+        ));
+    }
 }
 
 /// Unwinds a stack, after it has left the frames that cannot be unwound.
@@ -465,6 +495,9 @@ impl<F, T: 'static> Stackful<F, T> {
         if let Some(coroutine) = self.state.take_started() {
             // It was moved, perhaps to be unwound later, and is not to be looked at any more.
             parked::end(&self.front);
+            if !coroutine.done() && is_thread_ending() {
+                return abandon(coroutine, self.front.place);
+            }
             end(coroutine, self.front.frame.get());
             scope::unwind_who_waited();
         }

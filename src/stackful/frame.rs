@@ -34,8 +34,9 @@
 //!   and nobody else uses it.
 //! - **I3**: `Frame::yielder` points to the yielder of the stack that the frame lives on, which is valid
 //!   as long as that stack is.
-//! - **I4**: while a future is polled on a green stack the ground is null, so no code inside a poll can
-//!   switch stacks under it.
+//! - **I4**: while [`Frame::poll`] polls a future the ground is null, so no code inside that can switch stacks under it. A
+//!   future that somebody else polls on a green stack, such as `futures::executor::block_on`, is plain code to us: it is put
+//!   aside with the whole stack, that poll included, and goes on when the stack does.
 //! - **I5**: `Frame::front` points to the front of the future that owns the stack, until `ending` is set: that is done
 //!   before the future goes. `Front::frame` points to the frame, until that is dropped.
 #![allow(unsafe_code)]
@@ -54,7 +55,8 @@ use super::coroutine::Front;
 use super::limit;
 use super::parked::{self, Links};
 use super::spans::{self, Spans};
-use crate::hub::{Enclosing, Moment, Timer, ground, set_ground};
+use crate::hub::{self, Enclosing, Moment, Timer, ground, set_ground};
+use crate::report;
 
 /// What a green stack is resumed with: the context of the poll that resumes it, or `None` when it is asked where it
 /// was put aside, or when its green thread is being ended.
@@ -90,6 +92,14 @@ pub(crate) struct Frame {
 }
 
 const _: () = assert!(size_of::<Frame>() == 64);
+
+thread_local! {
+    /// The address of the frame that was unwound last, and how many times in a row. Kept in debug builds.
+    static UNWINDS: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+}
+
+/// Unwinds of a stack in a row that are too many: its code catches each and waits again.
+const MANY_UNWINDS: usize = 1_000;
 
 /// The limits around the code that runs on a stack, outermost first: each that passes before all those around it. One that
 /// passes later never takes effect, so the last is the only one to be asked.
@@ -262,6 +272,9 @@ impl Frame {
     /// each time it comes here, should the code on the stack have caught the first unwind.
     #[inline(always)]
     pub(super) fn suspend(&self) {
+        if cfg!(debug_assertions) && self.ending.get() {
+            self.count_unwind();
+        }
         if !self.put_aside() {
             self.be_unwound();
         }
@@ -271,6 +284,23 @@ impl Frame {
     #[inline(never)]
     fn be_unwound(&self) {
         self.put_aside();
+    }
+
+    /// Says aloud, in a debug build, that whoever ends this stack may wait for ever.
+    fn count_unwind(&self) {
+        let this = ptr::from_ref(self).addr();
+        let unwinds = match UNWINDS.get() {
+            (last, unwinds) if last == this => unwinds + 1,
+            _ => 1,
+        };
+        UNWINDS.set((this, unwinds));
+        if unwinds == MANY_UNWINDS {
+            let id = hub::current().and_then(|hub| hub.current()).map_or(0, hub::Key::serial);
+            report::warning(&format!(
+                "green thread {id} is being ended, and its code has caught the unwind {MANY_UNWINDS} times and waited \
+                 again: whoever kills it waits until it lets the unwind pass (`resume_unwind`)"
+            ));
+        }
     }
 
     /// Puts this stack aside until it is polled again, or until its green thread is being ended, and returns whether
@@ -372,6 +402,10 @@ impl Drop for Frame {
     #[inline]
     fn drop(&mut self) {
         set_ground(ptr::null());
+        if cfg!(debug_assertions) && self.is_being_ended() {
+            // Another frame may be there next.
+            UNWINDS.set((0, 0));
+        }
         parked::leave(self);
         if self.limits.get().is_some() {
             self.drop_limits();

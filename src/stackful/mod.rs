@@ -52,12 +52,17 @@
 //!   another green thread that wants the lock blocks all of them, for ever.
 //! - Killing a stackful green thread unwinds its stack, so `std::thread::panicking()` is true in the
 //!   destructors it runs, and a `std::sync::Mutex` that it held is poisoned. Code that catches the unwind
-//!   with `catch_unwind` meets it again at its next wait.
+//!   with `catch_unwind` meets it again at its next wait; a loop that catches it each time keeps whoever kills it for ever.
+//! - The initializer of a `std::thread_local!` must not wait: another green thread would make the value a second time, and
+//!   the first would be dropped under whoever uses it. `green::thread_local!` may. So it is with all code that is sound only
+//!   because nothing else runs on the OS thread meanwhile: see `docs/soundness.md`.
+//! - A stack that is kept in a thread-local when its OS thread ends is not unwound, as what it borrows may be gone.
 //! - While it unwinds, a green thread cannot wait: see [`Block::block`].
 
 mod ahead;
 mod block;
 mod coroutine;
+mod exiting;
 mod frame;
 mod limit;
 mod parked;

@@ -1,13 +1,18 @@
 //! What plain code on a green stack may and may not rely on: thread-locals, destructors, executors of others, code that
 //! catches unwinds; and what growing numbers cost.
 
+use std::cell::{Cell, RefCell};
 use std::future::pending;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use eventlet::green::{thread, thread_local};
 use eventlet::{Block, Timeout, sleep, spawn, stackful};
 
-use crate::support;
+use crate::support::{self, Ear};
 
 /// Time that each of `count` handlers takes until all of them wait for the one member of their scopes.
 fn time_of_scopes(count: u32) -> Duration {
@@ -79,5 +84,144 @@ fn a_green_thread_local_may_wait_while_it_is_made() {
         for query in queries {
             assert_eq!(query.await.unwrap(), 4096);
         }
+    });
+}
+
+/// A future on a green stack that is in use, kept in a thread-local.
+type Parked = RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>;
+
+std::thread_local! {
+    static PARKED: Parked = const { RefCell::new(None) };
+    static TEXT: String = "x".repeat(64);
+}
+
+/// Keeps a future that waits in `PARKED` until the OS thread ends, and `TEXT` goes before it.
+fn park(future: impl Future<Output = ()> + 'static) {
+    PARKED.with(|parked| assert!(parked.borrow().is_none()));
+    let mut future: Pin<Box<dyn Future<Output = ()>>> = Box::pin(future);
+    assert!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    PARKED.set(Some(future));
+}
+
+fn borrows_text() {
+    TEXT.with(|text| {
+        let _reads = Reads(text);
+        pending::<()>().block();
+    });
+}
+
+/// Reads what it has borrowed when it is dropped.
+struct Reads<'a>(&'a str);
+
+impl Drop for Reads<'_> {
+    fn drop(&mut self) {
+        panic!("unwound, and read {}", self.0.len());
+    }
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn a_stack_in_a_thread_local_is_left_as_it_is_when_the_os_thread_ends() {
+    // A stack before, so that nothing of ours is newer than what is kept.
+    let ended = std::thread::spawn(|| {
+        eventlet::run(stackful(|| ()));
+        park(stackful(borrows_text));
+    });
+    ended.join().unwrap();
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn a_hub_with_an_open_scope_in_a_thread_local_ends_with_the_os_thread() {
+    let ended = std::thread::spawn(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _entered = runtime.enter();
+        park(eventlet::local(stackful(|| {
+            let data = 1;
+            thread::scope(|s| {
+                s.spawn(|| {
+                    let _borrowed = &data;
+                    borrows_text();
+                });
+            });
+        })));
+    });
+    ended.join().unwrap();
+}
+
+#[test]
+fn a_stackful_future_that_is_dropped_outside_of_any_hub_is_unwound() {
+    struct Notes(Rc<Cell<bool>>);
+    impl Drop for Notes {
+        fn drop(&mut self) {
+            self.0.set(true);
+        }
+    }
+    let dropped = Rc::new(Cell::new(false));
+    let notes = Notes(Rc::clone(&dropped));
+    let mut future = Box::pin(stackful(move || {
+        let _notes = notes;
+        pending::<()>().block();
+    }));
+    assert!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    drop(future);
+    assert!(dropped.get());
+}
+
+#[test]
+fn an_executor_of_somebody_else_on_a_green_stack_is_put_aside_with_it() {
+    support::run(async {
+        let turns = Rc::new(Cell::new(0));
+        let others = Rc::clone(&turns);
+        let other = spawn(async move {
+            others.set(others.get() + 1);
+        });
+        let waits = spawn(stackful(move || {
+            futures::executor::block_on(async {
+                sleep(Duration::from_secs(1)).block();
+                turns.get()
+            })
+        }));
+        other.await.unwrap();
+        assert_eq!(waits.await.unwrap(), 1);
+        let killed = spawn(stackful(|| {
+            futures::executor::block_on(async { pending::<()>().block() });
+        }));
+        sleep(Duration::ZERO).await;
+        killed.kill();
+        assert!(killed.await.unwrap_err().is_killed());
+        // Nothing of it is left in the thread-locals of that executor.
+        futures::executor::block_on(async {});
+    });
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn whoever_catches_every_unwind_is_reported() {
+    support::run(stackful(|| {
+        let victim = spawn(stackful(|| {
+            for _ in 0..1_500 {
+                let wait = || pending::<()>().block();
+                assert!(catch_unwind(AssertUnwindSafe(wait)).is_err());
+            }
+        }));
+        sleep(Duration::ZERO).block();
+        let ear = Ear::open();
+        victim.kill();
+        let heard = ear.heard();
+        assert!(heard.len() == 1 && heard[0].contains("caught the unwind 1000 times"), "{heard:?}");
+    }));
+}
+
+#[test]
+fn a_dump_shows_the_backtraces_of_so_many_and_says_how_many_more_there_are() {
+    support::run(async {
+        let all: Vec<_> = (0..700).map(|_| spawn(stackful(|| pending::<()>().block()))).collect();
+        sleep(Duration::ZERO).await;
+        let text = eventlet::debug::format_green_threads_with_backtraces();
+        // The main one is the first, and has no stack.
+        assert_eq!(text.matches("  stack made at ").count(), 499);
+        assert!(text.contains("no backtraces of 201 more"), "{}", &text[text.len() - 300..]);
+        all.iter().for_each(|green_thread| green_thread.kill());
     });
 }

@@ -272,7 +272,8 @@ mod os_threads {
     }
 
     /// Thread-locals are dropped in the order of their first use or in the reverse one, so one of the two
-    /// outlives the pool.
+    /// outlives the pool. What they had borrowed may be gone, so neither is unwound.
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[test]
     fn a_stack_may_outlive_the_pool_of_its_os_thread() {
         let unwound = Arc::new(AtomicUsize::new(0));
@@ -285,7 +286,7 @@ mod os_threads {
             })
         });
         threads.for_each(|thread| thread.join().unwrap());
-        assert_eq!(unwound.load(Ordering::Relaxed), 40);
+        assert_eq!(unwound.load(Ordering::Relaxed), 0);
     }
 
     /// As the other, but the thread-local makes its stack when there is no pool any more.

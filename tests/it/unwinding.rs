@@ -441,7 +441,12 @@ fn a_destructor_that_waits_and_does_not_catch_the_panic_ends_the_process_with_wo
     assert!(!passed, "{text}");
     assert!(text.contains("cannot wait while its green stack unwinds"), "{text}");
     assert!(text.contains("panic in a destructor during cleanup"), "{text}");
+    let place = format!("{}:{}:", file!(), ALONE_WAITS_AT);
+    assert!(text.contains(&place), "it names the destructor, {place}: {text}");
 }
+
+/// The line of the destructor that waits, below.
+const ALONE_WAITS_AT: u32 = line!() + 7;
 
 #[test]
 #[ignore = "ends its process: the test above runs it"]
