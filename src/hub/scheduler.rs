@@ -126,7 +126,6 @@ pub(crate) struct Hub {
     /// How many were spawned too late to be ended. `None` while it is not too late.
     forgotten: Cell<Option<usize>>,
     /// Whether it ends with its OS thread. Asked once.
-    #[cfg_attr(not(feature = "stackful"), expect(dead_code))]
     ends_with_thread: OnceCell<bool>,
     /// Where wakeups from other OS threads arrive.
     pub(super) remote: Arc<Remote>,
