@@ -53,6 +53,7 @@
 //! | call what blocks | [`tpool::execute`], [`tpool::Proxy`] |
 //! | see who lives | [`debug`] |
 //! | serve the web | `wsgi` (feature `wsgi`) |
+//! | talk in secret | `wrap_ssl`, `ssl` (feature `ssl`) |
 //! | talk both ways with browsers | `websocket` (feature `websocket`) |
 //! | write plain code | `stackful`, `Block`, `green` (feature `stackful`) |
 //! | wait below C code | `lowlevel` (feature `stackful`) |
@@ -71,6 +72,9 @@
 //! - `wsgi`: HTTP/1.1 servers, by hyper, for functions and for tower services.
 //! - `http2`: HTTP/2 in them.
 //! - `websocket`: websocket servers and clients, with compression; it turns on `wsgi`.
+//! - `ssl`: TLS, by rustls; `aws-lc-rs` changes its cryptography from ring, and `webpki-roots` has Mozilla's authorities
+//!   stand in where the system has none.
+//! - `full`: `stackful`, `wsgi`, `websocket` and `ssl`.
 //! - `test-util`: a paused clock, with Tokio's feature of that name.
 //!
 //! # Not here
@@ -110,6 +114,8 @@ pub mod prelude;
 pub mod queue;
 pub mod runtime;
 pub mod semaphore;
+#[cfg(feature = "ssl")]
+pub mod ssl;
 #[cfg(feature = "stackful")]
 pub mod stackful;
 pub mod timeout;
@@ -134,6 +140,8 @@ pub use greenthread::{
 pub use queue::Queue;
 pub use runtime::{HubThread, interrupted, local, run};
 pub use semaphore::{BoundedSemaphore, CappedSemaphore, Semaphore};
+#[cfg(feature = "ssl")]
+pub use ssl::wrap_ssl;
 #[cfg(feature = "stackful")]
 pub use stackful::{Block, Blocking, stackful};
 pub use timeout::{Timeout, is_timeout, with_timeout};

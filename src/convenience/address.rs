@@ -85,6 +85,18 @@ impl Tcp {
         })
     }
 
+    /// Returns the host without the port, to be verified by that name.
+    #[cfg_attr(not(feature = "ssl"), expect(dead_code))]
+    pub(crate) fn host(&self) -> String {
+        match &self.0 {
+            Host::Known(addr) => addr.ip().to_string(),
+            Host::Text(text) => {
+                text.rsplit_once(':').map_or(&**text, |(host, _port)| host).to_owned()
+            }
+            Host::Name(name, _port) => name.clone(),
+        }
+    }
+
     /// Tries each address until one gives a socket. The error is that of the last.
     pub(super) async fn try_each<S, F>(
         &self,

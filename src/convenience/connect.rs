@@ -57,7 +57,7 @@ pub fn connect<A: Address>(addr: A) -> Connect<A::Family> {
 #[derive(Clone, Debug)]
 #[must_use = "nothing is connected until this is waited for"]
 pub struct Connect<F> {
-    pub(super) family: F,
+    pub(crate) family: F,
     local: Option<SocketAddr>,
 }
 

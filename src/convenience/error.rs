@@ -29,3 +29,9 @@ impl Error for Failure {
         Some(&self.cause)
     }
 }
+
+/// Stands for the function of that name in `ssl`: without it there are no handshakes.
+#[cfg(not(feature = "ssl"))]
+pub(super) fn is_handshake_error(_: &(dyn Error + 'static)) -> bool {
+    false
+}

@@ -8,9 +8,13 @@ use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
+#[cfg(not(feature = "ssl"))]
+use super::error::is_handshake_error;
 use super::stop::{Notice, Serving, StopServe};
 use crate::exit::{BoxError, Exit};
 use crate::report;
+#[cfg(feature = "ssl")]
+use crate::ssl::is_handshake_error;
 
 /// What a handler of [`serve`](super::serve()) may return: nothing, or a `Result` of nothing.
 ///
@@ -90,6 +94,11 @@ fn settle(error: BoxError, peer: &dyn fmt::Debug, notice: &Notice) {
 }
 
 /// Reports what ended a handler.
-pub(super) fn report_failure(error: &(dyn Error + Send + Sync), peer: &dyn fmt::Debug) {
+pub(super) fn report_failure(error: &(dyn Error + Send + Sync + 'static), peer: &dyn fmt::Debug) {
+    if is_handshake_error(error) {
+        // Anybody can send what is no TLS, as often as they like.
+        tracing::debug!(target: "eventlet", "serving {peer:?}: {error}");
+        return;
+    }
     report::failure(&format!("serving {peer:?}"), &error);
 }

@@ -41,8 +41,7 @@
 //!
 //! # Not here
 //!
-//! `wrap_ssl`, which is not built yet: `tokio-rustls` wraps these sockets. The argument `family`, as the
-//! address says what family it is of.
+//! `wrap_ssl`: it is in `eventlet::ssl`, by feature. The argument `family`, as the address says what family it is of.
 
 mod address;
 mod connect;

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 pub struct Opening<S>(Pin<Box<dyn Future<Output = io::Result<S>> + Send>>);
 
 impl<S> Opening<S> {
-    pub(super) fn new(future: impl Future<Output = io::Result<S>> + Send + 'static) -> Opening<S> {
+    pub(crate) fn new(future: impl Future<Output = io::Result<S>> + Send + 'static) -> Opening<S> {
         Opening(Box::pin(future))
     }
 }

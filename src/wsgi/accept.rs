@@ -1,17 +1,15 @@
 //! Where the connections of a server come in.
 
-use std::any::Any;
 use std::io;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
 use super::connection::Connection;
 use super::options::Options;
-use super::peer::Peer;
+use super::peer::{Peer, socket_below};
 use super::server::Server;
 use super::site::Handler;
 use crate::convenience::Listener;
@@ -94,7 +92,7 @@ where
     }
 
     fn start(&self, slot: Slot, io: L::Io, addr: &L::Addr) {
-        if let Some(tcp) = (&io as &dyn Any).downcast_ref::<TcpStream>() {
+        if let (_, Some(tcp)) = socket_below(&io) {
             // It fails on a connection that has gone, which will be noticed.
             let _ = tcp.set_nodelay(self.options.tcp_nodelay);
         }

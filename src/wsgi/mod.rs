@@ -47,6 +47,8 @@ mod input_blocking;
 mod log;
 mod options;
 mod peer;
+#[cfg(not(feature = "ssl"))]
+mod plain;
 mod protocol;
 mod pulse;
 mod response;

@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 
-use tokio::net::TcpStream;
+#[cfg(not(feature = "ssl"))]
+pub(super) use super::plain::socket_below;
+#[cfg(feature = "ssl")]
+pub(super) use crate::ssl::socket_below;
 
 /// One end of a connection.
 #[derive(Clone, Debug)]
@@ -33,9 +36,10 @@ impl Peer {
             None if is_unix(addr.as_any()) => End::Unix,
             None => End::Other(format!("{addr:?}").into()),
         };
-        let local = io.downcast_ref::<TcpStream>().and_then(|io| io.local_addr().ok());
+        let (secure, socket) = socket_below(io);
+        let local = socket.and_then(|io| io.local_addr().ok());
         let local = local.map_or_else(|| remote.same_kind(), End::Inet);
-        Peer { remote, local, secure: false }
+        Peer { remote, local, secure }
     }
 
     pub(super) fn scheme(&self) -> &'static str {

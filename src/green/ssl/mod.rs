@@ -1,0 +1,7 @@
+//! TLS for code on a green stack.
+//!
+//! Corresponds to `eventlet.green.ssl`.
+
+mod stream;
+
+pub use stream::TlsStream;

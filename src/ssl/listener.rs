@@ -1,0 +1,64 @@
+//! Listeners.
+
+use std::io;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::context::{Context, Server};
+use super::stream::TlsStream;
+use crate::convenience::Listener;
+
+/// A listener whose connections speak TLS.
+///
+/// It gives a connection as soon as it is accepted, and the handshake happens in whatever uses it:
+/// a silent client holds nobody up. [`serve`](crate::serve()) and `wsgi::server` take it.
+///
+/// Corresponds to what `eventlet.wrap_ssl` makes of a listening socket.
+#[derive(Debug)]
+pub struct TlsListener<L> {
+    listener: L,
+    context: Context<Server>,
+}
+
+impl<L> TlsListener<L> {
+    /// Wraps any source of connections. For those of Tokio there is [`wrap_ssl`](super::wrap_ssl).
+    pub fn new(listener: L, context: &Context<Server>) -> TlsListener<L> {
+        TlsListener { listener, context: context.clone() }
+    }
+
+    /// Returns the listener below.
+    pub fn get_ref(&self) -> &L {
+        &self.listener
+    }
+
+    /// Returns the context, to reload its certificates.
+    pub fn context(&self) -> &Context<Server> {
+        &self.context
+    }
+}
+
+impl TlsListener<tokio::net::TcpListener> {
+    /// Returns where it listens.
+    ///
+    /// # Errors
+    ///
+    /// That of the operating system.
+    pub fn local_addr(&self) -> io::Result<std::net::SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+impl<L> Listener for TlsListener<L>
+where
+    L: Listener<Io: AsyncRead + AsyncWrite + Unpin>,
+{
+    type Io = TlsStream<L::Io>;
+    type Addr = L::Addr;
+
+    async fn accept(&mut self) -> io::Result<(TlsStream<L::Io>, L::Addr)> {
+        // A context that cannot be used is the server's trouble, and none of its clients'.
+        self.context.config()?;
+        let (io, addr) = self.listener.accept().await?;
+        Ok((TlsStream::server(io, &self.context), addr))
+    }
+}
