@@ -145,10 +145,11 @@ impl Body {
     ///
     /// ```
     /// use eventlet::wsgi::Body;
-    /// use http_body_util::Full;
     ///
-    /// let body = Body::new(Full::<bytes::Bytes>::from("hello"));
-    /// # let _ = body;
+    /// fn boxed(response: http::Response<hyper::body::Incoming>) -> http::Response<Body> {
+    ///     response.map(Body::new)
+    /// }
+    /// # let _ = boxed;
     /// ```
     pub fn new<B>(body: B) -> Body
     where

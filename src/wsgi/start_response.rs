@@ -31,7 +31,6 @@ use super::response::{IntoHeaders, IntoStatus};
 ///     start_response.call("200 OK", [("Content-Type", "text/plain")]);
 ///     "Hello, World!\r\n"
 /// }
-/// # let _ = eventlet::wsgi::server::<tokio::net::TcpListener, _, _>;
 /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
 /// # is_site(hello);
 /// ```
