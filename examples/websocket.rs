@@ -2,8 +2,8 @@
 //!
 //! ```sh
 //! cargo run --features websocket --example websocket
-//! cargo run --features websocket --example websocket -- ws://127.0.0.1:8092/ hello world  # an async fn answers
-//! cargo run --features websocket --example websocket -- ws://127.0.0.1:8093/ hello world  # a plain one
+//! cargo run --features websocket --example websocket -- ws://127.0.0.1:8092/ hello world       # an async fn answers
+//! cargo run --features websocket --example websocket -- ws://127.0.0.1:8092/plain hello world  # a plain one
 //! ```
 //!
 //! The server serves until Ctrl-C or SIGTERM, and then says goodbye to its clients.
@@ -12,7 +12,7 @@ use std::env::args;
 use std::io;
 
 use eventlet::websocket::{Deflate, WebSocket, WebSocketWSGI, connect};
-use eventlet::wsgi::server;
+use eventlet::wsgi::{self, Environ};
 use eventlet::{Block, interrupted, listen, run, spawn, stackful};
 
 async fn echo(ws: WebSocket) -> io::Result<()> {
@@ -29,14 +29,19 @@ fn plain_echo(ws: WebSocket) -> io::Result<()> {
     Ok(())
 }
 
-async fn serve() -> io::Result<()> {
+async fn serve(address: String) -> io::Result<()> {
+    let listener = listen(address.as_str()).await?;
+    println!("listening on {}", listener.local_addr()?);
+    let stackless = WebSocketWSGI::new(echo);
     let plain = WebSocketWSGI::new(|ws| stackful(move || plain_echo(ws)));
-    let plain = server(listen("127.0.0.1:8093").await?, plain);
-    let plain = spawn(plain.shutdown_on(interrupted()));
-
-    let site = WebSocketWSGI::new(echo);
-    server(listen("127.0.0.1:8092").await?, site).shutdown_on(interrupted()).await?;
-    plain.await.map_err(io::Error::other)?
+    let site = move |env: Environ| {
+        let response = match env.path_info().as_str() {
+            "/plain" => plain.call(&env),
+            _ => stackless.call(&env),
+        };
+        async move { response }
+    };
+    wsgi::server(listener, site).shutdown_on(interrupted()).await
 }
 
 /// Sends all words while their echoes come back.
@@ -62,7 +67,9 @@ async fn say(url: &str, words: Vec<String>) -> io::Result<()> {
 fn main() -> io::Result<()> {
     let mut arguments = args().skip(1);
     match arguments.next() {
-        Some(url) => run(async move { say(&url, arguments.collect()).await }),
-        None => run(serve()),
+        Some(url) if url.contains("://") => {
+            run(async move { say(&url, arguments.collect()).await })
+        }
+        address => run(serve(address.unwrap_or("127.0.0.1:8092".to_owned()))),
     }
 }

@@ -12,6 +12,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::env::args;
 use std::io;
 use std::rc::Rc;
 
@@ -101,7 +102,9 @@ fn main() -> io::Result<()> {
             };
             async move { response }
         };
-        let listener = listen("127.0.0.1:8094").await?;
+        let address = args().nth(1).unwrap_or("127.0.0.1:8094".to_owned());
+        let listener = listen(address.as_str()).await?;
+        println!("listening on {}", listener.local_addr()?);
         wsgi::server(listener, site).shutdown_on(interrupted()).await
     })
 }

@@ -196,6 +196,54 @@ fn feedscraper() {
     assert_eq!(titles, expected);
 }
 
+#[cfg(feature = "websocket")]
+#[test]
+fn websocket() {
+    let (_server, address) = Server::start("websocket", &["127.0.0.1:0"]);
+    for path in ["", "plain"] {
+        let echoes = run("websocket", &[&format!("ws://{address}/{path}"), "hello", "world"]);
+        assert_eq!(echoes, ["hello", "world"]);
+    }
+}
+
+#[cfg(feature = "websocket")]
+#[test]
+fn websocket_chat() {
+    let (_server, address) = Server::start("websocket_chat", &["127.0.0.1:0"]);
+    let mut page = client(&address);
+    write!(page.get_mut(), "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    page.read_to_string(&mut text).unwrap();
+    assert!(text.contains("new WebSocket("), "{text}");
+
+    // Two browsers, as far as their handshakes go.
+    let mut visitors = [1, 2].map(|_| {
+        let mut visitor = client(&address);
+        let request = format!(
+            "GET /chat HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\nUpgrade: websocket\r\n\
+             Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+             Sec-WebSocket-Version: 13\r\n\r\n"
+        );
+        visitor.get_mut().write_all(request.as_bytes()).unwrap();
+        while hears(&mut visitor) != "\r\n" {}
+        visitor
+    });
+    let mut gets = |visitor: usize, line: &str| {
+        let mut frame = vec![0; 2 + line.len()];
+        visitors[visitor].read_exact(&mut frame).unwrap();
+        assert_eq!(frame, [&[0x81, line.len() as u8], line.as_bytes()].concat());
+    };
+    gets(0, "visitor 1 has come");
+    gets(0, "visitor 2 has come");
+    gets(1, "visitor 2 has come");
+    visitors[0].get_mut().write_all(b"\x81\x82\0\0\0\0hi").unwrap();
+    for visitor in &mut visitors {
+        let mut frame = [0; 7];
+        visitor.read_exact(&mut frame).unwrap();
+        assert_eq!(&frame, b"\x81\x051: hi");
+    }
+}
+
 #[test]
 fn heartbeat() {
     let lines = run("heartbeat", &[]);

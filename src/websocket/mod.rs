@@ -14,6 +14,17 @@
 //!
 //! Corresponds to `eventlet.websocket`.
 //!
+//! # What it costs
+//!
+//! | 100 connections, 64 bytes, server's CPU | a message | |
+//! |---|---|---|
+//! | tokio-tungstenite, on a `LocalSet` | 11.2 to 12.3 µs | 1.00 |
+//! | an async handler | 6.3 to 6.6 µs | 0.57 |
+//! | a handler on a green stack | 6.3 to 7.1 µs | 0.59 |
+//!
+//! Three rounds in turn on a busy machine of two cores, fat LTO. An idle websocket of a server costs 5.4 KB with the
+//! connection, its green thread and the request's head; 9.1 KB on a green stack; 134 KB with tokio-tungstenite's defaults.
+//!
 //! # Not here
 //!
 //! The drafts before RFC 6455, hixie-75 and 76. Sending a message in several frames: [`WebSocket::send`] takes a whole

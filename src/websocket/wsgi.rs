@@ -187,14 +187,14 @@ where
         }
         let headers = env.headers();
         let shaken = self.agree(&headers)?;
-        let request = Request {
+        let request = Rc::new(Request {
             path: env.path_info(),
             protocol: shaken.protocol.clone(),
             origin: shaken.origin,
             version: shaken.version,
             compressed: shaken.compression.is_some(),
             environ: Some(env.clone()),
-        };
+        });
         drop(headers);
         let terms = Terms {
             is_client: false,
@@ -329,7 +329,7 @@ impl<H> fmt::Debug for WebSocketWSGI<H> {
 }
 
 /// Runs a handler on a connection that was taken over, and closes it.
-async fn serve<H, F>(handler: Rc<H>, io: Hijacked, terms: Terms, request: Request)
+async fn serve<H, F>(handler: Rc<H>, io: Hijacked, terms: Terms, request: Rc<Request>)
 where
     H: Fn(WebSocket) -> F,
     F: Future<Output: HandlerResult>,
@@ -338,9 +338,9 @@ where
     let mut closing = pin!(io.closing());
     let connection = Connection::new(Box::new(io), b"", terms);
     let mut served = Served { connection: Rc::clone(&connection), ended: false };
-    let ws = WebSocket::new(Rc::clone(&connection), Rc::new(request));
+    let ws = WebSocket::new(Rc::clone(&connection), request);
     let outcome = match catch_unwind(AssertUnwindSafe(|| handler(ws))) {
-        Ok(running) => run(running, closing.as_mut(), &connection).await,
+        Ok(running) => run(pin!(running), closing.as_mut(), &connection).await,
         Err(payload) => Err(Exit::unwound(payload).into()),
     };
     connection.close(farewell(outcome)).await;
@@ -349,14 +349,14 @@ where
 
 /// Runs a handler to its end. When the server closes, the client is told at once.
 async fn run<F>(
-    handler: F,
+    mut handler: Pin<&mut F>,
     mut closing: Pin<&mut impl Future>,
     connection: &Connection,
 ) -> Result<(), BoxError>
 where
     F: Future<Output: HandlerResult>,
 {
-    let (mut handler, mut told) = (pin!(handler), false);
+    let mut told = false;
     poll_fn(|cx| {
         if !told && closing.as_mut().poll(cx).is_ready() {
             told = true;

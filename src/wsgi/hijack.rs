@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use http::header::{self, HeaderValue};
+use http::request::Parts;
 use http::{Response, StatusCode};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -30,6 +31,7 @@ where
     let (Some(upgrade), Some(wanted)) = (parts.extensions.remove::<OnUpgrade>(), wanted) else {
         return answer(StatusCode::UPGRADE_REQUIRED, "close", None);
     };
+    release_buffer(&mut parts);
     let connection = Rc::clone(&exchange.connection);
     let takeover = async move {
         // It fails where the site answered something else, or the client has gone.
@@ -39,6 +41,18 @@ where
     };
     exchange.connection.hijack(Box::pin(takeover));
     answer(StatusCode::SWITCHING_PROTOCOLS, "Upgrade", Some(wanted))
+}
+
+/// Copies what is kept of a head, which is part of the 8 KiB that it was read to: a connection that was taken over lasts.
+fn release_buffer(parts: &mut Parts) {
+    for value in parts.headers.values_mut() {
+        if let Ok(copy) = HeaderValue::from_bytes(value.as_bytes()) {
+            *value = copy;
+        }
+    }
+    if let Ok(copy) = parts.uri.to_string().parse() {
+        parts.uri = copy;
+    }
 }
 
 fn answer(
