@@ -42,7 +42,7 @@ fn main() -> io::Result<()> {
     fs::write(&authority, &certificate)?;
     let context = ssl::Context::server(Pem::bytes(certificate), Pem::bytes(key))?;
 
-    run(async {
+    run(async move {
         let plain = wrap_ssl(listen(plain).await?, &context);
         println!("listening on {}", plain.local_addr()?);
         let stackless = wrap_ssl(listen(stackless).await?, &context);
