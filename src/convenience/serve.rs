@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// # }
 /// ```
 ///
-/// A listener of [`green::net`](crate::green::net) hands it the stream of a green stack, as it is.
+/// A listener of `green::net` hands it the stream of a green stack, as it is.
 ///
 /// At most `concurrency` handlers run at a time; while that many do, nobody is accepted, and clients wait
 /// in the backlog. With 0 nobody ever is, as in a [`GreenPool`] of that size. Eventlet's default is 1000. A

@@ -7,7 +7,7 @@ use std::fmt;
 use std::fs::OpenOptions;
 use std::future::pending;
 use std::io;
-use std::panic::{catch_unwind, panic_any};
+use std::panic::panic_any;
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 
@@ -198,7 +198,7 @@ mod bombs {
         run(async {
             let before = stack_stats().in_use;
             let gt = spawn(stackful(|| {
-                let killed = catch_unwind(|| pending::<()>().block());
+                let killed = std::panic::catch_unwind(|| pending::<()>().block());
                 assert!(killed.is_err());
                 explode();
             }));

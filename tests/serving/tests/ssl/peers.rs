@@ -30,7 +30,6 @@ async fn run(program: &'static str, arguments: Vec<String>) -> Option<(bool, Str
 struct Site {
     port: u16,
     ca: PathBuf,
-    authority: Authority,
     served: GreenThread<std::io::Result<()>>,
 }
 
@@ -47,7 +46,7 @@ impl Site {
             format!("{} {}", env.url_scheme(), env.get("SERVER_PORT").unwrap_or_default())
         };
         let serving = wsgi::server(listener, site).log_output(false);
-        Site { port, ca, authority, served: spawn(serving.into_future()) }
+        Site { port, ca, served: spawn(serving.into_future()) }
     }
 
     fn ca(&self) -> String {

@@ -74,12 +74,15 @@ async fn check(running: &Running, name: &str, request: &[u8], expected: &[(u16, 
     );
 }
 
+/// What a case is called, what is sent, and each answer: its status, and what it contains.
+type Case = (&'static str, &'static str, &'static [(u16, &'static str)]);
+
 /// A request that must not be served.
 const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
 
 #[test]
 fn what_is_served() {
-    const CASES: &[(&str, &str, &[(u16, &str)])] = &[
+    const CASES: &[Case] = &[
         ("plain", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", &[(200, "GET / ")]),
         ("port", "GET / HTTP/1.1\r\nHost: a:80\r\n\r\n", &[(200, "GET / ")]),
         ("empty port", "GET / HTTP/1.1\r\nHost: a:\r\n\r\n", &[(200, "GET / ")]),
