@@ -3,7 +3,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::pending;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Waker};
@@ -12,7 +11,7 @@ use std::time::{Duration, Instant};
 use eventlet::green::{thread, thread_local};
 use eventlet::{Block, Timeout, sleep, spawn, stackful};
 
-use crate::support::{self, Ear};
+use crate::support;
 
 /// Time that each of `count` handlers takes until all of them wait for the one member of their scopes.
 fn time_of_scopes(count: u32) -> Duration {
@@ -202,11 +201,11 @@ fn whoever_catches_every_unwind_is_reported() {
         let victim = spawn(stackful(|| {
             for _ in 0..1_500 {
                 let wait = || pending::<()>().block();
-                assert!(catch_unwind(AssertUnwindSafe(wait)).is_err());
+                assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(wait)).is_err());
             }
         }));
         sleep(Duration::ZERO).block();
-        let ear = Ear::open();
+        let ear = support::Ear::open();
         victim.kill();
         let heard = ear.heard();
         assert!(heard.len() == 1 && heard[0].contains("caught the unwind 1000 times"), "{heard:?}");
