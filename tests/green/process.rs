@@ -429,7 +429,7 @@ fn many_wait_for_a_process_while_another_signals_it() {
         }
         // There is nobody of that number any more.
         child.handle().kill().unwrap();
-        child.send_signal(Signal::HUP).unwrap();
+        child.send_signal(Signal::USR1).unwrap();
     });
 }
 

@@ -80,8 +80,8 @@ impl Child {
     ///
     /// eventlet::run(eventlet::stackful(|| {
     ///     let mut child = Command::new("sleep").arg("60").spawn().unwrap();
-    ///     child.send_signal(Signal::HUP).unwrap();
-    ///     assert_eq!(child.wait().unwrap().signal(), Some(Signal::HUP.as_raw()));
+    ///     child.send_signal(Signal::USR1).unwrap();
+    ///     assert_eq!(child.wait().unwrap().signal(), Some(Signal::USR1.as_raw()));
     /// }));
     /// ```
     pub fn send_signal(&self, signal: Signal) -> io::Result<()> {
