@@ -79,7 +79,7 @@
 //!
 //! # Not here
 //!
-//! `db_pool`, `backdoor` and `monkey_patch` are not built yet.
+//! `greendns`, `backdoor` and `monkey_patch` are not built yet.
 
 mod any;
 mod apply;
