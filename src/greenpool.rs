@@ -22,7 +22,7 @@ use crate::awaitable::Awaitable;
 use crate::exit::Exit;
 use crate::greenthread::{GreenThread, spawn_from, spawn_n_from};
 use crate::hub;
-use crate::semaphore::Semaphore;
+use crate::semaphore::{Semaphore, saturating};
 use crate::waiters::{Place, Waiters};
 
 /// A pool of green threads: at most `size` of them run at a time.
@@ -76,7 +76,7 @@ impl Shared {
     /// Returns whether all slots are free. A slot that was handed to a spawner who has not resumed yet is
     /// not: somebody is about to run in it.
     fn is_idle(&self) -> bool {
-        self.slots.counter() == signed(self.size.get())
+        self.slots.counter() == saturating(self.size.get())
     }
 
     /// Returns whether the running green thread is a member.
@@ -280,7 +280,7 @@ impl GreenPool {
     /// ```
     pub fn resize(&self, size: usize) {
         let old = self.shared.size.replace(size);
-        self.shared.slots.adjust(signed(size) - signed(old));
+        self.shared.slots.resize(old, size);
     }
 
     /// Returns how many may run at a time.
@@ -555,9 +555,4 @@ async fn run_inline_unwatched<F: Future + 'static>(
     spawned_at: &'static Location<'static>,
 ) {
     drop(GreenThread::ended(run_inline(pin!(future)).await, spawned_at));
-}
-
-/// No pool has so many members that the difference could be seen.
-fn signed(size: usize) -> isize {
-    isize::try_from(size).unwrap_or(isize::MAX)
 }

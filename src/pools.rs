@@ -427,7 +427,7 @@ impl<T, E> Pool<T, E> {
     /// ```
     pub fn resize(&self, max_size: usize) {
         let old = self.shared.max_size.replace(max_size);
-        self.shared.rights.adjust(signed(max_size) - signed(old));
+        self.shared.rights.resize(old, max_size);
     }
 
     /// Returns how many items can be had without waiting for one to be put back, be they idle or not yet
@@ -560,11 +560,6 @@ impl Drop for Room<'_> {
     fn drop(&mut self) {
         self.0.set(self.0.get() - 1);
     }
-}
-
-/// No pool has so many items that the difference could be seen.
-fn signed(size: usize) -> isize {
-    isize::try_from(size).unwrap_or(isize::MAX)
 }
 
 /// Names the same pool.

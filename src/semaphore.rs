@@ -70,7 +70,7 @@ struct Shared {
 }
 
 /// Makes a counter of a size; no program has so many permits that the difference could be seen.
-fn saturating(size: usize) -> isize {
+pub(crate) fn saturating(size: usize) -> isize {
     isize::try_from(size).unwrap_or(isize::MAX)
 }
 
@@ -372,6 +372,11 @@ impl Semaphore {
     pub(crate) fn adjust(&self, delta: isize) {
         self.shared.counter.set(self.counter() + delta);
         wake_all(|| self.serve());
+    }
+
+    /// Changes how many permits there are in all, acquired ones included.
+    pub(crate) fn resize(&self, old: usize, new: usize) {
+        self.adjust(saturating(new) - saturating(old));
     }
 
     /// Is the body of every future that acquires: for those that own their handle, as a pool's do.

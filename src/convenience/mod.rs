@@ -66,6 +66,8 @@ pub use listener::Listener;
 pub use opening::Opening;
 pub use prefork::{Prefork, prefork};
 pub use serve::serve;
+#[cfg(feature = "wsgi")]
+pub(crate) use serve::{PATIENCE, concerns_one_connection};
 pub use stop::StopServe;
 #[cfg(unix)]
 pub use unix::Unix;

@@ -15,7 +15,7 @@ use crate::greenthread::sleep;
 use crate::report;
 
 /// How long a server waits before it tries again when it could not accept.
-const PATIENCE: Duration = Duration::from_millis(100);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Accepts connections and calls a handler for each, in a green thread of its own.
 ///
@@ -186,7 +186,8 @@ impl<L: Listener> Door<L> {
     }
 }
 
-fn concerns_one_connection(error: &io::Error) -> bool {
+/// Returns whether a failure to accept is that of one connection, and the next may come at once.
+pub(crate) fn concerns_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }

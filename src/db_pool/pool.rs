@@ -280,8 +280,7 @@ impl<D: Database> ConnectionPool<D> {
     /// ```
     pub fn resize(&self, max_size: usize) {
         let old = self.shared.max_size.replace(max_size);
-        let signed = |size: usize| isize::try_from(size).unwrap_or(isize::MAX);
-        self.shared.rights.adjust(signed(max_size) - signed(old));
+        self.shared.rights.resize(old, max_size);
         let _closed = self.shared.take_surplus();
     }
 

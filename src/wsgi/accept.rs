@@ -12,13 +12,10 @@ use super::options::Options;
 use super::peer::{Peer, socket_below};
 use super::server::Server;
 use super::site::Handler;
-use crate::convenience::Listener;
+use crate::convenience::{Listener, PATIENCE, concerns_one_connection};
 use crate::greenpool::{GreenPool, Slot};
 use crate::greenthread::sleep;
 use crate::hub::within;
-
-/// How long a server waits before it tries again when it could not accept.
-const PATIENCE: Duration = Duration::from_millis(100);
 
 /// How often a full server looks for an idle connection to close.
 const PRESSED: Duration = Duration::from_millis(50);
@@ -120,9 +117,4 @@ where
 /// Returns whether an error says that what should listen does not.
 fn is_no_listener(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
-}
-
-fn concerns_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
