@@ -8,8 +8,8 @@ use crate::awaitable::Awaitable;
 /// Waits for whichever of several is ready first, and returns its place among them with what it gave.
 ///
 /// They may be green threads, and whatever else can be awaited: queues, events, sockets, timers. The others
-/// are dropped, and lose nothing by it: an item stays in its queue. Who wants to go on with them gives
-/// `&mut` of each.
+/// are dropped, and lose nothing by it: an item stays in its queue. To go on with them, give `&mut` of
+/// each.
 ///
 /// Where they differ in type, they are `Pin<Box<dyn Future>>` of one type of output, or, in an async fn,
 /// the branches of `tokio::select!`.

@@ -227,7 +227,7 @@ impl GreenPool {
     ///
     /// # Panics
     ///
-    /// Inside a member of this pool, which would wait for itself for ever. Where the future is made outside
+    /// Inside a member of this pool, which would wait for itself forever. Where the future is made outside
     /// and awaited inside a member, it panics there, and says where it was made.
     ///
     /// # Yields

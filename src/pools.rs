@@ -35,7 +35,7 @@ use crate::semaphore::Semaphore;
 ///
 /// # Differences
 ///
-/// In eventlet a `create` that fails leaves those in line waiting for ever, and so does a
+/// In eventlet a `create` that fails leaves those in line waiting forever, and so does a
 /// [`resize`](Pool::resize) to more. The line there has no order.
 ///
 /// # Examples

@@ -153,7 +153,7 @@ fn say(text: &str, event: impl FnOnce()) {
 }
 
 /// Drops the payload of a panic. Should its destructor panic, then the payload of that is forgotten: this could go
-/// on for ever.
+/// on forever.
 fn drop_payload(payload: Payload) {
     if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         mem::forget(another);

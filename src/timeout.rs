@@ -89,7 +89,7 @@ impl Timeout {
         Timeout { id: next_id(), limit: limit.into() }
     }
 
-    /// Returns how long it allows; `None` for ever.
+    /// Returns how long it allows; `None` forever.
     ///
     /// Corresponds to eventlet's `Timeout.seconds`.
     ///

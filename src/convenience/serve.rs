@@ -53,7 +53,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_millis(100);
 ///
 /// # Yields
 ///
-/// Until the server is stopped, so mostly for ever.
+/// Until the server is stopped, so mostly forever.
 ///
 /// # Killed
 ///

@@ -14,7 +14,7 @@
 //! depend on it get that error; one that fails for that reason leaves a `PropagateError` around it. So
 //! whoever waits for a key that was spawned gets an answer.
 //!
-//! Two mistakes would make somebody wait for ever:
+//! Two mistakes would make somebody wait forever:
 //!
 //! - Dependencies in a circle. They are refused when they are spawned, with [`SpawnError::Cycle`].
 //! - A key that nobody spawns or posts. The pool cannot know what the program will do later, so it never

@@ -28,7 +28,7 @@ use crate::report;
 ///
 /// A function is a future that gives a `Result`, with any error in a box: what eventlet's raises is its
 /// `Err`. A panic, a kill and a time limit become a [`PropagateError`] as well; in eventlet the last two
-/// leave those who depend on it waiting for ever. Values that are there already come in the order of the
+/// leave those who depend on it waiting forever. Values that are there already come in the order of the
 /// keys, and listings are ordered.
 ///
 /// # Examples
@@ -279,7 +279,7 @@ where
 
     /// Waits until all these keys have values, and returns those.
     ///
-    /// A function of the pool that waits for its own key waits for ever, unless it posts that key meanwhile.
+    /// A function of the pool that waits for its own key waits forever, unless it posts that key meanwhile.
     ///
     /// Corresponds to eventlet's `DAGPool.wait`.
     ///
@@ -319,7 +319,7 @@ where
     ///
     /// # Panics
     ///
-    /// Inside a green thread of this pool that has no value yet, which would wait for itself for ever.
+    /// Inside a green thread of this pool that has no value yet, which would wait for itself forever.
     ///
     /// # Yields
     ///
@@ -649,7 +649,7 @@ where
     ///
     /// Somebody is a green thread of the pool that depends on it, or whoever called `wait`. These keys
     /// are what the program still has to post or to spawn. When it has nothing more to add, they are
-    /// mistakes, and those who wait for them wait for ever, unless they are told:
+    /// mistakes, and those who wait for them wait forever, unless they are told:
     ///
     /// ```
     /// use eventlet::dagpool::DAGPool;
@@ -688,7 +688,7 @@ where
     /// # Differences
     ///
     /// Eventlet's raises a `KeyError` where this returns `false`, and also when it has killed
-    /// a green thread that had started; those who wait for that one wait for ever.
+    /// a green thread that had started; those who wait for that one wait forever.
     ///
     /// # Examples
     ///

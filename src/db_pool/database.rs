@@ -61,15 +61,15 @@ pub trait Database: 'static {
     ///
     /// # Killed
     ///
-    /// The pool drops the future when whoever wants the connection is killed, or when it takes too long.
+    /// The pool drops the future when the borrower is killed, or when connecting takes too long.
     fn connect(&self) -> impl Future<Output = Result<Self::Connection, Self::Error>>;
 
-    /// Makes a connection that comes back fit for somebody else: it rolls back what was begun.
+    /// Makes a connection that comes back fit for the next borrower: it rolls back what was begun.
     ///
     /// The connection is closed where this fails, panics or takes longer than the pool's
     /// [`connect_timeout`](super::ConnectionPool::connect_timeout). The default does nothing.
     ///
-    /// Whoever had the connection may have been killed in the middle of a query. A driver whose connections
+    /// The borrower may have been killed in the middle of a query. A driver whose connections
     /// are of no use after that has to make this fail, or [`is_broken`](Database::is_broken) true.
     fn cleanup(
         &self,

@@ -1,8 +1,8 @@
 //! Pools of database connections.
 //!
 //! A [`ConnectionPool`] makes connections when they are needed, up to a number, and lends each to one green
-//! thread at a time. What comes back is cleaned first, with a rollback, say: so nobody meets the
-//! transaction of somebody else, who may have been killed in the middle of it. Connections that are
+//! thread at a time. What comes back is cleaned first, with a rollback, say: so no borrower meets the
+//! transaction of another, who may have been killed in the middle of it. Connections that are
 //! broken, too old or idle for too long are closed. A [`DatabaseConnector`] keeps one pool for each host
 //! and database.
 //!

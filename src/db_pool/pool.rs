@@ -55,7 +55,7 @@ pub struct ConnectionPool<D: Database> {
 pub(super) struct Shared<D: Database> {
     pub(super) database: D,
     /// A permit is the right to have a connection. It is handed over in order, and who has one finds an idle
-    /// connection or makes one: so a connection is never on its way to somebody who is killed.
+    /// connection or makes one: so a connection is never on its way to a green thread that is killed.
     rights: Semaphore,
     max_size: Cell<usize>,
     /// Those that came back last are last.
@@ -103,7 +103,7 @@ impl<D: Database> ConnectionPool<D> {
 
     /// Sets how many connections there may be. The default is 4.
     ///
-    /// With 0 everybody waits for ever.
+    /// With 0 every borrower waits forever.
     ///
     /// # Examples
     ///

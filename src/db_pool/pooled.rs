@@ -18,7 +18,7 @@ use crate::timeout::with_timeout;
 /// A connection that a [`ConnectionPool`](super::ConnectionPool) has lent. It goes back when this is
 /// dropped.
 ///
-/// Before somebody else gets it, it is cleaned, by [`Database::cleanup`]. Dropping this leaves that to a
+/// Before the next borrower gets it, it is cleaned, by [`Database::cleanup`]. Dropping this leaves that to a
 /// small green thread; until that is done the connection counts as lent. [`put`](Pooled::put) waits for it.
 /// It is cleaned also when its borrower was killed, panicked, or ran out of time.
 ///

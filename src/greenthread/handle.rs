@@ -39,7 +39,7 @@ use crate::waiters::Place;
 /// dropped with nobody having looked, the panic is [reported](crate::debug::hub_exceptions), and so is a value that
 /// is an `Err`.
 ///
-/// Awaiting it panics in the very green thread, which would wait for itself for ever, and when its result was
+/// Awaiting it panics in the very green thread, which would wait for itself forever, and when its result was
 /// taken before.
 ///
 /// # Killed
@@ -97,7 +97,7 @@ impl<T> GreenThread<T> {
     /// # Panics
     ///
     /// When the result was taken by awaiting the handle, and in the very green thread, which would wait for
-    /// itself for ever.
+    /// itself forever.
     ///
     /// # Yields
     ///

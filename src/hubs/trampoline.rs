@@ -262,7 +262,7 @@ struct Side {
 }
 
 async fn until_ready(fd: BorrowedFd<'_>, interest: Interest) -> io::Result<()> {
-    // A descriptor that is always ready must not keep the turn for ever.
+    // A descriptor that is always ready must not keep the turn forever.
     coop::consume_budget().await;
     LISTENERS.with(|listeners| listeners.check(fd.as_raw_fd(), interest))?;
     if is_ready(fd, interest)? {

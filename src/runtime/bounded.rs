@@ -1,4 +1,4 @@
-//! A Tokio runtime that does not wait for ever when it ends.
+//! A Tokio runtime that does not wait forever when it ends.
 
 use std::ops::Deref;
 use std::time::{Duration, Instant};

@@ -225,7 +225,7 @@ impl<S: Side> Context<S> {
         self.with(|common, _| common.alpn = protocols)
     }
 
-    /// Limits how long a handshake may take, from its first step; `None` for ever. By default 10 s.
+    /// Limits how long a handshake may take, from its first step; `None` forever. By default 10 s.
     ///
     /// Corresponds to Python's `settimeout` before `do_handshake`.
     pub fn handshake_timeout(self, limit: impl Into<Option<Duration>>) -> Context<S> {

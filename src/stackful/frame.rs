@@ -286,7 +286,7 @@ impl Frame {
         self.put_aside();
     }
 
-    /// Says aloud, in a debug build, that whoever ends this stack may wait for ever.
+    /// Says aloud, in a debug build, that whoever ends this stack may wait forever.
     fn count_unwind(&self) {
         let this = ptr::from_ref(self).addr();
         let unwinds = match UNWINDS.get() {

@@ -49,10 +49,10 @@
 //! # Limits
 //!
 //! - A thread-local, or a lock of `std`, that is held across a `.block()` is held for the whole OS thread:
-//!   another green thread that wants the lock blocks all of them, for ever.
+//!   another green thread that wants the lock blocks all of them, forever.
 //! - Killing a stackful green thread unwinds its stack, so `std::thread::panicking()` is true in the
 //!   destructors it runs, and a `std::sync::Mutex` that it held is poisoned. Code that catches the unwind
-//!   with `catch_unwind` meets it again at its next wait; a loop that catches it each time keeps whoever kills it for ever.
+//!   with `catch_unwind` meets it again at its next wait; a loop that catches it each time keeps whoever kills it forever.
 //! - The initializer of a `std::thread_local!` must not wait: another green thread would make the value a second time, and
 //!   the first would be dropped under whoever uses it. `green::thread_local!` may. So it is with all code that is sound only
 //!   because nothing else runs on the OS thread meanwhile: see `docs/soundness.md`.

@@ -11,7 +11,7 @@
 //!   +------------------+
 //! ```
 //!
-//! The type of a body says how long its borrows live; a green thread wants something that lives for ever. So
+//! The type of a body says how long its borrows live; a green thread wants something that lives forever. So
 //! that is forgotten here, and what the compiler can no longer see is kept by hand.
 //!
 //! # How a scope ends

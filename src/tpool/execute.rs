@@ -43,7 +43,7 @@ use crate::report;
 /// # Differences
 ///
 /// Eventlet runs a closure even when its caller has given up before it began. An exception that
-/// is not an `Exception` ends one of eventlet's threads, and its caller waits for ever.
+/// is not an `Exception` ends one of eventlet's threads, and its caller waits forever.
 ///
 /// A paused clock does not wait for the pool: if nobody else can go on, it runs ahead.
 ///

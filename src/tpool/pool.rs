@@ -31,7 +31,7 @@ pub(super) fn is_in_pool() -> bool {
 /// OS threads that do jobs in order. They start when a job would have to wait otherwise.
 pub(crate) struct Pool {
     name: &'static str,
-    /// How long a thread without a job waits for one. `None` for ever.
+    /// How long a thread without a job waits for one. `None` forever.
     idle_limit: Option<Duration>,
     state: Mutex<State>,
     /// Signalled when there is something to do or a thread too many.

@@ -250,7 +250,7 @@ impl Connection {
         }
     }
 
-    /// Waits for something while nothing comes, but not for ever.
+    /// Waits for something while nothing comes, but not forever.
     fn poll_silence(&self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Message>>> {
         self.reader.set(Some(cx.waker().clone()));
         let Some(interval) = self.ping_interval else { return Poll::Pending };

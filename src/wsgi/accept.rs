@@ -36,7 +36,7 @@ where
     L: Listener<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static, Addr: 'static>,
     H: Handler,
 {
-    /// Accepts connections for ever. Returns why it cannot.
+    /// Accepts connections forever. Returns why it cannot.
     pub(super) async fn accept(&mut self) -> io::Error {
         loop {
             match self.next().await {

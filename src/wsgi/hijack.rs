@@ -85,7 +85,7 @@ impl Hijacked {
     ///
     /// # Yields
     ///
-    /// Until the server is shut down, so mostly for ever.
+    /// Until the server is shut down, so mostly forever.
     pub fn closing(&self) -> impl Future<Output = ()> + 'static {
         let mut told = Told::new(Rc::clone(&self.connection));
         poll_fn(move |cx| told.poll(cx))

@@ -111,7 +111,7 @@ impl Protocol {
         self
     }
 
-    /// How long a head may take, from its first byte: 30 seconds unless said otherwise. `None` is for ever. Then the
+    /// How long a head may take, from its first byte: 30 seconds unless said otherwise. `None` is forever. Then the
     /// connection is closed.
     ///
     /// # Differences

@@ -37,7 +37,7 @@ use crate::greenpool::GreenPool;
 ///
 /// # Yields
 ///
-/// Until the server is [shut down](Server::shutdown), so mostly for ever.
+/// Until the server is [shut down](Server::shutdown), so mostly forever.
 ///
 /// # Killed
 ///
@@ -49,7 +49,7 @@ use crate::greenpool::GreenPool;
 ///
 /// # Differences
 ///
-/// Tracebacks go to clients by [`debug`](Serving::debug) only. Nothing waits for ever by default.
+/// Tracebacks go to clients by [`debug`](Serving::debug) only. Nothing waits forever by default.
 ///
 /// # Examples
 ///
@@ -405,7 +405,7 @@ impl<L, S, K> Serving<L, S, K> {
     }
 
     /// Sets how long a wait for a part of a body, or for the client to take some of a response, may last: 60 seconds unless
-    /// said otherwise. `None` is for ever. A site that computes or sleeps is never cut.
+    /// said otherwise. `None` is forever. A site that computes or sleeps is never cut.
     ///
     /// # Examples
     ///
@@ -577,7 +577,7 @@ enum End {
     ToldToShutDown,
 }
 
-/// Accepts connections until somebody says otherwise, and closes the listener.
+/// Accepts connections until told otherwise, and closes the listener.
 async fn until_stopped<L, H>(
     mut acceptor: Acceptor<L, H>,
     server: &Server,

@@ -1,7 +1,7 @@
 //! Locks, conditions and channels under the names of [`std::sync`].
 //!
 //! What waits here lets other green threads of its hub run, where the locks of `std` would stop the whole
-//! hub, and for ever if the one who has the lock belongs to it.
+//! hub, and forever if the one who has the lock belongs to it.
 //!
 //! ```
 //! use std::collections::HashMap;

@@ -95,7 +95,7 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// # Yields
     ///
-    /// Only when somebody else has it. Who has it already, and asks again, waits for ever.
+    /// Only when somebody else has it. Who has it already, and asks again, waits forever.
     ///
     /// # Killed
     ///

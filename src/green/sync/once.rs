@@ -16,7 +16,7 @@ use super::mutex::Mutex;
 /// # Differences
 ///
 /// A green thread that is killed inside the function poisons it, as a panic does. A function that
-/// asks for itself waits for ever.
+/// asks for itself waits forever.
 ///
 /// # Not here
 ///

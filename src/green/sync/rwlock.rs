@@ -20,7 +20,7 @@ type Tokio<T> = tokio::sync::RwLock<T>;
 /// # Differences
 ///
 /// The order, which `std` leaves to the system. So who reads, and asks to read again while a writer waits,
-/// waits for ever; `std` does so on most systems.
+/// waits forever; `std` does so on most systems.
 ///
 /// # Examples
 ///
