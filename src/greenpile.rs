@@ -317,6 +317,12 @@ impl<T> Stream for GreenPile<T> {
         let this = &mut *self;
         this.shared.poll_next(&mut this.cursor, cx)
     }
+
+    /// As many as there are jobs, unless other handles may take their results; and more may be spawned.
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let alone = Rc::strong_count(&self.shared) == 1;
+        (if alone { self.shared.jobs.borrow().len() } else { 0 }, None)
+    }
 }
 
 impl<T> Drop for GreenPile<T> {
@@ -516,6 +522,52 @@ impl GreenPool {
         J: Awaitable<T> + 'static,
     {
         self.imap(move |arguments| function.apply(arguments), inputs)
+    }
+
+    /// Calls a function of several arguments for each tuple that comes from a stream, like
+    /// [`imap_stream`](GreenPool::imap_stream).
+    ///
+    /// Corresponds to eventlet's `GreenPool.starmap` of an iterator that waits.
+    ///
+    /// # Yields
+    ///
+    /// Never; the map does, where it waits.
+    ///
+    /// # Killed
+    ///
+    /// As with [`imap_stream`](GreenPool::imap_stream).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::{GreenPool, Queue};
+    ///
+    /// async fn pow(base: u32, exponent: u32) -> u32 {
+    ///     base.pow(exponent)
+    /// }
+    ///
+    /// eventlet::run(async {
+    ///     let queue = Queue::new(None);
+    ///     for pair in [(2, 5), (3, 2)] {
+    ///         queue.put(pair).await;
+    ///     }
+    ///     let mut powers = GreenPool::new(10).starmap_stream(pow, queue.stream());
+    ///     assert_eq!(powers.next().await.unwrap().unwrap(), 32);
+    ///     assert_eq!(powers.next().await.unwrap().unwrap(), 9);
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn starmap_stream<S, F, J, T>(
+        &self,
+        mut function: F,
+        inputs: S,
+    ) -> GreenMap<Streamed<S>, impl FnMut(S::Item) -> J + use<S, F, J, T>, T>
+    where
+        S: Stream,
+        F: Apply<S::Item, Output = J>,
+        J: Awaitable<T> + 'static,
+    {
+        self.imap_stream(move |arguments| function.apply(arguments), inputs)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where a map takes its inputs from.
 
+use std::fmt;
 use std::iter::Peekable;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -52,6 +53,12 @@ pub struct Streamed<S: Stream> {
 impl<S: Stream> Streamed<S> {
     pub(crate) fn new(stream: S) -> Streamed<S> {
         Streamed { stream: Box::pin(stream), seen: None }
+    }
+}
+
+impl<S: Stream> fmt::Debug for Streamed<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Streamed").finish_non_exhaustive()
     }
 }
 

@@ -509,7 +509,7 @@ impl Drop for SemaphorePermit {
 /// A semaphore that panics when it is released more often than acquired.
 ///
 /// It finds a mistake; to make the releaser wait, use a [`CappedSemaphore`]. It is a handle, and it
-/// derefs to [`Semaphore`], which has its methods, as eventlet's inherits from it.
+/// derefs to [`Semaphore`], which has its methods, as eventlet's inherits from it. The limit holds there, too.
 ///
 /// A [`SemaphorePermit`] dropped when all permits are there already does not panic, and adds none.
 ///
@@ -594,30 +594,8 @@ impl Deref for BoundedSemaphore {
 #[derive(Clone)]
 pub struct CappedSemaphore {
     /// A bounded queue of permits is such a semaphore: to acquire is to get, to release is to put.
-    permits: LightQueue<(), Permits>,
+    permits: LightQueue<()>,
     limit: usize,
-}
-
-/// So many permits, stored as their number.
-struct Permits(usize);
-
-impl Storage<()> for Permits {
-    fn push(&mut self, (): ()) {
-        self.0 += 1;
-    }
-
-    fn pop(&mut self) -> Option<()> {
-        self.0 = self.0.checked_sub(1)?;
-        Some(())
-    }
-
-    fn put_back(&mut self, (): (), _: u64) {
-        self.push(());
-    }
-
-    fn count(&self) -> usize {
-        self.0
-    }
 }
 
 impl CappedSemaphore {
@@ -636,7 +614,8 @@ impl CappedSemaphore {
     #[track_caller]
     pub fn new(count: usize, limit: usize) -> CappedSemaphore {
         assert!(count <= limit, "a semaphore of {count} permits does not fit a limit of {limit}");
-        CappedSemaphore { permits: LightQueue::with_storage(Some(limit), Permits(count)), limit }
+        let permits = Storage::fifo(vec![(); count]);
+        CappedSemaphore { permits: LightQueue::with_storage(Some(limit), permits), limit }
     }
 
     /// Takes a permit, and waits for one where there is none.
@@ -794,7 +773,7 @@ impl fmt::Debug for CappedSemaphore {
 /// The future that [`CappedSemaphore::acquire`] returns.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless they are awaited, or waited for with `.block()`"]
-pub struct CappedAcquire<'a>(Get<'a, (), Permits>);
+pub struct CappedAcquire<'a>(Get<'a, ()>);
 
 impl Future for CappedAcquire<'_> {
     type Output = ();
@@ -807,7 +786,7 @@ impl Future for CappedAcquire<'_> {
 /// The future that [`CappedSemaphore::release`] returns.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless they are awaited, or waited for with `.block()`"]
-pub struct CappedRelease<'a>(Put<'a, (), Permits>);
+pub struct CappedRelease<'a>(Put<'a, ()>);
 
 impl Future for CappedRelease<'_> {
     type Output = ();
@@ -944,6 +923,13 @@ mod tests {
         assert!(!semaphore.locked() && semaphore.try_acquire());
         assert!(release.step().is_ready());
         assert!(semaphore.locked() && semaphore.bounded());
+    }
+
+    #[test]
+    fn a_capped_semaphore_of_many_permits_takes_no_memory() {
+        let semaphore = CappedSemaphore::new(usize::MAX, usize::MAX);
+        assert!(semaphore.try_acquire() && semaphore.try_release());
+        assert!(semaphore.bounded());
     }
 
     #[test]

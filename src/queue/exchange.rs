@@ -15,10 +15,10 @@ use std::task::{Context, Poll};
 use super::storage::Storage;
 use crate::waiters::{Left, Place, Waiters, Wakeup, wake_all};
 
-pub(super) struct Exchange<T, S> {
+pub(super) struct Exchange<T> {
     /// `None` bounds nothing; `Some(0)` makes a channel, where items only go from hand to hand.
     maxsize: Cell<Option<usize>>,
-    items: RefCell<S>,
+    items: RefCell<Storage<T>>,
     /// They bring nothing and are granted an item.
     pub(super) getters: Waiters<(), Granted<T>>,
     /// How many items were granted.
@@ -38,8 +38,8 @@ pub(super) struct Granted<T> {
     number: u64,
 }
 
-impl<T, S: Storage<T>> Exchange<T, S> {
-    pub(super) fn new(maxsize: Option<usize>, items: S) -> Self {
+impl<T> Exchange<T> {
+    pub(super) fn new(maxsize: Option<usize>, items: Storage<T>) -> Self {
         Exchange {
             maxsize: Cell::new(maxsize),
             items: RefCell::new(items),

@@ -10,7 +10,7 @@ use futures_core::Stream;
 
 use super::error::{Empty, Full};
 use super::exchange::Exchange;
-use super::storage::{Fifo, Storage};
+use super::storage::Storage;
 use crate::hub;
 use crate::waiters::{Left, Place};
 
@@ -47,8 +47,8 @@ use crate::waiters::{Left, Place};
 /// # Differences
 ///
 /// eventlet serves waiters in arbitrary order, and lets others overtake a waiter that was woken.
-pub struct LightQueue<T, S = Fifo<T>> {
-    pub(super) exchange: Rc<Exchange<T, S>>,
+pub struct LightQueue<T> {
+    pub(super) exchange: Rc<Exchange<T>>,
 }
 
 impl<T> LightQueue<T> {
@@ -74,12 +74,10 @@ impl<T> LightQueue<T> {
     /// assert!(channel.full() && channel.empty());
     /// ```
     pub fn new(maxsize: impl Into<Option<usize>>) -> Self {
-        LightQueue::with_storage(maxsize.into(), Fifo::default())
+        LightQueue::with_storage(maxsize.into(), Storage::fifo([]))
     }
-}
 
-impl<T, S: Storage<T>> LightQueue<T, S> {
-    pub(crate) fn with_storage(maxsize: Option<usize>, items: S) -> Self {
+    pub(crate) fn with_storage(maxsize: Option<usize>, items: Storage<T>) -> Self {
         LightQueue { exchange: Rc::new(Exchange::new(maxsize, items)) }
     }
 
@@ -107,7 +105,7 @@ impl<T, S: Storage<T>> LightQueue<T, S> {
     ///
     /// An item that is still waiting for room is dropped along. One that was admitted stays in the
     /// queue, even when its putter had no turn since.
-    pub fn put(&self, item: T) -> Put<'_, T, S> {
+    pub fn put(&self, item: T) -> Put<'_, T> {
         Put { queue: self, item: Some(item), place: Place::default() }
     }
 
@@ -140,7 +138,7 @@ impl<T, S: Storage<T>> LightQueue<T, S> {
     /// Nothing is lost: an item that was handed to a getter which had no turn since goes to the next
     /// getter, or back into the queue to its place among the others. The queue may then hold more than
     /// `maxsize`.
-    pub fn get(&self) -> Get<'_, T, S> {
+    pub fn get(&self) -> Get<'_, T> {
         Get { queue: self, place: Place::default() }
     }
 
@@ -201,7 +199,7 @@ impl<T, S: Storage<T>> LightQueue<T, S> {
     /// # Killed
     ///
     /// As with [`get`](LightQueue::get): nothing is lost.
-    pub fn stream(&self) -> Items<T, S> {
+    pub fn stream(&self) -> Items<T> {
         Items { queue: self.clone(), place: Place::default() }
     }
 
@@ -478,7 +476,7 @@ impl<T, S: Storage<T>> LightQueue<T, S> {
     }
 }
 
-impl<T, S> Clone for LightQueue<T, S> {
+impl<T> Clone for LightQueue<T> {
     fn clone(&self) -> Self {
         LightQueue { exchange: Rc::clone(&self.exchange) }
     }
@@ -491,7 +489,7 @@ impl<T> Default for LightQueue<T> {
     }
 }
 
-impl<T, S: Storage<T>> fmt::Debug for LightQueue<T, S> {
+impl<T> fmt::Debug for LightQueue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LightQueue")
             .field("maxsize", &self.maxsize())
@@ -504,14 +502,14 @@ impl<T, S: Storage<T>> fmt::Debug for LightQueue<T, S> {
 
 /// The future that [`LightQueue::put`] returns.
 #[must_use = "futures do nothing unless they are awaited, or waited for with `.block()`"]
-pub struct Put<'a, T, S: Storage<T> = Fifo<T>> {
-    queue: &'a LightQueue<T, S>,
+pub struct Put<'a, T> {
+    queue: &'a LightQueue<T>,
     /// The item until it was put into the queue, or into the line before it.
     item: Option<T>,
     place: Place,
 }
 
-impl<T, S: Storage<T>> Put<'_, T, S> {
+impl<T> Put<'_, T> {
     /// Gives up, and gives the item back unless it was admitted.
     fn withdraw(mut self: Pin<&mut Self>) -> Option<T> {
         let this = &mut *self;
@@ -523,9 +521,9 @@ impl<T, S: Storage<T>> Put<'_, T, S> {
 }
 
 // The item is moved out by the first poll: nothing here is ever pinned.
-impl<T, S: Storage<T>> Unpin for Put<'_, T, S> {}
+impl<T> Unpin for Put<'_, T> {}
 
-impl<T, S: Storage<T>> Future for Put<'_, T, S> {
+impl<T> Future for Put<'_, T> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -537,13 +535,13 @@ impl<T, S: Storage<T>> Future for Put<'_, T, S> {
     }
 }
 
-impl<T, S: Storage<T>> Drop for Put<'_, T, S> {
+impl<T> Drop for Put<'_, T> {
     fn drop(&mut self) {
         self.queue.exchange.putters.leave(&mut self.place);
     }
 }
 
-impl<T, S: Storage<T>> fmt::Debug for Put<'_, T, S> {
+impl<T> fmt::Debug for Put<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Put").field("queue", self.queue).finish_non_exhaustive()
     }
@@ -554,12 +552,12 @@ impl<T, S: Storage<T>> fmt::Debug for Put<'_, T, S> {
 /// It never ends. It stands in line from when it is asked until it has given the item; dropping
 /// it in between leaves the item to the next in line.
 #[must_use = "streams do nothing unless they are asked"]
-pub struct Items<T, S: Storage<T> = Fifo<T>> {
-    queue: LightQueue<T, S>,
+pub struct Items<T> {
+    queue: LightQueue<T>,
     place: Place,
 }
 
-impl<T, S: Storage<T>> Stream for Items<T, S> {
+impl<T> Stream for Items<T> {
     type Item = T;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
@@ -571,15 +569,15 @@ impl<T, S: Storage<T>> Stream for Items<T, S> {
 }
 
 /// Nothing in it is pinned.
-impl<T, S: Storage<T>> Unpin for Items<T, S> {}
+impl<T> Unpin for Items<T> {}
 
-impl<T, S: Storage<T>> Drop for Items<T, S> {
+impl<T> Drop for Items<T> {
     fn drop(&mut self) {
         self.queue.exchange.withdraw_getter(&mut self.place);
     }
 }
 
-impl<T, S: Storage<T>> fmt::Debug for Items<T, S> {
+impl<T> fmt::Debug for Items<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Items").field("queue", &self.queue).finish_non_exhaustive()
     }
@@ -587,12 +585,12 @@ impl<T, S: Storage<T>> fmt::Debug for Items<T, S> {
 
 /// The future that [`LightQueue::get`] returns.
 #[must_use = "futures do nothing unless they are awaited, or waited for with `.block()`"]
-pub struct Get<'a, T, S: Storage<T> = Fifo<T>> {
-    queue: &'a LightQueue<T, S>,
+pub struct Get<'a, T> {
+    queue: &'a LightQueue<T>,
     place: Place,
 }
 
-impl<T, S: Storage<T>> Future for Get<'_, T, S> {
+impl<T> Future for Get<'_, T> {
     type Output = T;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
@@ -601,13 +599,13 @@ impl<T, S: Storage<T>> Future for Get<'_, T, S> {
     }
 }
 
-impl<T, S: Storage<T>> Drop for Get<'_, T, S> {
+impl<T> Drop for Get<'_, T> {
     fn drop(&mut self) {
         self.queue.exchange.withdraw_getter(&mut self.place);
     }
 }
 
-impl<T, S: Storage<T>> fmt::Debug for Get<'_, T, S> {
+impl<T> fmt::Debug for Get<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Get").field("queue", self.queue).finish_non_exhaustive()
     }

@@ -5,11 +5,11 @@ use std::ops::Deref;
 
 use super::light::LightQueue;
 use super::queue::Queue;
-use super::storage::{Lifo, Lowest};
+use super::storage::Storage;
 
 /// A [`Queue`] that gives its lowest item out first.
 ///
-/// It derefs to [`Queue`], and through it to [`LightQueue`]. To put priorities on items, use tuples
+/// It derefs to [`Queue`], and through it to [`LightQueue`]: a function that takes a `&Queue` takes it, too. To put priorities on items, use tuples
 /// of a priority and an item; [`Reverse`](std::cmp::Reverse) makes it give the highest out first.
 ///
 /// Corresponds to eventlet's `queue.PriorityQueue`.
@@ -43,7 +43,7 @@ use super::storage::{Lifo, Lowest};
 /// Equal items come out in any order. An item that went straight to a waiting getter stays with it
 /// when a lower one follows before that getter's turn.
 pub struct PriorityQueue<T> {
-    queue: Queue<T, Lowest<T>>,
+    queue: Queue<T>,
 }
 
 impl<T: Ord> PriorityQueue<T> {
@@ -58,13 +58,13 @@ impl<T: Ord> PriorityQueue<T> {
     /// assert_eq!(queue.get_nowait(), Ok('a'));
     /// ```
     pub fn new(maxsize: impl Into<Option<usize>>) -> Self {
-        let light = LightQueue::with_storage(maxsize.into(), Lowest::default());
+        let light = LightQueue::with_storage(maxsize.into(), Storage::lowest());
         PriorityQueue { queue: Queue { light } }
     }
 }
 
 impl<T> Deref for PriorityQueue<T> {
-    type Target = Queue<T, Lowest<T>>;
+    type Target = Queue<T>;
 
     fn deref(&self) -> &Self::Target {
         &self.queue
@@ -84,7 +84,7 @@ impl<T: Ord> Default for PriorityQueue<T> {
     }
 }
 
-impl<T: Ord> fmt::Debug for PriorityQueue<T> {
+impl<T> fmt::Debug for PriorityQueue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PriorityQueue").field("queue", &self.queue).finish()
     }
@@ -115,7 +115,7 @@ impl<T: Ord> fmt::Debug for PriorityQueue<T> {
 ///
 /// Who waits is served in order, and nobody overtakes: see [`LightQueue`].
 pub struct LifoQueue<T> {
-    queue: Queue<T, Lifo<T>>,
+    queue: Queue<T>,
 }
 
 impl<T> LifoQueue<T> {
@@ -130,13 +130,13 @@ impl<T> LifoQueue<T> {
     /// assert_eq!(queue.get_nowait(), Ok('b'));
     /// ```
     pub fn new(maxsize: impl Into<Option<usize>>) -> Self {
-        let light = LightQueue::with_storage(maxsize.into(), Lifo::default());
+        let light = LightQueue::with_storage(maxsize.into(), Storage::lifo());
         LifoQueue { queue: Queue { light } }
     }
 }
 
 impl<T> Deref for LifoQueue<T> {
-    type Target = Queue<T, Lifo<T>>;
+    type Target = Queue<T>;
 
     fn deref(&self) -> &Self::Target {
         &self.queue

@@ -6,7 +6,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::light::LightQueue;
-use super::storage::{Fifo, Storage};
 use crate::waiters::Place;
 
 /// A first-in-first-out queue that can be joined: it knows which of its items are done with.
@@ -42,8 +41,8 @@ use crate::waiters::Place;
 ///     assert_eq!(sum.get(), 55);
 /// });
 /// ```
-pub struct Queue<T, S = Fifo<T>> {
-    pub(super) light: LightQueue<T, S>,
+pub struct Queue<T> {
+    pub(super) light: LightQueue<T>,
 }
 
 impl<T> Queue<T> {
@@ -69,9 +68,7 @@ impl<T> Queue<T> {
     pub fn new(maxsize: impl Into<Option<usize>>) -> Self {
         Queue { light: LightQueue::new(maxsize) }
     }
-}
 
-impl<T, S: Storage<T>> Queue<T, S> {
     /// Tells that an item which was taken out of the queue is done with.
     ///
     /// Corresponds to eventlet's `Queue.task_done`.
@@ -150,20 +147,20 @@ impl<T, S: Storage<T>> Queue<T, S> {
     /// # Killed
     ///
     /// Nobody else is concerned.
-    pub fn join(&self) -> Join<'_, T, S> {
+    pub fn join(&self) -> Join<'_, T> {
         Join { queue: self, place: Place::default() }
     }
 }
 
-impl<T, S> Deref for Queue<T, S> {
-    type Target = LightQueue<T, S>;
+impl<T> Deref for Queue<T> {
+    type Target = LightQueue<T>;
 
-    fn deref(&self) -> &LightQueue<T, S> {
+    fn deref(&self) -> &LightQueue<T> {
         &self.light
     }
 }
 
-impl<T, S> Clone for Queue<T, S> {
+impl<T> Clone for Queue<T> {
     fn clone(&self) -> Self {
         Queue { light: self.light.clone() }
     }
@@ -176,7 +173,7 @@ impl<T> Default for Queue<T> {
     }
 }
 
-impl<T, S: Storage<T>> fmt::Debug for Queue<T, S> {
+impl<T> fmt::Debug for Queue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Queue")
             .field("unfinished_tasks", &self.unfinished_tasks())
@@ -188,12 +185,12 @@ impl<T, S: Storage<T>> fmt::Debug for Queue<T, S> {
 /// The future that [`Queue::join`] returns.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless they are awaited, or waited for with `.block()`"]
-pub struct Join<'a, T, S: Storage<T> = Fifo<T>> {
-    queue: &'a Queue<T, S>,
+pub struct Join<'a, T> {
+    queue: &'a Queue<T>,
     place: Place,
 }
 
-impl<T, S: Storage<T>> Future for Join<'_, T, S> {
+impl<T> Future for Join<'_, T> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -203,7 +200,7 @@ impl<T, S: Storage<T>> Future for Join<'_, T, S> {
     }
 }
 
-impl<T, S: Storage<T>> Drop for Join<'_, T, S> {
+impl<T> Drop for Join<'_, T> {
     fn drop(&mut self) {
         // Nothing to pass on: all joiners are woken together.
         self.queue.exchange.joiners.leave(&mut self.place);

@@ -1,46 +1,81 @@
 //! In what order a queue gives its items out.
 
-use std::cmp::Reverse;
+use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 
-/// Holds the items of a queue, and so decides which comes out next.
+/// The items of a queue, in the order that decides which comes out next.
 ///
-/// It is sealed: it cannot be named outside this crate.
-pub trait Storage<T> {
+/// One type for all orders, so that all queues of `T` are one type, too.
+pub(crate) enum Storage<T> {
+    Fifo(Fifo<T>),
+    Lifo(Lifo<T>),
+    Lowest(Lowest<T>),
+}
+
+impl<T> Storage<T> {
+    /// First in, first out.
+    pub(crate) fn fifo(items: impl Into<VecDeque<T>>) -> Storage<T> {
+        Storage::Fifo(Fifo { items: items.into(), returned: VecDeque::new() })
+    }
+
+    /// Last in, first out.
+    pub(super) fn lifo() -> Storage<T> {
+        Storage::Lifo(Lifo { items: Vec::new(), returned: Vec::new() })
+    }
+
+    /// Lowest first.
+    pub(super) fn lowest() -> Storage<T>
+    where
+        T: Ord,
+    {
+        Storage::Lowest(Lowest { items: BinaryHeap::new(), compare: T::cmp })
+    }
+
     /// Stores an item.
-    fn push(&mut self, item: T);
+    pub(super) fn push(&mut self, item: T) {
+        match self {
+            Storage::Fifo(fifo) => fifo.items.push_back(item),
+            Storage::Lifo(lifo) => lifo.items.push(item),
+            Storage::Lowest(lowest) => lowest.push(item),
+        }
+    }
 
     /// Takes the next item out.
-    fn pop(&mut self) -> Option<T>;
+    pub(super) fn pop(&mut self) -> Option<T> {
+        match self {
+            Storage::Fifo(fifo) => fifo.pop(),
+            Storage::Lifo(lifo) => lifo.pop(),
+            Storage::Lowest(lowest) => lowest.items.pop().map(|ranked| ranked.item),
+        }
+    }
 
     /// Takes an item back that had gone to a getter. It is older than all that were never out; among those
     /// that were, the one with the lower number is.
-    fn put_back(&mut self, item: T, number: u64);
+    pub(super) fn put_back(&mut self, item: T, number: u64) {
+        match self {
+            Storage::Fifo(fifo) => fifo.put_back(item, number),
+            Storage::Lifo(lifo) => lifo.put_back(item, number),
+            Storage::Lowest(lowest) => lowest.push(item),
+        }
+    }
 
     /// Returns how many items are stored.
-    fn count(&self) -> usize;
+    pub(super) fn count(&self) -> usize {
+        match self {
+            Storage::Fifo(fifo) => fifo.items.len(),
+            Storage::Lifo(lifo) => lifo.items.len(),
+            Storage::Lowest(lowest) => lowest.items.len(),
+        }
+    }
 }
 
-/// First in, first out.
-#[derive(Debug)]
-pub struct Fifo<T> {
+pub(crate) struct Fifo<T> {
     items: VecDeque<T>,
     /// The numbers of those in front that were put back.
     returned: VecDeque<u64>,
 }
 
-// By hand, like those below: deriving it would ask for `T: Default`.
-impl<T> Default for Fifo<T> {
-    fn default() -> Self {
-        Fifo { items: VecDeque::new(), returned: VecDeque::new() }
-    }
-}
-
-impl<T> Storage<T> for Fifo<T> {
-    fn push(&mut self, item: T) {
-        self.items.push_back(item);
-    }
-
+impl<T> Fifo<T> {
     fn pop(&mut self) -> Option<T> {
         self.returned.pop_front();
         self.items.pop_front()
@@ -51,31 +86,15 @@ impl<T> Storage<T> for Fifo<T> {
         self.returned.insert(at, number);
         self.items.insert(at, item);
     }
-
-    fn count(&self) -> usize {
-        self.items.len()
-    }
 }
 
-/// Last in, first out.
-#[derive(Debug)]
-pub struct Lifo<T> {
+pub(crate) struct Lifo<T> {
     items: Vec<T>,
     /// The numbers of those at the bottom that were put back.
     returned: Vec<u64>,
 }
 
-impl<T> Default for Lifo<T> {
-    fn default() -> Self {
-        Lifo { items: Vec::new(), returned: Vec::new() }
-    }
-}
-
-impl<T> Storage<T> for Lifo<T> {
-    fn push(&mut self, item: T) {
-        self.items.push(item);
-    }
-
+impl<T> Lifo<T> {
     fn pop(&mut self) -> Option<T> {
         let item = self.items.pop();
         self.returned.truncate(self.items.len());
@@ -87,36 +106,42 @@ impl<T> Storage<T> for Lifo<T> {
         self.returned.insert(at, number);
         self.items.insert(at, item);
     }
-
-    fn count(&self) -> usize {
-        self.items.len()
-    }
 }
 
-/// Lowest first.
-#[derive(Debug)]
-pub struct Lowest<T>(BinaryHeap<Reverse<T>>);
-
-impl<T: Ord> Default for Lowest<T> {
-    fn default() -> Self {
-        Lowest(BinaryHeap::new())
-    }
+pub(crate) struct Lowest<T> {
+    items: BinaryHeap<Ranked<T>>,
+    compare: fn(&T, &T) -> Ordering,
 }
 
-impl<T: Ord> Storage<T> for Lowest<T> {
+impl<T> Lowest<T> {
     fn push(&mut self, item: T) {
-        self.0.push(Reverse(item));
+        self.items.push(Ranked { item, compare: self.compare });
     }
+}
 
-    fn pop(&mut self) -> Option<T> {
-        self.0.pop().map(|Reverse(item)| item)
+/// An item that brings its `Ord` along, so that only who makes the queue needs to know of one. The lowest item ranks
+/// highest.
+struct Ranked<T> {
+    item: T,
+    compare: fn(&T, &T) -> Ordering,
+}
+
+impl<T> Ord for Ranked<T> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.compare)(&other.item, &self.item)
     }
+}
 
-    fn put_back(&mut self, item: T, _: u64) {
-        self.push(item);
+impl<T> PartialOrd for Ranked<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
+}
 
-    fn count(&self) -> usize {
-        self.0.len()
+impl<T> Eq for Ranked<T> {}
+
+impl<T> PartialEq for Ranked<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
     }
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::storage::{Fifo, Lifo, Lowest};
 use super::*;
 use crate::waiters::stepping::{Stepped, paused};
 
@@ -374,15 +373,15 @@ impl Model {
 type Task<'a> = Stepped<Box<dyn Future<Output = Option<u32>> + Unpin + 'a>>;
 
 /// Does everything to a queue and to its model, and compares what can be seen.
-struct Trial<'a, S: Storage<u32>> {
-    queue: &'a LightQueue<u32, S>,
+struct Trial<'a> {
+    queue: &'a LightQueue<u32>,
     model: Model,
     tasks: Vec<(usize, Task<'a>)>,
     /// Names tasks and items.
     next: usize,
 }
 
-impl<'a, S: Storage<u32>> Trial<'a, S> {
+impl<'a> Trial<'a> {
     /// Makes an item; no two are equal, and they do not come in order.
     fn item(&mut self) -> u32 {
         self.next += 1;
@@ -493,7 +492,7 @@ impl<'a, S: Storage<u32>> Trial<'a, S> {
     }
 }
 
-fn try_out<S: Storage<u32>>(order: Order, items: S, maxsize: Option<usize>, ops: Vec<Op>) {
+fn try_out(order: Order, items: Storage<u32>, maxsize: Option<usize>, ops: Vec<Op>) {
     let queue = LightQueue::with_storage(maxsize, items);
     let model = Model {
         order,
@@ -515,8 +514,8 @@ proptest! {
         maxsize in proptest::option::of(0_usize..4),
         ops in vec(op(), 0..200),
     ) {
-        try_out(Order::Fifo, Fifo::default(), maxsize, ops.clone());
-        try_out(Order::Lifo, Lifo::default(), maxsize, ops.clone());
-        try_out(Order::Lowest, Lowest::default(), maxsize, ops);
+        try_out(Order::Fifo, Storage::fifo([]), maxsize, ops.clone());
+        try_out(Order::Lifo, Storage::lifo(), maxsize, ops.clone());
+        try_out(Order::Lowest, Storage::lowest(), maxsize, ops);
     }
 }

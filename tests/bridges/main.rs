@@ -1,0 +1,4 @@
+//! Where this crate meets others: streams and sinks, other hubs, other OS threads.
+
+mod maps;
+mod support;
