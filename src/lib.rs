@@ -55,6 +55,7 @@
 //! | serve the web | `wsgi` (feature `wsgi`) |
 //! | talk in secret | `wrap_ssl`, `ssl` (feature `ssl`) |
 //! | talk both ways with browsers | `websocket` (feature `websocket`) |
+//! | ask name servers without OS threads | `greendns` (feature `greendns`) |
 //! | write plain code | `stackful`, `Block`, `green` (feature `stackful`) |
 //! | wait below C code | `lowlevel` (feature `stackful`) |
 //!
@@ -74,12 +75,13 @@
 //! - `websocket`: websocket servers and clients, with compression; it turns on `wsgi`.
 //! - `ssl`: TLS, by rustls; `aws-lc-rs` changes its cryptography from ring, and `webpki-roots` has Mozilla's authorities
 //!   stand in where the system has none.
-//! - `full`: `stackful`, `wsgi`, `websocket` and `ssl`.
+//! - `greendns`: names are asked of name servers as `resolv.conf` says, by hickory, without an OS thread for each.
+//! - `full`: `stackful`, `wsgi`, `websocket`, `ssl` and `greendns`.
 //! - `test-util`: a paused clock, with Tokio's feature of that name.
 //!
 //! # Not here
 //!
-//! `greendns`, `backdoor` and `monkey_patch` are not built yet.
+//! `backdoor` and `monkey_patch` are not built yet.
 
 mod any;
 mod apply;
@@ -101,6 +103,8 @@ pub mod debug;
 pub mod event;
 #[cfg(feature = "stackful")]
 pub mod green;
+#[cfg(feature = "greendns")]
+pub mod greendns;
 pub mod greenio;
 pub mod greenpile;
 pub mod greenpool;

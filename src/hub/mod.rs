@@ -18,6 +18,7 @@
 //! | `limit` | waiting no longer than until a moment, and which of several limits takes effect |
 //! | `waker` | the waker of a green thread: a number, not an allocation |
 //! | `remote` | wakeups that come from other OS threads |
+//! | `resolver` | who resolves names instead of the system |
 //! | `registry` | finds a hub by its number, from any OS thread |
 //! | `thread` | the hub of this OS thread |
 
@@ -29,6 +30,7 @@ mod limit;
 mod locals;
 mod registry;
 mod remote;
+mod resolver;
 mod scheduler;
 mod slots;
 mod thread;
@@ -43,6 +45,7 @@ mod sync {
 }
 
 pub use census::State;
+pub use resolver::{Resolve, Resolving};
 
 pub(crate) use clock::Timer;
 pub(crate) use ground::Outer;

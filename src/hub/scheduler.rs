@@ -50,6 +50,7 @@ use super::ground::{Outer, ground};
 use super::locals::Locals;
 use super::registry::Number;
 use super::remote::Remote;
+use super::resolver::Resolve;
 use super::slots::{Next, Slot, Slots};
 use super::thread;
 use super::waker::Name;
@@ -143,6 +144,8 @@ pub(crate) struct Hub {
     pub(super) far: Far,
     /// What the stacks of stackful green threads may take.
     stacks: Cell<Stacks>,
+    /// Who resolves names, unless it is the system.
+    resolver: RefCell<Option<Arc<dyn Resolve>>>,
 }
 
 impl Hub {
@@ -167,6 +170,7 @@ impl Hub {
             polls: Cell::new(0),
             far: Far::default(),
             stacks: Cell::default(),
+            resolver: RefCell::default(),
         }
     }
 
@@ -194,6 +198,14 @@ impl Hub {
     /// Returns the number of sleeps and limits that are waited for.
     pub(crate) fn timers(&self) -> usize {
         self.clock.len()
+    }
+
+    pub(crate) fn resolver(&self) -> Option<Arc<dyn Resolve>> {
+        self.resolver.borrow().clone()
+    }
+
+    pub(crate) fn set_resolver(&self, resolver: Option<Arc<dyn Resolve>>) {
+        let _old = self.resolver.replace(resolver);
     }
 
     pub(crate) fn stacks(&self) -> Stacks {

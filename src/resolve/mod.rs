@@ -1,7 +1,7 @@
 //! The addresses that a host's name has: the one place where names are resolved.
 //!
-//! [`connect`](crate::connect), [`listen`](crate::listen) and `green::net` ask here, and here alone is where
-//! another resolver than the system's would be put.
+//! [`connect`](crate::connect), [`listen`](crate::listen) and `green::net` ask here. Who answers is the hub's
+//! resolver, [`Builder::resolver`](crate::runtime::Builder::resolver), or else the system.
 //!
 //! The system's `getaddrinfo` takes an OS thread for as long as it likes: ten seconds and more when a name
 //! server is silent. So lookups have OS threads of their own, which all hubs share: closures of
@@ -16,10 +16,11 @@ mod clock;
 mod clock;
 
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use crate::hub::{self, Resolving};
 use crate::tpool::{Pool, execute_on};
 use crate::uninterruptible::{self, What};
 
@@ -32,12 +33,38 @@ const IDLE: Duration = Duration::from_secs(10);
 static POOL: LazyLock<Arc<Pool>> =
     LazyLock::new(|| Pool::new("eventlet-lookup", LOOKUPS).leave_after(IDLE).into());
 
-/// Looks up the addresses of a host, and gives each the port.
+/// Looks up the addresses of a host, and gives each the port: of the hub's resolver if it has one, else of
+/// the system.
+pub(crate) async fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let Some(resolving) = ask_resolver_of_hub(host) else {
+        return lookup_in_system(host, port).await;
+    };
+    let ips = resolving.await?;
+    Ok(ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
+}
+
+fn ask_resolver_of_hub(host: &str) -> Option<Resolving> {
+    if is_for_system(host) {
+        return None;
+    }
+    let resolver = hub::current()?.resolver()?;
+    Some(resolver.resolve(host))
+}
+
+/// Whether a host is in numbers that only the system understands, `fe80::1%eth0` or `127.1`. Nobody need be
+/// asked for it.
+pub(crate) fn is_for_system(host: &str) -> bool {
+    let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or(host);
+    let in_numbers = !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit());
+    host.contains('%') || in_numbers && host.parse::<IpAddr>().is_err()
+}
+
+/// Asks `getaddrinfo`.
 ///
 /// # Killed
 ///
 /// A lookup that has not begun never does. One that has goes on in its OS thread, and nobody hears of it.
-pub(crate) async fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+pub(crate) async fn lookup_in_system(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let name = host.to_owned();
     let system = move || (name.as_str(), port).to_socket_addrs().map(Vec::from_iter);
     in_turn(host, system).await
@@ -111,6 +138,22 @@ mod tests {
             let limit = Duration::from_secs(60);
             assert!(with_timeout(limit, lookup("localhost", 80)).await.unwrap().is_ok());
         });
+    }
+
+    #[test]
+    fn numbers_that_only_the_system_understands_are_for_it() {
+        for (host, is) in [
+            ("fe80::1%lo", true),
+            ("127.1", true),
+            ("2130706433", true),
+            ("127.0.0.1", false),
+            ("::1", false),
+            ("one2", false),
+            ("7.example", false),
+            ("", false),
+        ] {
+            assert_eq!(is_for_system(host), is, "{host}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::panic::Location;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::{Handle, LocalOptions};
@@ -11,7 +12,7 @@ use super::bounded::{Bounded, DEFAULT_LIMIT};
 use super::host::{has_no_value, host};
 use super::interrupt::{KeyboardInterrupt, Signals};
 use crate::awaitable::Awaitable;
-use crate::hub::{Hub, Number, Stacks};
+use crate::hub::{Hub, Number, Resolve, Stacks};
 use crate::report;
 
 /// Runs a future as the main green thread of a new hub, and returns its value.
@@ -67,15 +68,17 @@ pub struct Builder {
 }
 
 /// What a hub is told when it is made.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub(super) struct Options {
     stacks: Stacks,
     hub_exceptions: bool,
+    resolver: Option<Arc<dyn Resolve>>,
 }
 
 impl Options {
     pub(super) fn apply(self, hub: &Hub) {
         hub.set_stacks(self.stacks);
+        hub.set_resolver(self.resolver);
         report::report_failures(self.hub_exceptions);
     }
 }
@@ -95,7 +98,7 @@ impl Builder {
         Builder {
             tokio,
             name,
-            options: Options { stacks: Stacks::default(), hub_exceptions: true },
+            options: Options { stacks: Stacks::default(), hub_exceptions: true, resolver: None },
             keyboard_interrupt: false,
             shutdown_timeout: DEFAULT_LIMIT,
         }
@@ -224,6 +227,21 @@ impl Builder {
         self
     }
 
+    /// Sets who resolves the names of hosts, for [`connect`](crate::connect), [`listen`](crate::listen)
+    /// and `green::net`. The default is the system's `getaddrinfo`, in OS threads of its own.
+    ///
+    /// Addresses in numbers are not asked for. The hubs that a builder starts share its resolver.
+    ///
+    /// Corresponds to `EVENTLET_NO_GREENDNS`, which chooses between eventlet's two.
+    ///
+    /// # Examples
+    ///
+    /// See [`Resolve`].
+    pub fn resolver(&mut self, resolver: impl Resolve) -> &mut Builder {
+        self.options.resolver = Some(Arc::new(resolver));
+        self
+    }
+
     /// Runs a future as the main green thread of a new hub, as [`run`] does.
     ///
     /// # Panics
@@ -251,7 +269,7 @@ impl Builder {
             "`run` starts a Tokio runtime, and this OS thread is inside one already: instead of a \
              nested `run`, use `eventlet::local(..).await`, or `eventlet::spawn` where there is a hub"
         );
-        let (options, interrupts) = (self.options, self.keyboard_interrupt);
+        let (options, interrupts) = (self.options.clone(), self.keyboard_interrupt);
         let number = Number::take()?;
         let runtime = self.tokio.build_local(LocalOptions::default())?;
         let runtime = Bounded::new(runtime, self.shutdown_timeout);

@@ -56,7 +56,8 @@ impl Builder {
     /// Runs a future as the main green thread of a hub inside a Tokio runtime that the program has, as
     /// [`local`] does.
     ///
-    /// Of the options those of stacks and of reports count: the rest are the runtime's, which is there already.
+    /// Of the options the resolver, those of stacks and those of reports count: the rest are the runtime's, which is
+    /// there already.
     ///
     /// # Panics
     ///
@@ -85,7 +86,7 @@ impl Builder {
     where
         F: Awaitable<T> + 'static,
     {
-        let (options, spawned_at) = (self.options, Location::caller());
+        let (options, spawned_at) = (self.options.clone(), Location::caller());
         async move {
             let number =
                 Number::take().unwrap_or_else(|error| panic!("cannot start a hub: {error}"));

@@ -219,8 +219,8 @@ impl Builder {
     pub fn start_thread(&mut self) -> io::Result<HubThread> {
         let (orders, inbox) = mpsc::unbounded_channel();
         let (end, ended) = broadcast::channel(1);
-        let (number, options, limit) = (Number::take()?, self.options, self.shutdown_timeout);
-        let started_at = Location::caller();
+        let (number, limit) = (Number::take()?, self.shutdown_timeout);
+        let (options, started_at) = (self.options.clone(), Location::caller());
         // The thread first: should it be refused, there is no runtime to be dropped, which Tokio
         // forbids inside another.
         let (sender, receiver) = plain::channel();

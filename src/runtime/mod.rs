@@ -10,6 +10,7 @@ mod interrupt;
 mod paused;
 mod remote;
 
+pub use crate::hub::{Resolve, Resolving};
 pub use builder::{Builder, run};
 pub use host::local;
 pub use hub_thread::{HubThread, Shutdown};
