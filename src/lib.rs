@@ -83,7 +83,6 @@
 //!
 //! `backdoor` and `monkey_patch` are not built yet.
 
-mod any;
 mod apply;
 mod awaitable;
 mod exit;
@@ -92,6 +91,7 @@ mod hub;
 mod inputs;
 mod report;
 mod resolve;
+mod several;
 mod uninterruptible;
 mod waiters;
 
@@ -129,7 +129,6 @@ pub mod websocket;
 #[cfg(feature = "wsgi")]
 pub mod wsgi;
 
-pub use any::wait_any;
 pub use apply::Apply;
 pub use awaitable::Awaitable;
 pub use convenience::{StopServe, connect, listen, prefork, serve};
@@ -144,6 +143,7 @@ pub use greenthread::{
 pub use queue::Queue;
 pub use runtime::{HubThread, interrupted, local, run};
 pub use semaphore::{BoundedSemaphore, CappedSemaphore, Semaphore};
+pub use several::{wait_all, wait_any};
 #[cfg(feature = "ssl")]
 pub use ssl::wrap_ssl;
 #[cfg(feature = "stackful")]

@@ -1,7 +1,7 @@
 //! Maps and piles as streams.
 
 use eventlet::queue::{LifoQueue, PriorityQueue};
-use eventlet::{Exit, GreenPile, GreenPool, Queue, sleep, with_timeout};
+use eventlet::{Exit, GreenPile, GreenPool, Queue, sleep, spawn, wait_all, with_timeout};
 use futures::stream;
 use futures::{Stream, StreamExt};
 
@@ -43,6 +43,26 @@ both_colours! {
         drop(other);
         assert_eq!(pile.size_hint(), (2, None));
         assert_eq!(wait!(pile.map(Result::unwrap).collect::<Vec<i32>>()), [1, 2]);
+    }
+
+    fn all_results_come_in_the_order_of_their_green_threads() {
+        let late = |n: u64| spawn(green!({ wait!(sleep(ms(10 - n))); 12 / n }));
+        let results: Vec<_> = wait!(wait_all([3, 1, 2].map(late)));
+        assert!(results.into_iter().map(Result::unwrap).eq([4, 12, 6]));
+        let failed: Result<Vec<u64>, Exit> = wait!(wait_all([3, 0, 2].map(late)));
+        assert!(failed.unwrap_err().is_panic());
+        let nothing: Vec<Result<u64, Exit>> = wait!(wait_all([]));
+        assert!(nothing.is_empty());
+    }
+
+    fn who_gives_up_waiting_for_all_ends_none() {
+        let threads = [1, 2].map(|n| spawn(green!({ wait!(sleep(ms(n))); n })));
+        let names = threads.each_ref().map(|thread| **thread);
+        let all = wait_all::<Vec<_>, _>(threads);
+        assert!(wait!(with_timeout(ms(0), all)).is_err());
+        assert!(names.iter().all(|name| !name.dead()));
+        wait!(sleep(ms(3)));
+        assert!(names.iter().all(|name| name.dead()));
     }
 
     fn one_function_serves_queues_of_every_order() {

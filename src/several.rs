@@ -1,9 +1,11 @@
-//! Waiting for the first of several.
+//! Waiting for several: for the first of them, or for all.
 
 use std::future::poll_fn;
 use std::task::Poll;
 
 use crate::awaitable::Awaitable;
+use crate::exit::Exit;
+use crate::greenthread::GreenThread;
 
 /// Waits for whichever of several is ready first, and returns its place among them with what it gave.
 ///
@@ -69,4 +71,40 @@ where
         }
         Poll::Pending
     })
+}
+
+/// Waits for green threads, and collects their results in the order in which they are given: into a `Vec`, or a `Result`
+/// of one.
+///
+/// Corresponds to `[gt.wait() for gt in threads]`.
+///
+/// # Yields
+///
+/// Until all have ended; not at all if they have.
+///
+/// # Killed
+///
+/// The green threads go on.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::{Exit, spawn, wait_all};
+///
+/// # eventlet::run(async {
+/// let threads = [1, 2, 3].map(|n| spawn(async move { n * 2 }));
+/// let doubled: Result<Vec<i32>, Exit> = wait_all(threads).await;
+/// assert_eq!(doubled.unwrap(), [2, 4, 6]);
+/// # });
+/// ```
+#[doc(alias = "join_all")]
+pub async fn wait_all<C, T>(threads: impl IntoIterator<Item = GreenThread<T>>) -> C
+where
+    C: FromIterator<Result<T, Exit>>,
+{
+    let mut results = Vec::new();
+    for thread in threads {
+        results.push(thread.await);
+    }
+    results.into_iter().collect()
 }
