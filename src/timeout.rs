@@ -28,7 +28,7 @@ use pin_project_lite::pin_project;
 use crate::awaitable::Awaitable;
 use crate::exit::{BoxError, Exit};
 use crate::greenthread::getcurrent;
-use crate::hub::{self, Timer, Within};
+use crate::hub::{self, Key, Timer, Within};
 
 /// A time limit, and the error that says that it has passed.
 ///
@@ -104,7 +104,9 @@ impl Timeout {
 
     /// Waits for a future, no longer than the limit.
     ///
-    /// The clock runs from the first poll. With a limit of zero the future gets one turn.
+    /// The clock starts in the first poll, when the future first waits for a time or a limit in there, and at the
+    /// latest when that poll has found it not ready: what is ready at once never has the clock read. With a limit
+    /// of zero the future gets one turn.
     ///
     /// Corresponds to eventlet's `with Timeout(seconds):`.
     ///
@@ -216,7 +218,8 @@ impl Timeout {
     /// ```
     #[track_caller]
     pub fn arm(&self) -> Armed {
-        self.arm_with(*self)
+        let timeout = *self;
+        self.armed(|timer, victim| timer.end_then(victim, move || Exit::thrown(timeout.into())))
     }
 
     /// Ends the running green thread with an error of its own when the limit passes, unless the
@@ -249,9 +252,18 @@ impl Timeout {
     /// ```
     #[track_caller]
     pub fn arm_with(&self, error: impl Into<BoxError>) -> Armed {
+        self.armed(|timer, victim| {
+            // At once, as it may borrow.
+            let error = error.into();
+            timer.end_then(victim, move || Exit::thrown(error))
+        })
+    }
+
+    #[track_caller]
+    fn armed(&self, set: impl FnOnce(Timer, Key) -> Timer) -> Armed {
         let victim = getcurrent().key();
         let timer = self.limit.map(Timer::after);
-        Armed { _timer: timer.map(|timer| timer.end_then(victim, Exit::thrown(error.into()))) }
+        Armed { _timer: timer.map(|timer| set(timer, victim)) }
     }
 }
 

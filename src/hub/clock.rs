@@ -23,6 +23,63 @@ use super::thread;
 use super::wheel::{Due, Wheel};
 use crate::exit::Exit;
 
+thread_local! {
+    /// One number for each moment that is asked for.
+    static NEXT_ORDER: Cell<u64> = const { Cell::new(0) };
+
+    /// What the clock said when it was first read since the innermost [`Start`] was made.
+    static FIRST_READ: Cell<u64> = const { Cell::new(UNREAD) };
+}
+
+const UNREAD: u64 = u64::MAX;
+
+#[inline]
+fn next_order() -> u64 {
+    NEXT_ORDER.replace(NEXT_ORDER.get() + 1)
+}
+
+/// The start of a timer that is perhaps not needed: it takes its turn among equal deadlines now, and reads
+/// the clock when it is.
+///
+/// By then others may have read it. The first of their readings counts for this timer too: so of timers of equal
+/// length, those that started since are not due before it.
+pub(super) struct Start {
+    order: u64,
+    /// The first reading since the start around this one.
+    outer: u64,
+}
+
+impl Start {
+    #[inline]
+    pub(super) fn new() -> Start {
+        Start { order: next_order(), outer: FIRST_READ.replace(UNREAD) }
+    }
+
+    /// Makes the timer.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no hub.
+    #[inline]
+    pub(super) fn timer(&self, duration: Duration) -> Timer {
+        let hub = thread::expect("waiting for the clock");
+        let from = match FIRST_READ.get() {
+            UNREAD => hub.clock.read(),
+            first => first,
+        };
+        let moment = Moment::new(from, duration, self.order);
+        Timer { hub, moment, state: State::Unset }
+    }
+}
+
+impl Drop for Start {
+    #[inline]
+    fn drop(&mut self) {
+        // What was read in here was read since the outer start, too.
+        FIRST_READ.set(FIRST_READ.get().min(self.outer));
+    }
+}
+
 /// When something is due. Of two things due at the same time, the one asked for first comes first.
 ///
 /// Compared field by field.
@@ -31,6 +88,14 @@ pub(crate) struct Moment {
     /// Nanoseconds since the clock was made: half the size of an `Instant`, and compared in one step.
     at: u64,
     order: u64,
+}
+
+impl Moment {
+    /// Returns the moment that comes so long after another, unless that is too far away.
+    #[inline]
+    fn new(from: u64, duration: Duration, order: u64) -> Option<Moment> {
+        Some(Moment { at: from.checked_add(nanoseconds(duration)?)?, order })
+    }
 }
 
 /// A moment to wait for.
@@ -108,10 +173,11 @@ impl Timer {
         self.hub = hub;
     }
 
-    /// Ends a green thread when the moment comes, unless the timer is dropped first.
-    pub(crate) fn end_then(mut self, victim: Key, exit: Exit) -> Timer {
+    /// Ends a green thread when the moment comes, unless the timer is dropped first. `exit` is asked for
+    /// only then.
+    pub(crate) fn end_then(mut self, victim: Key, exit: impl FnOnce() -> Exit + 'static) -> Timer {
         if let Some(moment) = self.moment {
-            self.set(moment, Alarm::End(Box::new((victim, exit))));
+            self.set(moment, Alarm::End(Box::new(move || (victim, exit()))));
         }
         self
     }
@@ -153,7 +219,6 @@ pub(crate) struct Clock {
     sleep: RefCell<Option<Pin<Box<tokio::time::Sleep>>>>,
     /// What `sleep` waits for; `None` when that may not be early enough.
     armed: Cell<Option<u64>>,
-    next_order: Cell<u64>,
     /// From when moments are counted.
     origin: Instant,
 }
@@ -183,8 +248,8 @@ enum EntryState {
 /// What to do when a moment comes.
 enum Alarm {
     Wake(Waker),
-    /// Boxed, as it is rare: every timer would be larger by half.
-    End(Box<(Key, Exit)>),
+    /// Makes the exit only now, as mostly the moment never comes.
+    End(Box<dyn FnOnce() -> (Key, Exit)>),
 }
 
 impl Clock {
@@ -193,7 +258,6 @@ impl Clock {
             timers: RefCell::new(Timers { wheel: Wheel::new(), out: BinaryHeap::new(), over: 0 }),
             sleep: RefCell::new(None),
             armed: Cell::new(None),
-            next_order: Cell::new(0),
             origin: Instant::now(),
         }
     }
@@ -207,10 +271,21 @@ impl Clock {
     /// Returns the moment that comes so long after now, unless that is too far away.
     #[inline]
     fn moment_after(&self, duration: Duration) -> Option<Moment> {
-        let at = nanoseconds(self.origin.elapsed().checked_add(duration)?)?;
-        let order = self.next_order.get();
-        self.next_order.set(order + 1);
-        Some(Moment { at, order })
+        Moment::new(self.read(), duration, next_order())
+    }
+
+    /// Returns what time it is, for something that starts now.
+    #[inline]
+    fn read(&self) -> u64 {
+        let now = self.now();
+        FIRST_READ.set(FIRST_READ.get().min(now));
+        now
+    }
+
+    /// Returns what time it is.
+    #[inline]
+    fn now(&self) -> u64 {
+        nanoseconds(self.origin.elapsed()).unwrap_or(u64::MAX)
     }
 
     /// Returns how long it is until a moment of this clock, unless that never comes.
@@ -297,14 +372,17 @@ impl Clock {
 impl Hub {
     /// Does what is due.
     pub(super) fn ring(&self) {
-        let now = nanoseconds(self.clock.origin.elapsed()).unwrap_or(u64::MAX);
+        let now = self.clock.now();
         self.clock.timers.borrow_mut().advance(now);
         loop {
             // One at a time, as each may run foreign code: that is done outside the borrow.
             let due = self.clock.timers.borrow_mut().pop_due(now);
             match due {
                 Some(Alarm::Wake(waker)) => waker.wake(),
-                Some(Alarm::End(end)) => self.kill(end.0, end.1),
+                Some(Alarm::End(end)) => {
+                    let (victim, exit) = end();
+                    self.kill(victim, exit);
+                }
                 None => break,
             }
         }
@@ -426,6 +504,27 @@ mod tests {
         assert_eq!(std::sync::Arc::strong_count(&counted), 2);
         clock.forget(entry);
         assert_eq!(std::sync::Arc::strong_count(&counted), 1);
+    }
+
+    #[test]
+    fn the_exit_of_a_limit_is_made_when_the_moment_comes_and_not_before() {
+        paused(async {
+            let made = Rc::new(Cell::new(0));
+            let gt = crate::spawn(std::future::pending::<()>());
+            let end = |milliseconds| {
+                let made = Rc::clone(&made);
+                Timer::after(Duration::from_millis(milliseconds)).end_then(gt.key(), move || {
+                    made.set(made.get() + 1);
+                    Exit::killed()
+                })
+            };
+            drop(end(1));
+            let _second = end(5);
+            sleep(Duration::from_millis(4)).await;
+            assert_eq!(made.get(), 0);
+            sleep(Duration::from_millis(2)).await;
+            assert_eq!((made.get(), gt.dead()), (1, true));
+        });
     }
 
     /// Returns how many entries the clock of this hub has, those included that nobody waits for.

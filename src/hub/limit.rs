@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 
-use super::clock::{Moment, Timer};
+use super::clock::{Moment, Start, Timer};
 use super::thread;
 
 thread_local! {
@@ -69,7 +69,8 @@ impl Timer {
 
 /// Waits for the future at most so long, counted from the first poll. `None` when the limit passed first.
 ///
-/// The future is asked before the clock, so with a limit of zero it still gets one try.
+/// The future is asked before the clock: what is ready at once costs no reading, and with a limit of zero the
+/// future still gets one try. See [`Start`] for how limits inside are not due before those of equal length around them.
 ///
 /// # Panics
 ///
@@ -92,24 +93,11 @@ pin_project! {
     }
 }
 
-/// A limit starts with the first poll, not when it is made: in `outer.run(inner.run(..))` the inner one is
+/// A limit starts in the first poll, not when it is made: in `outer.run(inner.run(..))` the inner one is
 /// made first, and the outer one must be the earlier.
 enum Limit {
     New(Duration),
     Started(Timer),
-}
-
-impl Limit {
-    #[inline]
-    fn start(&mut self) -> &mut Timer {
-        if let Limit::New(duration) = self {
-            *self = Limit::Started(Timer::after(*duration));
-        }
-        match self {
-            Limit::Started(timer) => timer,
-            Limit::New(_) => unreachable!("it was started"),
-        }
-    }
 }
 
 impl<F: Future> Future for Within<F> {
@@ -118,17 +106,27 @@ impl<F: Future> Future for Within<F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
         let this = self.project();
-        let Some(limit) = this.limit else {
-            return this.future.poll(cx).map(Some);
-        };
-        let timer = limit.start();
-        if timer.has_passed() {
-            return poll_late(this.future, timer.moment(), cx);
+        match this.limit {
+            None => return this.future.poll(cx).map(Some),
+            Some(Limit::New(duration)) => {
+                let start = Start::new();
+                if let Poll::Ready(output) = this.future.poll(cx) {
+                    return Poll::Ready(Some(output));
+                }
+                let mut timer = start.timer(*duration);
+                timer.set_for(cx);
+                *this.limit = Some(Limit::Started(timer));
+            }
+            Some(Limit::Started(timer)) => {
+                if timer.has_passed() {
+                    return poll_late(this.future, timer.moment(), cx);
+                }
+                if let Poll::Ready(output) = this.future.poll(cx) {
+                    return Poll::Ready(Some(output));
+                }
+                timer.set_for(cx);
+            }
         }
-        if let Poll::Ready(output) = this.future.poll(cx) {
-            return Poll::Ready(Some(output));
-        }
-        timer.set_for(cx);
         Poll::Pending
     }
 }

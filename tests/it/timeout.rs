@@ -94,6 +94,27 @@ both_colours! {
         assert_eq!(result, Err(limits[0]));
     }
 
+    fn what_is_ready_at_once_never_has_the_clock_read() {
+        let start = Instant::now();
+        let limit = Timeout::new(ms(10));
+        let result = wait!(limit.run(async {
+            assert_eq!(with_timeout(ms(1), async { 7 }).await, Ok(7));
+            // Its first poll moves the clock: the limit starts when that is over.
+            tokio::time::advance(ms(5)).await;
+            pending::<()>().await;
+        }));
+        assert_eq!((result, start.elapsed()), (Err(limit), ms(15)));
+    }
+
+    fn of_equal_limits_the_outermost_fires_however_long_the_first_poll_takes() {
+        let start = Instant::now();
+        let [outer, middle, inner] = [(); 3].map(|()| Timeout::new(ms(10)));
+        let result = wait!(outer.run(middle.run(async {
+            tokio::join!(biased; inner.run(pending::<()>()), tokio::time::advance(ms(5)))
+        })));
+        assert_eq!((result.map(|_| ()), start.elapsed()), (Err(outer), ms(10)));
+    }
+
     fn of_limits_that_have_all_passed_the_earliest_fires() {
         // Everybody computes past all of them: only then does the clock get a look.
         for (outer, inner) in [(10, 20), (20, 10), (10, 10)] {
