@@ -188,14 +188,11 @@ mod several {
     /// `local`, with the looks at the hub that all tests have.
     async fn guarded_local<T: 'static>(test: impl Future<Output = T> + 'static) -> T {
         let value = Rc::new(Cell::new(None));
-        local(guarded(
-            {
-                let value = Rc::clone(&value);
-                async move { value.set(Some(test.await)) }
-            },
-            Duration::from_secs(60),
-        ))
-        .await;
+        let test = {
+            let value = Rc::clone(&value);
+            async move { value.set(Some(test.await)) }
+        };
+        local(guarded(Box::pin(test), Duration::from_secs(60))).await;
         value.take().unwrap()
     }
 

@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt::{self, Display};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::process::Command;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, Once};
@@ -22,6 +23,9 @@ use tracing::{Event, Metadata, Subscriber, span};
 ///
 /// In the body `wait!(future)` waits, and `green!({ .. })` makes a future of the same colour as the
 /// test, to be spawned. Each test has a hub of its own with a paused clock, which it must leave empty.
+///
+/// Bodies are boxed: a runtime and a coroutine compiled once more for each of a thousand bodies would be half of what
+/// these tests take to compile.
 macro_rules! both_colours {
     ($( $(#[$meta:meta])* fn $name:ident() $body:block )*) => {
         mod stackless {
@@ -41,7 +45,8 @@ macro_rules! both_colours {
             use crate::support::stackful::{green, wait};
 
             $( #[test] $(#[$meta])* fn $name() {
-                crate::support::run(eventlet::stackful(move || $body))
+                let body: Box<dyn FnOnce()> = Box::new(move || $body);
+                crate::support::run(eventlet::stackful(body))
             } )*
         }
     };
@@ -56,9 +61,10 @@ pub(crate) mod stackless {
         };
     }
     macro_rules! green_stackless {
-        ($body:block) => {
-            async move $body
-        };
+        ($body:block) => {{
+            let body: std::pin::Pin<Box<dyn Future<Output = _>>> = Box::pin(async move $body);
+            body
+        }};
     }
     #[allow(unused_imports)]
     pub(crate) use {green_stackless as green, wait_stackless as wait};
@@ -73,9 +79,10 @@ pub(crate) mod stackful {
         };
     }
     macro_rules! green_stackful {
-        ($body:block) => {
-            eventlet::stackful(move || $body)
-        };
+        ($body:block) => {{
+            let body: Box<dyn FnOnce() -> _> = Box::new(move || $body);
+            eventlet::stackful(body)
+        }};
     }
     #[allow(unused_imports)]
     pub(crate) use {green_stackful as green, wait_stackful as wait};
@@ -139,17 +146,17 @@ const TOO_LONG: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 /// When nobody can go on any more the paused clock runs to the watchdog: a stranded waiter fails its
 /// test instead of hanging it. So what waits for another OS thread needs [`run_in_real_time`].
 pub(crate) fn run(test: impl Future<Output = ()> + 'static) {
-    Builder::new().start_paused(true).run(guarded(test, TOO_LONG)).unwrap();
+    Builder::new().start_paused(true).run(guarded(Box::pin(test), TOO_LONG)).unwrap();
 }
 
 /// Like [`run`], for a test that waits for other OS threads: the clock is the wall's. No test sleeps
 /// on it.
 pub(crate) fn run_in_real_time(test: impl Future<Output = ()> + 'static) {
-    Builder::new().run(guarded(test, Duration::from_secs(60))).unwrap();
+    Builder::new().run(guarded(Box::pin(test), Duration::from_secs(60))).unwrap();
 }
 
 /// The future of a test with the watchdog and the look at the hub that [`run`] adds.
-pub(crate) async fn guarded(test: impl Future<Output = ()>, limit: Duration) {
+pub(crate) async fn guarded(test: Pin<Box<dyn Future<Output = ()>>>, limit: Duration) {
     if tokio::time::timeout(limit, test).await.is_err() {
         let who = format_green_threads();
         panic!(
