@@ -30,6 +30,8 @@ mod green_threads;
 mod signal;
 #[cfg(feature = "stackful")]
 mod stacks;
+#[cfg(feature = "stackful")]
+mod waits;
 
 pub use exceptions::hub_exceptions;
 pub use green_threads::{GreenThreadInfo, State, format_green_threads, green_threads, keep_times};
@@ -37,3 +39,5 @@ pub use green_threads::{GreenThreadInfo, State, format_green_threads, green_thre
 pub use signal::dump_on_signal;
 #[cfg(feature = "stackful")]
 pub use stacks::{ParkedStack, format_green_threads_with_backtraces};
+#[cfg(feature = "stackful")]
+pub use waits::check_waits;

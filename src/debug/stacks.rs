@@ -6,7 +6,7 @@ use std::fmt;
 use std::panic::Location;
 
 use super::{GreenThreadInfo, green_threads};
-use crate::stackful::{Seen, look};
+use crate::stackful::{Seen, is_bottom, look};
 
 /// A green stack that is put aside, and where the code on it waits.
 ///
@@ -163,13 +163,4 @@ fn trimmed(text: &str) -> String {
 /// Returns whether a line names a frame, as `  12: some::function`, rather than its place, as `  at src/some.rs:34:5`.
 fn is_frame(line: &str) -> bool {
     line.trim_start().starts_with(|first: char| first.is_ascii_digit())
-}
-
-/// Returns whether a frame is below the closure of every green stack.
-fn is_bottom(line: &str) -> bool {
-    // The second is how newer compilers write it.
-    line.contains("eventlet::stackful::frame::Frame::run")
-        || line.contains("<eventlet::stackful::frame::Frame>::run")
-        || line.contains("eventlet::stackful::coroutine::body")
-        || line.contains("corosensei::")
 }

@@ -51,6 +51,7 @@ use corosensei::Yielder;
 
 use super::ahead;
 use super::block::Refused;
+use super::checked;
 use super::coroutine::Front;
 use super::limit;
 use super::parked::{self, Links};
@@ -158,6 +159,7 @@ impl Frame {
                 // one of them would abort the process.
                 Poll::Pending if std::thread::panicking() => return Err(Refused::Unwinding),
                 Poll::Pending => {
+                    checked::check::<F>(frame);
                     limit::check(frame);
                     frame.suspend();
                 }

@@ -55,12 +55,14 @@
 //!   with `catch_unwind` meets it again at its next wait; a loop that catches it each time keeps whoever kills it forever.
 //! - The initializer of a `std::thread_local!` must not wait: another green thread would make the value a second time, and
 //!   the first would be dropped under whoever uses it. `green::thread_local!` may. So it is with all code that is sound only
-//!   because nothing else runs on the OS thread meanwhile: see `docs/soundness.md`.
+//!   because nothing else runs on the OS thread meanwhile: see `docs/soundness.md`. Debug builds find such waits with
+//!   [`debug::check_waits`](crate::debug::check_waits).
 //! - A stack that is kept in a thread-local when its OS thread ends is not unwound, as what it borrows may be gone.
 //! - While it unwinds, a green thread cannot wait: see [`Block::block`].
 
 mod ahead;
 mod block;
+mod checked;
 mod coroutine;
 mod exiting;
 mod frame;
@@ -84,5 +86,6 @@ pub use stream::stream;
 
 pub(crate) use ahead::fetch;
 pub(crate) use block::{Refused, try_block};
+pub(crate) use checked::check_waits;
 pub(crate) use frame::Frame;
-pub(crate) use parked::{Seen, look, owners};
+pub(crate) use parked::{Seen, is_bottom, look, owners};

@@ -176,13 +176,32 @@ pub(super) fn is_asked() -> bool {
 /// What a stack must have left for a capture, with its guard: several times what one takes.
 const NEEDED: usize = 48 * 1024;
 
+fn has_room(front: &Front, here: usize) -> bool {
+    here - front.limit >= NEEDED
+}
+
+/// Returns whether the stack of a frame has room for a capture below an address of it.
+pub(super) fn has_room_for_backtrace(frame: &Frame, here: usize) -> bool {
+    // SAFETY: by I5 of `frame`, as this is called by code on its stack.
+    !frame.is_being_ended() && has_room(unsafe { frame.front().as_ref() }, here)
+}
+
 /// Answers, on the stack that is asked, if it has room for that.
 pub(super) fn answer(front: &Front) {
     let here = ptr::from_ref(&front).addr();
-    if here - front.limit >= NEEDED {
+    if has_room(front, here) {
         let backtrace = Backtrace::force_capture();
         let answer = PARKED.with(|parked| parked.answer.get());
         // SAFETY: by I2, and as this is called only while somebody asks.
         unsafe { *answer = Some(backtrace) };
     }
+}
+
+/// Returns whether a line of a backtrace names a frame below the closure of a green stack.
+pub(crate) fn is_bottom(line: &str) -> bool {
+    // The second is how newer compilers write it.
+    line.contains("eventlet::stackful::frame::Frame::run")
+        || line.contains("<eventlet::stackful::frame::Frame>::run")
+        || line.contains("eventlet::stackful::coroutine::body")
+        || line.contains("corosensei::")
 }

@@ -9,7 +9,7 @@ use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use eventlet::green::{thread, thread_local};
-use eventlet::{Block, Timeout, sleep, spawn, stackful};
+use eventlet::{Block, Timeout, debug, sleep, spawn, stackful};
 
 use crate::support;
 
@@ -83,6 +83,46 @@ fn a_green_thread_local_may_wait_while_it_is_made() {
         for query in queries {
             assert_eq!(query.await.unwrap(), 4096);
         }
+    });
+}
+
+std::thread_local! {
+    static LAZY: String = {
+        sleep(Duration::from_millis(10)).block();
+        "x".repeat(4096)
+    };
+    static USED: String = "x".repeat(64);
+}
+
+#[test]
+fn a_wait_in_an_initializer_is_found_where_a_check_is_asked_for() {
+    let test = "obligations::alone_with_a_check";
+    let (succeeded, said) = support::in_a_process_of_its_own(test);
+    assert!(succeeded, "{said}");
+}
+
+/// In a process of its own, as the check is asked for all OS threads.
+#[test]
+#[ignore = "in a process of its own: the test above runs it"]
+fn alone_with_a_check() {
+    debug::check_waits(true);
+    support::run(async {
+        let user = || LAZY.with(String::len);
+        for _ in 0..2 {
+            let failed = spawn(stackful(user)).await.unwrap_err().to_string();
+            assert!(failed.contains("the initializer of a `std::thread_local!`"), "{failed}");
+        }
+        let waits_in_with = || {
+            USED.with(|text| {
+                sleep(Duration::from_millis(10)).block();
+                text.len()
+            })
+        };
+        assert_eq!(spawn(stackful(waits_in_with)).await.unwrap(), 64, "that is sound");
+        let of_green = || CONNECTION.with(String::len);
+        assert_eq!(spawn(stackful(of_green)).await.unwrap(), 4096, "that is the cure");
+        debug::check_waits(false);
+        assert_eq!(spawn(stackful(user)).await.unwrap(), 4096);
     });
 }
 
