@@ -47,7 +47,7 @@
 //! | start | [`run`], [`local`] inside a Tokio program, [`HubThread`] beside one, [`runtime::Builder`] |
 //! | run many things | [`spawn`], [`GreenPool`], [`GreenPile`], [`dagpool`], [`sleep`], [`kill`] |
 //! | share, or have for oneself | [`pools`], [`corolocal`] |
-//! | meet | [`Queue`], [`Event`], [`Semaphore`] |
+//! | meet | [`Queue`], [`Event`], [`Semaphore`]; across OS threads [`SharedQueue`](queue::SharedQueue) |
 //! | give up in time | [`Timeout`], [`with_timeout`] |
 //! | talk | [`connect`], [`listen`], [`serve`], [`greenio`], and every Tokio library |
 //! | call what blocks | [`tpool::execute`], [`tpool::Proxy`] |
@@ -63,8 +63,8 @@
 //!
 //! The hub is one local task of a Tokio runtime, so `tokio::spawn`, `select!`, timers, sockets and every
 //! library made for Tokio work in green threads, and handles of green threads work in Tokio's tasks on the
-//! same OS thread. They are `!Send`: what crosses OS threads is Tokio's channels, and the handles of a
-//! [`HubThread`].
+//! same OS thread. They are `!Send`: what crosses OS threads is Tokio's channels, a
+//! [`SharedQueue`](queue::SharedQueue), and the handles of a [`HubThread`].
 //!
 //! # Features
 //!
@@ -89,6 +89,7 @@ mod exit;
 mod flat;
 mod hub;
 mod inputs;
+mod os_thread;
 mod report;
 mod resolve;
 mod several;

@@ -6,13 +6,14 @@
 //! | [`Queue`] | the oldest item | yes |
 //! | [`PriorityQueue`] | the lowest item | yes |
 //! | [`LifoQueue`] | the latest item | yes |
+//! | [`SharedQueue`] | the oldest item | no; between hubs and OS threads |
 //!
-//! They are handles: clones name the same queue. Each derefs to the one it extends, down to
+//! They are handles: clones name the same queue. But for the shared one, each derefs to the one it extends, down to
 //! [`LightQueue`], which has most of the methods.
 //!
-//! Each is a stream of its items too: [`stream`](LightQueue::stream).
+//! Each is a stream of its items, too, and a sink for more: [`stream`](LightQueue::stream), [`sink`](LightQueue::sink).
 //!
-//! All of them keep these promises:
+//! All of those of one hub keep these promises:
 //!
 //! - Who waits is served in order: getters and putters alike, and nobody overtakes them, not with
 //!   `put_nowait` or `get_nowait` either.
@@ -44,8 +45,6 @@
 //!
 //! # Not here
 //!
-//! - Queues between OS threads: these stay on their thread, as everything that belongs to a hub. To
-//!   speak to other threads use a channel of Tokio's; its futures can be awaited in green threads.
 //! - `block=False` and `timeout=`: these are methods of their own, `put_nowait` and `put_timeout`.
 
 mod error;
@@ -54,6 +53,8 @@ mod light;
 mod ordered;
 #[allow(clippy::module_inception)]
 mod queue;
+mod shared;
+mod sink;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -62,4 +63,6 @@ pub use error::{Empty, Full};
 pub use light::{Get, Items, LightQueue, Put};
 pub use ordered::{LifoQueue, PriorityQueue};
 pub use queue::{Join, Queue};
+pub use shared::{SharedItems, SharedPutter, SharedQueue};
+pub use sink::Putter;
 pub(crate) use storage::Storage;

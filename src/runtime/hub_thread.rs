@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
 
 use tokio::runtime::Runtime;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc};
 use tokio::task::LocalSet;
 
 use super::bounded::Bounded;
@@ -19,6 +19,7 @@ use super::host::{has_no_value, host};
 use super::remote::RemoteGreenThread;
 use crate::awaitable::Awaitable;
 use crate::hub::Number;
+use crate::os_thread::assert_may_block;
 
 /// A hub that runs on an OS thread of its own.
 ///
@@ -292,13 +293,6 @@ impl Shutdown {
             let _panicked = thread.join();
         }
     }
-}
-
-/// Panics inside a runtime, with Tokio's words and in the caller's line, which `broadcast` leaves out.
-#[track_caller]
-fn assert_may_block() {
-    let (_, nothing) = oneshot::channel::<()>();
-    let _closed = nothing.blocking_recv();
 }
 
 impl Future for Shutdown {

@@ -1,4 +1,6 @@
 //! Where this crate meets others: streams and sinks, other hubs, other OS threads.
 
 mod maps;
+mod shared;
+mod sinks;
 mod support;

@@ -72,6 +72,11 @@ pub(crate) fn run(test: impl Future<Output = ()> + 'static) {
     Builder::new().start_paused(true).run(guarded(test, limit)).unwrap();
 }
 
+/// Runs a test that waits for other OS threads, within a minute.
+pub(crate) fn run_in_real_time(test: impl Future<Output = ()> + 'static) {
+    Builder::new().run(guarded(test, Duration::from_secs(60))).unwrap();
+}
+
 async fn guarded(test: impl Future<Output = ()>, limit: Duration) {
     let in_time = tokio::time::timeout(limit, test).await;
     assert!(in_time.is_ok(), "nobody can go on:\n{}", format_green_threads());

@@ -2,6 +2,7 @@
 //!
 //! Case names after `library/std/src/io/pipe/tests.rs` of Rust 1.95.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, IoSlice, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use eventlet::green::io::{PipeReader, PipeWriter, copy, pipe};
 use eventlet::green::process::Command;
 use eventlet::green::thread;
-use eventlet::{Block, GreenThread, Timeout, spawn, stackful};
+use eventlet::{Block, GreenThread, Timeout, spawn, stackful, tpool};
 
 use crate::support::{green, green_paused};
 
@@ -149,5 +150,65 @@ fn only_ends_of_pipes_are_taken() {
         assert_eq!(PipeReader::try_from(file).unwrap_err().kind(), ErrorKind::InvalidInput);
         let (reader, _writer) = pipe().unwrap();
         assert!(reader.as_raw_fd() > 2);
+    });
+}
+
+#[test]
+fn an_os_thread_reads_what_a_green_thread_writes_and_blocks_nobody() {
+    green(|| {
+        let (reader, mut writer) = pipe().unwrap();
+        let reader = File::from(OwnedFd::try_from(reader).unwrap());
+        let read = tpool::execute(|| BufReader::new(reader).lines().collect::<Result<Vec<_>, _>>());
+        let read = spawn(read);
+        for line in ["hello", "world"] {
+            thread::yield_now();
+            writeln!(writer, "{line}").unwrap();
+        }
+        drop(writer);
+        assert_eq!(read.block().unwrap().unwrap(), ["hello", "world"]);
+    });
+}
+
+#[test]
+fn a_green_thread_reads_what_an_os_thread_writes_more_than_the_pipe_holds() {
+    green(|| {
+        let (mut reader, writer) = pipe().unwrap();
+        let mut writer = File::from(OwnedFd::try_from(writer).unwrap());
+        let write = spawn(tpool::execute(move || writer.write_all(&vec![7; 1 << 20])));
+        let mut all = Vec::new();
+        reader.read_to_end(&mut all).unwrap();
+        assert!(all == vec![7; 1 << 20]);
+        write.block().unwrap().unwrap();
+    });
+}
+
+#[test]
+fn the_reader_of_an_os_thread_may_be_killed_and_another_goes_on() {
+    green(|| {
+        let (reader, writer) = pipe().unwrap();
+        let mut writer = File::from(OwnedFd::try_from(writer).unwrap());
+        let mut clone = reader.try_clone().unwrap();
+        let victim = spawn(stackful(move || clone.read(&mut [0; 9]).unwrap()));
+        thread::yield_now();
+        victim.kill();
+        std::thread::spawn(move || writer.write_all(b"not lost").unwrap());
+        let mut text = String::new();
+        { reader }.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "not lost");
+    });
+}
+
+#[test]
+fn a_descriptor_blocks_unless_a_clone_stays_behind() {
+    green(|| {
+        let (reader, mut writer) = pipe().unwrap();
+        let kept = reader.try_clone().unwrap();
+        let mut shared = File::from(OwnedFd::try_from(reader).unwrap());
+        assert_eq!(shared.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+        let mut alone = File::from(OwnedFd::try_from(kept).unwrap());
+        let read = spawn(tpool::execute(move || alone.read(&mut [0; 9])));
+        thread::yield_now();
+        writer.write_all(b"late").unwrap();
+        assert_eq!(read.block().unwrap().unwrap(), 4);
     });
 }

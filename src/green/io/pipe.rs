@@ -15,6 +15,9 @@ use crate::green::net::socket::{self, Socket, dup};
 ///
 /// Corresponds to [`std::io::pipe`], which is there since Rust 1.87.
 ///
+/// Either end may be given to an OS thread, which blocks where a green thread would wait: as an [`OwnedFd`], which becomes a
+/// [`File`](std::fs::File). A [`SharedQueue`](crate::queue::SharedQueue) does that for values.
+///
 /// # Panics
 ///
 /// Outside a Tokio runtime.
@@ -33,6 +36,25 @@ use crate::green::net::socket::{self, Socket, dup};
 /// eventlet::run(eventlet::stackful(|| {
 ///     let (mut reader, mut writer) = io::pipe().unwrap();
 ///     thread::spawn(move || writer.write_all(b"hello"));
+///     let mut text = String::new();
+///     reader.read_to_string(&mut text).unwrap();
+///     assert_eq!(text, "hello");
+/// }));
+/// ```
+///
+/// From an OS thread:
+///
+/// ```
+/// use std::fs::File;
+/// use std::io::{Read, Write};
+/// use std::os::fd::OwnedFd;
+///
+/// use eventlet::green::io;
+///
+/// eventlet::run(eventlet::stackful(|| {
+///     let (mut reader, writer) = io::pipe().unwrap();
+///     let mut writer = File::from(OwnedFd::try_from(writer).unwrap());
+///     std::thread::spawn(move || writer.write_all(b"hello"));
 ///     let mut text = String::new();
 ///     reader.read_to_string(&mut text).unwrap();
 ///     assert_eq!(text, "hello");
@@ -199,6 +221,22 @@ macro_rules! end {
 
             fn try_from(fd: OwnedFd) -> io::Result<$end> {
                 Ok($end { socket: Socket::new($tokio::from_owned_fd(fd)?) })
+            }
+        }
+
+        /// Gives the end away, to an OS thread for one: as a descriptor that blocks.
+        ///
+        /// One that has clones becomes a second descriptor, which does not block: it reads and writes
+        /// `WouldBlock` where it would have to wait.
+        ///
+        /// # Errors
+        ///
+        /// Those of the operating system.
+        impl TryFrom<$end> for OwnedFd {
+            type Error = io::Error;
+
+            fn try_from(end: $end) -> io::Result<OwnedFd> {
+                end.into_fd()
             }
         }
 
