@@ -69,14 +69,15 @@
 //! # Features
 //!
 //! - `stackful` (default): green threads with stacks of their own. Without it the crate needs no
-//!   corosensei, and has no `unsafe` but the one call that makes a waker out of a number.
+//!   corosensei, and has no `unsafe` but where a waker is made out of a number, and where the watchdog reads a place.
 //! - `wsgi`: HTTP/1.1 servers, by hyper, for functions and for tower services.
 //! - `http2`: HTTP/2 in them.
 //! - `websocket`: websocket servers and clients, with compression; it turns on `wsgi`.
 //! - `ssl`: TLS, by rustls; `aws-lc-rs` changes its cryptography from ring, and `webpki-roots` has Mozilla's authorities
 //!   stand in where the system has none.
 //! - `greendns`: names are asked of name servers as `resolv.conf` says, by hickory, without an OS thread for each.
-//! - `full`: `stackful`, `wsgi`, `websocket`, `ssl` and `greendns`.
+//! - `backtrace`: the blocking detector shows what runs.
+//! - `full`: `backtrace`, `stackful`, `wsgi`, `websocket`, `ssl` and `greendns`.
 //! - `test-util`: a paused clock, with Tokio's feature of that name.
 //!
 //! # Not here
@@ -95,6 +96,7 @@ mod resolve;
 mod several;
 mod uninterruptible;
 mod waiters;
+mod watchdog;
 
 pub mod convenience;
 pub mod corolocal;

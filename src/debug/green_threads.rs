@@ -35,6 +35,11 @@ pub struct GreenThreadInfo {
     pub state: State,
     /// How long ago its last turn was over, if it had one since [`keep_times`] was switched on.
     pub idle: Option<Duration>,
+    /// How many of its turns blocked the hub for too long, while the [blocking
+    /// detector](super::hub_blocking_detection) was on.
+    pub stalls: u64,
+    /// How long those turns took in all, to a quarter of the detector's resolution each.
+    pub stalled: Duration,
 }
 
 /// Returns all green threads of this OS thread's hub that have not ended, the main one included, in the order in
@@ -72,6 +77,8 @@ pub fn green_threads() -> Vec<GreenThreadInfo> {
         stackful: owners.contains(&living.key.serial()),
         state: living.state,
         idle: living.last_turn.map(|turn| now.saturating_duration_since(turn)),
+        stalls: living.stalls.count,
+        stalled: living.stalls.total,
     });
     info.collect()
 }
@@ -125,7 +132,7 @@ pub fn format_green_threads() -> String {
 /// ```
 #[track_caller]
 pub fn keep_times(keep: bool) {
-    hub::expect("noting the time of every turn").notes.keep_times(keep);
+    hub::expect("noting the time of every turn").keep_times(keep);
 }
 
 /// Returns the numbers of those that have stacks, where nobody has.
@@ -149,6 +156,9 @@ impl fmt::Display for GreenThreadInfo {
         write!(f, ", {}{state}", if self.stackful { "stackful, " } else { "" })?;
         if let Some(idle) = self.idle {
             write!(f, " for {idle:?}")?;
+        }
+        if self.stalls > 0 {
+            write!(f, ", blocked the hub for {:?} in all", self.stalled)?;
         }
         write!(f, ", spawned at {}", self.spawned_at)
     }

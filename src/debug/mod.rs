@@ -13,7 +13,8 @@
 //! ```
 //!
 //! Of those with stacks it can be seen where the code on them waits, too: `format_green_threads_with_backtraces` and
-//! `GreenThreadInfo::parked_stacks`. A signal can have all of it printed: `dump_on_signal`.
+//! `GreenThreadInfo::parked_stacks`. A signal can have all of it printed: `dump_on_signal`. And whoever blocks the hub is
+//! reported while that lasts: [`hub_blocking_detection`].
 //!
 //! Corresponds to `eventlet.debug`.
 //!
@@ -22,8 +23,8 @@
 //! `spew` and `unspew`, which trace lines of Python. `tpool_exceptions`: what fails in the pool of OS threads with nobody
 //! waiting is always reported.
 //! `hub_prevent_multiple_readers` is [`hubs::prevent_multiple_readers`](crate::hubs::prevent_multiple_readers).
-//! `hub_blocking_detection` is not built yet.
 
+mod blocking;
 mod exceptions;
 mod green_threads;
 #[cfg(unix)]
@@ -33,6 +34,7 @@ mod stacks;
 #[cfg(feature = "stackful")]
 mod waits;
 
+pub use blocking::{Stall, hub_blocking_detection, set_blocking_hook, stalls};
 pub use exceptions::hub_exceptions;
 pub use green_threads::{GreenThreadInfo, State, format_green_threads, green_threads, keep_times};
 #[cfg(unix)]

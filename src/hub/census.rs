@@ -3,7 +3,7 @@
 //! Running green threads takes none of this, so what is not in their slots anyway lies beside them, and a program
 //! that asks for nothing pays one look at an empty map for each that ends.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::panic::Location;
 use std::rc::Rc;
@@ -11,6 +11,7 @@ use std::rc::Rc;
 use tokio::time::Instant;
 
 use super::scheduler::{Hub, Key};
+use crate::watchdog::Stalls;
 
 /// What a green thread is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,6 +34,7 @@ pub(crate) struct Living {
     pub(crate) spawned_at: &'static Location<'static>,
     pub(crate) state: State,
     pub(crate) last_turn: Option<Instant>,
+    pub(crate) stalls: Stalls,
 }
 
 /// What is noted of green threads.
@@ -40,8 +42,6 @@ pub(crate) struct Living {
 pub(crate) struct Notes {
     /// By serial number.
     of: RefCell<HashMap<u64, Note>>,
-    /// Whether the time of each turn is noted.
-    times: Cell<bool>,
 }
 
 #[derive(Default)]
@@ -51,19 +51,13 @@ struct Note {
 }
 
 impl Notes {
-    pub(crate) fn keep_times(&self, keep: bool) {
-        self.times.set(keep);
-        if !keep {
-            self.of.borrow_mut().values_mut().for_each(|note| note.last_turn = None);
-        }
+    /// Notes that the turn of a green thread is over.
+    pub(super) fn turn_is_over(&self, key: Key) {
+        self.note(key, |note| note.last_turn = Some(Instant::now()));
     }
 
-    /// Notes that the turn of a green thread is over.
-    #[inline]
-    pub(super) fn turn_is_over(&self, key: Key) {
-        if self.times.get() {
-            self.note(key, |note| note.last_turn = Some(Instant::now()));
-        }
+    fn forget_times(&self) {
+        self.of.borrow_mut().values_mut().for_each(|note| note.last_turn = None);
     }
 
     #[inline]
@@ -84,7 +78,16 @@ impl Hub {
     /// Names a green thread, unless it has ended.
     pub(crate) fn set_name(&self, key: Key, name: Rc<str>) {
         if !self.dead(key) {
+            self.observer.set_name(key.serial(), &name);
             self.notes.note(key, |note| note.name = Some(name));
+        }
+    }
+
+    /// Notes the time of every turn from now on, or no longer.
+    pub(crate) fn keep_times(&self, keep: bool) {
+        self.observer.keep_times(keep);
+        if !keep {
+            self.notes.forget_times();
         }
     }
 
@@ -104,6 +107,7 @@ impl Hub {
                 spawned_at: slot.spawned_at,
                 state: self.state_of(key, slot),
                 last_turn: note.and_then(|note| note.last_turn),
+                stalls: self.observer.stalls(key.serial()),
             }
         });
         living.sort_by_key(|living| living.key.serial());

@@ -14,6 +14,7 @@
 //! | `clock`, `wheel` | moments to come: a timer wheel of its own over one Tokio sleep |
 //! | `locals` | what green threads keep for themselves |
 //! | `census` | who lives in the hub, for whoever looks in |
+//! | `observer` | what is done around each turn for whoever observes the hub |
 //! | `ground` | on which green stack code runs: the hub on none |
 //! | `limit` | waiting no longer than until a moment, and which of several limits takes effect |
 //! | `waker` | the waker of a green thread: a number, not an allocation |
@@ -28,6 +29,7 @@ mod far;
 mod ground;
 mod limit;
 mod locals;
+mod observer;
 mod registry;
 mod remote;
 mod resolver;

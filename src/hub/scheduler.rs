@@ -48,6 +48,7 @@ use super::clock::Clock;
 use super::far::Far;
 use super::ground::{Outer, ground};
 use super::locals::Locals;
+use super::observer::Observer;
 use super::registry::Number;
 use super::remote::Remote;
 use super::resolver::Resolve;
@@ -135,6 +136,7 @@ pub(crate) struct Hub {
     pub(crate) locals: Locals,
     /// What is noted of green threads for whoever looks into the hub.
     pub(crate) notes: Notes,
+    pub(super) observer: Observer,
     /// The hub's Tokio task, to be woken when a green thread becomes ready between two polls.
     pub(super) task: RefCell<Option<Waker>>,
     /// Whether `task` need not be woken: it was already, or is being polled.
@@ -165,6 +167,7 @@ impl Hub {
             clock: Clock::new(),
             locals: Locals::default(),
             notes: Notes::default(),
+            observer: Observer::default(),
             task: RefCell::new(None),
             awake: Cell::new(true),
             polls: Cell::new(0),
@@ -270,7 +273,12 @@ impl Hub {
 
     /// Returns the line that spawned the green thread whose code runs now.
     pub(crate) fn spawned_at(&self) -> Option<SpawnedAt> {
-        self.look(self.current.get()?, |slot| slot.spawned_at)
+        self.place_of(self.current.get()?)
+    }
+
+    /// Returns the line that spawned a green thread, unless it has ended.
+    pub(super) fn place_of(&self, key: Key) -> Option<SpawnedAt> {
+        self.look(key, |slot| slot.spawned_at)
     }
 
     /// Ends a green thread before this returns, or, when it is the one that is being polled, at its
@@ -340,14 +348,20 @@ impl Hub {
         let waker = ManuallyDrop::new(Name::new(self.id, key).waker());
         self.polled.set(Some(key));
         self.current.set(Some(key));
+        let observed = self.observer.is_on();
+        if observed {
+            self.show(Some(key));
+        }
         let done = job.as_ref().poll(&mut Context::from_waker(&waker)).is_ready();
         self.polled.set(None);
         self.current.set(None);
+        if observed {
+            self.turn_is_over(key);
+        }
         // The slot has the last one again: a job that ends is gone when `finish` returns.
         drop(job);
         let doom = if self.doom.borrow().is_some() { self.take_doom() } else { None };
         if !done && doom.is_none() {
-            self.notes.turn_is_over(key);
             return Turn::Ran;
         }
         self.finish(key, if done { None } else { doom });
@@ -384,12 +398,15 @@ impl Hub {
     fn finish_one(&self, key: Key, exit: Option<Exit>) {
         let removed = self.slots.borrow_mut().remove(key);
         let (job, spawned_at) = removed.expect("a green thread ends once");
-        let _current = self.enter(key);
+        let _current = self.enter(key, spawned_at);
         job.finish(exit, spawned_at);
         // Last, for the green thread's own destructors and its links may use them. Whoever was woken by
         // its end runs after this, unless on another OS thread.
         self.locals.drop_all(key);
         self.notes.forget(key);
+        if self.observer.is_on() {
+            self.observer.forget(key.serial());
+        }
     }
 
     /// Ends those that were killed too deep inside other ends, one after the other.
@@ -455,7 +472,10 @@ impl Hub {
     }
 
     /// Marks `key` as the green thread whose code runs, until the guard is dropped.
-    fn enter(&self, key: Key) -> impl Drop + use<'_> {
+    fn enter(&self, key: Key, spawned_at: SpawnedAt) -> impl Drop + use<'_> {
+        if self.observer.is_on() {
+            self.observer.begin(key, spawned_at);
+        }
         Entered { hub: self, outer: self.current.replace(Some(key)) }
     }
 
@@ -499,6 +519,9 @@ struct Entered<'a> {
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
         self.hub.current.set(self.outer);
+        if self.hub.observer.is_on() {
+            self.hub.show(self.outer);
+        }
     }
 }
 

@@ -116,6 +116,7 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.hub.end();
+        self.hub.stop_observing();
         let _hub = HUB.try_with(|hub| hub.borrow_mut().take());
         report::report_failures(true);
     }

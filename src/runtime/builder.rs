@@ -14,6 +14,7 @@ use super::interrupt::{KeyboardInterrupt, Signals};
 use crate::awaitable::Awaitable;
 use crate::hub::{Hub, Number, Resolve, Stacks};
 use crate::report;
+use crate::watchdog::{self, Watched};
 
 /// Runs a future as the main green thread of a new hub, and returns its value.
 ///
@@ -73,13 +74,21 @@ pub(super) struct Options {
     stacks: Stacks,
     hub_exceptions: bool,
     resolver: Option<Arc<dyn Resolve>>,
+    /// How long a turn may take before it is reported.
+    blocking_detection: Option<Duration>,
 }
 
 impl Options {
+    /// Called on the hub's OS thread.
     pub(super) fn apply(self, hub: &Hub) {
         hub.set_stacks(self.stacks);
         hub.set_resolver(self.resolver);
         report::report_failures(self.hub_exceptions);
+        match self.blocking_detection.map(Watched::start) {
+            Some(Ok(watched)) => hub.set_watched(Some(watched)),
+            Some(Err(error)) => report::trouble("the blocking detector does not start", &error),
+            None => {}
+        }
     }
 }
 
@@ -98,7 +107,12 @@ impl Builder {
         Builder {
             tokio,
             name,
-            options: Options { stacks: Stacks::default(), hub_exceptions: true, resolver: None },
+            options: Options {
+                stacks: Stacks::default(),
+                hub_exceptions: true,
+                resolver: None,
+                blocking_detection: None,
+            },
             keyboard_interrupt: false,
             shutdown_timeout: DEFAULT_LIMIT,
         }
@@ -192,6 +206,37 @@ impl Builder {
     /// ```
     pub fn hub_exceptions(&mut self, report: bool) -> &mut Builder {
         self.options.hub_exceptions = report;
+        self
+    }
+
+    /// Has a turn that takes longer than this reported while it lasts, with whoever has it and what it does: from the
+    /// start of the hub on, what [`debug::hub_blocking_detection`](crate::debug::hub_blocking_detection) switches on, which
+    /// says more. It is off unless this is called.
+    ///
+    /// Should the system refuse the OS thread that looks, the hub starts without, and that is reported.
+    ///
+    /// Corresponds to `eventlet.debug.hub_blocking_detection`.
+    ///
+    /// # Panics
+    ///
+    /// When it is less than a millisecond.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use eventlet::runtime::Builder;
+    ///
+    /// let limit = Duration::from_millis(100);
+    /// assert!(Builder::new().blocking_detection(limit).run(async {}).is_ok());
+    /// ```
+    #[track_caller]
+    pub fn blocking_detection(&mut self, resolution: Duration) -> &mut Builder {
+        if let Err(error) = watchdog::check_limit(resolution) {
+            panic!("{error}");
+        }
+        self.options.blocking_detection = Some(resolution);
         self
     }
 

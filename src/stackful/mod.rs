@@ -89,3 +89,5 @@ pub(crate) use block::{Refused, try_block};
 pub(crate) use checked::check_waits;
 pub(crate) use frame::Frame;
 pub(crate) use parked::{Seen, is_bottom, look, owners};
+#[cfg(all(feature = "backtrace", target_os = "linux"))]
+pub(crate) use stack::end_of_stack;

@@ -38,6 +38,8 @@ use elsewhere as platform;
 #[cfg(target_os = "linux")]
 use pool as platform;
 
+#[cfg(all(feature = "backtrace", target_os = "linux"))]
+pub(crate) use slab::end_of_stack;
 pub use stats::{StackStats, stack_stats, trim_stacks};
 
 pub(super) use platform::{GreenStack, give_back, take};

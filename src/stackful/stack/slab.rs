@@ -169,6 +169,14 @@ impl Slab {
         Some(Overflowed { label, size: self.size() })
     }
 
+    /// Returns the end of the stack that an address is in, if it is in one.
+    fn end_of_stack(&self, address: usize) -> Option<usize> {
+        let offset = address.checked_sub(self.start)?;
+        let (number, within) = (offset / self.stride, offset % self.stride);
+        let is_stack = number < self.carved.get() && within >= self.guard;
+        is_stack.then(|| self.start + (number + 1) * self.stride)
+    }
+
     /// Takes the slab out of the list of all.
     fn unlink(&self) {
         let next = self.next.get();
@@ -217,6 +225,14 @@ pub(super) struct Overflowed {
 /// For a signal handler: it reads this OS thread's memory, and nothing else.
 pub(super) fn overflowed(address: usize) -> Option<Overflowed> {
     find_slab(|slab| slab.owner_of_guard(address))
+}
+
+/// Returns the end of the stack of this OS thread that an address is in: the first byte above it.
+///
+/// For a signal handler, as `overflowed` is.
+#[cfg_attr(not(feature = "backtrace"), expect(dead_code))]
+pub(crate) fn end_of_stack(address: usize) -> Option<usize> {
+    find_slab(|slab| slab.end_of_stack(address))
 }
 
 /// A stack without memory.
