@@ -5,8 +5,8 @@ use std::future::{IntoFuture, ready};
 
 /// A database that can be connected to: what a [`ConnectionPool`](super::ConnectionPool) has to know of it.
 ///
-/// A function or closure that returns the future of a connection is a database whose connections need no
-/// cleaning and never tell that they are broken.
+/// A function or closure that returns the future of a connection is a database that cannot clean its
+/// connections, nor tell that they are broken. [`Cleaned`](super::Cleaned) adds how they are cleaned.
 ///
 /// Corresponds to the DB-API module, and the `cleanup`, that eventlet's pools are given.
 ///
@@ -39,6 +39,10 @@ use std::future::{IntoFuture, ready};
 ///     async fn cleanup(&self, session: &mut Session) -> io::Result<()> {
 ///         session.in_transaction = false; // A real one sends `rollback`, and waits for the answer.
 ///         Ok(())
+///     }
+///
+///     fn cleans(&self) -> bool {
+///         true
 ///     }
 /// }
 ///
@@ -77,6 +81,16 @@ pub trait Database: 'static {
     ) -> impl Future<Output = Result<(), Self::Error>> {
         let _ = connection;
         ready(Ok(()))
+    }
+
+    /// Returns whether [`cleanup`](Database::cleanup) undoes whatever a borrower may have left undone, as
+    /// a transaction that was begun and not ended.
+    ///
+    /// The default is `false`. Then only a connection that its borrower gave back with
+    /// [`Pooled::put`](super::Pooled::put) is lent again. One whose guard was dropped is closed, for that may
+    /// have been in the middle of anything: the borrower was killed, say, or ran out of time.
+    fn cleans(&self) -> bool {
+        false
     }
 
     /// Asks a connection that was idle for some time whether it is alive, before it is lent again: it

@@ -2,9 +2,9 @@
 //!
 //! A [`ConnectionPool`] makes connections when they are needed, up to a number, and lends each to one green
 //! thread at a time. What comes back is cleaned first, with a rollback, say: so no borrower meets the
-//! transaction of another, who may have been killed in the middle of it. Connections that are
-//! broken, too old or idle for too long are closed. A [`DatabaseConnector`] keeps one pool for each host
-//! and database.
+//! transaction of another, who may have been killed in the middle of it. A connection that nobody can clean is
+//! closed, unless its borrower put it back. Connections that are broken, too old or idle for too long are
+//! closed, too. A [`DatabaseConnector`] keeps one pool for each host and database.
 //!
 //! What a pool knows of a database is the trait [`Database`]. A function that connects is one:
 //!
@@ -14,7 +14,8 @@
 //! | a blocking one, on OS threads: rusqlite, postgres | [`Tpooled`] |
 //! | a blocking one, on a green stack | `\|\| stackful(connect)` |
 //! | one with a manager for the pool crate bb8 or deadpool | `Bb8`, `Deadpool`, by the features of those names |
-//! | one that needs a rollback, or can tell that it is broken | an own implementation of [`Database`] |
+//! | any of these, and a way to roll back | [`Cleaned`], [`Tpooled::cleanup`] |
+//! | one that can tell that it is broken | an own implementation of [`Database`] |
 //!
 //! Corresponds to `eventlet.db_pool`.
 //!
@@ -48,6 +49,7 @@
 
 #[cfg(feature = "bb8")]
 mod bb8;
+mod cleaned;
 mod connector;
 mod database;
 #[cfg(feature = "deadpool")]
@@ -61,6 +63,7 @@ mod tpooled;
 
 #[cfg(feature = "bb8")]
 pub use bb8::Bb8;
+pub use cleaned::Cleaned;
 pub use connector::{DatabaseConnector, UnknownHost};
 pub use database::Database;
 #[cfg(feature = "deadpool")]
@@ -69,4 +72,4 @@ pub use error::GetError;
 pub use pool::ConnectionPool;
 pub use pooled::Pooled;
 pub use stats::PoolStats;
-pub use tpooled::Tpooled;
+pub use tpooled::{Tpooled, TpooledConnection};

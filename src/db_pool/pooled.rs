@@ -15,12 +15,15 @@ use crate::report;
 use crate::semaphore::SemaphorePermit;
 use crate::timeout::with_timeout;
 
-/// A connection that a [`ConnectionPool`](super::ConnectionPool) has lent. It goes back when this is
-/// dropped.
+/// A connection that a [`ConnectionPool`](super::ConnectionPool) has lent. It goes back with
+/// [`put`](Pooled::put), or when this is dropped.
 ///
 /// Before the next borrower gets it, it is cleaned, by [`Database::cleanup`]. Dropping this leaves that to a
 /// small green thread; until that is done the connection counts as lent. [`put`](Pooled::put) waits for it.
-/// It is cleaned also when its borrower was killed, panicked, or ran out of time.
+///
+/// This is dropped also when its borrower was killed, panicked, or ran out of time, perhaps in the middle of a
+/// transaction. So a connection of a database that does not [clean](Database::cleans) is closed when this is
+/// dropped, and lent again only when it was put back.
 ///
 /// Corresponds to eventlet's `PooledConnectionWrapper`.
 ///
@@ -35,7 +38,7 @@ use crate::timeout::with_timeout;
 /// connection.push(1);
 /// # });
 /// ```
-#[must_use = "the connection goes back when this is dropped"]
+#[must_use = "the connection goes back, or is closed, when this is dropped"]
 pub struct Pooled<D: Database> {
     /// `None` once it is on its way back.
     lease: Option<Lease<D>>,
@@ -114,7 +117,7 @@ impl<D: Database> Drop for Pooled<D> {
     fn drop(&mut self) {
         let Some(lease) = self.lease.take() else { return };
         // Where the hub has ended nobody can wait for the cleaning: the connection is closed.
-        if hub::current().is_some() {
+        if lease.can_be_cleaned() && hub::current().is_some() {
             let cleaner = spawn_n(lease.give_back());
             cleaner.set_name("db_pool cleanup");
         }
@@ -141,6 +144,10 @@ impl<D: Database> Lease<D> {
     }
 
     /// Cleans the connection and makes it idle, or closes it.
+    fn can_be_cleaned(&self) -> bool {
+        self.place.shared.database.cleans()
+    }
+
     async fn give_back(mut self) {
         let shared = Rc::clone(&self.place.shared);
         if !shared.database.is_broken(&mut self.connection) && self.clean().await {

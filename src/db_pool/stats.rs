@@ -19,7 +19,7 @@ pub struct PoolStats {
     pub failed: u64,
     /// Times that an idle connection was lent.
     pub reused: u64,
-    /// Connections that could not be cleaned, or were broken.
+    /// Connections that failed to be cleaned, or were broken.
     pub broken: u64,
     /// Connections that were too old, or idle for too long.
     pub expired: u64,

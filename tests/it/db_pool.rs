@@ -8,8 +8,10 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use eventlet::db_pool::{ConnectionPool, Database, DatabaseConnector, GetError, Pooled, Tpooled};
-use eventlet::{Queue, sleep, spawn, spawn_n};
+use eventlet::db_pool::{
+    Cleaned, ConnectionPool, Database, DatabaseConnector, GetError, Pooled, Tpooled,
+};
+use eventlet::{Queue, sleep, spawn, spawn_n, with_timeout};
 
 use crate::support::*;
 
@@ -99,6 +101,10 @@ impl Database for Fake {
         self.0.cleanup.get().act().await?;
         connection.in_transaction = false;
         Ok(())
+    }
+
+    fn cleans(&self) -> bool {
+        true
     }
 
     async fn check(&self, _: &mut Connection) -> io::Result<()> {
@@ -385,6 +391,43 @@ fn a_connection_that_outlives_its_hub_is_closed() {
     assert_eq!((fake.open(), pool.free()), (0, 4));
     eventlet::run(async move { pool.get().await.map_err(io::Error::from).unwrap().put().await });
     assert_eq!(fake.open(), 0, "the last handle of the pool is gone");
+}
+
+#[test]
+fn what_nobody_can_clean_is_closed_unless_it_was_put_back() {
+    run(async {
+        let made = Rc::new(Cell::new(0));
+        let count = Rc::clone(&made);
+        let connect = move || {
+            count.set(count.get() + 1);
+            std::future::ready(Ok::<_, io::Error>(count.get()))
+        };
+        let pool = ConnectionPool::new(connect.clone()).max_size(1);
+        let number = async || *pool.get().await.unwrap();
+        let inner = pool.clone();
+        let victim = spawn(async move {
+            let _in_transaction = inner.get().await.unwrap();
+            pending::<()>().await;
+        });
+        sleep(ms(1)).await;
+        victim.kill();
+        assert_eq!(pool.free(), 1, "its place is free at once");
+
+        assert!(
+            with_timeout(ms(1), async { (number().await, pending::<()>().await) }).await.is_err()
+        );
+        assert_eq!(number().await, 3, "nor is that of one who ran out of time lent again");
+        let put = pool.get().await.unwrap();
+        assert_eq!(*put, 4);
+        put.put().await;
+        assert_eq!(number().await, 4);
+
+        let cleaned = ConnectionPool::new(Cleaned::new(connect, async |_: &mut i32| Ok(())));
+        for _ in 0..2 {
+            assert_eq!(*cleaned.get().await.unwrap(), 5);
+            sleep(ms(1)).await;
+        }
+    });
 }
 
 #[test]

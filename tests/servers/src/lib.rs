@@ -1,6 +1,14 @@
-//! Servers that `eventlet` asks, as name servers. A package of its own, so that `cargo test` of the crate
-//! does not build what they need.
+//! Servers that `eventlet` asks: name servers of our own, and databases, where they are installed. A package
+//! of its own, so that `cargo test` of the crate does not build what they need.
 //!
 //! ```sh
 //! cargo test -p eventlet-servers
 //! ```
+
+mod postgres;
+mod program;
+mod redis;
+
+pub use postgres::Postgres;
+pub use program::TempDir;
+pub use redis::Redis;
