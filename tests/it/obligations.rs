@@ -43,6 +43,27 @@ fn a_scope_costs_the_same_however_many_others_are_open() {
     assert!(many < 6 * few, "{few:?} each among 100, {many:?} among 4,000");
 }
 
+/// Time that each of `count` links takes to be removed, the oldest first.
+fn time_of_unlinks(count: u32) -> Duration {
+    eventlet::run(async move {
+        let gt = spawn(pending::<()>());
+        let links: Vec<_> = (0..count).map(|_| gt.link(|_| {})).collect();
+        let start = Instant::now();
+        assert!(links.into_iter().all(|link| gt.unlink(link)));
+        let took = start.elapsed();
+        gt.kill();
+        took / count
+    })
+}
+
+/// It was proportional.
+#[test]
+fn to_remove_a_link_costs_nearly_the_same_however_many_others_there_are() {
+    let few = (0..5).map(|_| time_of_unlinks(1_000)).min().unwrap();
+    let many = (0..3).map(|_| time_of_unlinks(100_000)).min().unwrap();
+    assert!(many < 10 * few, "{few:?} each of 1,000, {many:?} of 100,000");
+}
+
 #[test]
 fn of_nested_limits_the_first_to_pass_takes_effect_whatever_their_order() {
     support::run(stackful(|| {
