@@ -1,4 +1,4 @@
-//! Sleeps and limits of green threads, kept by the hub over one Tokio sleep.
+//! Sleeps and limits of green threads, kept over one Tokio sleep.
 //!
 //! Most limits never pass: they are set around an operation and dropped right after it. So setting and
 //! dropping one is cheap here (see [`Wheel`]), and the more so within one poll of the hub, at whose end only what is left
@@ -12,15 +12,13 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::mem;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::scheduler::{Hub, Key};
-use super::thread;
-use super::wheel::{Due, Wheel};
+use super::job::Key;
+use super::timer_wheel::{Due, Wheel};
 use crate::exit::Exit;
 
 thread_local! {
@@ -54,22 +52,6 @@ impl Start {
     pub(super) fn new() -> Start {
         Start { order: next_order(), outer: FIRST_READ.replace(UNREAD) }
     }
-
-    /// Makes the timer.
-    ///
-    /// # Panics
-    ///
-    /// Where there is no hub.
-    #[inline]
-    pub(super) fn timer(&self, duration: Duration) -> Timer {
-        let hub = thread::expect("waiting for the clock");
-        let from = match FIRST_READ.get() {
-            UNREAD => hub.clock.read(),
-            first => first,
-        };
-        let moment = Moment::new(from, duration, self.order);
-        Timer { hub, moment, state: State::Unset }
-    }
 }
 
 impl Drop for Start {
@@ -95,120 +77,6 @@ impl Moment {
     #[inline]
     fn new(from: u64, duration: Duration, order: u64) -> Option<Moment> {
         Some(Moment { at: from.checked_add(nanoseconds(duration)?)?, order })
-    }
-}
-
-/// A moment to wait for.
-pub(crate) struct Timer {
-    hub: Rc<Hub>,
-    /// `None` for a moment too far away to be represented: it never comes.
-    moment: Option<Moment>,
-    state: State,
-}
-
-enum State {
-    /// Not in the clock: it was not polled yet.
-    Unset,
-    Set(usize),
-    Passed,
-}
-
-impl Timer {
-    /// Makes a timer that counts from now.
-    ///
-    /// # Panics
-    ///
-    /// Where there is no hub.
-    #[inline]
-    #[track_caller]
-    pub(crate) fn after(duration: Duration) -> Timer {
-        let hub = thread::expect("waiting for the clock");
-        let moment = hub.clock.moment_after(duration);
-        Timer { hub, moment, state: State::Unset }
-    }
-
-    /// Returns what it waits for, unless that never comes.
-    pub(crate) fn moment(&self) -> Option<Moment> {
-        self.moment
-    }
-
-    /// Returns whether the moment has come. Only one that was waited for comes.
-    #[inline]
-    pub(crate) fn has_passed(&mut self) -> bool {
-        if let State::Set(entry) = self.state {
-            if self.hub.clock.has_passed(entry) {
-                self.hub.clock.forget(entry);
-                self.state = State::Passed;
-            }
-        }
-        matches!(self.state, State::Passed)
-    }
-
-    /// Waits for the moment in the name of `cx`, and of nobody else any more.
-    #[inline]
-    pub(crate) fn set_for(&mut self, cx: &Context<'_>) {
-        if self.hub.is_ending() {
-            self.move_to_this_hub();
-        }
-        match (&self.state, self.moment) {
-            (State::Unset, Some(moment)) => self.set(moment, Alarm::Wake(cx.waker().clone())),
-            (State::Set(entry), _) => self.hub.clock.set_for(*entry, cx),
-            _ => {}
-        }
-    }
-
-    /// Goes on in the hub of this OS thread, as its own has ended: nobody would ring there any more.
-    #[cold]
-    #[track_caller]
-    fn move_to_this_hub(&mut self) {
-        let hub = thread::expect("waiting for the clock");
-        if Rc::ptr_eq(&hub, &self.hub) {
-            return;
-        }
-        if let State::Set(entry) = mem::replace(&mut self.state, State::Unset) {
-            self.hub.clock.forget(entry);
-        }
-        let left = self.hub.clock.left_until(self.moment);
-        self.moment = left.and_then(|left| hub.clock.moment_after(left));
-        self.hub = hub;
-    }
-
-    /// Ends a green thread when the moment comes, unless the timer is dropped first. `exit` is asked for
-    /// only then.
-    pub(crate) fn end_then(mut self, victim: Key, exit: impl FnOnce() -> Exit + 'static) -> Timer {
-        if let Some(moment) = self.moment {
-            self.set(moment, Alarm::End(Box::new(move || (victim, exit()))));
-        }
-        self
-    }
-
-    #[inline]
-    fn set(&mut self, moment: Moment, alarm: Alarm) {
-        self.state = State::Set(self.hub.clock.set(moment, alarm));
-        // Outside a poll of the hub nobody else would arm Tokio's timer.
-        self.hub.rouse();
-    }
-}
-
-impl Future for Timer {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.has_passed() {
-            return Poll::Ready(());
-        }
-        self.set_for(cx);
-        Poll::Pending
-    }
-}
-
-impl Drop for Timer {
-    // Not inlined, so that what may hold a timer and does not is dropped on the spot.
-    #[inline(never)]
-    fn drop(&mut self) {
-        if let State::Set(entry) = self.state {
-            self.hub.clock.forget(entry);
-        }
     }
 }
 
@@ -246,7 +114,7 @@ enum EntryState {
 }
 
 /// What to do when a moment comes.
-enum Alarm {
+pub(super) enum Alarm {
     Wake(Waker),
     /// Makes the exit only now, as mostly the moment never comes.
     End(Box<dyn FnOnce() -> (Key, Exit)>),
@@ -262,6 +130,12 @@ impl Clock {
         }
     }
 
+    /// Returns how many entries there are, those included that nobody waits for.
+    #[cfg(test)]
+    pub(super) fn entries(&self) -> usize {
+        self.timers.borrow().wheel.len()
+    }
+
     /// Returns how many timers somebody waits for.
     pub(super) fn len(&self) -> usize {
         let timers = self.timers.borrow();
@@ -270,8 +144,18 @@ impl Clock {
 
     /// Returns the moment that comes so long after now, unless that is too far away.
     #[inline]
-    fn moment_after(&self, duration: Duration) -> Option<Moment> {
+    pub(super) fn moment_after(&self, duration: Duration) -> Option<Moment> {
         Moment::new(self.read(), duration, next_order())
+    }
+
+    /// Returns the moment that comes so long after a start.
+    #[inline]
+    pub(super) fn moment_since(&self, start: &Start, duration: Duration) -> Option<Moment> {
+        let from = match FIRST_READ.get() {
+            UNREAD => self.read(),
+            first => first,
+        };
+        Moment::new(from, duration, start.order)
     }
 
     /// Returns what time it is, for something that starts now.
@@ -289,17 +173,17 @@ impl Clock {
     }
 
     /// Returns how long it is until a moment of this clock, unless that never comes.
-    fn left_until(&self, moment: Option<Moment>) -> Option<Duration> {
+    pub(super) fn left_until(&self, moment: Option<Moment>) -> Option<Duration> {
         Some(Duration::from_nanos(moment?.at).saturating_sub(self.origin.elapsed()))
     }
 
     #[inline]
-    fn set(&self, moment: Moment, alarm: Alarm) -> usize {
+    pub(super) fn set(&self, moment: Moment, alarm: Alarm) -> usize {
         self.timers.borrow_mut().wheel.insert(Entry { moment, state: EntryState::Set(alarm) })
     }
 
     /// Lets an entry that is set wake `cx`.
-    fn set_for(&self, entry: usize, cx: &Context<'_>) {
+    pub(super) fn set_for(&self, entry: usize, cx: &Context<'_>) {
         let mut timers = self.timers.borrow_mut();
         let _previous = match &mut timers.wheel.get_mut(entry).state {
             EntryState::Set(Alarm::Wake(waker)) if !waker.will_wake(cx.waker()) => {
@@ -313,13 +197,13 @@ impl Clock {
 
     /// Returns whether the moment has come. Mostly none has, and then no entry needs a look.
     #[inline]
-    fn has_passed(&self, entry: usize) -> bool {
+    pub(super) fn has_passed(&self, entry: usize) -> bool {
         let timers = self.timers.borrow();
         timers.over != 0 && matches!(timers.wheel.get(entry).state, EntryState::Passed)
     }
 
     #[inline]
-    fn forget(&self, entry: usize) {
+    pub(super) fn forget(&self, entry: usize) {
         // A statement of its own, as the alarm may be a stranger's: it is dropped after the borrow.
         let _alarm = self.timers.borrow_mut().forget(entry);
     }
@@ -331,6 +215,13 @@ impl Clock {
             self.armed.set(None);
         }
         rings
+    }
+
+    /// Takes the alarms of all whose moments have come, one after the other: giving one may set others.
+    pub(super) fn alarms(&self) -> impl Iterator<Item = Alarm> {
+        let now = self.now();
+        self.timers.borrow_mut().advance(now);
+        std::iter::from_fn(move || self.timers.borrow_mut().pop_due(now))
     }
 
     /// Sees to it that Tokio polls the hub when the next moment comes.
@@ -369,28 +260,8 @@ impl Clock {
     }
 }
 
-impl Hub {
-    /// Does what is due.
-    pub(super) fn ring(&self) {
-        let now = self.clock.now();
-        self.clock.timers.borrow_mut().advance(now);
-        loop {
-            // One at a time, as each may run foreign code: that is done outside the borrow.
-            let due = self.clock.timers.borrow_mut().pop_due(now);
-            match due {
-                Some(Alarm::Wake(waker)) => waker.wake(),
-                Some(Alarm::End(end)) => {
-                    let (victim, exit) = end();
-                    self.kill(victim, exit);
-                }
-                None => break,
-            }
-        }
-    }
-}
-
 /// A tick of the wheel is 2 to the power of this, in nanoseconds: about a millisecond.
-const TICK_BITS: u32 = 20;
+pub(super) const TICK_BITS: u32 = 20;
 
 impl Due for Entry {
     #[inline]
@@ -465,8 +336,6 @@ impl Timers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sleep;
-    use crate::waiters::stepping::paused;
 
     fn set(clock: &Clock, milliseconds: u64, waker: &Waker) -> usize {
         let moment = clock.moment_after(Duration::from_millis(milliseconds)).unwrap();
@@ -483,11 +352,11 @@ mod tests {
                 clock.forget(*entry);
             }
         }
-        assert_eq!((clock.len(), clock.timers.borrow().wheel.len()), (1000, 1000));
+        assert_eq!((clock.len(), clock.entries()), (1000, 1000));
         for entry in all.into_iter().step_by(3) {
             clock.forget(entry);
         }
-        assert_eq!((clock.len(), clock.timers.borrow().wheel.len()), (0, 0));
+        assert_eq!((clock.len(), clock.entries()), (0, 0));
         assert!(clock.timers.borrow_mut().sort().is_none());
         assert!(clock.timers.borrow().next().is_none());
     }
@@ -504,57 +373,6 @@ mod tests {
         assert_eq!(std::sync::Arc::strong_count(&counted), 2);
         clock.forget(entry);
         assert_eq!(std::sync::Arc::strong_count(&counted), 1);
-    }
-
-    #[test]
-    fn the_exit_of_a_limit_is_made_when_the_moment_comes_and_not_before() {
-        paused(async {
-            let made = Rc::new(Cell::new(0));
-            let gt = crate::spawn(std::future::pending::<()>());
-            let end = |milliseconds| {
-                let made = Rc::clone(&made);
-                Timer::after(Duration::from_millis(milliseconds)).end_then(gt.key(), move || {
-                    made.set(made.get() + 1);
-                    Exit::killed()
-                })
-            };
-            drop(end(1));
-            let _second = end(5);
-            sleep(Duration::from_millis(4)).await;
-            assert_eq!(made.get(), 0);
-            sleep(Duration::from_millis(2)).await;
-            assert_eq!((made.get(), gt.dead()), (1, true));
-        });
-    }
-
-    /// Returns how many entries the clock of this hub has, those included that nobody waits for.
-    fn entries() -> usize {
-        thread::current().unwrap().clock.timers.borrow().wheel.len()
-    }
-
-    #[test]
-    fn what_has_passed_leaves_nothing_behind() {
-        paused(async {
-            for milliseconds in [1, 100, 100_000] {
-                sleep(Duration::from_millis(milliseconds)).await;
-                assert_eq!(entries(), 0);
-            }
-        });
-    }
-
-    #[test]
-    fn what_is_dropped_between_its_tick_and_its_moment_leaves_nothing_behind() {
-        paused(async {
-            // They are of one tick: when the first has passed, the second is out of the wheel.
-            assert_eq!(43_000_000 >> TICK_BITS, 44_000_000 >> TICK_BITS);
-            let mut second = Timer::after(Duration::from_millis(44));
-            second.set_for(&Context::from_waker(Waker::noop()));
-            sleep(Duration::from_millis(43)).await;
-            assert_eq!(entries(), 1);
-            drop(second);
-            sleep(Duration::from_millis(10)).await;
-            assert_eq!(entries(), 0);
-        });
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
-use super::scheduler::Key;
+use super::job::Key;
 use crate::report;
 
 /// The values of all green threads of a hub.

@@ -7,38 +7,47 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `scheduler` | the hub itself: its green threads, who runs, kill |
+//! | `job` | what it runs, and the number of a green thread |
 //! | `slots` | where its green threads are, and the queue of those who are ready |
-//! | `turn` | one poll of the hub by Tokio: when green threads run and when I/O is looked at |
-//! | `far` | whose memory is fetched before its turn comes |
-//! | `clock`, `wheel` | moments to come: a timer wheel of its own over one Tokio sleep |
-//! | `locals` | what green threads keep for themselves |
-//! | `census` | who lives in the hub, for whoever looks in |
-//! | `observer` | what is done around each turn for whoever observes the hub |
+//! | `clock`, `timer_wheel` | moments to come: a timer wheel of its own over one Tokio sleep |
+//! | `observer` | who observes the hub: the watchdog, and who wants to know the time of each turn |
 //! | `ground` | on which green stack code runs: the hub on none |
-//! | `limit` | waiting no longer than until a moment, and which of several limits takes effect |
-//! | `waker` | the waker of a green thread: a number, not an allocation |
-//! | `remote` | wakeups that come from other OS threads |
-//! | `resolver` | who resolves names instead of the system |
-//! | `registry` | finds a hub by its number, from any OS thread |
-//! | `thread` | the hub of this OS thread |
+//! | `prefetch` | whose memory is fetched into the caches before its turn comes |
+//! | `locals`, `notes` | what green threads keep for themselves, and what is noted of them |
+//! | `remote`, `registry` | wakeups that come from other OS threads; finds a hub by its number |
+//! | `settings`, `resolver` | what can be chosen for a hub; who resolves names instead of the system |
+//! | `scheduler` | the hub itself: its green threads, who runs, kill |
+//! | `current` | the hub of this OS thread |
+//! | `timer`, `deadline` | waiting for a moment, and no longer than until one; which of several deadlines takes effect |
+//! | `wake_id`, `waker` | the waker of a green thread: a number, not an allocation |
+//! | `turn` | one poll of the hub by Tokio: when green threads run and when I/O is looked at |
+//! | `census` | who lives in the hub, for whoever looks in |
+//!
+//! Each imports from those above it only.
 
 mod census;
 mod clock;
-mod far;
+mod current;
+mod deadline;
 mod ground;
-mod limit;
+mod job;
 mod locals;
+mod notes;
 mod observer;
+// Stacks are noted where there are stacks.
+#[cfg_attr(not(feature = "stackful"), expect(dead_code))]
+mod prefetch;
 mod registry;
 mod remote;
 mod resolver;
 mod scheduler;
+mod settings;
 mod slots;
-mod thread;
+mod timer;
+mod timer_wheel;
 mod turn;
+mod wake_id;
 mod waker;
-mod wheel;
 
 /// What `remote` is built from; `tests/interleavings/tests/remote.rs` builds it from loom's instead.
 mod sync {
@@ -46,20 +55,25 @@ mod sync {
     pub(crate) use std::sync::atomic::{AtomicBool, Ordering};
 }
 
-pub use census::State;
+pub use notes::State;
 pub use resolver::{Resolve, Resolving};
 
-pub(crate) use clock::Timer;
+pub(crate) use current::{Seat, check, current, expect};
+pub(crate) use deadline::{Within, within};
 pub(crate) use ground::Outer;
-pub(crate) use limit::{Within, within};
+pub(crate) use job::{Job, Key, SpawnedAt};
 pub(crate) use locals::Found;
 pub(crate) use registry::Number;
-pub(crate) use scheduler::{Hub, Job, Key, SpawnedAt, Stacks};
-pub(crate) use thread::{Seat, check, current, expect};
+pub(crate) use scheduler::Hub;
+pub(crate) use settings::Stacks;
+pub(crate) use timer::Timer;
 
+#[cfg(all(test, feature = "stackful", target_arch = "x86_64"))]
+pub(crate) use prefetch::suspended_at;
 #[cfg(feature = "stackful")]
 pub(crate) use {
     clock::Moment,
+    deadline::Enclosing,
     ground::{ground, set_ground},
-    limit::Enclosing,
+    prefetch::{fetch_frame, fetch_top, note_suspended, stack_pointer},
 };

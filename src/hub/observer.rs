@@ -4,7 +4,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use super::scheduler::{Hub, Key, SpawnedAt};
+use super::job::{Key, SpawnedAt};
 use crate::watchdog::{Stalls, Watched};
 
 /// Who observes a hub.
@@ -45,10 +45,22 @@ impl Observer {
         }
     }
 
-    fn rest(&self) {
+    pub(super) fn rest(&self) {
         if let Some(watched) = &*self.watched.borrow() {
             watched.rest();
         }
+    }
+
+    /// Has the watchdog look at the hub, or at it no longer.
+    pub(super) fn set_watched(&self, watched: Option<Watched>) {
+        // The old one is dropped after the borrow.
+        let _old = self.watched.replace(watched);
+        self.change();
+    }
+
+    /// Returns how often the hub was blocked, where the watchdog looks at it.
+    pub(super) fn all_stalls(&self) -> Stalls {
+        self.watched.borrow().as_ref().map_or_else(Stalls::default, Watched::total)
     }
 
     /// Returns how often a green thread blocked the hub.
@@ -65,50 +77,6 @@ impl Observer {
     pub(super) fn forget(&self, id: u64) {
         if let Some(watched) = &*self.watched.borrow() {
             watched.forget(id);
-        }
-    }
-}
-
-impl Hub {
-    /// Leaves the hub to itself, as it has ended.
-    pub(super) fn stop_observing(&self) {
-        self.set_watched(None);
-    }
-
-    /// Has the watchdog look at this hub, or at it no longer.
-    pub(crate) fn set_watched(&self, watched: Option<Watched>) {
-        if let Some(watched) = &watched {
-            for living in self.living() {
-                if let Some(name) = living.name {
-                    watched.set_name(living.key.serial(), &name);
-                }
-            }
-        }
-        // The old one is dropped after the borrow.
-        let _old = self.observer.watched.replace(watched);
-        self.observer.change();
-        self.show(self.current());
-    }
-
-    /// Returns how often the hub was blocked, where the watchdog looks at it.
-    pub(crate) fn all_stalls(&self) -> Stalls {
-        let watched = self.observer.watched.borrow();
-        watched.as_ref().map_or_else(Stalls::default, Watched::total)
-    }
-
-    /// Shows the watchdog who has the turn now.
-    pub(super) fn show(&self, key: Option<Key>) {
-        match key.and_then(|key| Some((key, self.place_of(key)?))) {
-            Some((key, spawned_at)) => self.observer.begin(key, spawned_at),
-            None => self.observer.rest(),
-        }
-    }
-
-    /// Does what is due after a turn.
-    pub(super) fn turn_is_over(&self, key: Key) {
-        self.show(None);
-        if self.observer.keeps_times() {
-            self.notes.turn_is_over(key);
         }
     }
 }

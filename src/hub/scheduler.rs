@@ -36,42 +36,27 @@ use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::mem::{self, ManuallyDrop};
-use std::num::NonZeroU64;
-use std::panic::{Location, resume_unwind};
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
-use super::census::{Notes, State};
 use super::clock::Clock;
-use super::far::Far;
 use super::ground::{Outer, ground};
+use super::job::{Job, Key, SpawnedAt, next_serial};
 use super::locals::Locals;
+use super::notes::{Notes, State};
 use super::observer::Observer;
+use super::prefetch::Far;
 use super::registry::Number;
 use super::remote::Remote;
 use super::resolver::Resolve;
+use super::settings::Stacks;
 use super::slots::{Next, Slot, Slots};
-use super::thread;
-use super::waker::Name;
+use super::wake_id::WakeId;
 use crate::exit::Exit;
 use crate::report;
-
-/// The work of a green thread, and what becomes of its outcome.
-pub(crate) trait Job {
-    /// Goes on with the work. `Ready` when it is done and its value is stored. The hub never polls a job
-    /// that is being polled.
-    fn poll(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<()>;
-
-    /// Ends the job: with the value that `poll` stored, or, for `exit`, without one.
-    ///
-    /// Drops the work, then tells everyone who wants to know. Never unwinds.
-    fn finish(self: Pin<Rc<Self>>, exit: Option<Exit>, spawned_at: SpawnedAt);
-}
-
-/// The line that spawned a green thread.
-pub(crate) type SpawnedAt = &'static Location<'static>;
 
 /// Green threads that are ended inside of each other on one stack at most, each by a destructor or a link of the one
 /// before. That may be a green stack, of 64 KiB at the least.
@@ -79,33 +64,6 @@ const DEEPEST: usize = 16;
 
 /// Generations of green threads that a hub ends which were spawned while it ended.
 const GENERATIONS: usize = 8;
-
-/// Names a green thread among all that this OS thread ever has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Key {
-    slot: u32,
-    /// Not zero, so that a key or none takes two words: who runs now is noted twice a turn.
-    pub(super) serial: NonZeroU64,
-}
-
-impl Key {
-    pub(crate) fn new(slot: usize, serial: NonZeroU64) -> Key {
-        Key { slot: slot as u32, serial }
-    }
-
-    /// Makes a key for something that has ended before it ever had a slot.
-    pub(crate) fn ended() -> Key {
-        Key { slot: u32::MAX, serial: thread::next_serial() }
-    }
-
-    pub(crate) fn slot(self) -> usize {
-        self.slot as usize
-    }
-
-    pub(crate) fn serial(self) -> u64 {
-        self.serial.get()
-    }
-}
 
 pub(crate) struct Hub {
     /// What wakers call this hub.
@@ -245,7 +203,7 @@ impl Hub {
             mem::forget(job);
             return Key::ended();
         }
-        let serial = thread::next_serial();
+        let serial = next_serial();
         let key = self.slots.borrow_mut().insert(serial, job, delayed, spawned_at);
         self.rouse();
         key
@@ -321,31 +279,32 @@ impl Hub {
         }
     }
 
-    /// Wakes the green thread of that name, if there is one. Called on the hub's own OS thread.
+    /// Wakes a green thread, if it has not ended. Called on the hub's own OS thread.
     #[inline]
-    pub(crate) fn wake(&self, name: Name) {
-        if self.slots.borrow_mut().wake(name) {
+    pub(crate) fn wake(&self, id: WakeId) {
+        if self.slots.borrow_mut().wake(id) {
             self.rouse();
         }
     }
 
     /// Lets the next ready green thread run until it waits or ends.
     ///
-    /// Unwinds when the green thread panics: [`finish_panicked`](Hub::finish_panicked) is next then. To catch
+    /// It is woken by the waker that `waker` makes for it. Unwinds when the green thread panics: [`finish_panicked`](Hub::finish_panicked) is next then. To catch
     /// the panic here would cost every turn what a panic should.
-    pub(super) fn run_next(&self) -> Turn {
+    #[inline]
+    pub(super) fn run_next(&self, waker: impl FnOnce(Key) -> Waker) -> Turn {
         // A statement of its own, for the borrow must end before the turn begins.
         let next = self.slots.borrow_mut().take_turn();
         match next {
-            Next::Ready(key, job) => self.run(key, job),
+            Next::Ready(key, job) => self.run(key, job, waker(key)),
             Next::Gone => Turn::Ran,
             Next::Nobody => Turn::Idle,
         }
     }
 
-    fn run(&self, key: Key, job: Pin<Rc<dyn Job>>) -> Turn {
-        // Dropping it does nothing, and takes a call to do so.
-        let waker = ManuallyDrop::new(Name::new(self.id, key).waker());
+    fn run(&self, key: Key, job: Pin<Rc<dyn Job>>, waker: Waker) -> Turn {
+        // Its drop does nothing, at the price of a call through its table.
+        let waker = ManuallyDrop::new(waker);
         self.polled.set(Some(key));
         self.current.set(Some(key));
         let observed = self.observer.is_on();
@@ -440,10 +399,10 @@ impl Hub {
 
     /// Ends every green thread, but for those that are spawned meanwhile.
     fn end_all(&self) {
-        let (slots, now) = (self.slots.borrow().all(), thread::next_serial());
+        let (slots, now) = (self.slots.borrow().all(), next_serial());
         for at in (0..slots).rev() {
             let left = self.slots.borrow().key_at(at);
-            if let Some(key) = left.filter(|left| left.serial < now) {
+            if let Some(key) = left.filter(|left| left.is_older_than(now)) {
                 self.finish(key, Some(Exit::killed()));
             }
         }
@@ -522,21 +481,5 @@ impl Drop for Entered<'_> {
         if self.hub.observer.is_on() {
             self.hub.show(self.outer);
         }
-    }
-}
-
-/// What the stacks of a hub's stackful green threads may take.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Stacks {
-    /// Bytes for a green thread that does not ask for a size. Address space, not memory: a stack takes
-    /// memory page by page as it is used.
-    pub(crate) size: usize,
-    /// Bytes of memory that stacks may have which wait for their next use.
-    pub(crate) max_idle_bytes: usize,
-}
-
-impl Default for Stacks {
-    fn default() -> Stacks {
-        Stacks { size: 256 * 1024, max_idle_bytes: 512 * 1024 * 1024 }
     }
 }

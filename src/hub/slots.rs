@@ -14,8 +14,8 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use super::scheduler::{Job, Key, SpawnedAt};
-use super::waker::Name;
+use super::job::{Job, Key, SpawnedAt};
+use super::wake_id::WakeId;
 
 pub(super) struct Slots {
     slots: Vec<Slot>,
@@ -130,15 +130,15 @@ impl Slots {
         removed
     }
 
-    /// Puts the green thread of that name in the queue, unless it has ended or is there, and returns whether it did.
+    /// Puts that green thread in the queue, unless it has ended or is there, and returns whether it did.
     #[inline]
-    pub(super) fn wake(&mut self, name: Name) -> bool {
-        let Some(slot) = self.slots.get_mut(name.slot()) else { return false };
-        let wakes = !slot.ready && slot.serial.is_some_and(|it| name.is_serial(it.get()));
+    pub(super) fn wake(&mut self, id: WakeId) -> bool {
+        let Some(slot) = self.slots.get_mut(id.slot()) else { return false };
+        let wakes = !slot.ready && slot.serial.is_some_and(|it| id.is_serial(it.get()));
         if wakes {
             slot.ready = true;
             slot.next = END;
-            self.append(name.slot() as u32);
+            self.append(id.slot() as u32);
         }
         wakes
     }
@@ -194,7 +194,7 @@ impl Slots {
     #[inline]
     pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut Slot> {
         let slot = self.slots.get_mut(key.slot())?;
-        (slot.serial == Some(key.serial)).then_some(slot)
+        key.has_serial(slot.serial).then_some(slot)
     }
 
     /// Returns who is in a slot.
@@ -287,7 +287,7 @@ mod tests {
     }
 
     fn wake(slots: &mut Slots, key: Key) -> bool {
-        slots.wake(Name::new(0, key))
+        slots.wake(WakeId::new(0, key))
     }
 
     fn serials(slots: &Slots) -> Vec<u64> {

@@ -22,9 +22,13 @@ use std::time::{Duration, Instant};
 
 use tokio::task::coop;
 
-use super::far::{AT_ONCE, fetch};
+use super::clock::Alarm;
 use super::ground::Outer;
-use super::scheduler::{Hub, Key, Turn};
+use super::job::Key;
+use super::prefetch::{self, AT_ONCE};
+use super::scheduler::{Hub, Turn};
+use super::wake_id::WakeId;
+use super::waker::waker;
 
 /// Green threads that run before Tokio looks at I/O and timers. A look costs about 300 ns, so at this
 /// number it adds about 1 ns to a turn, and delays I/O by what the green threads take.
@@ -105,9 +109,9 @@ impl Hub {
                 return;
             }
             if self.far.must_fetch(runs.count) {
-                self.show_next(AT_ONCE, fetch);
+                self.show_next(AT_ONCE, prefetch::fetch);
             }
-            match self.run_next() {
+            match self.run_next(|key| waker(WakeId::new(self.id(), key))) {
                 Turn::Ran => {}
                 Turn::Idle => return,
                 Turn::Ended if self.dead(main) => return,
@@ -127,9 +131,22 @@ impl Hub {
         }
     }
 
+    /// Gives the alarms that are due. Each may run code of others, so no borrow is held meanwhile.
+    fn ring(&self) {
+        for alarm in self.clock.alarms() {
+            match alarm {
+                Alarm::Wake(waker) => waker.wake(),
+                Alarm::End(end) => {
+                    let (victim, exit) = end();
+                    self.kill(victim, exit);
+                }
+            }
+        }
+    }
+
     fn collect_remote(&self) {
-        for name in self.remote.collect() {
-            self.wake(super::waker::Name::from_bits(name));
+        for id in self.remote.collect() {
+            self.wake(WakeId::from_bits(id));
         }
     }
 }
@@ -137,6 +154,7 @@ impl Hub {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{hub, spawn};
 
     #[test]
     fn a_poll_is_bounded_in_runs_and_in_time() {
@@ -147,5 +165,42 @@ mod tests {
         let long_ago = Instant::now() - TIME_PER_POLL;
         let mut runs = Runs { count: 3, start: Some(long_ago), ..Runs::default() };
         assert_eq!((0..).take_while(|_| runs.may_go_on()).count(), 1);
+    }
+
+    #[test]
+    fn those_whose_turns_are_next_are_shown_in_their_order() {
+        crate::run(async {
+            let green_threads = [(); 3].map(|()| spawn(async {}));
+            let slots = green_threads.each_ref().map(|green_thread| green_thread.key().slot());
+            green_threads[1].kill();
+            let mut shown = Vec::new();
+            hub::current().unwrap().show_next(3, |slot, _job| shown.push(slot));
+            assert_eq!(shown, [slots[0], slots[2]]);
+        });
+    }
+
+    #[test]
+    fn a_crowd_is_fetched_before_its_turns_and_a_few_are_not() {
+        let fetched = |crowd: usize| {
+            let before = prefetch::FETCHED.get();
+            crate::run(async move {
+                let all: Vec<_> = (0..crowd)
+                    .map(|_| {
+                        spawn(async {
+                            for _ in 0..20 {
+                                crate::sleep(Duration::ZERO).await;
+                            }
+                        })
+                    })
+                    .collect();
+                for one in all {
+                    one.await.unwrap();
+                }
+            });
+            prefetch::FETCHED.get() - before
+        };
+        let [few, many] = [10, 1_000].map(fetched);
+        assert!(few <= 20, "{few}");
+        assert!(many >= 10 * 1_000, "{many}");
     }
 }

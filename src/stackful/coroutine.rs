@@ -24,7 +24,6 @@ use std::task::{Context, Poll};
 use corosensei::stack::Stack as _;
 use corosensei::{CoroutineResult, Yielder};
 
-use super::ahead;
 use super::exiting;
 use super::frame::{Frame, Resume};
 use super::parked;
@@ -56,9 +55,9 @@ type Coroutine<T> = corosensei::Coroutine<Resume, (), T, GreenStack>;
 ///
 /// Corresponds to how every green thread of eventlet works.
 ///
-/// # Panics
+/// # Errors
 ///
-/// Nothing panics here. When the operating system refuses a stack, the green thread that polls the future
+/// When the operating system refuses a stack, the green thread that polls the future
 /// ends with an [`Exit`] whose [`error`](Exit::error) names the limit; outside a green thread, the poll
 /// unwinds with that `Exit`. As often nobody waits for the green thread, it is reported too: the first
 /// time, the second, the fourth, the eighth and so on.
@@ -192,34 +191,25 @@ enum State<F, T: 'static> {
     Ended,
 }
 
-/// What is taken is moved as what it is. To move a whole state, whichever it is, is to read words that were just written in
-/// other sizes, and a processor waits for them: eight nanoseconds of a spawn.
 impl<F, T: 'static> State<F, T> {
-    #[inline]
     fn take_new(&mut self) -> Option<(F, Wanted)> {
-        let State::New { closure, wanted } = self else { return None };
-        // SAFETY: it is moved, as what is set next does not drop it.
-        let closure = unsafe { ptr::read(closure) };
-        // SAFETY: as above.
-        let wanted = unsafe { ptr::read(wanted) };
-        self.set(State::Ended);
-        Some((closure, wanted))
+        match mem::replace(self, State::Ended) {
+            State::New { closure, wanted } => Some((closure, wanted)),
+            other => {
+                *self = other;
+                None
+            }
+        }
     }
 
-    #[inline]
     fn take_started(&mut self) -> Option<Coroutine<T>> {
-        let State::Started(coroutine) = self else { return None };
-        // SAFETY: it is moved, as what is set next does not drop it.
-        let taken = unsafe { ptr::read(coroutine) };
-        self.set(State::Ended);
-        Some(taken)
-    }
-
-    /// Sets the state, and drops nothing of what it was.
-    #[inline]
-    fn set(&mut self, state: State<F, T>) {
-        // SAFETY: it is ours to write.
-        unsafe { ptr::write(self, state) };
+        match mem::replace(self, State::Ended) {
+            State::Started(coroutine) => Some(coroutine),
+            other => {
+                *self = other;
+                None
+            }
+        }
     }
 }
 
@@ -300,7 +290,7 @@ where
         if matches!(self.state, State::New { .. }) {
             self.start();
         } else {
-            ahead::fetch_frame(self.front.frame.get());
+            hub::fetch_frame(self.front.frame.get().addr());
         }
         match &mut self.state {
             State::Started(coroutine) => coroutine,
@@ -318,7 +308,7 @@ where
             } else {
                 Coroutine::with_stack(stack, body(Box::new(closure), front))
             };
-            self.state.set(State::Started(coroutine));
+            self.state = State::Started(coroutine);
         }
     }
 }

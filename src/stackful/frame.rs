@@ -42,14 +42,12 @@
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::mem::ManuallyDrop;
 use std::pin::{Pin, pin};
 use std::ptr::{self, NonNull};
 use std::task::{Context, Poll, Waker};
 
 use corosensei::Yielder;
 
-use super::ahead;
 use super::block::Refused;
 use super::checked;
 use super::coroutine::Front;
@@ -80,16 +78,14 @@ pub(crate) struct Frame {
     ending: Cell<bool>,
     /// Whether there are `limits`.
     limited: Cell<bool>,
-    /// What [`ahead`] noted the last time that this stack was put aside.
+    /// The low bits of where it was suspended the last time, counted in words.
     noted: Cell<u16>,
     /// The number of the slot of the green thread that started it; outside green threads one that no slot has.
     slot: u32,
     front: NonNull<Front>,
     links: Links,
     /// Made when there is a limit: few stacks have one.
-    ///
-    /// Dropped by hand, as a compiler makes a call of its drop, whether they are there or not.
-    limits: ManuallyDrop<OnceCell<Box<Limits>>>,
+    limits: OnceCell<Box<Limits>>,
 }
 
 const _: () = assert!(size_of::<Frame>() == 64);
@@ -126,7 +122,7 @@ impl Frame {
             slot,
             front,
             links: Links::none(),
-            limits: ManuallyDrop::default(),
+            limits: OnceCell::new(),
         };
         parked::enter(&frame);
         frame.enter();
@@ -240,12 +236,6 @@ impl Frame {
         self.limits.get_or_init(Box::default)
     }
 
-    #[cold]
-    #[inline(never)]
-    fn drop_limits(&mut self) {
-        drop(self.limits.take());
-    }
-
     /// Asks the limit that is the first to pass, if there is one.
     #[inline]
     fn first_limit<R>(&self, ask: impl FnOnce(&mut Timer) -> Option<R>) -> Option<R> {
@@ -329,7 +319,7 @@ impl Frame {
         // Entered again on the way out, be it a return or an unwind.
         let _returned = Returned(self);
         self.context.set(None);
-        ahead::note(self);
+        self.note_suspended();
         // SAFETY: by I3.
         let yielder = unsafe { self.yielder.as_ref() };
         let mut context = yielder.suspend(());
@@ -372,19 +362,16 @@ impl Frame {
         self.ending.set(true);
     }
 
-    /// Notes a number, and returns whether it is another one than the last. One that is the same is not written again: that is
-    /// a twentieth of a turn.
+    /// Tells the hub where this stack is suspended: here. Most wait where they waited before, and it knows that already; to
+    /// write it again would be a twentieth of a turn.
     #[inline(always)]
-    pub(super) fn note(&self, number: u16) -> bool {
-        let another = number != self.noted.get();
-        if another {
-            self.noted.set(number);
+    fn note_suspended(&self) {
+        let here = hub::stack_pointer();
+        let noted = (here / size_of::<usize>()) as u16;
+        if noted != self.noted.get() {
+            self.noted.set(noted);
+            hub::note_suspended(self.slot as usize, here, ptr::from_ref(self).addr());
         }
-        another
-    }
-
-    pub(super) fn slot(&self) -> usize {
-        self.slot as usize
     }
 
     /// Returns the front of the future that owns this stack.
@@ -409,9 +396,6 @@ impl Drop for Frame {
             UNWINDS.set((0, 0));
         }
         parked::leave(self);
-        if self.limits.get().is_some() {
-            self.drop_limits();
-        }
     }
 }
 
@@ -443,5 +427,41 @@ impl Drop for Returned<'_> {
     #[inline]
     fn drop(&mut self) {
         self.0.enter();
+    }
+}
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use std::cell::Cell;
+    use std::rc::Rc;
+    use std::time::Duration;
+
+    use crate::{Block, getcurrent, hub, sleep, spawn, stackful};
+
+    #[test]
+    fn where_a_stack_is_put_aside_is_noted_each_time() {
+        crate::run(async {
+            let shallow = || sleep(Duration::ZERO).block();
+            #[inline(never)]
+            fn deep() {
+                let buffer = std::hint::black_box([1_u8; 4096]);
+                sleep(Duration::ZERO).block();
+                std::hint::black_box(buffer);
+            }
+            let slot = Rc::new(Cell::new(0));
+            let slot_there = Rc::clone(&slot);
+            let green_thread = spawn(stackful(move || {
+                slot_there.set(getcurrent().key().slot());
+                shallow();
+                deep();
+            }));
+            sleep(Duration::ZERO).await;
+            let (first, frame) = hub::suspended_at(slot.get());
+            sleep(Duration::ZERO).await;
+            let (second, same_frame) = hub::suspended_at(slot.get());
+            green_thread.await.unwrap();
+            assert_eq!(frame, same_frame);
+            assert!(first < frame && second + 4096 < first);
+        });
     }
 }

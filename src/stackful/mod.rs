@@ -60,7 +60,6 @@
 //! - A stack that is kept in a thread-local when its OS thread ends is not unwound, as what it borrows may be gone.
 //! - While it unwinds, a green thread cannot wait: see [`Block::block`].
 
-mod ahead;
 mod block;
 mod checked;
 mod coroutine;
@@ -84,7 +83,6 @@ pub use coroutine::{Stackful, call, stackful};
 pub use stack::{StackStats, stack_stats, trim_stacks};
 pub use stream::stream;
 
-pub(crate) use ahead::fetch;
 pub(crate) use block::{Refused, try_block};
 pub(crate) use checked::check_waits;
 pub(crate) use frame::Frame;

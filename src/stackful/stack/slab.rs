@@ -42,7 +42,7 @@ use corosensei::stack::{STACK_ALIGNMENT, Stack, StackPointer};
 use super::guard::Guards;
 use super::label::Label;
 use super::{Place, pieces};
-use crate::stackful::ahead;
+use crate::hub;
 
 /// Bytes that nobody can touch below each stack. Rust's frames touch every page on their way, so one page
 /// would stop them; C's do not, and what they step over at once is often some kilobytes.
@@ -289,7 +289,7 @@ impl GreenStack {
     /// Fetches what its next user needs first into the processor's caches.
     #[inline]
     pub(super) fn fetch(&self) {
-        ahead::fetch_top(self.top());
+        hub::fetch_top(self.top());
     }
 
     #[inline]

@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 
-use super::clock::{Moment, Start, Timer};
-use super::thread;
+use super::clock::{Moment, Start};
+use super::current;
+use super::timer::Timer;
 
 thread_local! {
     /// The earliest of the limits around the code that is being polled that have passed.
@@ -79,7 +80,7 @@ impl Timer {
 #[track_caller]
 pub(crate) fn within<F: Future>(limit: Option<Duration>, future: F) -> Within<F> {
     if limit.is_some() {
-        thread::check("a time limit");
+        current::check("a time limit");
     }
     Within { future, limit: limit.map(Limit::New) }
 }
@@ -113,7 +114,7 @@ impl<F: Future> Future for Within<F> {
                 if let Poll::Ready(output) = this.future.poll(cx) {
                     return Poll::Ready(Some(output));
                 }
-                let mut timer = start.timer(*duration);
+                let mut timer = Timer::since(&start, *duration);
                 timer.set_for(cx);
                 *this.limit = Some(Limit::Started(timer));
             }

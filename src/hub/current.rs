@@ -3,21 +3,16 @@
 //! As in eventlet, an OS thread has one hub or none. All that this crate keeps per OS thread for its
 //! scheduler is in one place, here.
 
-use std::cell::{Cell, RefCell};
-use std::num::NonZeroU64;
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::registry::Number;
 use super::scheduler::Hub;
-use super::waker::Name;
+use super::wake_id::WakeId;
 use crate::report;
 
 thread_local! {
     static HUB: RefCell<Option<Rc<Hub>>> = const { RefCell::new(None) };
-
-    /// The serial number of the newest green thread. It outlives the hub, so that a handle that was
-    /// kept from one hub never names a green thread of the next.
-    static SERIAL: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Returns the hub of this OS thread, if it has one.
@@ -62,20 +57,12 @@ fn none(what: &str) -> ! {
     )
 }
 
-/// Returns a serial number that no green thread of this OS thread has had.
-#[inline]
-pub(super) fn next_serial() -> NonZeroU64 {
-    let serial = NonZeroU64::MIN.saturating_add(SERIAL.get());
-    SERIAL.set(serial.get());
-    serial
-}
-
 /// Wakes a green thread if it belongs to this OS thread's hub, and returns whether it does.
 #[inline]
-pub(crate) fn wake(hub: usize, name: Name) -> bool {
+pub(super) fn wake(id: WakeId) -> bool {
     let wake = |mine: &RefCell<Option<Rc<Hub>>>| match &*mine.borrow() {
-        Some(mine) if mine.id() == hub => {
-            mine.wake(name);
+        Some(mine) if mine.id() == id.hub() => {
+            mine.wake(id);
             true
         }
         _ => false,

@@ -1,0 +1,75 @@
+//! What is noted of green threads for whoever looks into the hub.
+//!
+//! The scheduler needs none of this, so it is kept in a side table, and a program that asks for nothing pays one look at
+//! an empty map for each green thread that ends.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use tokio::time::Instant;
+
+use super::job::Key;
+
+/// What a green thread is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum State {
+    /// It has not started, and waits for its first turn or for the time at which it is to start.
+    New,
+    /// It was woken, and waits for its turn.
+    Ready,
+    /// It has its turn.
+    Running,
+    /// It waits for something to happen.
+    Waiting,
+}
+
+/// What is noted of green threads.
+#[derive(Default)]
+pub(crate) struct Notes {
+    /// By serial number.
+    of: RefCell<HashMap<u64, Note>>,
+}
+
+#[derive(Default)]
+struct Note {
+    name: Option<Rc<str>>,
+    last_turn: Option<Instant>,
+}
+
+impl Notes {
+    /// Notes that the turn of a green thread is over.
+    pub(super) fn turn_is_over(&self, key: Key) {
+        self.note(key, |note| note.last_turn = Some(Instant::now()));
+    }
+
+    pub(super) fn forget_times(&self) {
+        self.of.borrow_mut().values_mut().for_each(|note| note.last_turn = None);
+    }
+
+    #[inline]
+    pub(super) fn forget(&self, key: Key) {
+        let mut of = self.of.borrow_mut();
+        if !of.is_empty() {
+            of.remove(&key.serial());
+        }
+    }
+
+    pub(super) fn name(&self, key: Key) -> Option<Rc<str>> {
+        self.of.borrow().get(&key.serial())?.name.clone()
+    }
+
+    pub(super) fn last_turn(&self, key: Key) -> Option<Instant> {
+        self.of.borrow().get(&key.serial())?.last_turn
+    }
+
+    pub(super) fn set_name(&self, key: Key, name: Rc<str>) {
+        self.note(key, |note| note.name = Some(name));
+    }
+
+    #[cold]
+    fn note(&self, key: Key, change: impl FnOnce(&mut Note)) {
+        change(self.of.borrow_mut().entry(key.serial()).or_default());
+    }
+}

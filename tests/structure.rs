@@ -1,0 +1,228 @@
+//! The structure of `src`: imports point down only, and no files import each other in a circle.
+//!
+//! [`FLOORS`] lists the rooms, files and folders of `src`, from the ground up. A room may import those
+//! on its own floor and below. `docs/architecture.md` draws the same picture.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+/// The rooms of the house, from the ground up.
+const FLOORS: &[&[&str]] = &[
+    &["exit", "report", "waiters"],
+    &["hub"],
+    &["greenthread", "timeout", "event", "semaphore", "queue", "lock", "corolocal"],
+    &["stackful", "lowlevel"],
+    &["greenpool", "greenpile", "pools", "dagpool", "tpool", "hubs"],
+    &["green"],
+    &["debug", "runtime", "convenience"],
+];
+
+/// A module, as the path from the crate's root to it.
+type Module = Vec<String>;
+
+#[derive(Default)]
+struct House {
+    /// The text of each module, without comments, strings and unit tests.
+    texts: BTreeMap<Module, String>,
+    /// What each `mod.rs` makes known under another path: the name, and where it comes from.
+    exports: BTreeMap<(Module, String), Module>,
+}
+
+impl House {
+    fn read() -> House {
+        let mut house = House::default();
+        house.read_folder(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &[]);
+        for (module, text) in house.texts.clone() {
+            for path in uses(&text) {
+                let Some((name, from)) = path.split_last() else { continue };
+                let target = house.module_of(&module, from);
+                house.exports.insert((module.clone(), name.clone()), target);
+            }
+        }
+        house
+    }
+
+    fn read_folder(&mut self, folder: &Path, module: &[String]) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let inner: Module = module.iter().cloned().chain([name.clone()]).collect();
+            if path.is_dir() {
+                self.read_folder(&path, &inner);
+            } else if path.extension().is_some_and(|extension| extension == "rs") && name != "tests" {
+                let module = if name == "mod" || name == "lib" { module.to_vec() } else { inner };
+                self.texts.insert(module, code(&fs::read_to_string(path).unwrap()));
+            }
+        }
+    }
+
+    /// Returns the module that a path names, as far as it names modules, seen from another one.
+    fn module_of(&self, from: &[String], path: &[String]) -> Module {
+        let mut module = from.to_vec();
+        for (at, segment) in path.iter().enumerate() {
+            match segment.as_str() {
+                "crate" => module.clear(),
+                "self" => {}
+                "super" => drop(module.pop()),
+                name => {
+                    let mut inner = module.clone();
+                    inner.push(name.to_owned());
+                    let exported = self.exports.get(&(module.clone(), name.to_owned()));
+                    match exported {
+                        _ if self.texts.contains_key(&inner) => module = inner,
+                        Some(target) if at > 0 && *target != module => {
+                            return self.module_of(target, &path[at..]);
+                        }
+                        _ => return module,
+                    }
+                }
+            }
+        }
+        module
+    }
+
+    /// Returns whom each module imports.
+    fn imports(&self) -> BTreeMap<Module, BTreeSet<Module>> {
+        let of = |(module, text): (&Module, &String)| {
+            let targets = paths(text).into_iter().map(|path| self.module_of(module, &path));
+            let others = targets.filter(|target| target != module && !module.starts_with(target));
+            (module.clone(), others.collect())
+        };
+        // A `mod.rs` names what is below it; that is no import.
+        self.texts.iter().filter(|(module, _)| !self.is_table_of_contents(module)).map(of).collect()
+    }
+
+    fn is_table_of_contents(&self, module: &Module) -> bool {
+        self.texts.keys().any(|other| other.len() > module.len() && other.starts_with(module))
+    }
+}
+
+/// Strips comments, the contents of strings, and unit tests.
+fn code(text: &str) -> String {
+    let lines = text.lines().take_while(|line| line.trim() != "#[cfg(test)]");
+    lines.map(|line| line.split("//").next().unwrap_or("")).collect::<Vec<_>>().join("\n")
+}
+
+/// Returns each path that begins with `crate`, `super` or `self`, with groups in braces written out.
+fn paths(text: &str) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for start in ["crate::", "super::", "self::"] {
+        for (at, _) in text.match_indices(start) {
+            let before = text[..at].chars().next_back();
+            if before.is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != ':' && c != '$') {
+                expand(&text[at..], &mut Vec::new(), &mut found);
+            }
+        }
+    }
+    found
+}
+
+/// Returns the paths of what `use` statements make known: in a `mod.rs` those without a prefix, too.
+fn uses(text: &str) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices("use ") {
+        expand(&text[at + 4..], &mut Vec::new(), &mut found);
+    }
+    found
+}
+
+/// Reads one tree of a `use` statement and returns the rest of the text.
+fn expand<'a>(text: &'a str, prefix: &mut Vec<String>, found: &mut Vec<Vec<String>>) -> &'a str {
+    let text = text.trim_start();
+    if let Some(mut rest) = text.strip_prefix('{') {
+        while !rest.trim_start().starts_with('}') && !rest.trim_start().is_empty() {
+            rest = expand(rest, &mut prefix.clone(), found);
+            rest = rest.trim_start().trim_start_matches(',');
+        }
+        return rest.trim_start().get(1..).unwrap_or("");
+    }
+    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+    if end == 0 {
+        found.push(prefix.clone());
+        return text.strip_prefix('*').unwrap_or(text);
+    }
+    prefix.push(text[..end].to_owned());
+    match text[end..].strip_prefix("::") {
+        Some(rest) if !rest.starts_with('<') => expand(rest, prefix, found),
+        _ => {
+            found.push(prefix.clone());
+            let rest = &text[end..];
+            match rest.trim_start().strip_prefix("as ") {
+                Some(alias) => alias.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_'),
+                None => rest,
+            }
+        }
+    }
+}
+
+fn floor(room: &str) -> usize {
+    let floor = FLOORS.iter().position(|rooms| rooms.contains(&room));
+    floor.unwrap_or_else(|| panic!("`src/{room}` is new: give it a floor in {}", file!()))
+}
+
+#[test]
+fn imports_point_down() {
+    let mut upward = Vec::new();
+    for (module, imports) in House::read().imports() {
+        let Some(room) = module.first() else { continue };
+        for target in imports.iter().filter(|target| !target.is_empty()) {
+            if floor(&target[0]) > floor(room) {
+                upward.push(format!("{} -> {}", module.join("::"), target.join("::")));
+            }
+        }
+    }
+    assert!(upward.is_empty(), "these imports point up:\n{}", upward.join("\n"));
+}
+
+/// Returns all modules that one imports, directly or through others.
+fn reach<'a>(imports: &'a BTreeMap<Module, BTreeSet<Module>>, from: &Module) -> BTreeSet<&'a Module> {
+    let mut reached = BTreeSet::new();
+    let mut next: Vec<_> = imports[from].iter().collect();
+    while let Some(module) = next.pop() {
+        if reached.insert(module) {
+            next.extend(imports.get(module).into_iter().flatten());
+        }
+    }
+    reached
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let imports = House::read().imports();
+    let circle = |module: &&Module| reach(&imports, module).contains(*module);
+    let in_circles: Vec<_> = imports.keys().filter(circle).collect();
+    let show = |module: &&Module| {
+        let others = imports[*module].iter().filter(|target| in_circles.contains(target));
+        let others: Vec<_> = others.map(|target| target.join("::")).collect();
+        format!("{} -> {}", module.join("::"), others.join(", "))
+    };
+    let circles: Vec<_> = in_circles.iter().map(show).collect();
+    assert!(circles.is_empty(), "these files import each other:\n{}", circles.join("\n"));
+}
+
+#[test]
+fn the_reader_of_imports_sees_them() {
+    assert_eq!(
+        paths("use super::{a::{B, c}, d};\n x(crate::e::F::new(), not_super::g)"),
+        [["crate", "e", "F", "new"].as_slice(), &["super", "a", "B"], &["super", "a", "c"], &["super", "d"]]
+            .map(|path| path.iter().map(|segment| (*segment).to_owned()).collect::<Vec<_>>())
+    );
+    let house = House::read();
+    let hub = ["hub".to_owned(), "timer".to_owned()];
+    let timer = ["crate", "hub", "Timer"].map(str::to_owned);
+    assert_eq!(house.module_of(&["timeout".to_owned()], &timer), hub);
+    assert!(house.imports()[&vec!["timeout".to_owned()]].contains(&hub.to_vec()));
+}
+
+#[test]
+fn zz_rooms() {
+    let mut rooms: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (module, imports) in House::read().imports() {
+        let Some(room) = module.first() else { continue };
+        for t in imports.iter().filter(|t| !t.is_empty()) {
+            if t[0] != *room { rooms.entry(room.clone()).or_default().insert(t[0].clone()); }
+        }
+    }
+    for (r, t) in rooms { println!("{r}: {}", t.into_iter().collect::<Vec<_>>().join(" ")); }
+}
