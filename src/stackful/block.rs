@@ -2,11 +2,14 @@
 
 use std::fmt;
 use std::future::{IntoFuture, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 
 use futures_core::Stream;
 
+use super::checked;
 use super::frame::Frame;
+use super::limit;
 use crate::hub;
 
 /// Waits for a future on a green stack: the `.await` of plain closures.
@@ -138,7 +141,25 @@ fn of_one_that_has_ended() -> bool {
 /// Waits for a future, where that is possible.
 #[inline(always)]
 pub(crate) fn try_block<F: IntoFuture>(future: F) -> Result<F::Output, Refused> {
-    Frame::wait(future.into_future())
+    Frame::with_current(|frame| wait(frame.ok_or(Refused::NoStack)?, future.into_future()))
+}
+
+#[inline(always)]
+fn wait<F: Future>(frame: &Frame, future: F) -> Result<F::Output, Refused> {
+    let mut future = pin!(future);
+    loop {
+        match frame.poll(future.as_mut()) {
+            Poll::Ready(output) => return Ok(output),
+            // The hub would run others with this OS thread counted as panicking, and a panic of
+            // one of them would abort the process.
+            Poll::Pending if std::thread::panicking() => return Err(Refused::Unwinding),
+            Poll::Pending => {
+                checked::check::<F>(frame);
+                limit::check(frame);
+                frame.suspend();
+            }
+        }
+    }
 }
 
 /// Goes through a stream on a green stack.

@@ -11,6 +11,7 @@ use std::collections::HashSet;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::asked;
 use super::frame::Frame;
 use super::parked;
 
@@ -39,7 +40,7 @@ fn check_way_to(frame: &Frame, waits_for: &'static str) {
     let here = ptr::from_ref(&frame).addr();
     let depth = ptr::from_ref(frame).addr() - here;
     let is_new = SEEN.try_with(|seen| seen.borrow_mut().insert((depth, waits_for)));
-    if is_new != Ok(true) || !parked::has_room_for_backtrace(frame, here) {
+    if is_new != Ok(true) || !has_room(frame, here) {
         return;
     }
     if let Some(what) = unsound(&Backtrace::force_capture().to_string()) {
@@ -49,6 +50,11 @@ fn check_way_to(frame: &Frame, waits_for: &'static str) {
              `green::thread_local!`, which has a value for each green thread"
         );
     }
+}
+
+/// Returns whether the stack has room for a backtrace.
+fn has_room(frame: &Frame, here: usize) -> bool {
+    frame.limit().is_some_and(|limit| asked::has_room(limit, here))
 }
 
 /// Says what a backtrace of a green stack is inside of, if that is unsound to wait in.

@@ -24,10 +24,9 @@ use std::task::{Context, Poll};
 use corosensei::stack::Stack as _;
 use corosensei::{CoroutineResult, Yielder};
 
+use super::borrowed;
 use super::exiting;
-use super::frame::{Frame, Resume};
-use super::parked;
-use super::scope;
+use super::frame::{Frame, Front, Resume};
 use super::stack::{self, GreenStack, Place};
 use crate::apply::Apply;
 use crate::exit::Exit;
@@ -139,37 +138,6 @@ pub struct Stackful<F, T: 'static> {
     _pinned: PhantomPinned,
 }
 
-/// What is known of a stackful future where its type is not.
-pub(super) struct Front {
-    /// Where `stackful(..)` was called.
-    pub(super) place: Place,
-    /// Resumes its coroutine.
-    resume: unsafe fn(NonNull<Front>),
-    /// The number of the green thread that started it. 0 outside green threads.
-    pub(super) id: u64,
-    /// The number of its slot. Outside green threads one that no slot has.
-    pub(super) slot: u32,
-    /// The lowest address of the stack.
-    pub(super) limit: usize,
-    /// The frame on its stack. Null before there is one.
-    pub(super) frame: Cell<*const Frame>,
-}
-
-impl Front {
-    /// Resumes the coroutine of a future without a context, until it is put aside again.
-    ///
-    /// # Safety
-    ///
-    /// The future is there. Its coroutine is put aside and not being ended, and puts itself aside again when it is
-    /// resumed.
-    pub(super) unsafe fn resume(front: NonNull<Front>) {
-        // SAFETY: the caller says that it is there.
-        let resume = unsafe { front.as_ref() }.resume;
-        // SAFETY: it was made for this future. The rest is the caller's promise.
-        unsafe { resume(front) }
-    }
-}
-
 /// Resumes the coroutine of a future that has this front.
 ///
 /// # Safety
@@ -272,7 +240,7 @@ where
         match coroutine.resume(Some(NonNull::from(cx).cast())) {
             CoroutineResult::Yield(()) => Poll::Pending,
             CoroutineResult::Return(value) => {
-                this.end();
+                this.release_stack();
                 Poll::Ready(value)
             }
         }
@@ -407,17 +375,19 @@ fn report_refusal(error: &io::Error) {
 }
 
 /// Puts the stack of a coroutine back into the pool. Unwinds it before if it is in use: by this frame.
-fn end<T: 'static>(coroutine: Coroutine<T>, frame: *const Frame) {
+fn give_back<T: 'static>(coroutine: Coroutine<T>, frame: *const Frame) {
     if coroutine.done() {
         stack::give_back(coroutine.into_stack());
     } else {
         // Should that be never, as its OS thread ends before, it is left as it is.
         let coroutine = ManuallyDrop::new(coroutine);
-        scope::end(frame.addr(), || end_in_use(ManuallyDrop::into_inner(coroutine)));
+        borrowed::unwind_when_free(frame.addr(), || {
+            unwind_and_give_back(ManuallyDrop::into_inner(coroutine))
+        });
     }
 }
 
-fn end_in_use<T: 'static>(mut coroutine: Coroutine<T>) {
+fn unwind_and_give_back<T: 'static>(mut coroutine: Coroutine<T>) {
     // The unwind itself stays inside; this is a panic that replaced it on its way.
     report::contain("in a green thread that was being ended", || unwind(&mut coroutine));
     stack::give_back(coroutine.into_stack());
@@ -463,8 +433,8 @@ impl<F, T: 'static> Stackful<F, T> {
     /// Ends one that is dropped before it has completed.
     #[cold]
     #[inline(never)]
-    fn end_early(&mut self) {
-        self.end();
+    fn drop_started(&mut self) {
+        self.release_stack();
     }
 
     /// Drops the closure of one that never started. It may be a member of a scope, and what it holds may end the owner, whose
@@ -474,22 +444,22 @@ impl<F, T: 'static> Stackful<F, T> {
     fn drop_new(&mut self) {
         let new = self.state.take_new();
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(new)));
-        scope::unwind_who_waited();
+        borrowed::unwind_deferred();
         if let Err(payload) = dropped {
             resume_unwind(payload);
         }
     }
 
     #[inline]
-    fn end(&mut self) {
+    fn release_stack(&mut self) {
         if let Some(coroutine) = self.state.take_started() {
             // It was moved, perhaps to be unwound later, and is not to be looked at any more.
-            parked::end(&self.front);
+            self.front.set_ending();
             if !coroutine.done() && is_thread_ending() {
                 return abandon(coroutine, self.front.place);
             }
-            end(coroutine, self.front.frame.get());
-            scope::unwind_who_waited();
+            give_back(coroutine, self.front.frame.get());
+            borrowed::unwind_deferred();
         }
     }
 }
@@ -499,7 +469,7 @@ impl<F, T: 'static> Drop for Stackful<F, T> {
     fn drop(&mut self) {
         match self.state {
             State::New { .. } => self.drop_new(),
-            State::Started(_) => self.end_early(),
+            State::Started(_) => self.drop_started(),
             State::Ended => {}
         }
     }

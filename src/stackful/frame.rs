@@ -39,20 +39,19 @@
 //!   aside with the whole stack, that poll included, and goes on when the stack does.
 //! - **I5**: `Frame::front` points to the front of the future that owns the stack, until `ending` is set: that is done
 //!   before the future goes. `Front::frame` points to the frame, until that is dropped.
+//! - **I6**: `NEWEST` begins a list, through [`Links`], of exactly the frames of this OS thread that are alive. Each is entered
+//!   when it is where it stays, and leaves when it is dropped.
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::pin::{Pin, pin};
+use std::panic::Location;
+use std::pin::Pin;
 use std::ptr::{self, NonNull};
 use std::task::{Context, Poll, Waker};
 
 use corosensei::Yielder;
 
-use super::block::Refused;
-use super::checked;
-use super::coroutine::Front;
-use super::limit;
-use super::parked::{self, Links};
+use super::asked;
 use super::spans::{self, Spans};
 use crate::hub::{self, Enclosing, Moment, Timer, ground, set_ground};
 use crate::report;
@@ -60,6 +59,46 @@ use crate::report;
 /// What a green stack is resumed with: the context of the poll that resumes it, or `None` when it is asked where it
 /// was put aside, or when its green thread is being ended.
 pub(super) type Resume = Option<NonNull<Context<'static>>>;
+
+/// What is known of a stackful future where its type is not.
+pub(super) struct Front {
+    /// Where `stackful(..)` was called.
+    pub(super) place: &'static Location<'static>,
+    /// Resumes its coroutine.
+    pub(super) resume: unsafe fn(NonNull<Front>),
+    /// The number of the green thread that started it. 0 outside green threads.
+    pub(super) id: u64,
+    /// The number of its slot. Outside green threads one that no slot has.
+    pub(super) slot: u32,
+    /// The lowest address of the stack.
+    pub(super) limit: usize,
+    /// The frame on its stack. Null before there is one.
+    pub(super) frame: Cell<*const Frame>,
+}
+
+impl Front {
+    /// Resumes the coroutine of a future without a context, until it is put aside again.
+    ///
+    /// # Safety
+    ///
+    /// The future is there. Its coroutine is put aside and not being ended, and puts itself aside again when it is
+    /// resumed.
+    pub(super) unsafe fn resume(front: NonNull<Front>) {
+        // SAFETY: the caller says that it is there.
+        let resume = unsafe { front.as_ref() }.resume;
+        // SAFETY: it was made for this future. The rest is the caller's promise.
+        unsafe { resume(front) }
+    }
+
+    /// Notes that the stack is being ended, if there is code on it.
+    #[inline]
+    pub(super) fn set_ending(&self) {
+        // SAFETY: by I5.
+        if let Some(frame) = unsafe { self.frame.get().as_ref() } {
+            frame.set_ending();
+        }
+    }
+}
 
 /// A green stack, as the code that runs on it sees it.
 ///
@@ -91,6 +130,9 @@ pub(crate) struct Frame {
 const _: () = assert!(size_of::<Frame>() == 64);
 
 thread_local! {
+    /// The newest frame.
+    static NEWEST: Cell<*const Frame> = const { Cell::new(ptr::null()) };
+
     /// The address of the frame that was unwound last, and how many times in a row. Kept in debug builds.
     static UNWINDS: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
 }
@@ -124,7 +166,7 @@ impl Frame {
             links: Links::none(),
             limits: OnceCell::new(),
         };
-        parked::enter(&frame);
+        enter_list(&frame);
         frame.enter();
         frame.spans.start();
         closure()
@@ -132,35 +174,12 @@ impl Frame {
 
     /// Calls `code` with the green stack that it runs on, or with `None` when it runs on none, or inside
     /// a poll.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn with_current<R>(code: impl FnOnce(Option<&Frame>) -> R) -> R {
         let current = ground().cast::<Frame>();
         // SAFETY: by I1 a frame that is not null is alive, and stays so until this stack's closure
         // returns, which is after `code`, as `code` runs on that stack.
         code(unsafe { current.as_ref() })
-    }
-
-    /// Waits for a future on the green stack that this code runs on.
-    #[inline(always)]
-    pub(super) fn wait<F: Future>(future: F) -> Result<F::Output, Refused> {
-        let mut future = pin!(future);
-        let current = ground().cast::<Frame>();
-        // SAFETY: by I1 a frame that is not null is alive, and stays so until this stack's closure
-        // returns, which is after this function, as it runs on that stack.
-        let frame = unsafe { current.as_ref() }.ok_or(Refused::NoStack)?;
-        loop {
-            match frame.poll(future.as_mut()) {
-                Poll::Ready(output) => return Ok(output),
-                // The hub would run others with this OS thread counted as panicking, and a panic of
-                // one of them would abort the process.
-                Poll::Pending if std::thread::panicking() => return Err(Refused::Unwinding),
-                Poll::Pending => {
-                    checked::check::<F>(frame);
-                    limit::check(frame);
-                    frame.suspend();
-                }
-            }
-        }
     }
 
     #[inline]
@@ -173,7 +192,7 @@ impl Frame {
     /// A stack whose green thread is being ended has none, and polls with a waker that wakes nobody.
     #[inline(always)]
     pub(crate) fn poll<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
-        let _polled = Polled(self);
+        let _entered_again = Enters(self);
         set_ground(ptr::null());
         if self.limited.get() {
             return self.poll_limited(future);
@@ -254,12 +273,6 @@ impl Frame {
         self.first_limit(|limit| ends(limit).then(|| limit.moment())?)
     }
 
-    /// Returns whether the green thread of this stack is being ended.
-    #[inline]
-    pub(crate) fn is_ending(&self) -> bool {
-        self.context.get().is_none()
-    }
-
     /// Puts this stack aside until it is polled again. Unwinds if its green thread is ended instead:
     /// each time it comes here, should the code on the stack have caught the first unwind.
     #[inline(always)]
@@ -268,13 +281,13 @@ impl Frame {
             self.count_unwind();
         }
         if !self.put_aside() {
-            self.be_unwound();
+            self.wait_to_be_unwound();
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn be_unwound(&self) {
+    fn wait_to_be_unwound(&self) {
         self.put_aside();
     }
 
@@ -317,7 +330,7 @@ impl Frame {
     #[inline(always)]
     fn switch(&self) -> bool {
         // Entered again on the way out, be it a return or an unwind.
-        let _returned = Returned(self);
+        let _entered_again = Enters(self);
         self.context.set(None);
         self.note_suspended();
         // SAFETY: by I3.
@@ -334,9 +347,9 @@ impl Frame {
     #[cold]
     #[inline(never)]
     fn answer(&self) -> Resume {
-        while parked::is_asked() {
+        while asked::is_asked() {
             // SAFETY: by I5.
-            parked::answer(unsafe { self.front.as_ref() });
+            asked::answer(unsafe { self.front.as_ref() }.limit);
             // SAFETY: by I3.
             let context = unsafe { self.yielder.as_ref() }.suspend(());
             if context.is_some() {
@@ -352,13 +365,14 @@ impl Frame {
         self.context.get().is_none() && !self.ending.get()
     }
 
-    /// Returns whether the future that owns this stack is being ended, and may be elsewhere.
-    pub(super) fn is_being_ended(&self) -> bool {
+    /// Returns whether the green thread of this stack is being ended. Then the future that owns it may be elsewhere.
+    #[inline]
+    pub(crate) fn is_ending(&self) -> bool {
         self.ending.get()
     }
 
     /// Notes that the green thread of this stack is being ended.
-    pub(super) fn end(&self) {
+    pub(super) fn set_ending(&self) {
         self.ending.set(true);
     }
 
@@ -374,14 +388,15 @@ impl Frame {
         }
     }
 
+    /// Returns the lowest address of this stack, unless its green thread is being ended.
+    pub(super) fn limit(&self) -> Option<usize> {
+        // SAFETY: by I5.
+        (!self.is_ending()).then(|| unsafe { self.front.as_ref() }.limit)
+    }
+
     /// Returns the front of the future that owns this stack.
     pub(super) fn front(&self) -> NonNull<Front> {
         self.front
-    }
-
-    #[inline]
-    pub(super) fn links(&self) -> &Links {
-        &self.links
     }
 }
 
@@ -391,11 +406,11 @@ impl Drop for Frame {
     #[inline]
     fn drop(&mut self) {
         set_ground(ptr::null());
-        if cfg!(debug_assertions) && self.is_being_ended() {
+        if cfg!(debug_assertions) && self.is_ending() {
             // Another frame may be there next.
             UNWINDS.set((0, 0));
         }
-        parked::leave(self);
+        leave_list(self);
     }
 }
 
@@ -410,23 +425,69 @@ impl Drop for Innermost<'_> {
     }
 }
 
-/// Enters a frame when a poll is over.
-struct Polled<'a>(&'a Frame);
+/// Enters a frame when it is dropped: when a poll is over, or control comes back to the code of the frame.
+struct Enters<'a>(&'a Frame);
 
-impl Drop for Polled<'_> {
+impl Drop for Enters<'_> {
     #[inline]
     fn drop(&mut self) {
         self.0.enter();
     }
 }
 
-/// Enters a frame when control comes back to its own code.
-struct Returned<'a>(&'a Frame);
+/// The place of a frame in the list of all. Both are null while it is in none.
+struct Links {
+    newer: Cell<*const Frame>,
+    older: Cell<*const Frame>,
+}
 
-impl Drop for Returned<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        self.0.enter();
+impl Links {
+    const fn none() -> Links {
+        Links { newer: Cell::new(ptr::null()), older: Cell::new(ptr::null()) }
+    }
+}
+
+/// Enters a frame, which does not move from now on.
+#[inline]
+fn enter_list(frame: &Frame) {
+    // SAFETY: by I5, as it is new.
+    unsafe { frame.front().as_ref() }.frame.set(frame);
+    NEWEST.with(|newest| {
+        let second = newest.replace(frame);
+        frame.links.older.set(second);
+        // SAFETY: by I6.
+        if let Some(second) = unsafe { second.as_ref() } {
+            second.links.newer.set(frame);
+        }
+    });
+}
+
+/// Takes a frame out, which is in.
+#[inline]
+fn leave_list(frame: &Frame) {
+    if !frame.is_ending() {
+        // SAFETY: by I5.
+        unsafe { frame.front().as_ref() }.frame.set(ptr::null());
+    }
+    let (newer, older) = (frame.links.newer.get(), frame.links.older.get());
+    // SAFETY: by I6.
+    match unsafe { newer.as_ref() } {
+        Some(newer) => newer.links.older.set(older),
+        None => NEWEST.set(older),
+    }
+    // SAFETY: by I6.
+    if let Some(older) = unsafe { older.as_ref() } {
+        older.links.newer.set(newer);
+    }
+}
+
+/// Shows all frames of this OS thread, the newest first. Nothing that is done with one starts or ends another.
+pub(super) fn for_each_frame(mut see: impl FnMut(&Frame)) {
+    let mut at = NEWEST.get();
+    // SAFETY: by I6. Nobody starts or ends meanwhile: no code runs but ours.
+    while let Some(frame) = unsafe { at.as_ref() } {
+        see(frame);
+        at = frame.links.older.get();
     }
 }
 

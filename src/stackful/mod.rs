@@ -60,7 +60,9 @@
 //! - A stack that is kept in a thread-local when its OS thread ends is not unwound, as what it borrows may be gone.
 //! - While it unwinds, a green thread cannot wait: see [`Block::block`].
 
+mod asked;
 mod block;
+mod borrowed;
 mod checked;
 mod coroutine;
 mod exiting;

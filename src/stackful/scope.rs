@@ -21,7 +21,7 @@
 //!   owner unwinds any further. A kill ends its victim before it returns, whatever the victim was doing,
 //!   but for a green thread *that is running*: it may be a member that kills the owner, or one that is being ended
 //!   itself and whose destructor does so. It cannot be unwound from above. So the owner's stack is left as it
-//!   is ([`end_later`]), that member ends at its next wait, and the owner right after it. No other green thread
+//!   is ([`borrowed`](super::borrowed)), that member ends at its next wait, and the owner right after it. No other green thread
 //!   has a turn in between.
 //! - The owner's stack is never unwound, as somebody forgot its future: then it is never freed either.
 //!
@@ -36,28 +36,19 @@
 //!   them, that are not unwound past that call but by code that comes through it.
 #![allow(unsafe_code)]
 
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::cell::Cell;
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
 use std::marker::PhantomData;
 use std::mem;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
-use std::pin::pin;
 use std::process;
-use std::ptr;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
 
-use slab::Slab;
-
+use super::borrowed::{Lent, Mark};
 use super::coroutine::{Stackful, stackful};
-use super::frame::Frame;
-use super::limit;
 use crate::exit::Exit;
-use crate::greenthread::{GreenThread, Greenlet, spawn};
-use crate::hub::State;
+use crate::greenthread::{GreenThread, spawn};
 use crate::report;
 
 /// Green threads that may borrow from outside of it, and end before it does: what [`scope`] gives its function.
@@ -198,125 +189,6 @@ impl fmt::Debug for Scope<'_, '_> {
     }
 }
 
-/// What an owner has lent to its members.
-struct Lent {
-    /// Where the frame of the owner's stack is: tells whose scope this is.
-    owner: usize,
-    /// Those whose marks are not dropped.
-    members: RefCell<Slab<Member>>,
-    /// Wakes the owner, who waits for the last member to end.
-    waiting: RefCell<Option<Waker>>,
-    /// Set when the members are being killed: nobody can join them any more.
-    ending: Cell<bool>,
-    unseen: Rc<Cell<usize>>,
-}
-
-struct Member {
-    /// `None` while it is being spawned.
-    greenlet: Option<Greenlet>,
-    /// Where the frame of its stack is. 0 before it has run.
-    stack: usize,
-}
-
-thread_local! {
-    /// How many stacks are to be unwound later: asked each time a stack has ended.
-    static WAITING_TO_UNWIND: Cell<usize> = const { Cell::new(0) };
-
-    static SCOPES: Scopes =
-        const { Scopes { open: RefCell::new(BTreeMap::new()), later: RefCell::new(Vec::new()) } };
-}
-
-/// The scopes that have not ended, outermost first, of each owner: nobody's end or wait looks at those of others.
-type Open = BTreeMap<usize, Vec<Rc<Lent>>>;
-
-struct Scopes {
-    open: RefCell<Open>,
-    /// Stacks to be unwound as soon as nobody who borrows from them is running.
-    later: RefCell<Vec<Later>>,
-}
-
-struct Later {
-    /// Where the frame of the stack is.
-    stack: usize,
-    unwind: Box<dyn FnOnce()>,
-}
-
-impl Lent {
-    #[track_caller]
-    fn open() -> Rc<Lent> {
-        let owner = Frame::with_current(|frame| frame.map(address));
-        let Some(owner) = owner else {
-            panic!(
-                "a scope waits on a green stack, and this code is on none or inside an async fn: run the \
-                 closure with `spawn(stackful(closure))`"
-            );
-        };
-        assert!(
-            !std::thread::panicking(),
-            "a scope would have to wait, while its green stack unwinds: a destructor must do without it then"
-        );
-        let lent = Rc::new(Lent {
-            owner,
-            members: RefCell::default(),
-            waiting: RefCell::default(),
-            ending: Cell::new(false),
-            unseen: Rc::default(),
-        });
-        SCOPES.with(|scopes| {
-            scopes.open.borrow_mut().entry(owner).or_default().push(Rc::clone(&lent));
-        });
-        lent
-    }
-
-    /// Takes the innermost scope of its owner, which this is, out of those that are open.
-    fn close(&self) {
-        let _closed = SCOPES.try_with(|scopes| {
-            let mut open = scopes.open.borrow_mut();
-            let of_owner = open.get_mut(&self.owner)?;
-            let closed = of_owner.pop();
-            if of_owner.is_empty() {
-                open.remove(&self.owner);
-            }
-            closed
-        });
-    }
-
-    fn is_called(&self, number: usize, greenlet: Greenlet) {
-        if let Some(member) = self.members.borrow_mut().get_mut(number) {
-            member.greenlet = Some(greenlet);
-        }
-    }
-
-    /// Waits on the owner's stack, for as long as that can be done.
-    fn wait_for_all(&self) {
-        Frame::with_current(|frame| {
-            let frame = frame.expect("a scope ends on the stack on which it began");
-            while frame.poll(pin!(poll_fn(|cx| self.poll_ended(cx)))).is_pending() {
-                if let Some(limit) = frame.limit_to_take_effect() {
-                    if held_up(self.owner).is_empty() {
-                        limit::pass(limit);
-                    }
-                }
-                frame.suspend();
-            }
-        });
-    }
-
-    fn poll_ended(&self, cx: &Context<'_>) -> Poll<()> {
-        if self.members.borrow().is_empty() {
-            return Poll::Ready(());
-        }
-        let _previous = self.waiting.replace(Some(cx.waker().clone()));
-        Poll::Pending
-    }
-
-    /// Returns those that have not ended.
-    fn left(&self) -> Vec<(usize, Option<Greenlet>)> {
-        let members = self.members.borrow();
-        members.iter().map(|(number, member)| (number, member.greenlet)).collect()
-    }
-}
-
 /// Kills the members that are left, and closes the scope.
 struct Ending<'a>(&'a Lent);
 
@@ -359,104 +231,5 @@ impl<F: FnOnce()> Marked<F> {
         mark.note_stack();
         body();
         drop(mark);
-    }
-}
-
-/// Tells, when it is dropped, that a member has ended.
-struct Mark {
-    lent: Rc<Lent>,
-    number: usize,
-}
-
-impl Mark {
-    fn make(lent: &Rc<Lent>) -> Mark {
-        let number = lent.members.borrow_mut().insert(Member { greenlet: None, stack: 0 });
-        Mark { lent: Rc::clone(lent), number }
-    }
-
-    fn note_stack(&self) {
-        let stack = Frame::with_current(|frame| frame.map_or(0, address));
-        self.lent.members.borrow_mut()[self.number].stack = stack;
-    }
-}
-
-impl Drop for Mark {
-    fn drop(&mut self) {
-        let left = {
-            let mut members = self.lent.members.borrow_mut();
-            members.remove(self.number);
-            members.len()
-        };
-        let owner = if left == 0 { self.lent.waiting.take() } else { None };
-        if let Some(owner) = owner {
-            owner.wake();
-        }
-    }
-}
-
-fn address(frame: &Frame) -> usize {
-    ptr::from_ref(frame).addr()
-}
-
-/// Returns the members of scopes on the stack of that frame that keep it from being unwound: those that are running. Of
-/// those that are not, the stacks must be ready to be unwound, too.
-fn held_up(stack: usize) -> Vec<Option<Greenlet>> {
-    let mut running = Vec::new();
-    let _ended = SCOPES.try_with(|scopes| {
-        let open = scopes.open.borrow();
-        if !open.is_empty() {
-            look_for_running(&open, stack, &mut running);
-        }
-    });
-    running
-}
-
-fn look_for_running(open: &Open, stack: usize, running: &mut Vec<Option<Greenlet>>) {
-    for lent in open.get(&stack).into_iter().flatten() {
-        for (_, member) in &*lent.members.borrow() {
-            match member.greenlet.and_then(Greenlet::state) {
-                // One that has ended and has its mark is being unwound, or will be later.
-                None | Some(State::Running) => running.push(member.greenlet),
-                Some(_) => look_for_running(open, member.stack, running),
-            }
-        }
-    }
-}
-
-/// Unwinds the stack that has its frame at that address: now, or as soon as nobody who borrows from it is running.
-pub(super) fn end(stack: usize, unwind: impl FnOnce() + 'static) {
-    let running = held_up(stack);
-    if running.is_empty() {
-        return unwind();
-    }
-    SCOPES.with(|scopes| {
-        scopes.later.borrow_mut().push(Later { stack, unwind: Box::new(unwind) });
-    });
-    WAITING_TO_UNWIND.set(WAITING_TO_UNWIND.get() + 1);
-    running.into_iter().flatten().for_each(|greenlet| greenlet.kill());
-}
-
-/// Unwinds the stacks that were held up by a member that has ended now. Called when nothing is left of that
-/// member on its stack, rather than by its mark, as it may be an unwind that drops the mark.
-#[inline]
-pub(super) fn unwind_who_waited() {
-    if WAITING_TO_UNWIND.get() > 0 {
-        unwind_those_who_can();
-    }
-}
-
-#[cold]
-fn unwind_those_who_can() {
-    while let Some(unwind) = SCOPES.try_with(Scopes::next_to_unwind).ok().flatten() {
-        unwind();
-    }
-}
-
-impl Scopes {
-    fn next_to_unwind(&self) -> Option<Box<dyn FnOnce()>> {
-        let mut later = self.later.borrow_mut();
-        let at = later.iter().position(|later| held_up(later.stack).is_empty())?;
-        WAITING_TO_UNWIND.set(WAITING_TO_UNWIND.get() - 1);
-        Some(later.remove(at).unwind)
     }
 }
