@@ -11,6 +11,7 @@ use std::path::Path;
 const FLOORS: &[&[&str]] = &[
     &[
         "report",
+        "watchdog",
         "exit",
         "flat",
         "awaitable",
