@@ -390,8 +390,11 @@ impl Frame {
 
     /// Returns the lowest address of this stack, unless its green thread is being ended.
     pub(super) fn limit(&self) -> Option<usize> {
-        // SAFETY: by I5.
-        (!self.is_ending()).then(|| unsafe { self.front.as_ref() }.limit)
+        if self.is_ending() {
+            return None;
+        }
+        // SAFETY: by I5, as it is not being ended.
+        Some(unsafe { self.front.as_ref() }.limit)
     }
 
     /// Returns the front of the future that owns this stack.
