@@ -253,5 +253,5 @@ fn the_reader_of_imports_sees_them() {
     let hub = ["hub".to_owned(), "timer".to_owned()];
     let timer = ["crate", "hub", "Timer"].map(str::to_owned);
     assert_eq!(modules.module_of(&["timeout".to_owned()], &timer), hub);
-    assert!(modules.imports()[&vec!["timeout".to_owned()]].contains(&hub.to_vec()));
+    assert!(modules.imports()[&vec!["timeout".to_owned()]].contains(hub.as_slice()));
 }
