@@ -12,6 +12,7 @@ const FLOORS: &[&[&str]] = &[
     &[
         "report",
         "watchdog",
+        "os_thread",
         "exit",
         "flat",
         "awaitable",
