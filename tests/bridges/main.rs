@@ -1,5 +1,6 @@
 //! Where this crate meets others: streams and sinks, other hubs, other OS threads.
 
+mod awaitables;
 mod maps;
 mod shared;
 mod sinks;

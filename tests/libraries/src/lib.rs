@@ -4,3 +4,7 @@
 //! ```sh
 //! cargo test -p eventlet-libraries
 //! ```
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/bridges.md")]
+mod bridges {}

@@ -4,7 +4,9 @@
 //! A green stack has 256 KiB, and the deepest calls of these libraries run on it. A build without
 //! optimisation, as that of the tests, takes most.
 
+mod async_trait;
 mod axum;
+mod compat;
 mod futures;
 mod hyper;
 mod redis;
@@ -12,4 +14,5 @@ mod reqwest;
 mod rustls;
 mod support;
 mod tokio;
+mod tower;
 mod tracing;
