@@ -93,7 +93,13 @@ impl<T> Exchange<T> {
     /// may store more than there is room for, because its putter is gone and the item must not be.
     #[inline]
     pub(super) fn withdraw_getter(&self, place: &mut Place) {
-        let Left::Grant(granted) = self.getters.leave(place) else { return };
+        if let Left::Grant(granted) = self.getters.leave(place) {
+            self.pass_on(granted);
+        }
+    }
+
+    #[cold]
+    fn pass_on(&self, granted: Granted<T>) {
         match self.getters.choose(granted) {
             Ok(((), getter)) => getter.wake(),
             Err(Granted { item, number }) => self.items.borrow_mut().put_back(item, number),
@@ -139,6 +145,7 @@ impl<T> Exchange<T> {
         Some(putter)
     }
 
+    #[inline]
     fn store(&self, item: T) {
         self.items.borrow_mut().push(item);
         self.begin_one();

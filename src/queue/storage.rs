@@ -32,7 +32,17 @@ impl<T> Storage<T> {
     }
 
     /// Stores an item.
+    #[inline]
     pub(super) fn push(&mut self, item: T) {
+        match self {
+            Storage::Fifo(fifo) => fifo.items.push_back(item),
+            other => other.push_in_order(item),
+        }
+    }
+
+    // Out of the way of the usual order, whose few instructions go into the futures of the queue.
+    #[inline(never)]
+    fn push_in_order(&mut self, item: T) {
         match self {
             Storage::Fifo(fifo) => fifo.items.push_back(item),
             Storage::Lifo(lifo) => lifo.items.push(item),
@@ -41,7 +51,16 @@ impl<T> Storage<T> {
     }
 
     /// Takes the next item out.
+    #[inline]
     pub(super) fn pop(&mut self) -> Option<T> {
+        match self {
+            Storage::Fifo(fifo) => fifo.pop(),
+            other => other.pop_in_order(),
+        }
+    }
+
+    #[inline(never)]
+    fn pop_in_order(&mut self) -> Option<T> {
         match self {
             Storage::Fifo(fifo) => fifo.pop(),
             Storage::Lifo(lifo) => lifo.pop(),
@@ -60,6 +79,7 @@ impl<T> Storage<T> {
     }
 
     /// Returns how many items are stored.
+    #[inline]
     pub(super) fn count(&self) -> usize {
         match self {
             Storage::Fifo(fifo) => fifo.items.len(),
@@ -76,6 +96,7 @@ pub(crate) struct Fifo<T> {
 }
 
 impl<T> Fifo<T> {
+    #[inline]
     fn pop(&mut self) -> Option<T> {
         self.returned.pop_front();
         self.items.pop_front()

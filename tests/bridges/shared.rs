@@ -153,8 +153,9 @@ fn no_item_is_lost_to_kills_and_limits_on_several_hubs() {
             }
         })
     });
-    let doomed = |hub: &HubThread| {
-        let (queue, got) = (queue.clone(), Arc::clone(&got));
+    let (shared, counter) = (queue.clone(), Arc::clone(&got));
+    let doomed = move |hub: &HubThread| {
+        let (queue, got) = (shared.clone(), Arc::clone(&counter));
         hub.spawn(async move || {
             loop {
                 queue.get().await;
@@ -162,14 +163,20 @@ fn no_item_is_lost_to_kills_and_limits_on_several_hubs() {
             }
         })
     };
-    for n in 0..COUNT {
-        let victim = doomed(&consumers[n % 2]);
-        queue.blocking_put(n);
-        victim.kill();
-    }
-    waverers.iter().for_each(|waverer| waverer.kill());
-    drop(waverers);
-    consumers.iter().for_each(|hub| hub.shutdown().join());
+    run_in_real_time({
+        let queue = queue.clone();
+        async move {
+            for n in 0..COUNT {
+                let victim = doomed(&consumers[n % 2]);
+                queue.put(n).await;
+                victim.kill();
+            }
+            drop(waverers);
+            for hub in consumers {
+                hub.shutdown().await;
+            }
+        }
+    });
     let mut left = 0;
     while queue.get_nowait().is_ok() {
         left += 1;
