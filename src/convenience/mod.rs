@@ -45,6 +45,7 @@
 
 mod address;
 mod connect;
+mod door;
 mod error;
 #[cfg(feature = "stackful")]
 mod green;
@@ -60,14 +61,14 @@ mod unix;
 
 pub use address::{Address, Tcp};
 pub use connect::{Connect, connect};
+#[cfg(feature = "wsgi")]
+pub(crate) use door::Door;
 pub use handler::HandlerResult;
 pub use listen::{Listen, listen};
 pub use listener::Listener;
 pub use opening::Opening;
 pub use prefork::{Prefork, prefork};
 pub use serve::serve;
-#[cfg(feature = "wsgi")]
-pub(crate) use serve::{PATIENCE, concerns_one_connection};
 pub use stop::StopServe;
 #[cfg(unix)]
 pub use unix::Unix;

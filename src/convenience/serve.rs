@@ -3,19 +3,15 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
-use std::time::Duration;
 
+use super::door::Door;
 use super::handler::{HandlerResult, Handling, report_failure};
 use super::listener::Listener;
 use super::stop::{Notice, Serving};
 use crate::awaitable::Awaitable;
 use crate::exit::Exit;
 use crate::greenpool::GreenPool;
-use crate::greenthread::sleep;
 use crate::report;
-
-/// How long a server waits before it tries again when it could not accept.
-pub(crate) const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Accepts connections and calls a handler for each, in a green thread of its own.
 ///
@@ -132,16 +128,16 @@ where
     R: HandlerResult,
 {
     let notice = Rc::new(Notice::default());
-    let mut door = Door { listener, in_trouble: false };
+    let mut door = Door::new(listener);
     // The slot comes first: who has no slot must not accept what it could not handle.
-    while let Some((slot, conn, addr)) = notice
+    while let Some((slot, accepted)) = notice
         .unless_stopped(async {
             let slot = pool.slot().await;
-            let (conn, addr) = door.next().await;
-            (slot, conn, addr)
+            (slot, door.next(|_| false, |what, error| report::trouble(what, error)).await)
         })
         .await
     {
+        let (conn, addr) = accepted?;
         match catch_unwind(AssertUnwindSafe(|| handler(conn, addr.clone()).into_future())) {
             Ok(future) => {
                 let handling = Handling::new(future, addr, Serving::begin(&notice));
@@ -152,42 +148,4 @@ where
     }
     drop(door);
     notice.result().await
-}
-
-/// Where connections come in.
-struct Door<L> {
-    listener: L,
-    /// Whether the last attempt to accept failed for a reason that outlasts one connection.
-    in_trouble: bool,
-}
-
-impl<L: Listener> Door<L> {
-    /// Waits for the next connection, however long that takes.
-    async fn next(&mut self) -> (L::Io, L::Addr) {
-        loop {
-            match self.listener.accept().await {
-                Ok(accepted) => {
-                    self.in_trouble = false;
-                    return accepted;
-                }
-                // Others get a turn, should a listener give nothing but errors.
-                Err(error) if concerns_one_connection(&error) => sleep(Duration::ZERO).await,
-                Err(error) => self.wait_out(&error).await,
-            }
-        }
-    }
-
-    async fn wait_out(&mut self, error: &io::Error) {
-        if !self.in_trouble {
-            self.in_trouble = true;
-            report::trouble("cannot accept connections for now, and will try again", error);
-        }
-        sleep(PATIENCE).await;
-    }
-}
-
-/// Returns whether a failure to accept is that of one connection, and the next may come at once.
-pub(crate) fn concerns_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
