@@ -22,6 +22,7 @@ use super::deflate::Deflate;
 use super::negotiate;
 use super::request::{Request, has_token, joined};
 use super::socket::WebSocket;
+use super::tls::Tls;
 use crate::convenience;
 use crate::hub;
 
@@ -30,8 +31,9 @@ const MAX_HEAD: usize = 64 * 1024;
 
 /// Connects to a websocket server.
 ///
-/// The URL is one of `ws://`. For one of `wss://` make the TLS stream first, and speak [`over`](Connect::over) it. Wait for
-/// what this returns: with `.await`, or with `.block()` on a green stack. Before that, its methods set options.
+/// The URL is one of `ws://`, or, with the feature `ssl`, of `wss://`: then the server has to show a certificate for the
+/// host of the URL that the system's authorities have signed, and [`ssl`](Connect::ssl) says otherwise. Wait for what this
+/// returns: with `.await`, or with `.block()` on a green stack. Before that, its methods set options.
 ///
 /// Eventlet has no client of its own: its users take the `websocket-client` library, patched.
 ///
@@ -49,7 +51,7 @@ const MAX_HEAD: usize = 64 * 1024;
 ///
 /// # Errors
 ///
-/// Those of connecting; of kind `InvalidInput`, when the URL or an option cannot be used; of kind
+/// Those of connecting, with a handshake of TLS that fails among them; of kind `InvalidInput`, when the URL or an option cannot be used; of kind
 /// `ConnectionRefused`, when the server answers no, with a [`FailedConnectionError`] inside that has the status; of kind
 /// `InvalidData`, when it answers something that is no websocket; of kind `TimedOut`.
 ///
@@ -87,6 +89,7 @@ pub fn connect(url: impl AsRef<str>) -> Connect {
         ping_interval: defaults::PING_INTERVAL,
         close_timeout: defaults::CLOSE_TIMEOUT,
         handshake_timeout: defaults::HANDSHAKE_TIMEOUT,
+        tls: Tls::default(),
     }
 }
 
@@ -102,6 +105,7 @@ pub struct Connect {
     ping_interval: Option<Duration>,
     close_timeout: Duration,
     handshake_timeout: Duration,
+    pub(super) tls: Tls,
 }
 
 impl Connect {
@@ -186,7 +190,7 @@ impl Connect {
         let head = self.head()?;
         let limit = self.handshake_timeout;
         in_time(limit, async {
-            let io = Connect::dial(head.uri()).await?;
+            let io = self.dial(head.uri()).await?;
             self.shake_hands(head, io).await
         })
         .await
@@ -231,14 +235,12 @@ impl Connect {
         Ok(head)
     }
 
-    async fn dial(uri: &Uri) -> io::Result<Box<dyn Io>> {
-        if uri.scheme_str() == Some("wss") {
-            let why = "wss:// needs TLS: make the TLS stream, and connect with `.over(stream)`";
-            return Err(io::Error::new(io::ErrorKind::Unsupported, why));
-        }
+    async fn dial(&self, uri: &Uri) -> io::Result<Box<dyn Io>> {
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-        let io = convenience::connect((host, uri.port_u16().unwrap_or(80))).await?;
-        Ok(Box::new(io))
+        let is_secure = uri.scheme_str() == Some("wss");
+        let port = uri.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
+        let connecting = convenience::connect((host, port));
+        if is_secure { self.tls.secure(connecting).await } else { Ok(Box::new(connecting.await?)) }
     }
 
     async fn shake_hands(&self, head: Head<()>, mut io: Box<dyn Io>) -> io::Result<WebSocket> {

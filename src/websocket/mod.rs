@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `socket` | the handle of a connection |
 //! | `client`, `wsgi` | the handshake of either side |
+//! | `secure`, `plain` | `wss://`, with the feature `ssl` and without it |
 //! | `message`, `close` | what is sent and received |
 //! | `connection` | who reads, who writes, and how it ends |
 //! | `reader`, `writer` | frames to messages and back, without I/O |
@@ -28,7 +29,7 @@
 //! # Not here
 //!
 //! The drafts before RFC 6455, hixie-75 and 76. Sending a message in several frames: [`WebSocket::send`] takes a whole
-//! one. TLS: a client speaks [`over`](Connect::over) any stream.
+//! one. Proxies: a client speaks [`over`](Connect::over) any stream.
 
 mod client;
 mod close;
@@ -38,11 +39,20 @@ mod deflate;
 mod mask;
 mod message;
 mod negotiate;
+#[cfg(not(feature = "ssl"))]
+mod plain;
 mod reader;
 mod request;
+#[cfg(feature = "ssl")]
+mod secure;
 mod socket;
 mod writer;
 mod wsgi;
+
+#[cfg(not(feature = "ssl"))]
+use plain as tls;
+#[cfg(feature = "ssl")]
+use secure as tls;
 
 pub use client::{Connect, Connecting, FailedConnectionError, connect};
 pub use close::{Close, IntoClose};

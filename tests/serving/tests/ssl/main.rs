@@ -1,6 +1,5 @@
 //! TLS from outside: who is let in, who is not, and how a connection ends.
 
-mod authority;
 mod peers;
 mod session;
 mod streams;

@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use eventlet::wsgi::{self, Environ};
 use eventlet::{GreenThread, listen, spawn, tpool, wrap_ssl};
 
-use crate::authority::Authority;
 use crate::support::{talk, test};
+use eventlet_serving::Authority;
 
 /// Runs a program of another house, and returns what it printed, or `None` where it is not installed.
 async fn run(program: &'static str, arguments: Vec<String>) -> Option<(bool, String)> {

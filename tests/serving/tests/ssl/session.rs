@@ -4,8 +4,8 @@ use std::fs;
 
 use eventlet::ssl::{Context, Pem, Version};
 
-use crate::authority::{Authority, Signed};
 use crate::support::{dial, is_handshake_error, meet, serve_one, test};
+use eventlet_serving::{Authority, Signed};
 
 #[test]
 fn a_server_has_a_certificate_for_each_name() {

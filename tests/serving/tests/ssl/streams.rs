@@ -11,8 +11,8 @@ use eventlet::{Block, listen, serve, sleep, spawn, stackful, wrap_ssl};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, split};
 use tokio::net::TcpListener;
 
-use crate::authority::Authority;
 use crate::support::{dial, test};
+use eventlet_serving::Authority;
 
 /// More than sockets keep.
 const LARGE: usize = 4 << 20;

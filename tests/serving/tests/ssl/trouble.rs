@@ -13,8 +13,8 @@ use tokio::io::{
 };
 use tokio::time::Instant;
 
-use crate::authority::Authority;
 use crate::support::{dial, is_handshake_error, serve_one, test, test_paused};
+use eventlet_serving::Authority;
 
 #[test]
 fn what_is_no_tls_is_refused() {

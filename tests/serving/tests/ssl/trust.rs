@@ -3,8 +3,8 @@
 use eventlet::ssl::{Context, Pem, Version};
 use eventlet::{connect, listen, wrap_ssl};
 
-use crate::authority::{Authority, Signed};
 use crate::support::{dial, is_handshake_error, meet, serve_one, talk, test};
+use eventlet_serving::{Authority, Signed};
 
 #[test]
 fn a_good_certificate_is_accepted() {

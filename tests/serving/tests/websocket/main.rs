@@ -5,5 +5,6 @@ mod endings;
 mod frames;
 mod handshake;
 mod outside;
+mod secure;
 mod support;
 mod together;

@@ -9,7 +9,7 @@ use tokio::process::Command;
 use crate::support::{echo, serve, test};
 
 /// Runs a program in Python. `None`, said aloud, where there is none, or no `websockets`.
-async fn python(program: &str, argument: &str) -> Option<Command> {
+pub(crate) async fn python(program: &str, argument: &str) -> Option<Command> {
     let mut has_it = Command::new("python3");
     has_it.args(["-c", "import websockets.sync.server"]).stderr(Stdio::null());
     if !has_it.status().await.is_ok_and(|status| status.success()) {

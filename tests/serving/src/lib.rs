@@ -1,4 +1,4 @@
-//! Certificates for tests.
+//! What the tests share: certificates.
 
 use eventlet::ssl::{Client, Context, Pem, Server};
 use rcgen::{
@@ -7,20 +7,25 @@ use rcgen::{
 };
 
 /// An authority that signs certificates.
-pub(crate) struct Authority {
+#[derive(Debug)]
+pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    pub(crate) pem: String,
+    /// The authority's own certificate.
+    pub pem: String,
 }
 
 /// A certificate and its key, in PEM.
-#[derive(Clone)]
-pub(crate) struct Signed {
-    pub(crate) certificate: String,
-    pub(crate) key: String,
+#[derive(Clone, Debug)]
+pub struct Signed {
+    /// The certificate.
+    pub certificate: String,
+    /// Its key.
+    pub key: String,
 }
 
 impl Authority {
-    pub(crate) fn new(name: &str) -> Authority {
+    /// Makes one, with a key of its own.
+    pub fn new(name: &str) -> Authority {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -30,11 +35,13 @@ impl Authority {
         Authority { issuer: Issuer::new(params, key), pem }
     }
 
-    pub(crate) fn sign(&self, name: &str) -> Signed {
+    /// Makes a certificate for a host.
+    pub fn sign(&self, name: &str) -> Signed {
         self.sign_with(name, |_| ())
     }
 
-    pub(crate) fn sign_expired(&self, name: &str) -> Signed {
+    /// Makes one that is no longer good.
+    pub fn sign_expired(&self, name: &str) -> Signed {
         self.sign_with(name, |params| {
             params.not_before = date_time_ymd(2001, 1, 1);
             params.not_after = date_time_ymd(2002, 1, 1);
@@ -50,20 +57,21 @@ impl Authority {
     }
 
     /// The context of a client that trusts this authority alone.
-    pub(crate) fn client(&self) -> Context<Client> {
+    pub fn client(&self) -> Context<Client> {
         Context::client().unwrap().ca_file(Pem::bytes(&self.pem)).unwrap()
     }
 }
 
 impl Signed {
     /// A certificate that nobody but its own key has signed.
-    pub(crate) fn by_itself(name: &str) -> Signed {
+    pub fn by_itself(name: &str) -> Signed {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new([name.to_owned()]).unwrap();
         Signed { certificate: params.self_signed(&key).unwrap().pem(), key: key.serialize_pem() }
     }
 
-    pub(crate) fn server(&self) -> Context<Server> {
+    /// The context of a server that shows it.
+    pub fn server(&self) -> Context<Server> {
         Context::server(Pem::bytes(&self.certificate), Pem::bytes(&self.key)).unwrap()
     }
 }
