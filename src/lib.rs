@@ -154,7 +154,7 @@ pub use ssl::wrap_ssl;
 pub use stackful::{Block, Blocking, stackful};
 pub use timeout::{Timeout, is_timeout, with_timeout};
 
-#[cfg(all(doctest, feature = "stackful", feature = "wsgi"))]
+#[cfg(all(doctest, feature = "ssl", feature = "stackful", feature = "websocket"))]
 #[doc = include_str!("../README.md")]
 mod readme {}
 
@@ -162,6 +162,6 @@ mod readme {}
 #[doc = include_str!("../docs/porting.md")]
 mod porting {}
 
-#[cfg(all(doctest, feature = "stackful", feature = "wsgi"))]
+#[cfg(all(doctest, feature = "ssl", feature = "stackful", feature = "websocket"))]
 #[doc = include_str!("../docs/serving.md")]
 mod serving {}

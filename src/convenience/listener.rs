@@ -61,6 +61,12 @@ pub trait Listener {
     /// `ConnectionReset` or `Interrupted` concerns a single connection, and the server asks for the next at
     /// once; after any other it waits a little.
     fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Io, Self::Addr)>>;
+
+    /// Returns whether its connections are encrypted, which makes the scheme of `wsgi`'s URLs `https`. Not unless said
+    /// otherwise.
+    fn is_secure(&self) -> bool {
+        false
+    }
 }
 
 impl Listener for TcpListener {

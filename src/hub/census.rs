@@ -43,9 +43,10 @@ impl Hub {
 
     /// Returns all green threads that have not ended, in the order in which they were spawned.
     pub(crate) fn living(&self) -> Vec<Living> {
+        let mut asked_for = self.notes.asked_for();
         let mut living = self.map_slots(|key, slot| Living {
             key,
-            name: self.notes.name(key),
+            name: self.notes.name(key).or_else(|| asked_for.remove(&key.serial())),
             spawned_at: slot.spawned_at,
             state: self.state_of(key, slot),
             last_turn: self.notes.last_turn(key),

@@ -55,6 +55,8 @@ mod sync {
     pub(crate) use std::sync::atomic::{AtomicBool, Ordering};
 }
 
+#[cfg(feature = "wsgi")]
+pub(crate) use notes::Names;
 pub use notes::State;
 pub use resolver::{Resolve, Resolving};
 

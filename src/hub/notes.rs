@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use tokio::time::Instant;
 
@@ -30,6 +30,14 @@ pub enum State {
 pub(crate) struct Notes {
     /// By serial number.
     of: RefCell<HashMap<u64, Note>>,
+    /// Who names green threads when somebody looks.
+    namers: RefCell<Vec<Weak<dyn Names>>>,
+}
+
+/// Names green threads when somebody looks: for those that are too many and too short to be given names.
+pub(crate) trait Names {
+    /// Tells the names of those that it knows.
+    fn names(&self, tell: &mut dyn FnMut(Key, String));
 }
 
 #[derive(Default)]
@@ -66,6 +74,24 @@ impl Notes {
 
     pub(super) fn set_name(&self, key: Key, name: Rc<str>) {
         self.note(key, |note| note.name = Some(name));
+    }
+
+    /// Asks somebody for names when somebody looks, as long as he is there.
+    #[cfg_attr(not(feature = "wsgi"), expect(dead_code))]
+    pub(crate) fn ask_for_names(&self, namer: Weak<dyn Names>) {
+        let mut namers = self.namers.borrow_mut();
+        namers.retain(|namer| namer.strong_count() > 0);
+        namers.push(namer);
+    }
+
+    /// Returns the names that are not noted, by serial number.
+    pub(super) fn asked_for(&self) -> HashMap<u64, Rc<str>> {
+        let namers: Vec<_> = self.namers.borrow().iter().filter_map(Weak::upgrade).collect();
+        let mut asked_for = HashMap::new();
+        for namer in namers {
+            namer.names(&mut |key, name| drop(asked_for.insert(key.serial(), name.into())));
+        }
+        asked_for
     }
 
     #[cold]

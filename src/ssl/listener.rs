@@ -11,7 +11,8 @@ use crate::convenience::Listener;
 /// A listener whose connections speak TLS.
 ///
 /// It gives a connection as soon as it is accepted, and the handshake happens in whatever uses it:
-/// a silent client holds nobody up. [`serve`](crate::serve()) and `wsgi::server` take it.
+/// a silent client holds nobody up. [`serve`](crate::serve()) and `wsgi::server` take it. The connections of one around
+/// a listener of green stacks are of `eventlet::green::ssl`.
 ///
 /// Corresponds to what `eventlet.wrap_ssl` makes of a listening socket.
 #[derive(Debug)]
@@ -35,6 +36,24 @@ impl<L> TlsListener<L> {
     pub fn context(&self) -> &Context<Server> {
         &self.context
     }
+
+    /// Converts the listener below.
+    #[cfg_attr(not(all(feature = "stackful", feature = "wsgi")), expect(dead_code))]
+    pub(crate) fn try_map<M>(
+        self,
+        convert: impl FnOnce(L) -> io::Result<M>,
+    ) -> io::Result<TlsListener<M>> {
+        Ok(TlsListener { listener: convert(self.listener)?, context: self.context })
+    }
+}
+
+impl<L: Listener> TlsListener<L> {
+    /// Waits for the next connection below.
+    pub(crate) async fn accept_below(&mut self) -> io::Result<(L::Io, L::Addr)> {
+        // A context that cannot be used is the server's trouble, and none of its clients'.
+        self.context.config()?;
+        self.listener.accept().await
+    }
 }
 
 impl TlsListener<tokio::net::TcpListener> {
@@ -56,9 +75,11 @@ where
     type Addr = L::Addr;
 
     async fn accept(&mut self) -> io::Result<(TlsStream<L::Io>, L::Addr)> {
-        // A context that cannot be used is the server's trouble, and none of its clients'.
-        self.context.config()?;
-        let (io, addr) = self.listener.accept().await?;
+        let (io, addr) = self.accept_below().await?;
         Ok((TlsStream::server(io, &self.context), addr))
+    }
+
+    fn is_secure(&self) -> bool {
+        true
     }
 }

@@ -44,8 +44,6 @@
 //! A client verifies who it talks to. Eventlet's `wrap_ssl` never does, not even with
 //! `cert_reqs=CERT_REQUIRED`. TLS 1.0, 1.1 and SSL are not spoken.
 
-#[cfg(feature = "wsgi")]
-mod below;
 mod context;
 mod error;
 mod handshake;
@@ -59,8 +57,6 @@ mod stream;
 mod verify;
 mod wrap;
 
-#[cfg(feature = "wsgi")]
-pub(crate) use below::socket_below;
 pub use context::{Client, Context, Server, Side, Version};
 pub use error::HandshakeError;
 pub(crate) use error::is_handshake_error;

@@ -9,12 +9,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::connection::Connection;
 use super::options::Options;
-use super::peer::{Peer, socket_below};
+use super::peer::Peer;
 use super::server::Server;
 use super::site::Handler;
-use crate::convenience::{Listener, PATIENCE, concerns_one_connection};
+use super::tls::socket_below;
+use crate::convenience::{Door, Listener};
 use crate::greenpool::{GreenPool, Slot};
-use crate::greenthread::sleep;
 use crate::hub::within;
 
 /// How often a full server looks for an idle connection to close.
@@ -22,9 +22,7 @@ const PRESSED: Duration = Duration::from_millis(50);
 
 /// Accepts connections, and starts a green thread for each.
 pub(super) struct Acceptor<L, H> {
-    pub(super) listener: L,
-    /// Whether the last attempt to accept failed for a reason that outlasts one connection.
-    pub(super) in_trouble: bool,
+    pub(super) door: Door<L>,
     pub(super) handler: Rc<H>,
     pub(super) pool: GreenPool,
     pub(super) server: Server,
@@ -39,7 +37,9 @@ where
     /// Accepts connections forever. Returns why it cannot.
     pub(super) async fn accept(&mut self) -> io::Error {
         loop {
-            match self.next().await {
+            let log = &self.options.log;
+            let report = |what: &str, error: &io::Error| log.failure(&what, &error.to_string());
+            match self.door.next(is_no_listener, report).await {
                 Ok((io, addr)) => {
                     let slot = self.slot().await;
                     self.start(slot, io, &addr);
@@ -47,31 +47,6 @@ where
                 Err(error) => return error,
             }
         }
-    }
-
-    /// Waits for the next connection, however long that takes.
-    async fn next(&mut self) -> io::Result<(L::Io, L::Addr)> {
-        loop {
-            match self.listener.accept().await {
-                Ok(accepted) => {
-                    self.in_trouble = false;
-                    return Ok(accepted);
-                }
-                Err(error) if is_no_listener(&error) => return Err(error),
-                // Others get a turn, should a listener give nothing but errors.
-                Err(error) if concerns_one_connection(&error) => sleep(Duration::ZERO).await,
-                Err(error) => self.wait_out(&error).await,
-            }
-        }
-    }
-
-    async fn wait_out(&mut self, error: &io::Error) {
-        if !self.in_trouble {
-            self.in_trouble = true;
-            let doing = "cannot accept connections for now, and will try again";
-            self.options.log.failure(&doing, &error.to_string());
-        }
-        sleep(PATIENCE).await;
     }
 
     /// Waits for a place for a connection, and makes one where a connection is idle.
@@ -89,12 +64,12 @@ where
     }
 
     fn start(&self, slot: Slot, io: L::Io, addr: &L::Addr) {
-        if let (_, Some(tcp)) = socket_below(&io) {
+        if let Some(tcp) = socket_below(&io) {
             // It fails on a connection that has gone, which will be noticed.
             let _ = tcp.set_nodelay(self.options.tcp_nodelay);
         }
         let number = self.server.next_number();
-        let peer = Peer::of(&io, addr);
+        let peer = Peer::of(&io, addr, self.door.listener.is_secure());
         self.options.log.debug(&format_args!(
             "({}) accepted ({})",
             std::process::id(),

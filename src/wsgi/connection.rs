@@ -1,7 +1,8 @@
 //! A connection, from its first byte to its last.
 
-use std::cell::{Cell, RefCell};
-use std::pin::Pin;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -20,6 +21,7 @@ use super::speak::{Ended, Speaks};
 use super::speaker::speak;
 use super::sweeper::Seen;
 use super::tap::Tap;
+use super::tls::{Session, shake_hands};
 use crate::greenthread::Greenlet;
 use crate::waiters::{Place, Waiters};
 
@@ -47,6 +49,8 @@ pub struct Connection {
     /// Those who wait to be told that it is to close.
     told: Waiters<(), ()>,
     takeover: RefCell<Option<Takeover>>,
+    /// What was agreed on when it was encrypted.
+    pub(super) session: OnceCell<Session>,
 }
 
 impl Connection {
@@ -66,6 +70,7 @@ impl Connection {
             cut: Cell::new(false),
             told: Waiters::new(),
             takeover: RefCell::default(),
+            session: OnceCell::new(),
         }
     }
 
@@ -128,11 +133,16 @@ impl Connection {
     }
 
     /// Serves the connection to its end.
-    pub(super) async fn serve<T, H>(self: Rc<Self>, io: T, handler: Rc<H>)
+    pub(super) async fn serve<T, H>(self: Rc<Self>, mut io: T, handler: Rc<H>)
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         H: Handler,
     {
+        match self.unless_closed(shake_hands(&mut io)).await {
+            Some(Ok(session)) => drop(session.map(|session| self.session.set(session))),
+            Some(Err(error)) => return self.note_end(&Ended::Broken(error.into())),
+            None => return,
+        }
         let tap = Tap::new(io, Arc::clone(&self.pulse));
         let front = Front::new(handler, Rc::clone(&self));
         let ended = speak(tap, front, &self).await;
@@ -142,6 +152,17 @@ impl Connection {
             self.pulse.enter(Phase::Hijacked);
             takeover.await;
         }
+    }
+
+    /// Waits for something, until the connection is to close.
+    async fn unless_closed<R>(self: &Rc<Self>, work: impl Future<Output = R>) -> Option<R> {
+        let mut work = pin!(work);
+        let mut told = Told::new(Rc::clone(self));
+        poll_fn(|cx| match work.as_mut().poll(cx) {
+            Poll::Pending => told.poll(cx).map(|()| None),
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+        })
+        .await
     }
 
     /// Notes how a conversation ended.

@@ -1,6 +1,7 @@
 //! A request that a callable answers: all that its environ, its input and its response share, in one allocation.
 
 use std::cell::{Cell, RefCell};
+use std::error::Error;
 use std::mem;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -82,8 +83,9 @@ impl Exchange {
     }
 
     /// Notes the green thread that answers.
-    pub(super) fn is_run_by(&self, handler: Greenlet) {
-        self.place.set(self.connection.server.handler_started(handler));
+    pub(super) fn is_run_by(self: &Rc<Self>, handler: Greenlet) {
+        let server = &self.connection.server;
+        self.place.set(server.handler_started(handler, Rc::downgrade(self)));
     }
 
     /// Takes the head of `start_response`, in place of one that did not go out yet.
@@ -144,20 +146,21 @@ impl Exchange {
                 *self.answer.borrow_mut() = Answer::Whole(response);
             }
             Ok(Ok(Outcome::Written)) => self.channel.finish(true),
-            Ok(Err(error)) => self.fail(&error.to_string()),
-            Err(exit) => self.fail(&exit.to_string()),
+            Ok(Err(error)) => self.fail(&*error),
+            Err(exit) => self.fail(&exit),
         }
         self.channel.wake_reader();
         self.part_ended();
     }
 
     /// Makes an answer out of a failure, or cuts the answer that is on its way.
-    fn fail(&self, error: &str) {
+    fn fail(&self, error: &(dyn Error + 'static)) {
         let status = self.input.failure();
         let options = &self.connection.options;
         if status.is_none() && !self.connection.is_cut() {
             let parts = self.parts.borrow();
-            options.log.failure(&format_args!("{} {}", parts.method, parts.uri), error);
+            let request = format_args!("{} {}", parts.method, parts.uri);
+            options.log.failure(&request, &error.to_string());
         }
         let mut answer = self.answer.borrow_mut();
         if matches!(*answer, Answer::Sent) {
@@ -165,8 +168,7 @@ impl Exchange {
             return;
         }
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let text = if options.debug { error } else { "" };
-        *answer = Answer::Whole(failure::response(status, text));
+        *answer = Answer::Whole(failure::explained(status, error, options));
     }
 
     /// Waits for something to answer.

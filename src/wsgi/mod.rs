@@ -9,8 +9,7 @@
 //! # }
 //! ```
 //!
-//! [`server`] takes a [`Listener`](crate::convenience::Listener) and a [`Site`], and serves HTTP/1.1 and HTTP/1.0, by
-//! hyper. Sites are functions of an [`Environ`], eventlet's own kind with [`StartResponse`], and tower services, so axum
+//! [`server`] takes a [listener](IntoListener) and a [`Site`], and serves HTTP/1.1 and HTTP/1.0, by hyper. Sites are functions of an [`Environ`], eventlet's own kind with [`StartResponse`], and tower services, so axum
 //! routers as well. Bodies are streams in both directions, and a slow client slows nobody but its own handler.
 //!
 //! Corresponds to `eventlet.wsgi`.
@@ -44,6 +43,11 @@ mod http2;
 mod input;
 #[cfg(feature = "stackful")]
 mod input_blocking;
+mod listener;
+#[cfg(feature = "stackful")]
+mod listener_green;
+#[cfg(all(feature = "ssl", feature = "stackful"))]
+mod listener_green_tls;
 mod log;
 mod options;
 mod peer;
@@ -52,6 +56,8 @@ mod plain;
 mod protocol;
 mod pulse;
 mod response;
+#[cfg(feature = "ssl")]
+mod secure;
 mod server;
 mod service;
 mod serving;
@@ -63,9 +69,14 @@ mod start_response;
 mod sweeper;
 mod tap;
 mod ticket;
+mod traceback;
 
 #[cfg(feature = "http2")]
 use http2 as speaker;
+#[cfg(not(feature = "ssl"))]
+use plain as tls;
+#[cfg(feature = "ssl")]
+use secure as tls;
 
 #[cfg(feature = "stackful")]
 pub use application::{Application, application};
@@ -74,6 +85,7 @@ pub use channel::Write;
 pub use environ::Environ;
 pub use hijack::Hijacked;
 pub use input::Input;
+pub use listener::IntoListener;
 pub use protocol::Protocol;
 pub use response::{IntoHeader, IntoHeaders, IntoResponse, IntoStatus, Status};
 pub use server::{ConnectionInfo, Drained, Server, Stats};

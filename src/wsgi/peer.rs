@@ -5,10 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 
-#[cfg(not(feature = "ssl"))]
-pub(super) use super::plain::socket_below;
-#[cfg(feature = "ssl")]
-pub(super) use crate::ssl::socket_below;
+use super::tls::socket_below;
 
 /// One end of a connection.
 #[derive(Clone, Debug)]
@@ -29,15 +26,14 @@ pub(super) struct Peer {
 
 impl Peer {
     /// Learns what it can from a socket and the address that came with it.
-    pub(super) fn of<A: fmt::Debug + 'static>(io: &dyn Any, addr: &A) -> Peer {
+    pub(super) fn of<A: fmt::Debug + 'static>(io: &dyn Any, addr: &A, secure: bool) -> Peer {
         let addr = addr as &dyn DebugAny;
         let remote = match addr.as_any().downcast_ref::<SocketAddr>() {
             Some(addr) => End::Inet(*addr),
             None if is_unix(addr.as_any()) => End::Unix,
             None => End::Other(format!("{addr:?}").into()),
         };
-        let (secure, socket) = socket_below(io);
-        let local = socket.and_then(|io| io.local_addr().ok());
+        let local = socket_below(io).and_then(|io| io.local_addr().ok());
         let local = local.map_or_else(|| remote.same_kind(), End::Inet);
         Peer { remote, local, secure }
     }

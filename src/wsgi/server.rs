@@ -3,16 +3,17 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::poll_fn;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use slab::Slab;
 
 use super::connection::Connection;
+use super::exchange::Exchange;
 use super::pulse::Phase;
 use super::sweeper;
 use crate::greenthread::{Greenlet, spawn_n_from};
-use crate::hub::within;
+use crate::hub::{self, Key, Names, within};
 use crate::waiters::{Place, Waiters};
 
 /// A server: a handle to look at it, and to end it. Clones name the same server.
@@ -25,7 +26,7 @@ pub struct Server(Rc<Shared>);
 struct Shared {
     connections: RefCell<Slab<Rc<Connection>>>,
     /// The green threads that answer requests.
-    handlers: RefCell<Slab<Greenlet>>,
+    handlers: RefCell<Slab<(Greenlet, Weak<Exchange>)>>,
     accepted: Cell<u64>,
     requests: Cell<u64>,
     in_flight: Cell<usize>,
@@ -249,6 +250,12 @@ impl Server {
         Drained { finished: open.saturating_sub(cut), cut }
     }
 
+    /// Has what looks at the hub's green threads see which are of this server, and what they are about.
+    pub(super) fn name_green_threads(&self) {
+        let shared = Rc::downgrade(&self.0);
+        hub::expect("serving").notes.ask_for_names(shared);
+    }
+
     /// Has every connection close when what it does is done.
     pub(super) fn close_connections(&self) {
         for connection in self.all() {
@@ -264,7 +271,7 @@ impl Server {
         let connections = self.all();
         connections.iter().for_each(|connection| connection.cut());
         let handlers: Vec<_> =
-            self.0.handlers.borrow().iter().map(|(_, handler)| *handler).collect();
+            self.0.handlers.borrow().iter().map(|(_, (handler, _))| *handler).collect();
         handlers.iter().for_each(Greenlet::kill);
         connections.len()
     }
@@ -353,8 +360,8 @@ impl Server {
     }
 
     #[inline]
-    pub(super) fn handler_started(&self, handler: Greenlet) -> usize {
-        self.0.handlers.borrow_mut().insert(handler)
+    pub(super) fn handler_started(&self, handler: Greenlet, exchange: Weak<Exchange>) -> usize {
+        self.0.handlers.borrow_mut().insert((handler, exchange))
     }
 
     #[inline]
@@ -362,6 +369,24 @@ impl Server {
         self.0.handlers.borrow_mut().remove(place);
         if self.0.handlers.borrow().is_empty() {
             self.look_settled();
+        }
+    }
+}
+
+/// A request is named by what it asks for, and a connection by its client.
+impl Names for Shared {
+    fn names(&self, tell: &mut dyn FnMut(Key, String)) {
+        for (_, connection) in &*self.connections.borrow() {
+            if let Some(greenlet) = connection.greenlet.get() {
+                tell(greenlet.key(), format!("wsgi connection of {}", connection.peer.remote));
+            }
+        }
+        for (_, (handler, exchange)) in &*self.handlers.borrow() {
+            let Some(exchange) = exchange.upgrade() else { continue };
+            // Whoever looks may be about to change the environ.
+            if let Ok(parts) = exchange.parts.try_borrow() {
+                tell(handler.key(), format!("{} {}", parts.method, parts.uri.path()));
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Sites that are tower services.
 
+use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -173,12 +174,10 @@ where
 
 #[cold]
 fn failed<B>(
-    error: &(dyn std::error::Error + Send + Sync),
+    error: &(dyn Error + Send + Sync + 'static),
     connection: &Connection,
 ) -> Response<Outgoing<B>> {
     let options = &connection.options;
-    let text = error.to_string();
-    options.log.failure(&"in a service", &text);
-    let shown = if options.debug { &*text } else { "" };
-    failure::response(StatusCode::INTERNAL_SERVER_ERROR, shown).map(Outgoing::ours)
+    options.log.failure(&"in a service", &error.to_string());
+    failure::explained(StatusCode::INTERNAL_SERVER_ERROR, error, options).map(Outgoing::ours)
 }

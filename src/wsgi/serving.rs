@@ -1,6 +1,5 @@
 //! A server to be.
 
-use std::any::Any;
 use std::fmt;
 use std::future::{IntoFuture, pending, poll_fn};
 use std::io;
@@ -17,12 +16,15 @@ use tracing::Level;
 
 use super::accept::Acceptor;
 use super::format::Format;
+use super::listener::IntoListener;
 use super::log::Sink;
 use super::options::{KEEPALIVE, Options};
 use super::protocol::Protocol;
 use super::server::Server;
 use super::site::Site;
-use crate::convenience::Listener;
+use super::tls::listener_below;
+use super::traceback;
+use crate::convenience::{Door, Listener};
 use crate::event::Event;
 use crate::greenpool::GreenPool;
 
@@ -31,7 +33,10 @@ use crate::greenpool::GreenPool;
 /// Wait for what it returns: with `.await`, or with `.block()` on a green stack. Before that, options are set on it.
 ///
 /// Each connection is a green thread, and each request of a site that is a function one more: what ends it, a panic, a
-/// [`Timeout`](crate::Timeout) or a kill, becomes a 500, and nobody else notices.
+/// [`Timeout`](crate::Timeout) or a kill, becomes a 500, and nobody else notices. [`debug::green_threads`] shows it as
+/// `GET /path`.
+///
+/// [`debug::green_threads`]: crate::debug::green_threads
 ///
 /// Corresponds to `eventlet.wsgi.server`.
 ///
@@ -79,7 +84,7 @@ use crate::greenpool::GreenPool;
 #[track_caller]
 pub fn server<L, S, K>(listener: L, site: S) -> Serving<L, S, K>
 where
-    L: Listener<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static, Addr: 'static> + 'static,
+    L: IntoListener,
     S: Site<K>,
 {
     Serving {
@@ -388,7 +393,10 @@ impl<L, S, K> Serving<L, S, K> {
         self
     }
 
-    /// Whether clients get to see the text of an error or a panic of the site. Off unless said otherwise.
+    /// Whether clients get to see why the site failed: the text of an error, or the message of a panic with a backtrace. Off
+    /// unless said otherwise, for it is nobody's business outside.
+    ///
+    /// The first server that is told so sets a panic hook, which calls the one before it.
     ///
     /// # Examples
     ///
@@ -534,24 +542,28 @@ impl<L, S, K> Serving<L, S, K> {
 
 impl<L, S, K> Serving<L, S, K>
 where
-    L: Listener<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static, Addr: 'static> + 'static,
+    L: IntoListener,
     S: Site<K>,
 {
     async fn serve(self) -> io::Result<()> {
+        let listener = self.listener.into_listener()?;
         let pool = self.pool.unwrap_or_else(|| GreenPool::new(self.max_size));
         assert!(!pool.is_member(), "a server cannot run inside the pool of its own connections");
+        if self.options.debug {
+            traceback::keep();
+        }
         let options = Rc::new(self.options);
         let server = self.server;
+        server.name_green_threads();
         let closing = ClosesConnections(&server);
         let log = &options.log;
-        let (pid, at) = (std::process::id(), place(&self.listener));
+        let (pid, at) = (std::process::id(), place(&listener));
         log.info(&format_args!("({pid}) wsgi starting up on {at}"));
         if let Some(event) = self.event {
             event.send(server.clone());
         }
         let acceptor = Acceptor {
-            listener: self.listener,
-            in_trouble: false,
+            door: Door::new(listener),
             handler: Rc::new(self.site.into_handler()),
             pool,
             server: server.clone(),
@@ -611,22 +623,25 @@ impl Drop for ClosesConnections<'_> {
 }
 
 /// Shows where a listener listens, where that is known.
-fn place(listener: &dyn Any) -> String {
-    if let Some(tcp) = listener.downcast_ref::<tokio::net::TcpListener>() {
+fn place<L: Listener + 'static>(listener: &L) -> String {
+    let scheme = if listener.is_secure() { "https" } else { "http" };
+    let below = listener_below(listener);
+    if let Some(tcp) = below.downcast_ref::<tokio::net::TcpListener>() {
         let addr = tcp.local_addr();
-        return addr.map_or_else(|error| error.to_string(), |addr| format!("http://{addr}"));
+        return addr.map_or_else(|error| error.to_string(), |addr| format!("{scheme}://{addr}"));
     }
-    if let Some(unix) = listener.downcast_ref::<tokio::net::UnixListener>() {
+    if let Some(unix) = below.downcast_ref::<tokio::net::UnixListener>() {
         let addr = unix.local_addr().ok();
         let path = addr.as_ref().and_then(|addr| addr.as_pathname());
-        return path.map_or("http:unix".to_owned(), |path| format!("http:{}", path.display()));
+        return path
+            .map_or(format!("{scheme}:unix"), |path| format!("{scheme}:{}", path.display()));
     }
     "a listener of its own".to_owned()
 }
 
 impl<L, S, K> IntoFuture for Serving<L, S, K>
 where
-    L: Listener<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static, Addr: 'static> + 'static,
+    L: IntoListener,
     S: Site<K>,
     K: 'static,
 {

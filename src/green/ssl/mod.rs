@@ -2,6 +2,7 @@
 //!
 //! Corresponds to `eventlet.green.ssl`.
 
+mod listener;
 mod stream;
 
 pub use stream::TlsStream;

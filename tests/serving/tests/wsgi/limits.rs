@@ -285,3 +285,45 @@ fn a_shutdown_waits_for_what_runs_and_for_nothing_else() {
         );
     }
 }
+
+#[test]
+fn a_shutdown_waits_for_a_response_that_streams() {
+    let site = |_: Environ| async {
+        let (write, body) = Body::channel();
+        eventlet::spawn_n(async move {
+            for n in 0..10 {
+                if write.write(format!("{n};")).await.is_err() {
+                    return;
+                }
+                sleep(Duration::from_secs(1)).await;
+            }
+        });
+        body
+    };
+    for (limit, whole) in [(None, true), (Some(20), true), (Some(5), false)] {
+        test(
+            site,
+            |serving| serving,
+            move |running| async move {
+                let mut conn = running.connect().await;
+                conn.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+                let mut read = vec![0; 1000];
+                let length = conn.read(&mut read).await.unwrap();
+                let head = String::from_utf8_lossy(&read[..length]).into_owned();
+                assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+
+                let shutdown = running.server.clone();
+                let shutdown =
+                    spawn(async move { shutdown.shutdown(limit.map(Duration::from_secs)).await });
+                let rest = until_closed(&mut conn).await.0;
+                assert_eq!(rest.ends_with("\r\n0\r\n\r\n"), whole, "{rest}");
+                assert_eq!(rest.contains("9;"), whole, "{rest}");
+                assert!(rest.contains("3;"), "{rest}");
+                let drained = shutdown.await.unwrap();
+                assert_eq!((drained.finished, drained.cut), if whole { (1, 0) } else { (0, 1) });
+                // The writer of one that was cut sees it at its next piece.
+                sleep(Duration::from_secs(2)).await;
+            },
+        );
+    }
+}

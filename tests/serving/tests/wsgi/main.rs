@@ -2,9 +2,12 @@
 
 mod conformance;
 mod connections;
+mod descriptors;
+mod green;
 mod hostile;
 mod limits;
 mod options;
+mod secure;
 mod several;
 mod sites;
 mod support;

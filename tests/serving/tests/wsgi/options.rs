@@ -6,13 +6,15 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
+use axum::Router;
+use axum::routing::get as at;
 use eventlet::convenience::Listener;
 use eventlet::wsgi::{self, Body, Environ, Server, StartResponse};
-use eventlet::{Block, Event, GreenPool, listen, sleep, spawn};
+use eventlet::{Block, Event, GreenPool, listen, sleep, spawn, stackful};
 use http::Version;
 use tokio::net::TcpStream;
 
-use crate::support::{get, header, serve, serve_with, status, test};
+use crate::support::{Running, get, header, serve, serve_with, status, test};
 
 async fn hello(_: Environ) -> &'static str {
     "hello"
@@ -358,25 +360,41 @@ fn url_length_limit() {
 #[test]
 fn debug() {
     test(async {
-        let site = |env: Environ| async move {
-            match &*env.path_info() {
-                "/panic" => panic!("the secret"),
-                _ => Err::<(), _>("the secret"),
-            }
-        };
         for debug in [false, true] {
-            let running = serve_with(site, |serving| serving.debug(debug)).await;
-            for path in ["/panic", "/error"] {
-                let answer = running.says(get(path)).await;
-                assert_eq!(
-                    (status(&answer), answer.contains("the secret")),
-                    (500, debug),
-                    "{answer}"
-                );
-            }
+            let site = |env: Environ| async move { fails(&env.path_info()) };
+            explains(debug, serve_with(site, |serving| serving.debug(debug)).await).await;
+            let site = |env: Environ| stackful(move || fails(&env.path_info()));
+            explains(debug, serve_with(site, |serving| serving.debug(debug)).await).await;
+            let router = Router::new().route("/panic", at(|| async { fails("/panic").unwrap() }));
+            let running = serve_with(wsgi::service(router), |serving| serving.debug(debug)).await;
+            panic_is_explained(debug, &running).await;
             running.stop().await;
         }
     });
+}
+
+fn fails(path: &str) -> Result<(), &'static str> {
+    match path {
+        "/panic" => panic!("the secret"),
+        _ => Err("the secret"),
+    }
+}
+
+/// Checks that a server tells of its failures, or does not.
+async fn explains(debug: bool, running: Running) {
+    panic_is_explained(debug, &running).await;
+    let answer = running.says(get("/error")).await;
+    assert_eq!((status(&answer), answer.contains("the secret")), (500, debug), "{answer}");
+    assert!(!answer.contains("options::fails"), "a backtrace of another panic: {answer}");
+    running.stop().await;
+}
+
+async fn panic_is_explained(debug: bool, running: &Running) {
+    let answer = running.says(get("/panic")).await;
+    assert_eq!(status(&answer), 500);
+    for told in ["the secret", "options.rs", "options::fails"] {
+        assert_eq!(answer.contains(told), debug, "{told}: {answer}");
+    }
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn several_hubs_serve_one_port() {
 }
 
 /// Runs curl, where it is installed and can do this.
-async fn curl(arguments: Vec<String>) -> Option<String> {
+pub(crate) async fn curl(arguments: Vec<String>) -> Option<String> {
     let version = Command::new("curl").arg("-V").output().ok()?;
     if !String::from_utf8_lossy(&version.stdout).contains("HTTP2") {
         return None;

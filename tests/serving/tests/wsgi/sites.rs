@@ -72,6 +72,64 @@ fn an_axum_router() {
 }
 
 #[test]
+fn axums_own_websockets() {
+    use axum::extract::ws::{WebSocket, WebSocketUpgrade};
+
+    async fn shout(mut ws: WebSocket) {
+        while let Some(Ok(message)) = ws.recv().await {
+            let Ok(text) = message.to_text() else { return };
+            if ws.send(text.to_uppercase().into()).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    test(async {
+        let router = Router::new()
+            .route("/you", at(|| async { "hello /you" }))
+            .route("/ws", at(|ws: WebSocketUpgrade| async { ws.on_upgrade(shout) }));
+        let running = serve(wsgi::service(router)).await;
+        for _ in 0..3 {
+            let url = format!("ws://{}/ws", running.addr);
+            let ws = eventlet::websocket::connect(url).await.unwrap();
+            for n in 0..100 {
+                ws.send(format!("a{n}")).await.unwrap();
+                assert_eq!(ws.wait().await.unwrap(), Some(format!("A{n}").into()));
+            }
+            ws.close(1000).await.unwrap();
+        }
+        assert!(running.says(get("/you")).await.ends_with("hello /you"));
+        running.stop().await;
+    });
+}
+
+#[test]
+fn green_threads_are_named_by_what_they_answer() {
+    test(async {
+        let names = || {
+            let all = eventlet::debug::green_threads();
+            let named = all.iter().filter_map(|each| each.name.as_deref());
+            named.filter(|name| *name != "wsgi sweeper").collect::<Vec<_>>().join(", ")
+        };
+        let running = serve(move |env: Environ| async move {
+            if env.query_string().is_some() {
+                eventlet::getcurrent().set_name("its own");
+            }
+            names()
+        })
+        .await;
+        let mut conn = running.connect().await;
+        let me = conn.io.local_addr().unwrap();
+        conn.send(get("/a%20b")).await;
+        let (_, all) = conn.response().await;
+        assert_eq!(all, format!("wsgi connection of {me}, GET /a%20b"));
+        assert!(running.says(get("/?named")).await.ends_with("its own"));
+        running.stop().await;
+        assert_eq!(names(), "");
+    });
+}
+
+#[test]
 fn what_responses_can_be() {
     test(async {
         let running = serve(|env: Environ| async move {
