@@ -1,4 +1,4 @@
-// The servers in Go: serve echo|http|stream
+// The servers in Go: serve echo|http|stream|function
 package main
 
 import (
@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	web "net/http"
 	"os"
 	"syscall"
 )
@@ -71,6 +72,11 @@ func flow(stream net.Conn) error {
 	}
 }
 
+func page(writer web.ResponseWriter, _ *web.Request) {
+	writer.Header().Set("Content-Type", "text/plain")
+	writer.Write([]byte(body))
+}
+
 func sendAsFastAsItGoes(_, _ string, socket syscall.RawConn) (err error) {
 	controlled := socket.Control(func(fd uintptr) {
 		err = syscall.SetsockoptString(int(fd), syscall.IPPROTO_TCP, syscall.TCP_CONGESTION, "reno")
@@ -90,6 +96,9 @@ func main() {
 		panic(err)
 	}
 	fmt.Println(listener.Addr())
+	if os.Args[1] == "function" {
+		panic(web.Serve(listener, web.HandlerFunc(page)))
+	}
 	for {
 		stream, err := listener.Accept()
 		if err != nil {

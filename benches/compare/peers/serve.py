@@ -1,4 +1,4 @@
-"""The servers on Python's eventlet and gevent: serve.py eventlet|gevent echo|http|stream"""
+"""The servers on Python's eventlet and gevent: serve.py eventlet|gevent echo|http|stream|start-response"""
 
 import sys
 
@@ -34,6 +34,23 @@ def flow(stream):
             stream.sendall(CHUNK)
 
 
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [BODY]
+
+
+def serve_site(library, listener):
+    """eventlet's wsgi and gevent's pywsgi, without their logs"""
+    if library == "eventlet":
+        from eventlet import wsgi
+
+        wsgi.server(listener, application, max_size=10000, log_output=False)
+    else:
+        from gevent.pywsgi import WSGIServer
+
+        WSGIServer(listener, application, log=None).serve_forever()
+
+
 def main(library, program):
     if library == "eventlet":
         from eventlet import spawn_n as spawn
@@ -41,7 +58,7 @@ def main(library, program):
     else:
         from gevent import socket, spawn
 
-    answer = {"echo": echo, "http": http, "stream": flow}[program]
+    answer = {"echo": echo, "http": http, "stream": flow, "start-response": None}[program]
 
     def handle(stream):
         with stream:
@@ -53,6 +70,8 @@ def main(library, program):
     listener.bind(("127.0.0.1", 0))
     listener.listen(4096)
     print("%s:%d" % listener.getsockname(), flush=True)
+    if answer is None:
+        return serve_site(library, listener)
     while True:
         stream, _ = listener.accept()
         spawn(handle, stream)

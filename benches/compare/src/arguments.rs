@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::contest::Effort;
 use crate::peer::Peer;
+use crate::web::Site;
 use crate::whole::Program;
 use crate::whole::servers::Foreign;
 
@@ -50,6 +51,9 @@ pub(crate) enum Role {
     /// A server; it says its address first.
     #[command(hide = true)]
     Serve { peer: Peer, program: Program },
+    /// A server of the web; it says its address first.
+    #[command(hide = true)]
+    Page { peer: Peer, site: Site },
     /// A worker, which answers lines such as `spawn 1000`.
     #[command(hide = true)]
     Work { peer: Peer },

@@ -10,7 +10,7 @@
 //!
 //! Every contestant is a process of its own, this program started again, on one core; what drives it has
 //! another, if there is one. How they are compared is said in `contest`, and what they do in `whole` (servers),
-//! `micro` (operations) and `crowd` (many that do nothing).
+//! `web` (servers of the web), `micro` (operations) and `crowd` (many that do nothing).
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("the comparison counts on epoll and /proc: it runs on Linux");
@@ -29,6 +29,7 @@ mod show;
 mod stage;
 mod statistics;
 mod versions;
+mod web;
 mod whole;
 mod worker;
 
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         Some(Role::Serve { peer, program }) => {
             whole::servers::serve(peer, program, &arguments.foreign)
         }
+        Some(Role::Page { peer, site }) => web::servers::serve(peer, site, &arguments.foreign),
         Some(Role::Work { peer }) => {
             worker::work(peer);
             Ok(())

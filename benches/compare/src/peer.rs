@@ -12,6 +12,8 @@ pub(crate) enum Peer {
     Stackless,
     Stackful,
     Tokio,
+    /// Of Tokio's servers of the web: the base is hyper alone.
+    Axum,
     Epoll,
     May,
     Smol,
@@ -32,6 +34,7 @@ impl Peer {
             Peer::Stackless => "stackless",
             Peer::Stackful => "stackful",
             Peer::Tokio => "Tokio",
+            Peer::Axum => "axum",
             Peer::Epoll => "bare epoll",
             Peer::May => "may",
             Peer::Smol => "smol",

@@ -50,6 +50,8 @@ pub(crate) struct Work {
 pub(crate) enum Group {
     /// Servers, in processes of their own.
     Programs,
+    /// The same, of the web.
+    Web,
     /// One operation, many times.
     Operations,
     /// What green threads that do nothing cost.

@@ -14,7 +14,7 @@ use crate::report::{Cell, Report, Work};
 use crate::stage::Stage;
 use crate::versions::versions;
 use crate::whole::servers::build;
-use crate::{crowd, micro, whole};
+use crate::{crowd, micro, web, whole};
 
 /// A load above this disturbs a run.
 const BUSY: f64 = 0.7;
@@ -75,7 +75,12 @@ fn busy(load: f64, works: &[Work]) -> Option<String> {
 
 /// Returns the contests of a run, in the order of the report.
 fn wanted(arguments: &Arguments, stage: &Stage) -> io::Result<Vec<Contest>> {
-    let all = [whole::contests(stage), micro::contests(stage), crowd::contests(stage)];
+    let all = [
+        whole::contests(stage),
+        web::contests(stage),
+        micro::contests(stage),
+        crowd::contests(stage),
+    ];
     let (wanted, others): (Vec<_>, Vec<_>) =
         all.into_iter().flatten().partition(|contest| arguments.wants(&contest.work.name));
     if wanted.is_empty() {

@@ -6,6 +6,7 @@ use crate::child::Child;
 use crate::contest::Effort;
 use crate::cores::Cores;
 use crate::peer::Peer;
+use crate::web::Site;
 use crate::whole::Program;
 use crate::whole::servers::Foreign;
 
@@ -25,6 +26,13 @@ impl Stage {
     /// Starts a server in a process of its own.
     pub(crate) fn server(&self, peer: Peer, program: Program) -> io::Result<Child> {
         let mut role = vec!["serve".to_owned(), peer.word(), program.word()];
+        role.extend(self.foreign.words());
+        self.start(&role)
+    }
+
+    /// Starts a server of the web in a process of its own.
+    pub(crate) fn page(&self, peer: Peer, site: Site) -> io::Result<Child> {
+        let mut role = vec!["page".to_owned(), peer.word(), site.word()];
         role.extend(self.foreign.words());
         self.start(&role)
     }

@@ -10,7 +10,18 @@ const LOCK: &str = include_str!("../../../Cargo.lock");
 
 /// Returns the versions of all that take part, by the names that people read.
 pub(crate) fn versions(guests: &[(Peer, String)]) -> BTreeMap<String, String> {
-    let crates = ["eventlet", "tokio", "may", "smol", "futures", "corosensei"];
+    let crates = [
+        "axum",
+        "corosensei",
+        "eventlet",
+        "futures",
+        "hyper",
+        "may",
+        "smol",
+        "tokio",
+        "tokio-rustls",
+        "tokio-tungstenite",
+    ];
     let mut versions: BTreeMap<String, String> =
         crates.iter().filter_map(|name| Some((name.to_string(), locked(name)?))).collect();
     versions.insert("rustc".to_owned(), env!("RUSTC_VERSION").to_owned());
@@ -48,7 +59,7 @@ mod tests {
     #[test]
     fn every_peer_that_is_a_crate_has_a_version() {
         let versions = versions(&[(Peer::Go, "1.22".to_owned())]);
-        for name in ["eventlet", "tokio", "may", "smol", "futures", "rustc", "Go"] {
+        for name in ["axum", "eventlet", "tokio", "may", "smol", "futures", "rustc", "Go"] {
             assert!(versions[name].starts_with(|first: char| first.is_ascii_digit()), "{name}");
         }
     }

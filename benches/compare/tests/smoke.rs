@@ -84,6 +84,21 @@ fn every_other_program_answers() {
 }
 
 #[test]
+fn servers_of_the_web_are_compared() {
+    for (work, peers) in [
+        ("service", &["stackless", "tokio", "axum"][..]),
+        ("function", &["stackless", "stackful", "tokio", "axum"]),
+        ("start-response", &["stackless", "stackful", "tokio"]),
+        ("tls", &["stackless", "tokio"]),
+        ("websocket", &["stackless", "stackful", "tokio"]),
+    ] {
+        let (report, ..) = compare(work);
+        let measures = ["request_cpu", "requests", "latency_p50", "latency_p99", "resident"];
+        assert_complete(&report, peers, &measures);
+    }
+}
+
+#[test]
 fn every_operation_and_every_crowd_answers() {
     for work in [
         "batch",

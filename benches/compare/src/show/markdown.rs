@@ -45,7 +45,7 @@ fn lacks(what: &str) -> io::Error {
 /// Writes all tables.
 pub(crate) fn whole(report: &Report) -> String {
     let tables =
-        ["programs", "operations", "crowds"].iter().filter_map(|group| block(group, report));
+        ["programs", "web", "operations", "crowds"].iter().filter_map(|group| block(group, report));
     tables.collect::<Vec<_>>().join("\n")
 }
 

@@ -28,6 +28,8 @@ pub(crate) fn page(report: &Report) -> Markup {
                     (glance(report))
                     (group(report, Group::Programs, "Whole programs", "Servers in processes of their own, each on one core, \
                         driven by the same loader on another."))
+                    (group(report, Group::Web, "The web", "Servers over the same: hyper, axum, tokio-rustls and tokio-tungstenite \
+                        where Tokio is."))
                     (group(report, Group::Operations, "Operations", "One operation, many times, on one core. CPU time of the \
                         process."))
                     (group(report, Group::Crowds, "Crowds", "Many green threads that do nothing, each crowd in a process of \
@@ -149,7 +151,7 @@ fn group(report: &Report, group: Group, name: &str, about: &str) -> Markup {
                 h2 { (name) }
                 p.lead { (about) }
                 (table(&works))
-                @if group == Group::Programs {
+                @if is_program(group) {
                     @for work in works { (program(work)) }
                 } @else {
                     div.grid { @for work in works { (plots(work)) } }
@@ -242,10 +244,14 @@ fn plots(work: &Work) -> Markup {
     }
 }
 
+fn is_program(group: Group) -> bool {
+    matches!(group, Group::Programs | Group::Web)
+}
+
 /// Curves where there are several sizes of a program, else bars.
 fn plot(work: &Work, measure: Measure) -> Markup {
     let lines: Vec<_> = work.lines_of(measure).collect();
-    let is_program = work.group == Group::Programs;
+    let is_program = is_program(work.group);
     html! {
         @if is_program && lines.len() > 1 {
             figure { figcaption { (capital(measure.title())) small { (arrow(measure)) } } (curves(work, measure)) }

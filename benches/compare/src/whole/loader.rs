@@ -5,23 +5,113 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
-use super::wire::{Program, send_as_fast_as_it_goes};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
+
+use super::wire::send_as_fast_as_it_goes;
 use crate::statistics::quantile;
 
 /// What a loader does.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Load {
-    pub(crate) program: Program,
+    pub(crate) opening: Opening,
+    pub(crate) request: &'static [u8],
+    pub(crate) answer_length: usize,
     pub(crate) connections: usize,
     /// Each request on a connection of its own, which its client closes.
     pub(crate) reconnect: bool,
     /// Never to sleep, as there is a core for it. Who sends to a sleeper pays for waking it: that would be the
     /// server, and the more the slower it is, as a loader that has nothing to do sleeps more.
     pub(crate) sleepless: bool,
+}
+
+/// What happens on a connection before its first request.
+#[derive(Clone)]
+pub(crate) enum Opening {
+    Plain,
+    /// A handshake of TLS with the host of that name.
+    Tls(Arc<ClientConfig>, ServerName<'static>),
+    /// One request, whose answer is a head alone.
+    Asking(&'static [u8]),
+}
+
+/// What a client talks over.
+pub(crate) enum Stream {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Opening {
+    /// Connects, and does what comes before the first request. The stream is still a blocking one.
+    pub(crate) fn connect(&self, server: SocketAddr) -> io::Result<Stream> {
+        let mut stream = TcpStream::connect(server)?;
+        stream.set_nodelay(true)?;
+        send_as_fast_as_it_goes(&stream)?;
+        match self {
+            Opening::Plain => {}
+            Opening::Tls(config, name) => {
+                let client = ClientConnection::new(Arc::clone(config), name.clone());
+                let mut tls = StreamOwned::new(client.map_err(io::Error::other)?, stream);
+                tls.flush()?;
+                return Ok(Stream::Tls(Box::new(tls)));
+            }
+            Opening::Asking(request) => {
+                stream.write_all(request)?;
+                read_head(&mut stream)?;
+            }
+        }
+        Ok(Stream::Plain(stream))
+    }
+}
+
+/// Reads a head byte by byte, so that nothing behind it is read.
+pub(crate) fn read_head(stream: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte)?;
+        head.extend(byte);
+    }
+    Ok(head)
+}
+
+impl Stream {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Stream::Plain(stream) => stream,
+            Stream::Tls(tls) => &tls.sock,
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Plain(stream) => stream.read(buffer),
+            Stream::Tls(tls) => tls.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Stream::Plain(stream) => stream.write(bytes),
+            Stream::Tls(tls) => tls.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Stream::Plain(stream) => stream.flush(),
+            Stream::Tls(tls) => tls.flush(),
+        }
+    }
 }
 
 /// How long the loader waits for some answer.
@@ -56,7 +146,7 @@ pub(crate) struct Loader {
 }
 
 struct Client {
-    stream: TcpStream,
+    stream: Stream,
     /// When its request went out, or when it began to connect for it.
     asked: Instant,
     received: usize,
@@ -67,19 +157,19 @@ impl Loader {
     pub(crate) fn connect(server: SocketAddr, load: Load) -> io::Result<Loader> {
         let mut loader = Loader {
             server,
+            clients: Vec::with_capacity(load.connections),
             load,
             epoll: Epoll::new(EpollCreateFlags::empty())?,
             events: vec![EpollEvent::empty(); 1024],
-            clients: Vec::with_capacity(load.connections),
             buffer: vec![0; 256 << 10],
             latencies: Vec::new(),
         };
-        for place in 0..load.connections {
+        for place in 0..loader.load.connections {
             let client = loader.new_client(place)?;
             loader.clients.push(client);
         }
         for client in &mut loader.clients {
-            client.ask(load.program)?;
+            client.ask(loader.load.request)?;
         }
         Ok(loader)
     }
@@ -131,41 +221,40 @@ impl Loader {
 
     fn advance(&mut self, place: usize) -> io::Result<()> {
         let client = &mut self.clients[place];
-        match client.stream.read(&mut self.buffer) {
-            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-            Ok(length) => client.received += length,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-            Err(error) => return Err(error),
-        }
-        if client.received < self.load.program.answer_length() {
-            return Ok(());
+        // TLS may hold back more than one read gives, and epoll does not know of it.
+        while client.received < self.load.answer_length {
+            match client.stream.read(&mut self.buffer) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(length) => client.received += length,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
         }
         self.latencies.push(client.asked.elapsed().as_secs_f64() * 1e6);
         if self.load.reconnect {
             self.clients[place] = self.new_client(place)?;
         }
-        self.clients[place].ask(self.load.program)
+        self.clients[place].ask(self.load.request)
     }
 
     fn new_client(&self, place: usize) -> io::Result<Client> {
         let asked = Instant::now();
-        let stream = TcpStream::connect(self.server)?;
-        stream.set_nodelay(true)?;
-        send_as_fast_as_it_goes(&stream)?;
-        stream.set_nonblocking(true)?;
-        self.epoll.add(&stream, EpollEvent::new(EpollFlags::EPOLLIN, place as u64))?;
+        let stream = self.load.opening.connect(self.server)?;
+        stream.socket().set_nonblocking(true)?;
+        self.epoll.add(stream.socket(), EpollEvent::new(EpollFlags::EPOLLIN, place as u64))?;
         Ok(Client { stream, asked, received: 0 })
     }
 }
 
 impl Client {
-    fn ask(&mut self, program: Program) -> io::Result<()> {
+    fn ask(&mut self, request: &[u8]) -> io::Result<()> {
         // A new connection counts from its beginning.
         if self.received > 0 {
             self.asked = Instant::now();
             self.received = 0;
         }
         // One request at a time always fits into what the system buffers.
-        self.stream.write_all(program.request())
+        self.stream.write_all(request)?;
+        self.stream.flush()
     }
 }

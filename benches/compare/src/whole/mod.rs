@@ -2,9 +2,9 @@
 
 mod awaiting;
 mod blocking;
-mod loader;
+pub(crate) mod loader;
 pub(crate) mod servers;
-mod wire;
+pub(crate) mod wire;
 
 use std::io::{self, ErrorKind};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::machine::resident;
 use crate::peer::Peer;
 use crate::report::{Group, Measure, Work};
 use crate::stage::Stage;
-use loader::{Load, Loader, Seen};
+use loader::{Load, Loader, Opening, Seen};
 
 pub(crate) use wire::Program;
 
@@ -73,13 +73,13 @@ const KINDS: [Kind; 4] = [
 ];
 
 /// How long a server is driven.
-struct Times {
+pub(crate) struct Times {
     warm_up: Duration,
     measured: Duration,
 }
 
 impl Times {
-    fn of(effort: Effort) -> Times {
+    pub(crate) fn of(effort: Effort) -> Times {
         let (warm_up, measured) = match effort {
             Effort::Smoke => (5, 20),
             Effort::Quick => (50, 150),
@@ -108,12 +108,14 @@ impl Kind {
 
     fn contest(&self, connections: usize, stage: &Stage) -> Contest {
         let load = Load {
-            program: self.program,
+            opening: Opening::Plain,
+            request: self.program.request(),
+            answer_length: self.program.answer_length(),
             connections,
             reconnect: self.reconnect,
             sleepless: stage.cores.is_some(),
         };
-        let stage = stage.clone();
+        let (program, stage) = (self.program, stage.clone());
         Contest {
             work: Work::new(self.name, self.title, self.about, Group::Programs)
                 .sized_by("connections"),
@@ -122,7 +124,7 @@ impl Kind {
             peers: servers::NATIVE.iter().chain(&stage.guests).copied().collect(),
             rounds: stage.effort.rounds(1, 3, 5),
             patient: stage.effort == Effort::Full,
-            run: Box::new(move |peer| run(peer, load, &stage)),
+            run: Box::new(move |peer| run(peer, program, &load, &stage)),
         }
     }
 
@@ -135,30 +137,37 @@ impl Kind {
     }
 }
 
-fn run(peer: Peer, load: Load, stage: &Stage) -> Result<Vec<f64>, Refusal> {
-    let mut server = stage.server(peer, load.program).map_err(|error| error.to_string())?;
+fn run(peer: Peer, program: Program, load: &Load, stage: &Stage) -> Result<Vec<f64>, Refusal> {
+    let mut server = stage.server(peer, program).map_err(|error| error.to_string())?;
     let address = server.hear()?;
-    measure(&server, &address, load, &Times::of(stage.effort))
+    let cost = match program {
+        Program::Stream => per_gigabyte,
+        _ => per_request,
+    };
+    measure(&server, &address, load, cost, &Times::of(stage.effort))
         .map_err(|error| refusal(&mut server, &error))
 }
 
 /// Drives one server, and returns what it cost, in the order of [`Kind::measures`].
-fn measure(server: &Child, address: &str, load: Load, times: &Times) -> io::Result<Vec<f64>> {
+pub(crate) fn measure(
+    server: &Child,
+    address: &str,
+    load: &Load,
+    cost: fn(Duration, &Seen) -> [f64; 2],
+    times: &Times,
+) -> io::Result<Vec<f64>> {
     let address = address.parse().map_err(io::Error::other)?;
-    let mut loader = Loader::connect(address, load)?;
+    let mut loader = Loader::connect(address, load.clone())?;
     loader.warm_up(times.warm_up)?;
     let before = cpu_time(server.id());
     let seen = loader.drive(times.measured)?;
     let spent = cpu_time(server.id()) - before;
     let megabytes = resident(server.id()) as f64 / 1e6;
-    let [cost, speed] = match load.program {
-        Program::Stream => per_gigabyte(spent, &seen),
-        _ => per_request(spent, &seen),
-    };
+    let [cost, speed] = cost(spent, &seen);
     Ok(vec![cost, speed, seen.latency(0.5), seen.latency(0.99), megabytes])
 }
 
-fn per_request(spent: Duration, seen: &Seen) -> [f64; 2] {
+pub(crate) fn per_request(spent: Duration, seen: &Seen) -> [f64; 2] {
     [spent.as_secs_f64() * 1e6 / seen.requests as f64, seen.per_second()]
 }
 
@@ -168,7 +177,7 @@ fn per_gigabyte(spent: Duration, seen: &Seen) -> [f64; 2] {
 }
 
 /// What went wrong: the server's own words if it has any, else what the loader met.
-fn refusal(server: &mut Child, error: &io::Error) -> Refusal {
+pub(crate) fn refusal(server: &mut Child, error: &io::Error) -> Refusal {
     match error.kind() {
         ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::ConnectionRefused => {
             server.hear().err().unwrap_or_else(|| error.to_string())

@@ -166,7 +166,8 @@ impl Drop for Files {
 }
 
 const CLIENT: &str = r#"
-import ssl, sys
+import faulthandler, ssl, sys
+faulthandler.dump_traceback_later(40, exit=True)
 from websockets.sync.client import connect
 url, ca = sys.argv[1].split()
 context = ssl.create_default_context(cafile=ca)
@@ -192,7 +193,8 @@ fn a_client_of_python() {
         let running = serve(WebSocketWSGI::new(echo), &authority.sign("localhost").server()).await;
         let argument = format!("{} {}", running.url(), ca.0.display());
         if let Some(mut client) = python(CLIENT, &argument).await {
-            assert!(client.status().await.unwrap().success());
+            let status = client.status().await.unwrap();
+            assert!(status.success(), "{status}: {:?}", running.server.connections());
         }
         running.stop().await;
     });

@@ -9,7 +9,6 @@ use clap::Args;
 
 use crate::peer::Peer;
 use crate::report::Absent;
-use crate::whole::wire::Program;
 
 /// Where the programs of these peers are.
 const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
@@ -27,7 +26,7 @@ pub(crate) struct Foreign {
 
 impl Foreign {
     /// Turns this process into the peer's server: it keeps its core, its limits and its parent.
-    pub(crate) fn become_server(&self, peer: Peer, program: Program) -> io::Result<()> {
+    pub(crate) fn become_server(&self, peer: Peer, program: &str) -> io::Result<()> {
         let mut command = if peer == Peer::Go {
             Command::new(go_program())
         } else {
@@ -35,7 +34,7 @@ impl Foreign {
             python.arg(Path::new(PEERS).join("serve.py")).arg(peer.word());
             python
         };
-        Err(command.arg(program.word()).exec())
+        Err(command.arg(program).exec())
     }
 
     /// The same choice, for a child's command line.

@@ -31,11 +31,11 @@ pub(crate) fn serve(peer: Peer, program: Program, foreign: &Foreign) -> io::Resu
         Peer::Tokio => tokio::serve(listen()?, program),
         Peer::Epoll => bare_epoll::serve(listen()?, program),
         Peer::May => may::serve(program),
-        peer => foreign.become_server(peer, program),
+        peer => foreign.become_server(peer, &program.word()),
     }
 }
 
-fn listen() -> io::Result<TcpListener> {
+pub(crate) fn listen() -> io::Result<TcpListener> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     listener.set_nonblocking(true)?;
     announce(&listener)?;
