@@ -68,12 +68,19 @@ type OriginChecker = Box<dyn Fn(&str, Option<&str>) -> bool>;
 ///     Ok(())
 /// }
 ///
-/// # async fn serve() -> std::io::Result<()> {
+/// # eventlet::run(async {
 /// let site = WebSocketWSGI::new(echo)
 ///     .supported_protocols(["chat.v2", "chat.v1"])
 ///     .origin_checker(|host, origin| origin == Some(&format!("https://{host}")));
-/// wsgi::server(listen("127.0.0.1:8080").await?, site).await
-/// # }
+/// let listener = listen("127.0.0.1:0").await.unwrap();
+/// let addr = listener.local_addr().unwrap();
+/// eventlet::spawn_n(wsgi::server(listener, site).log_output(false).into_future());
+///
+/// let client = || eventlet::websocket::connect(format!("ws://{addr}/")).protocol("chat.v1");
+/// assert!(client().await.is_err());
+/// let ws = client().header("Origin", format!("https://{addr}")).await.unwrap();
+/// assert_eq!(ws.protocol(), Some("chat.v1"));
+/// # });
 /// ```
 pub struct WebSocketWSGI<H> {
     handler: Rc<H>,
@@ -172,7 +179,11 @@ where
     ///     };
     ///     async { response }
     /// };
-    /// # let serving = |listener: tokio::net::TcpListener| eventlet::wsgi::server(listener, site);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert_eq!(body_of(site, "GET /").await, "a page");
+    /// # });
     /// ```
     pub fn call(&self, env: &Environ) -> Response<Body> {
         match self.shake_hands(env) {

@@ -36,8 +36,11 @@ use crate::stackful::{Block, stackful};
 /// }
 ///
 /// let site = wsgi::application(hello);
-/// # fn is_site<K>(_: impl wsgi::Site<K>) {}
-/// # is_site(site);
+/// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+/// # use ask::body_of;
+/// # eventlet::run(async move {
+/// assert_eq!(body_of(site, "GET /").await, "Hello, World!\r\n");
+/// # });
 /// ```
 pub fn application<F, I>(function: F) -> Application<F>
 where

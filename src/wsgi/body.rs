@@ -77,10 +77,16 @@ impl Body {
     /// use eventlet::wsgi::Body;
     /// use futures::stream;
     ///
-    /// let pieces = stream::iter(["one", "two"]).map(Ok::<_, std::io::Error>);
+    /// let site = |_: Environ| async {
+    ///     Body::from_stream(stream::iter(["one", "two"]).map(Ok::<_, std::io::Error>))
+    /// };
+    /// # use eventlet::wsgi::Environ;
     /// # use futures::StreamExt;
-    /// let body = Body::from_stream(pieces);
-    /// # let _ = body;
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert!(body_of(site, "GET /").await.contains("two"));
+    /// # });
     /// ```
     pub fn from_stream<S, T, E>(stream: S) -> Body
     where
@@ -101,8 +107,13 @@ impl Body {
     /// ```
     /// use eventlet::wsgi::Body;
     ///
-    /// let body = Body::from_iter(vec!["one", "two"]);
-    /// # let _ = body;
+    /// let site = |_: Environ| async { Body::from_iter(["one", "two"]) };
+    /// # use eventlet::wsgi::Environ;
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert!(body_of(site, "GET /").await.contains("two"));
+    /// # });
     /// ```
     #[expect(clippy::should_implement_trait)]
     pub fn from_iter<I>(pieces: I) -> Body

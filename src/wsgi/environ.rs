@@ -40,8 +40,11 @@ use super::peer::End;
 ///     let name = env.header("x-name").unwrap_or_default();
 ///     format!("{name} asks for {} from {}", env.path_info(), env.remote_addr())
 /// }
-/// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-/// # is_site(page);
+/// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+/// # use ask::body_of;
+/// # eventlet::run(async move {
+/// assert_eq!(body_of(page, "GET /a\nX-Name: Ann").await, "Ann asks for /a from 127.0.0.1");
+/// # });
 /// ```
 #[derive(Clone)]
 pub struct Environ(pub(super) Rc<Exchange>);
@@ -55,8 +58,11 @@ impl Environ {
     /// use eventlet::wsgi::Environ;
     ///
     /// let site = |env: Environ| async move { env.method().to_string() };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert_eq!(body_of(site, "POST /").await, "POST");
+    /// # });
     /// ```
     pub fn method(&self) -> Method {
         self.0.parts.borrow().method.clone()
@@ -70,8 +76,11 @@ impl Environ {
     /// use eventlet::wsgi::Environ;
     ///
     /// let site = |env: Environ| async move { env.uri().to_string() };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert_eq!(body_of(site, "GET /a?b=c").await, "/a?b=c");
+    /// # });
     /// ```
     pub fn uri(&self) -> Uri {
         self.0.parts.borrow().uri.clone()
@@ -85,8 +94,11 @@ impl Environ {
     /// use eventlet::wsgi::Environ;
     ///
     /// let site = |env: Environ| async move { env.path_info() };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert_eq!(body_of(site, "GET /a%20b").await, "/a b");
+    /// # });
     /// ```
     pub fn path_info(&self) -> String {
         let parts = self.0.parts.borrow();
@@ -101,8 +113,11 @@ impl Environ {
     /// use eventlet::wsgi::Environ;
     ///
     /// let site = |env: Environ| async move { env.path_info_bytes() };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert_eq!(body_of(site, "GET /a%20b").await, "/a b");
+    /// # });
     /// ```
     pub fn path_info_bytes(&self) -> Vec<u8> {
         percent_decode_str(path(&self.0.parts.borrow().uri)).collect()
@@ -116,8 +131,11 @@ impl Environ {
     /// use eventlet::wsgi::Environ;
     ///
     /// let site = |env: Environ| async move { env.raw_path_info() };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert_eq!(body_of(site, "GET /a%20b").await, "/a%20b");
+    /// # });
     /// ```
     pub fn raw_path_info(&self) -> String {
         path(&self.0.parts.borrow().uri).to_owned()
@@ -131,8 +149,11 @@ impl Environ {
     /// use eventlet::wsgi::Environ;
     ///
     /// let site = |env: Environ| async move { env.query_string().unwrap_or_default() };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert_eq!(body_of(site, "GET /?a=b").await, "a=b");
+    /// # });
     /// ```
     pub fn query_string(&self) -> Option<String> {
         self.0.parts.borrow().uri.query().map(str::to_owned)
@@ -146,8 +167,11 @@ impl Environ {
     /// use eventlet::wsgi::Environ;
     ///
     /// let site = |env: Environ| async move { env.script_name() };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert_eq!(body_of(site, "GET /").await, "");
+    /// # });
     /// ```
     pub fn script_name(&self) -> &'static str {
         ""
@@ -161,8 +185,11 @@ impl Environ {
     /// use eventlet::wsgi::Environ;
     ///
     /// let site = |env: Environ| async move { env.content_type() };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert_eq!(body_of(site, "POST /\nContent-Type: text/csv\n\na,b").await, "text/csv");
+    /// # });
     /// ```
     pub fn content_type(&self) -> String {
         self.header("content-type").unwrap_or_else(|| "text/plain".to_owned())
@@ -176,8 +203,11 @@ impl Environ {
     /// use eventlet::wsgi::Environ;
     ///
     /// let site = |env: Environ| async move { format!("{:?}", env.content_length()) };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert_eq!(body_of(site, "POST /\n\nhello").await, "Some(5)");
+    /// # });
     /// ```
     pub fn content_length(&self) -> Option<u64> {
         self.header("content-length")?.trim().parse().ok()
@@ -191,8 +221,11 @@ impl Environ {
     /// use eventlet::wsgi::Environ;
     ///
     /// let site = |env: Environ| async move { format!("{:?}", env.server_protocol()) };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert_eq!(body_of(site, "GET /").await, "HTTP/1.1");
+    /// # });
     /// ```
     pub fn server_protocol(&self) -> Version {
         self.0.parts.borrow().version
@@ -206,8 +239,11 @@ impl Environ {
     /// use eventlet::wsgi::Environ;
     ///
     /// let site = |env: Environ| async move { env.server_name() };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert_eq!(body_of(site, "GET /").await, "127.0.0.1");
+    /// # });
     /// ```
     pub fn server_name(&self) -> String {
         self.0.connection.peer.local.host().into_owned()
@@ -221,8 +257,11 @@ impl Environ {
     /// use eventlet::wsgi::Environ;
     ///
     /// let site = |env: Environ| async move { format!("{:?}", env.server_port()) };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert!(body_of(site, "GET /").await.starts_with("Some("));
+    /// # });
     /// ```
     pub fn server_port(&self) -> Option<u16> {
         self.0.connection.peer.local.port()
@@ -236,8 +275,11 @@ impl Environ {
     /// use eventlet::wsgi::Environ;
     ///
     /// let site = |env: Environ| async move { env.remote_addr() };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert_eq!(body_of(site, "GET /").await, "127.0.0.1");
+    /// # });
     /// ```
     pub fn remote_addr(&self) -> String {
         self.0.connection.peer.remote.host().into_owned()
@@ -251,8 +293,11 @@ impl Environ {
     /// use eventlet::wsgi::Environ;
     ///
     /// let site = |env: Environ| async move { format!("{:?}", env.remote_port()) };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert!(body_of(site, "GET /").await.starts_with("Some("));
+    /// # });
     /// ```
     pub fn remote_port(&self) -> Option<u16> {
         self.0.connection.peer.remote.port()
@@ -266,8 +311,11 @@ impl Environ {
     /// use eventlet::wsgi::Environ;
     ///
     /// let site = |env: Environ| async move { format!("{:?}", env.peer_addr()) };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert!(body_of(site, "GET /").await.starts_with("Some(127.0.0.1:"));
+    /// # });
     /// ```
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         match self.0.connection.peer.remote {
@@ -284,8 +332,11 @@ impl Environ {
     /// use eventlet::wsgi::Environ;
     ///
     /// let site = |env: Environ| async move { env.url_scheme() };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert_eq!(body_of(site, "GET /").await, "http");
+    /// # });
     /// ```
     pub fn url_scheme(&self) -> &'static str {
         self.0.connection.peer.scheme()
@@ -299,8 +350,11 @@ impl Environ {
     /// use eventlet::wsgi::Environ;
     ///
     /// let site = |env: Environ| async move { format!("{} headers", env.headers().len()) };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert_eq!(body_of(site, "GET /\nX-A: 1").await, "3 headers");
+    /// # });
     /// ```
     pub fn headers(&self) -> Ref<'_, HeaderMap> {
         Ref::map(self.0.parts.borrow(), |parts| &parts.headers)
@@ -314,8 +368,11 @@ impl Environ {
     /// use eventlet::wsgi::Environ;
     ///
     /// let site = |env: Environ| async move { env.header("user-agent").unwrap_or_default() };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert_eq!(body_of(site, "GET /\nUser-Agent: me").await, "me");
+    /// # });
     /// ```
     pub fn header(&self, name: &str) -> Option<String> {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
@@ -330,8 +387,11 @@ impl Environ {
     /// use eventlet::wsgi::Environ;
     ///
     /// let site = |env: Environ| async move { format!("{:?}", env.extensions().get::<u32>()) };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert_eq!(body_of(site, "GET /").await, "None");
+    /// # });
     /// ```
     pub fn extensions(&self) -> Ref<'_, Extensions> {
         Ref::map(self.0.parts.borrow(), |parts| &parts.extensions)
@@ -348,9 +408,15 @@ impl Environ {
     /// ```
     /// use eventlet::wsgi::Environ;
     ///
-    /// let site = |env: Environ| async move { drop(env.extensions_mut().insert(7_u32)) };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// let site = |env: Environ| async move {
+    ///     env.extensions_mut().insert(7_u32);
+    ///     format!("{:?}", env.extensions().get::<u32>())
+    /// };
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert_eq!(body_of(site, "GET /").await, "Some(7)");
+    /// # });
     /// ```
     pub fn extensions_mut(&self) -> RefMut<'_, Extensions> {
         RefMut::map(self.0.parts.borrow_mut(), |parts| &mut parts.extensions)
@@ -364,8 +430,11 @@ impl Environ {
     /// use eventlet::wsgi::Environ;
     ///
     /// let site = |env: Environ| async move { env.input().read_all(1 << 20).await };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert_eq!(body_of(site, "POST /\n\nhello").await, "hello");
+    /// # });
     /// ```
     pub fn input(&self) -> Input {
         Input::of(Rc::clone(&self.0))
@@ -383,8 +452,11 @@ impl Environ {
     /// use eventlet::wsgi::Environ;
     ///
     /// let site = |env: Environ| async move { env.get("HTTP_USER_AGENT").unwrap_or_default() };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert_eq!(body_of(site, "GET /\nUser-Agent: me").await, "me");
+    /// # });
     /// ```
     pub fn get(&self, key: &str) -> Option<String> {
         if let Some(name) = key.strip_prefix("HTTP_") {
@@ -436,8 +508,11 @@ impl Environ {
     /// use eventlet::wsgi::Environ;
     ///
     /// let site = |env: Environ| async move { format!("{:#?}", env.to_map()) };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert!(body_of(site, "GET /").await.contains("\"REQUEST_METHOD\": \"GET\""));
+    /// # });
     /// ```
     pub fn to_map(&self) -> BTreeMap<String, String> {
         const KEYS: [&str; 18] = [
@@ -483,9 +558,19 @@ impl Environ {
     /// ```
     /// use eventlet::wsgi::Environ;
     ///
-    /// let site = |env: Environ| async move { env.posthook(|env| println!("{} is answered", env.path_info())) };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// let answered = Rc::new(Cell::new(0));
+    /// let count = Rc::clone(&answered);
+    /// let site = move |env: Environ| {
+    ///     let count = Rc::clone(&count);
+    ///     async move { env.posthook(move |_| count.set(count.get() + 1)) }
+    /// };
+    /// # use std::{cell::Cell, rc::Rc};
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// body_of(site, "GET /").await;
+    /// assert_eq!(answered.get(), 1);
+    /// # });
     /// ```
     pub fn posthook(&self, hook: impl FnOnce(&Environ) + 'static) {
         self.0.add_hook(Box::new(hook));
@@ -501,8 +586,11 @@ impl Environ {
     /// use eventlet::wsgi::Environ;
     ///
     /// let site = |env: Environ| async move { env.set_minimum_write_chunk_size(0) };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert_eq!(body_of(site, "GET /").await, "");
+    /// # });
     /// ```
     pub fn set_minimum_write_chunk_size(&self, bytes: usize) {
         self.0.channel().set_minimum(Some(bytes));
@@ -524,9 +612,15 @@ impl Environ {
     /// ```
     /// use eventlet::wsgi::Environ;
     ///
-    /// let site = |env: Environ| async move { env.hijack(|io| async move { io.closing().await }) };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// let site = |env: Environ| async move {
+    ///     env.hijack(|mut io| async move { io.write_all(b"hello").await })
+    /// };
+    /// # use tokio::io::AsyncWriteExt;
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert_eq!(body_of(site, "GET /\nConnection: upgrade\nUpgrade: greeting").await, "hello");
+    /// # });
     /// ```
     pub fn hijack<F, R>(&self, function: F) -> Response<Body>
     where

@@ -204,8 +204,11 @@ impl Input {
     ///     let input = env.input();
     ///     input.read(1024).await
     /// };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert_eq!(body_of(site, "POST /\n\nhello").await, "hello");
+    /// # });
     /// ```
     pub async fn read(&self, most: usize) -> io::Result<Bytes> {
         poll_fn(|cx| self.inlet().poll_fill(cx)).await?;
@@ -235,8 +238,11 @@ impl Input {
     ///     let input = env.input();
     ///     input.read_all(1 << 20).await
     /// };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert_eq!(body_of(site, "POST /\n\nhello").await, "hello");
+    /// # });
     /// ```
     pub async fn read_all(&self, limit: usize) -> io::Result<Bytes> {
         let first = self.read(usize::MAX).await?;
@@ -279,8 +285,11 @@ impl Input {
     ///     let input = env.input();
     ///     input.readline(1024).await
     /// };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert_eq!(body_of(site, "POST /\n\none\ntwo").await, "one\n");
+    /// # });
     /// ```
     pub async fn readline(&self, limit: usize) -> io::Result<Bytes> {
         let mut line = BytesMut::new();
@@ -320,8 +329,11 @@ impl Input {
     ///     let input = env.input();
     ///     input.readlines(1 << 20).await.map(|lines| format!("{} lines", lines.len()))
     /// };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert_eq!(body_of(site, "POST /\n\none\ntwo").await, "2 lines");
+    /// # });
     /// ```
     pub async fn readlines(&self, mut limit: usize) -> io::Result<Vec<Bytes>> {
         let mut lines = Vec::new();

@@ -40,8 +40,19 @@ impl Protocol {
     /// # Examples
     ///
     /// ```
-    /// let protocol = eventlet::wsgi::Protocol::http1();
-    /// # let _ = protocol;
+    /// use eventlet::wsgi::{self, Environ, Protocol};
+    ///
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::answer_of;
+    /// # eventlet::run(async {
+    /// # let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// # let addr = listener.local_addr().unwrap();
+    /// let protocol = Protocol::http1();
+    /// let serving = wsgi::server(listener, |_: Environ| async {}).protocol(protocol);
+    /// # let serving = serving.log_output(false);
+    /// let answer = answer_of(addr, serving, "GET /").await;
+    /// assert!(answer.starts_with("HTTP/1.1 200 "));
+    /// # });
     /// ```
     pub fn http1() -> Protocol {
         Protocol {
@@ -62,8 +73,19 @@ impl Protocol {
     /// # Examples
     ///
     /// ```
-    /// let protocol = eventlet::wsgi::Protocol::http1().max_headers(20);
-    /// # let _ = protocol;
+    /// use eventlet::wsgi::{self, Environ, Protocol};
+    ///
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::answer_of;
+    /// # eventlet::run(async {
+    /// # let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// # let addr = listener.local_addr().unwrap();
+    /// let protocol = Protocol::http1().max_headers(2);
+    /// let serving = wsgi::server(listener, |_: Environ| async {}).protocol(protocol);
+    /// # let serving = serving.log_output(false);
+    /// let answer = answer_of(addr, serving, "GET /\nX-One: 1\nX-Two: 2").await;
+    /// assert!(answer.starts_with("HTTP/1.1 431 "));
+    /// # });
     /// ```
     #[track_caller]
     pub fn max_headers(mut self, most: usize) -> Protocol {
@@ -84,8 +106,19 @@ impl Protocol {
     /// # Examples
     ///
     /// ```
-    /// let protocol = eventlet::wsgi::Protocol::http1().max_header_line(1024);
-    /// # let _ = protocol;
+    /// use eventlet::wsgi::{self, Environ, Protocol};
+    ///
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::answer_of;
+    /// # eventlet::run(async {
+    /// # let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// # let addr = listener.local_addr().unwrap();
+    /// let protocol = Protocol::http1().max_header_line(20);
+    /// let serving = wsgi::server(listener, |_: Environ| async {}).protocol(protocol);
+    /// # let serving = serving.log_output(false);
+    /// let answer = answer_of(addr, serving, "GET /\nX-Long: as long as this header").await;
+    /// assert!(answer.starts_with("HTTP/1.1 431 "));
+    /// # });
     /// ```
     pub fn max_header_line(mut self, bytes: usize) -> Protocol {
         self.limits.header_line = bytes;
@@ -103,8 +136,20 @@ impl Protocol {
     /// # Examples
     ///
     /// ```
-    /// let protocol = eventlet::wsgi::Protocol::http1().max_header_size(16_384);
-    /// # let _ = protocol;
+    /// use eventlet::wsgi::{self, Environ, Protocol};
+    ///
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::answer_of;
+    /// # eventlet::run(async {
+    /// # let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// # let addr = listener.local_addr().unwrap();
+    /// let protocol = Protocol::http1().max_header_size(8192);
+    /// let serving = wsgi::server(listener, |_: Environ| async {}).protocol(protocol);
+    /// # let serving = serving.log_output(false);
+    /// let long = format!("GET /\nX-Long: {}", "x".repeat(10_000));
+    /// let answer = answer_of(addr, serving, &long).await;
+    /// assert!(answer.starts_with("HTTP/1.1 431 "));
+    /// # });
     /// ```
     pub fn max_header_size(mut self, bytes: usize) -> Protocol {
         self.max_header_size = bytes;
@@ -123,8 +168,19 @@ impl Protocol {
     /// ```
     /// use std::time::Duration;
     ///
-    /// let protocol = eventlet::wsgi::Protocol::http1().header_timeout(Duration::from_secs(5));
-    /// # let _ = protocol;
+    /// use eventlet::wsgi::{self, Environ, Protocol};
+    ///
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::answer_of;
+    /// # eventlet::run(async {
+    /// # let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// # let addr = listener.local_addr().unwrap();
+    /// let protocol = Protocol::http1().header_timeout(Duration::from_secs(5));
+    /// let serving = wsgi::server(listener, |_: Environ| async {}).protocol(protocol);
+    /// # let serving = serving.log_output(false);
+    /// let answer = answer_of(addr, serving, "GET /").await;
+    /// assert!(answer.starts_with("HTTP/1.1 200 "));
+    /// # });
     /// ```
     pub fn header_timeout(mut self, limit: impl Into<Option<Duration>>) -> Protocol {
         self.header_timeout = limit.into();
@@ -139,8 +195,19 @@ impl Protocol {
     /// # Examples
     ///
     /// ```
-    /// let lax = eventlet::wsgi::Protocol::http1().reject_bad_requests(false);
-    /// # let _ = lax;
+    /// use eventlet::wsgi::{self, Environ, Protocol};
+    ///
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::answer_of;
+    /// # eventlet::run(async {
+    /// # let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// # let addr = listener.local_addr().unwrap();
+    /// let protocol = Protocol::http1().reject_bad_requests(false);
+    /// let serving = wsgi::server(listener, |_: Environ| async {}).protocol(protocol);
+    /// # let serving = serving.log_output(false);
+    /// let answer = answer_of(addr, serving, "GET /\nHost: two").await;
+    /// assert!(answer.starts_with("HTTP/1.1 200 "));
+    /// # });
     /// ```
     pub fn reject_bad_requests(mut self, reject: bool) -> Protocol {
         self.limits.reject_bad_requests = reject;

@@ -71,8 +71,11 @@ impl Environ {
     ///         _ => "nobody".to_owned(),
     ///     }
     /// }
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(whoami);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert_eq!(body_of(whoami, "GET /").await, "nobody");
+    /// # });
     /// ```
     pub fn peer_certificates(&self) -> Option<&[CertificateDer<'static>]> {
         self.0.connection.session.get()?.certificates.as_deref()

@@ -54,8 +54,11 @@ use crate::exit::Exit;
 /// }
 ///
 /// let site = wsgi::service(Hello);
-/// # fn is_site<K>(_: impl wsgi::Site<K>) {}
-/// # is_site(site);
+/// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+/// # use ask::body_of;
+/// # eventlet::run(async move {
+/// assert_eq!(body_of(site, "GET /").await, "hello");
+/// # });
 /// ```
 pub fn service<S, B>(service: S) -> Tower<S>
 where

@@ -127,12 +127,22 @@ impl<L, S, K> Serving<L, S, K> {
     ///
     /// # Examples
     ///
-    /// ```no_run
+    /// ```
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::answer_of;
     /// # use eventlet::wsgi::{self, Environ};
-    /// # use std::time::Duration;
-    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
-    /// wsgi::server(listener, |_: Environ| async { "hello" }).log(std::io::stdout()).await
-    /// # }
+    /// # eventlet::run(async {
+    /// # let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// # let addr = listener.local_addr().unwrap();
+    /// # use std::fs::File;
+    /// # let path = std::env::temp_dir().join(format!("eventlet-log-{}", std::process::id()));
+    /// # async fn hello(_: Environ) -> &'static str { "hello" }
+    /// let serving = wsgi::server(listener, hello).log(File::create(&path).unwrap());
+    /// answer_of(addr, serving, "GET /").await;
+    /// let log = std::fs::read_to_string(&path).unwrap();
+    /// assert!(log.contains("\"GET / HTTP/1.1\" 200 5"));
+    /// # std::fs::remove_file(&path).unwrap();
+    /// # });
     /// ```
     pub fn log(mut self, writer: impl io::Write + 'static) -> Self {
         self.options.log.sink = Sink::Writer(Some(Box::new(writer) as Box<dyn io::Write>).into());
@@ -144,12 +154,23 @@ impl<L, S, K> Serving<L, S, K> {
     ///
     /// # Examples
     ///
-    /// ```no_run
+    /// ```
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::answer_of;
     /// # use eventlet::wsgi::{self, Environ};
-    /// # use std::time::Duration;
-    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
-    /// wsgi::server(listener, |_: Environ| async { "hello" }).log_with(|level, line| println!("{level} {line}")).await
-    /// # }
+    /// # eventlet::run(async {
+    /// # let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// # let addr = listener.local_addr().unwrap();
+    /// # use std::{cell::RefCell, rc::Rc};
+    /// let lines = Rc::new(RefCell::new(Vec::new()));
+    /// let log = Rc::clone(&lines);
+    /// # async fn hello(_: Environ) -> &'static str { "hello" }
+    /// let serving = wsgi::server(listener, hello).log_with(move |level, line| {
+    ///     log.borrow_mut().push(format!("{level} {line}"));
+    /// });
+    /// answer_of(addr, serving, "GET /").await;
+    /// assert!(lines.borrow().iter().any(|line| line.starts_with("INFO ") && line.contains("GET /")));
+    /// # });
     /// ```
     pub fn log_with(mut self, function: impl Fn(Level, &str) + 'static) -> Self {
         self.options.log.sink = Sink::Function(Box::new(function));
@@ -160,12 +181,18 @@ impl<L, S, K> Serving<L, S, K> {
     ///
     /// # Examples
     ///
-    /// ```no_run
+    /// ```
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::answer_of;
     /// # use eventlet::wsgi::{self, Environ};
-    /// # use std::time::Duration;
-    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
-    /// wsgi::server(listener, |_: Environ| async { "hello" }).log_output(false).await
-    /// # }
+    /// # eventlet::run(async {
+    /// # let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// # let addr = listener.local_addr().unwrap();
+    /// # async fn hello(_: Environ) -> &'static str { "hello" }
+    /// let serving = wsgi::server(listener, hello).log_output(false);
+    /// let answer = answer_of(addr, serving, "GET /").await;
+    /// assert!(answer.ends_with("\r\n\r\nhello"));
+    /// # });
     /// ```
     pub fn log_output(mut self, log: bool) -> Self {
         if !log {
@@ -187,12 +214,22 @@ impl<L, S, K> Serving<L, S, K> {
     ///
     /// # Examples
     ///
-    /// ```no_run
+    /// ```
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::answer_of;
     /// # use eventlet::wsgi::{self, Environ};
-    /// # use std::time::Duration;
-    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
-    /// wsgi::server(listener, |_: Environ| async { "hello" }).log_format("%(client_ip)s %(status_code)d %(wall_seconds).3f").await
-    /// # }
+    /// # eventlet::run(async {
+    /// # let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// # let addr = listener.local_addr().unwrap();
+    /// # use std::{cell::RefCell, rc::Rc};
+    /// # let lines = Rc::new(RefCell::new(Vec::new()));
+    /// # async fn hello(_: Environ) -> &'static str { "hello" }
+    /// let serving = wsgi::server(listener, hello).log_format("%(request_line)s is a %(status_code)d");
+    /// # let log = Rc::clone(&lines);
+    /// # let serving = serving.log_with(move |_, line| log.borrow_mut().push(line.to_owned()));
+    /// answer_of(addr, serving, "GET /").await;
+    /// assert!(lines.borrow().contains(&"GET / HTTP/1.1 is a 200".to_owned()));
+    /// # });
     /// ```
     #[track_caller]
     pub fn log_format(mut self, format: &str) -> Self {
@@ -207,12 +244,22 @@ impl<L, S, K> Serving<L, S, K> {
     ///
     /// # Examples
     ///
-    /// ```no_run
+    /// ```
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::answer_of;
     /// # use eventlet::wsgi::{self, Environ};
-    /// # use std::time::Duration;
-    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
-    /// wsgi::server(listener, |_: Environ| async { "hello" }).log_x_forwarded_for(false).await
-    /// # }
+    /// # eventlet::run(async {
+    /// # let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// # let addr = listener.local_addr().unwrap();
+    /// # use std::{cell::RefCell, rc::Rc};
+    /// # let lines = Rc::new(RefCell::new(String::new()));
+    /// # async fn hello(_: Environ) -> &'static str { "hello" }
+    /// let serving = wsgi::server(listener, hello).log_x_forwarded_for(false);
+    /// # let log = Rc::clone(&lines);
+    /// # let serving = serving.log_with(move |_, line| log.borrow_mut().push_str(line));
+    /// answer_of(addr, serving, "GET /\nX-Forwarded-For: 192.0.2.1").await;
+    /// assert!(!lines.borrow().contains("192.0.2.1"));
+    /// # });
     /// ```
     pub fn log_x_forwarded_for(mut self, log: bool) -> Self {
         self.options.log_x_forwarded_for = log;
@@ -223,12 +270,19 @@ impl<L, S, K> Serving<L, S, K> {
     ///
     /// # Examples
     ///
-    /// ```no_run
+    /// ```
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::answer_of;
     /// # use eventlet::wsgi::{self, Environ};
-    /// # use std::time::Duration;
-    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
-    /// wsgi::server(listener, |_: Environ| async { "hello" }).environ([("shop.currency", "EUR")]).await
-    /// # }
+    /// # eventlet::run(async {
+    /// # let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// # let addr = listener.local_addr().unwrap();
+    /// let site = |env: Environ| async move { env.get("shop.currency").unwrap_or_default() };
+    /// let serving = wsgi::server(listener, site).environ([("shop.currency", "EUR")]);
+    /// # let serving = serving.log_output(false);
+    /// let answer = answer_of(addr, serving, "GET /").await;
+    /// assert!(answer.ends_with("\r\n\r\nEUR"));
+    /// # });
     /// ```
     pub fn environ<N: Into<String>, V: Into<String>>(
         mut self,
@@ -250,12 +304,19 @@ impl<L, S, K> Serving<L, S, K> {
     ///
     /// # Examples
     ///
-    /// ```no_run
+    /// ```
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::answer_of;
     /// # use eventlet::wsgi::{self, Environ};
-    /// # use std::time::Duration;
-    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
-    /// wsgi::server(listener, |_: Environ| async { "hello" }).max_size(100).await
-    /// # }
+    /// # eventlet::run(async {
+    /// # let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// # let addr = listener.local_addr().unwrap();
+    /// # async fn hello(_: Environ) -> &'static str { "hello" }
+    /// let serving = wsgi::server(listener, hello).max_size(100);
+    /// # let serving = serving.log_output(false);
+    /// let answer = answer_of(addr, serving, "GET /").await;
+    /// assert!(answer.ends_with("\r\n\r\nhello"));
+    /// # });
     /// ```
     #[track_caller]
     pub fn max_size(mut self, connections: usize) -> Self {
@@ -269,12 +330,24 @@ impl<L, S, K> Serving<L, S, K> {
     ///
     /// # Examples
     ///
-    /// ```no_run
+    /// ```
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::answer_of;
     /// # use eventlet::wsgi::{self, Environ};
-    /// # use std::time::Duration;
-    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
-    /// wsgi::server(listener, |_: Environ| async { "hello" }).custom_pool(&eventlet::GreenPool::new(200)).await
-    /// # }
+    /// # eventlet::run(async {
+    /// # let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// # let addr = listener.local_addr().unwrap();
+    /// let pool = eventlet::GreenPool::new(200);
+    /// let members = pool.clone();
+    /// let site = move |_: Environ| {
+    ///     let running = members.running();
+    ///     async move { running.to_string() }
+    /// };
+    /// let serving = wsgi::server(listener, site).custom_pool(&pool);
+    /// # let serving = serving.log_output(false);
+    /// let answer = answer_of(addr, serving, "GET /").await;
+    /// assert!(answer.ends_with("\r\n\r\n1"));
+    /// # });
     /// ```
     pub fn custom_pool(mut self, pool: &GreenPool) -> Self {
         self.pool = Some(pool.clone());
@@ -290,12 +363,19 @@ impl<L, S, K> Serving<L, S, K> {
     ///
     /// # Examples
     ///
-    /// ```no_run
+    /// ```
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::answer_of;
     /// # use eventlet::wsgi::{self, Environ};
-    /// # use std::time::Duration;
-    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
-    /// wsgi::server(listener, |_: Environ| async { "hello" }).max_http_version(http::Version::HTTP_10).await
-    /// # }
+    /// # eventlet::run(async {
+    /// # let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// # let addr = listener.local_addr().unwrap();
+    /// # async fn hello(_: Environ) -> &'static str { "hello" }
+    /// let serving = wsgi::server(listener, hello).max_http_version(http::Version::HTTP_10);
+    /// # let serving = serving.log_output(false);
+    /// let answer = answer_of(addr, serving, "GET /").await;
+    /// assert!(answer.starts_with("HTTP/1.0 200 OK\r\n"));
+    /// # });
     /// ```
     #[track_caller]
     pub fn max_http_version(mut self, version: Version) -> Self {
@@ -309,12 +389,19 @@ impl<L, S, K> Serving<L, S, K> {
     ///
     /// # Examples
     ///
-    /// ```no_run
+    /// ```
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::answer_of;
     /// # use eventlet::wsgi::{self, Environ};
-    /// # use std::time::Duration;
-    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
-    /// wsgi::server(listener, |_: Environ| async { "hello" }).protocol(wsgi::Protocol::http1().max_headers(20)).await
-    /// # }
+    /// # eventlet::run(async {
+    /// # let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// # let addr = listener.local_addr().unwrap();
+    /// # async fn hello(_: Environ) -> &'static str { "hello" }
+    /// let serving = wsgi::server(listener, hello).protocol(wsgi::Protocol::http1().max_headers(2));
+    /// # let serving = serving.log_output(false);
+    /// let answer = answer_of(addr, serving, "GET /\nX-One: 1\nX-Two: 2").await;
+    /// assert!(answer.starts_with("HTTP/1.1 431 "));
+    /// # });
     /// ```
     pub fn protocol(mut self, protocol: Protocol) -> Self {
         let request_line = self.options.protocol.limits.request_line;
@@ -327,12 +414,20 @@ impl<L, S, K> Serving<L, S, K> {
     ///
     /// # Examples
     ///
-    /// ```no_run
+    /// ```
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::answer_of;
     /// # use eventlet::wsgi::{self, Environ};
-    /// # use std::time::Duration;
-    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
-    /// wsgi::server(listener, |_: Environ| async { "hello" }).server_event(&eventlet::Event::new()).await
-    /// # }
+    /// # eventlet::run(async {
+    /// # let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// # let addr = listener.local_addr().unwrap();
+    /// let event = eventlet::Event::new();
+    /// # async fn hello(_: Environ) -> &'static str { "hello" }
+    /// let serving = wsgi::server(listener, hello).server_event(&event);
+    /// # let serving = serving.log_output(false);
+    /// answer_of(addr, serving, "GET /").await;
+    /// assert_eq!(event.wait().await.unwrap().stats().requests, 1);
+    /// # });
     /// ```
     pub fn server_event(mut self, event: &Event<Server>) -> Self {
         self.event = Some(event.clone());
@@ -346,12 +441,19 @@ impl<L, S, K> Serving<L, S, K> {
     ///
     /// # Examples
     ///
-    /// ```no_run
+    /// ```
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::answer_of;
     /// # use eventlet::wsgi::{self, Environ};
-    /// # use std::time::Duration;
-    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
-    /// wsgi::server(listener, |_: Environ| async { "hello" }).minimum_chunk_size(16_384).await
-    /// # }
+    /// # eventlet::run(async {
+    /// # let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// # let addr = listener.local_addr().unwrap();
+    /// let site = |_: Environ| async { wsgi::Body::from_iter(["some", "more"]) };
+    /// let serving = wsgi::server(listener, site).minimum_chunk_size(16_384);
+    /// # let serving = serving.log_output(false);
+    /// let answer = answer_of(addr, serving, "GET /").await;
+    /// assert!(answer.contains("some") && answer.contains("more"));
+    /// # });
     /// ```
     pub fn minimum_chunk_size(mut self, bytes: impl Into<Option<usize>>) -> Self {
         self.options.minimum_chunk_size = bytes.into();
@@ -365,12 +467,20 @@ impl<L, S, K> Serving<L, S, K> {
     ///
     /// # Examples
     ///
-    /// ```no_run
+    /// ```
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::answer_of;
     /// # use eventlet::wsgi::{self, Environ};
+    /// # eventlet::run(async {
+    /// # let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// # let addr = listener.local_addr().unwrap();
     /// # use std::time::Duration;
-    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
-    /// wsgi::server(listener, |_: Environ| async { "hello" }).keepalive(Duration::from_secs(5)).await
-    /// # }
+    /// # async fn hello(_: Environ) -> &'static str { "hello" }
+    /// let serving = wsgi::server(listener, hello).keepalive(Duration::from_secs(5));
+    /// # let serving = serving.log_output(false);
+    /// let answer = answer_of(addr, serving, "GET /\nConnection: keep-alive").await;
+    /// assert!(answer.contains("\r\nKeep-Alive: timeout=5\r\n"));
+    /// # });
     /// ```
     pub fn keepalive(mut self, keepalive: impl Into<KeepAlive>) -> Self {
         self.options.keepalive = keepalive.into().0;
@@ -381,12 +491,20 @@ impl<L, S, K> Serving<L, S, K> {
     ///
     /// # Examples
     ///
-    /// ```no_run
+    /// ```
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::answer_of;
     /// # use eventlet::wsgi::{self, Environ};
-    /// # use std::time::Duration;
-    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
-    /// wsgi::server(listener, |_: Environ| async { "hello" }).url_length_limit(1024).await
-    /// # }
+    /// # eventlet::run(async {
+    /// # let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// # let addr = listener.local_addr().unwrap();
+    /// # async fn hello(_: Environ) -> &'static str { "hello" }
+    /// let serving = wsgi::server(listener, hello).url_length_limit(1024);
+    /// # let serving = serving.log_output(false);
+    /// let long = format!("GET /{}", "x".repeat(2000));
+    /// let answer = answer_of(addr, serving, &long).await;
+    /// assert!(answer.starts_with("HTTP/1.1 414 "));
+    /// # });
     /// ```
     pub fn url_length_limit(mut self, bytes: usize) -> Self {
         self.options.protocol.limits.request_line = bytes;
@@ -400,12 +518,19 @@ impl<L, S, K> Serving<L, S, K> {
     ///
     /// # Examples
     ///
-    /// ```no_run
+    /// ```
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::answer_of;
     /// # use eventlet::wsgi::{self, Environ};
-    /// # use std::time::Duration;
-    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
-    /// wsgi::server(listener, |_: Environ| async { "hello" }).debug(true).await
-    /// # }
+    /// # eventlet::run(async {
+    /// # let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// # let addr = listener.local_addr().unwrap();
+    /// let site = |_: Environ| async { Err::<(), _>("out of paper") };
+    /// let serving = wsgi::server(listener, site).debug(true);
+    /// # let serving = serving.log_output(false);
+    /// let answer = answer_of(addr, serving, "GET /").await;
+    /// assert!(answer.starts_with("HTTP/1.1 500 ") && answer.ends_with("out of paper"));
+    /// # });
     /// ```
     pub fn debug(mut self, debug: bool) -> Self {
         self.options.debug = debug;
@@ -417,12 +542,20 @@ impl<L, S, K> Serving<L, S, K> {
     ///
     /// # Examples
     ///
-    /// ```no_run
+    /// ```
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::answer_of;
     /// # use eventlet::wsgi::{self, Environ};
+    /// # eventlet::run(async {
+    /// # let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// # let addr = listener.local_addr().unwrap();
     /// # use std::time::Duration;
-    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
-    /// wsgi::server(listener, |_: Environ| async { "hello" }).socket_timeout(Duration::from_secs(10)).await
-    /// # }
+    /// let site = |env: Environ| async move { env.input().read_all(1000).await };
+    /// let serving = wsgi::server(listener, site).socket_timeout(Duration::from_secs(10));
+    /// # let serving = serving.log_output(false);
+    /// let answer = answer_of(addr, serving, "POST /\n\nhello").await;
+    /// assert!(answer.ends_with("\r\n\r\nhello"));
+    /// # });
     /// ```
     pub fn socket_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.options.socket_timeout = limit.into();
@@ -433,12 +566,19 @@ impl<L, S, K> Serving<L, S, K> {
     ///
     /// # Examples
     ///
-    /// ```no_run
+    /// ```
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::answer_of;
     /// # use eventlet::wsgi::{self, Environ};
-    /// # use std::time::Duration;
-    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
-    /// wsgi::server(listener, |_: Environ| async { "hello" }).capitalize_response_headers(false).await
-    /// # }
+    /// # eventlet::run(async {
+    /// # let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// # let addr = listener.local_addr().unwrap();
+    /// # async fn hello(_: Environ) -> &'static str { "hello" }
+    /// let serving = wsgi::server(listener, hello).capitalize_response_headers(false);
+    /// # let serving = serving.log_output(false);
+    /// let answer = answer_of(addr, serving, "GET /").await;
+    /// assert!(answer.contains("\r\ncontent-length: 5\r\n"));
+    /// # });
     /// ```
     pub fn capitalize_response_headers(mut self, capitalize: bool) -> Self {
         self.options.capitalize_response_headers = capitalize;
@@ -475,12 +615,21 @@ impl<L, S, K> Serving<L, S, K> {
     ///
     /// # Examples
     ///
-    /// ```no_run
+    /// ```
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::answer_of;
     /// # use eventlet::wsgi::{self, Environ};
+    /// # eventlet::run(async {
+    /// # let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// # let addr = listener.local_addr().unwrap();
     /// # use std::time::Duration;
-    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
-    /// wsgi::server(listener, |_: Environ| async { "hello" }).shutdown_timeout(Duration::from_secs(30)).await
-    /// # }
+    /// # drop(addr);
+    /// # async fn hello(_: Environ) -> &'static str { "hello" }
+    /// let serving = wsgi::server(listener, hello).shutdown_timeout(Duration::from_secs(30));
+    /// # let serving = serving.log_output(false);
+    /// let serving = serving.shutdown_on(eventlet::sleep(Duration::ZERO));
+    /// serving.await.unwrap();
+    /// # });
     /// ```
     pub fn shutdown_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.options.shutdown_timeout = limit.into();
@@ -494,12 +643,19 @@ impl<L, S, K> Serving<L, S, K> {
     ///
     /// # Examples
     ///
-    /// ```no_run
+    /// ```
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::answer_of;
     /// # use eventlet::wsgi::{self, Environ};
-    /// # use std::time::Duration;
-    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
-    /// wsgi::server(listener, |_: Environ| async { "hello" }).kill_on_disconnect(true).await
-    /// # }
+    /// # eventlet::run(async {
+    /// # let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// # let addr = listener.local_addr().unwrap();
+    /// # async fn hello(_: Environ) -> &'static str { "hello" }
+    /// let serving = wsgi::server(listener, hello).kill_on_disconnect(false);
+    /// # let serving = serving.log_output(false);
+    /// let answer = answer_of(addr, serving, "GET /").await;
+    /// assert!(answer.ends_with("\r\n\r\nhello"));
+    /// # });
     /// ```
     pub fn kill_on_disconnect(mut self, kill: bool) -> Self {
         self.options.kill_on_disconnect = kill;
@@ -511,12 +667,19 @@ impl<L, S, K> Serving<L, S, K> {
     ///
     /// # Examples
     ///
-    /// ```no_run
+    /// ```
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::answer_of;
     /// # use eventlet::wsgi::{self, Environ};
-    /// # use std::time::Duration;
-    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
-    /// wsgi::server(listener, |_: Environ| async { "hello" }).drain_unread(0).await
-    /// # }
+    /// # eventlet::run(async {
+    /// # let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// # let addr = listener.local_addr().unwrap();
+    /// # async fn hello(_: Environ) -> &'static str { "hello" }
+    /// let serving = wsgi::server(listener, hello).drain_unread(0);
+    /// # let serving = serving.log_output(false);
+    /// let answer = answer_of(addr, serving, "POST /\nConnection: keep-alive\n\nunread").await;
+    /// assert!(answer.contains("\r\nConnection: close\r\n"));
+    /// # });
     /// ```
     pub fn drain_unread(mut self, bytes: usize) -> Self {
         self.options.drain_unread = bytes;
@@ -527,12 +690,19 @@ impl<L, S, K> Serving<L, S, K> {
     ///
     /// # Examples
     ///
-    /// ```no_run
+    /// ```
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::answer_of;
     /// # use eventlet::wsgi::{self, Environ};
-    /// # use std::time::Duration;
-    /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
-    /// wsgi::server(listener, |_: Environ| async { "hello" }).tcp_nodelay(false).await
-    /// # }
+    /// # eventlet::run(async {
+    /// # let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
+    /// # let addr = listener.local_addr().unwrap();
+    /// # async fn hello(_: Environ) -> &'static str { "hello" }
+    /// let serving = wsgi::server(listener, hello).tcp_nodelay(false);
+    /// # let serving = serving.log_output(false);
+    /// let answer = answer_of(addr, serving, "GET /").await;
+    /// assert!(answer.ends_with("\r\n\r\nhello"));
+    /// # });
     /// ```
     pub fn tcp_nodelay(mut self, nodelay: bool) -> Self {
         self.options.tcp_nodelay = nodelay;

@@ -31,8 +31,11 @@ use super::response::{IntoHeaders, IntoStatus};
 ///     start_response.call("200 OK", [("Content-Type", "text/plain")]);
 ///     "Hello, World!\r\n"
 /// }
-/// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-/// # is_site(hello);
+/// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+/// # use ask::body_of;
+/// # eventlet::run(async move {
+/// assert_eq!(body_of(hello, "GET /").await, "Hello, World!\r\n");
+/// # });
 /// ```
 #[derive(Clone)]
 pub struct StartResponse(Rc<Exchange>);
@@ -66,8 +69,11 @@ impl StartResponse {
     ///     }
     ///     Body::empty()
     /// };
-    /// # fn is_site<K>(_: impl eventlet::wsgi::Site<K>) {}
-    /// # is_site(site);
+    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
+    /// # use ask::body_of;
+    /// # eventlet::run(async move {
+    /// assert!(body_of(site, "GET /").await.contains("\n999\n"));
+    /// # });
     /// ```
     pub fn call(&self, status: impl IntoStatus, headers: impl IntoHeaders) -> Write {
         self.0.start(head(status, headers));
