@@ -47,6 +47,8 @@ pub mod net;
 pub mod os;
 #[cfg(unix)]
 pub mod process;
+#[cfg(unix)]
+pub mod select;
 #[cfg(feature = "ssl")]
 pub mod ssl;
 pub mod sync;

@@ -104,6 +104,8 @@ pub(crate) struct Hub {
     pub(super) far: Far,
     /// What the stacks of stackful green threads may take.
     stacks: Cell<Stacks>,
+    /// The green thread with which the hub ends.
+    main: Cell<Option<Key>>,
     /// Who resolves names, unless it is the system.
     resolver: RefCell<Option<Arc<dyn Resolve>>>,
 }
@@ -131,6 +133,7 @@ impl Hub {
             polls: Cell::new(0),
             far: Far::default(),
             stacks: Cell::default(),
+            main: Cell::new(None),
             resolver: RefCell::default(),
         }
     }
@@ -159,6 +162,14 @@ impl Hub {
     /// Returns the number of sleeps and limits that are waited for.
     pub(crate) fn timers(&self) -> usize {
         self.clock.len()
+    }
+
+    pub(crate) fn main(&self) -> Option<Key> {
+        self.main.get()
+    }
+
+    pub(crate) fn set_main(&self, main: Key) {
+        self.main.set(Some(main));
     }
 
     pub(crate) fn resolver(&self) -> Option<Arc<dyn Resolve>> {

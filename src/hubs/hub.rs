@@ -3,7 +3,9 @@
 use std::fmt;
 use std::rc::Rc;
 
+use crate::greenthread::Greenlet;
 use crate::hub;
+use crate::runtime::Aborted;
 
 /// Returns the hub of this OS thread.
 ///
@@ -87,6 +89,59 @@ impl Hub {
     /// ```
     pub fn stack_size(&self) -> usize {
         self.0.stacks().size
+    }
+
+    /// Ends this hub, from any of its green threads: its main green thread is ended by the error
+    /// [`Aborted`].
+    ///
+    /// The destructors of the main green thread have run when this returns, unless that is the caller: then it
+    /// ends at its next wait. The caller goes on, and it and others that are ready may have some more turns.
+    /// Then all green threads that are left are dropped, and their destructors run, as at the end of any hub.
+    /// Calls that are scheduled are forgotten.
+    ///
+    /// [`Builder::run`](crate::runtime::Builder::run) returns the error, an [`io::Error`](std::io::Error) of the
+    /// kind [`Interrupted`](std::io::ErrorKind::Interrupted), and [`run`](crate::run) and [`local`](crate::local), which
+    /// have no value to return, panic. A [`HubThread`](crate::HubThread) ends as after
+    /// [`shutdown`](crate::HubThread::shutdown).
+    ///
+    /// Corresponds to `BaseHub.abort`.
+    ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
+    /// # Differences
+    ///
+    /// Eventlet's `abort` ends the loop and leaves its green threads where they are; they go on with the next hub
+    /// that runs. `abort(True)` waits for the end: here that is what whoever called `run` does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// use eventlet::hubs::get_hub;
+    /// use eventlet::runtime::{Aborted, Builder};
+    ///
+    /// let ended = Builder::new().run(async {
+    ///     eventlet::spawn_n(async { get_hub().abort() });
+    ///     pending::<()>().await
+    /// });
+    /// assert!(Aborted::is_in(&ended.unwrap_err()));
+    /// ```
+    pub fn abort(&self) {
+        if let Some(main) = self.0.main() {
+            Greenlet::new(main).throw(Aborted);
+        }
+    }
+
+    /// # Panics
+    ///
+    /// When this is not the hub of this OS thread any more.
+    #[track_caller]
+    pub(super) fn assert_runs(&self) {
+        let runs = hub::current().is_some_and(|hub| Rc::ptr_eq(&hub, &self.0));
+        assert!(runs, "this hub has ended: ask `get_hub()` for the one that runs now");
     }
 }
 

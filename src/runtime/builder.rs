@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Handle, LocalOptions};
 
+use super::aborted::Aborted;
 use super::bounded::{Bounded, DEFAULT_LIMIT};
 use super::host::{has_no_value, host};
 use super::interrupt::{KeyboardInterrupt, Signals};
@@ -44,7 +45,10 @@ pub fn run<F, T>(future: F) -> T
 where
     F: Awaitable<T> + 'static,
 {
-    Builder::new().run(future).unwrap_or_else(|error| panic!("cannot start a hub: {error}"))
+    Builder::new().run(future).unwrap_or_else(|error| match Aborted::is_in(&error) {
+        true => panic!("the main green thread has no value to return: {error}"),
+        false => panic!("cannot start a hub: {error}"),
+    })
 }
 
 /// Starts a hub with options.
@@ -297,7 +301,8 @@ impl Builder {
     /// # Errors
     ///
     /// When the operating system refuses the runtime what it needs, or 4,096 hubs are running. With
-    /// [`keyboard_interrupt`](Builder::keyboard_interrupt), when that ended the future.
+    /// [`keyboard_interrupt`](Builder::keyboard_interrupt), when that ended the future. [`Aborted`], when the
+    /// hub was.
     ///
     /// # Examples
     ///
@@ -328,9 +333,11 @@ impl Builder {
                 signals.throw_into(main);
             }
         });
-        runtime.block_on(main).map_err(|exit| match KeyboardInterrupt::of(&exit) {
-            Some(interrupt) if interrupts => interrupt.into(),
-            _ => has_no_value(&exit),
+        runtime.block_on(main).map_err(|exit| {
+            let interrupt = KeyboardInterrupt::of(&exit).filter(|_| interrupts);
+            let interrupt = interrupt.map(io::Error::from);
+            let aborted = Aborted::of(&exit).map(io::Error::from);
+            interrupt.or(aborted).unwrap_or_else(|| has_no_value(&exit))
         })
     }
 }

@@ -118,6 +118,7 @@ where
 {
     let seat = Seat::take(number);
     let main = spawn_from(future, spawned_at);
+    seat.hub().set_main(main.key());
     configure(seat.hub(), *main);
     match tokio::task::spawn_local(HubTask { main, seat }).await {
         Ok(Ok(value)) => Ok(value),

@@ -13,6 +13,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::LocalSet;
 
+use super::aborted::Aborted;
 use super::bounded::Bounded;
 use super::builder::{Builder, Options};
 use super::host::{has_no_value, host};
@@ -249,7 +250,10 @@ fn live(
     started_at: &'static Location<'static>,
 ) {
     let main = host(obey(inbox), number, started_at, |hub, _| options.apply(hub));
-    LocalSet::new().block_on(runtime, main).unwrap_or_else(|exit| has_no_value(&exit));
+    match LocalSet::new().block_on(runtime, main) {
+        Err(exit) if Aborted::of(&exit).is_none() => has_no_value(&exit),
+        _ => {}
+    }
 }
 
 /// The main green thread of a hub thread: does as it is told, until it is told to end or there is nobody

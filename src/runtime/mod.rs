@@ -1,6 +1,7 @@
 //! Starting a hub: [`run`] in a program of its own, [`local`] beside a Tokio runtime, [`HubThread`] on an
 //! OS thread of its own.
 
+mod aborted;
 mod bounded;
 mod builder;
 mod host;
@@ -11,6 +12,7 @@ mod paused;
 mod remote;
 
 pub use crate::hub::{Resolve, Resolving};
+pub use aborted::Aborted;
 pub use builder::{Builder, run};
 pub use host::local;
 pub use hub_thread::{HubThread, Shutdown};

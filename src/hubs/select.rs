@@ -1,0 +1,132 @@
+//! `select`, over any descriptors.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use rustix::event::PollFlags;
+
+use super::ready::first_ready;
+use crate::hub;
+
+/// Those of the descriptors given to [`select`] that can be read, that can be written, and that are in an
+/// exceptional state.
+pub type Selected<F> = (Vec<F>, Vec<F>, Vec<F>);
+
+/// Waits until one of several descriptors at least is ready, no longer than `limit`, and returns all that
+/// are ready then. They are none when the limit has passed.
+///
+/// `except` waits for urgent data of sockets, and whatever else `POLLPRI` says. Without descriptors this
+/// sleeps. A limit of zero looks and does not wait. Regular files are always ready.
+///
+/// The lists hold what has a descriptor, such as references to sockets. What sockets of several types have
+/// in common is a [`BorrowedFd`](std::os::fd::BorrowedFd). Where only a number is known,
+/// [`BorrowedFd::borrow_raw`](std::os::fd::BorrowedFd::borrow_raw) makes one.
+///
+/// Corresponds to `eventlet.green.select.select`.
+///
+/// # Panics
+///
+/// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+///
+/// # Yields
+///
+/// Until a descriptor is ready; not at all if one is.
+///
+/// # Killed
+///
+/// Nothing stays behind.
+///
+/// # Errors
+///
+/// `EBADF` when one of them is no descriptor of this process, and what else the operating system says of
+/// one that cannot be waited for.
+///
+/// # Differences
+///
+/// Eventlet returns one descriptor at most, and takes no notice of the third list. It refuses a descriptor
+/// that another green thread waits for; here each is told what is ready, and one of them may find nothing
+/// any more: descriptors should be non-blocking.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::Write;
+/// use std::os::unix::net::UnixStream;
+/// use std::time::Duration;
+///
+/// use eventlet::hubs::select;
+///
+/// # eventlet::run(async {
+/// let (one, _one_end) = UnixStream::pair().unwrap();
+/// let (other, mut other_end) = UnixStream::pair().unwrap();
+/// other_end.write_all(b"hello").unwrap();
+///
+/// let (read, write, except) = select([&one, &other], [&one], [], None).await.unwrap();
+/// assert!(std::ptr::eq(read[0], &other) && read.len() == 1);
+/// assert!(std::ptr::eq(write[0], &one) && except.is_empty());
+///
+/// let (read, ..) = select([&one], [], [], Duration::from_millis(1)).await.unwrap();
+/// assert!(read.is_empty());
+/// # });
+/// ```
+///
+/// On a green stack:
+///
+/// ```
+/// # #[cfg(feature = "stackful")]
+/// # eventlet::run(eventlet::stackful(|| {
+/// # use std::os::unix::net::UnixStream;
+/// use eventlet::Block;
+/// use eventlet::green::select::select;
+///
+/// let (socket, _peer) = UnixStream::pair().unwrap();
+/// let (_, write, _) = select([], [&socket], [], None).block().unwrap();
+/// assert_eq!(write.len(), 1);
+/// # }));
+/// ```
+#[track_caller]
+pub fn select<F, R, W, X, L>(
+    read: R,
+    write: W,
+    except: X,
+    limit: L,
+) -> impl Future<Output = io::Result<Selected<F>>> + use<F, R, W, X, L>
+where
+    F: AsFd,
+    R: IntoIterator<Item = F>,
+    W: IntoIterator<Item = F>,
+    X: IntoIterator<Item = F>,
+    L: Into<Option<Duration>>,
+{
+    hub::expect("waiting for descriptors");
+    let limit = limit.into();
+    let lists = [Vec::from_iter(read), Vec::from_iter(write), Vec::from_iter(except)];
+    async move {
+        let asked = lists.iter().zip(ASKED);
+        let each = asked.flat_map(|(list, flags)| list.iter().map(move |fd| (fd.as_fd(), flags)));
+        let found = first_ready(&each.collect::<Vec<_>>(), limit).await?;
+        if found.iter().any(|found| found.contains(PollFlags::NVAL)) {
+            return Err(rustix::io::Errno::BADF.into());
+        }
+        let mut found = found.into_iter();
+        let mut ready = |list: Vec<F>, told: PollFlags| -> Vec<F> {
+            let each = list.into_iter().zip(&mut found);
+            each.filter(|(_, found)| found.intersects(told)).map(|(fd, _)| fd).collect()
+        };
+        let [read, write, except] = lists;
+        let [told_read, told_write, told_except] = TOLD;
+        Ok((ready(read, told_read), ready(write, told_write), ready(except, told_except)))
+    }
+}
+
+/// What those of each list are asked for.
+const ASKED: [PollFlags; 3] = [PollFlags::IN, PollFlags::OUT, PollFlags::PRI];
+
+/// What makes those of each list ready, as on Linux: whoever reads or writes is told of errors, and whoever
+/// reads of the end.
+const TOLD: [PollFlags; 3] = [
+    PollFlags::IN.union(PollFlags::HUP).union(PollFlags::ERR),
+    PollFlags::OUT.union(PollFlags::ERR),
+    PollFlags::PRI,
+];
