@@ -51,7 +51,8 @@
 //! | give up in time | [`Timeout`], [`with_timeout`] |
 //! | talk | [`connect`], [`listen`], [`serve`], [`greenio`], and every Tokio library |
 //! | call what blocks | [`tpool::execute`], [`tpool::Proxy`] |
-//! | see who lives | [`debug`] |
+//! | see who lives, who blocks, and who waits forever | [`debug`] |
+//! | test every order of turns | `testing` (feature `test-util`) |
 //! | serve the web | `wsgi` (feature `wsgi`) |
 //! | talk in secret | `wrap_ssl`, `ssl` (feature `ssl`) |
 //! | talk both ways with browsers | `websocket` (feature `websocket`) |
@@ -79,7 +80,8 @@
 //! - `greendns`: names are asked of name servers as `resolv.conf` says, by hickory, without an OS thread for each.
 //! - `backtrace`: the blocking detector shows what runs.
 //! - `full`: `backtrace`, `stackful`, `wsgi`, `websocket`, `ssl` and `greendns`.
-//! - `test-util`: a paused clock, with Tokio's feature of that name.
+//! - `test-util`: a paused clock, with Tokio's feature of that name, and `testing`, which runs a program under many
+//!   orders of turns.
 //!
 //! # Not here
 //!
@@ -89,9 +91,11 @@ mod apply;
 mod awaitable;
 mod exit;
 mod flat;
+mod frames;
 mod hub;
 mod inputs;
 mod os_thread;
+mod probe;
 mod report;
 mod resolve;
 mod several;
@@ -126,6 +130,8 @@ pub mod semaphore;
 pub mod ssl;
 #[cfg(feature = "stackful")]
 pub mod stackful;
+#[cfg(feature = "test-util")]
+pub mod testing;
 pub mod timeout;
 pub mod tpool;
 #[cfg(feature = "websocket")]

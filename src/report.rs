@@ -10,7 +10,7 @@
 //! - **Nothing of the user's unwinds into us**, neither code ([`contain`]) nor a destructor ([`discard`], [`Contained`]).
 
 use std::any::Any;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io::{self, Write as _};
 use std::mem;
@@ -26,6 +26,9 @@ type Payload = Box<dyn Any + Send>;
 thread_local! {
     /// Whether failures of green threads are not reported on this OS thread.
     static MUTED: Cell<bool> = const { Cell::new(false) };
+
+    /// Failures that are collected here instead.
+    static UNHEARD: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
 }
 
 /// Sets whether failures of green threads are reported on this OS thread. They are at first.
@@ -35,9 +38,27 @@ pub(crate) fn report_failures(report: bool) {
 
 /// Reports how a green thread, or something that was run for one, failed. The program can turn this off.
 pub(crate) fn failure(what: &str, error: &dyn fmt::Display) {
-    if !MUTED.try_with(Cell::get).unwrap_or(false) {
+    if !MUTED.try_with(Cell::get).unwrap_or(false) && !is_collected(what, error) {
         trouble(what, error);
     }
+}
+
+/// Runs code, and returns the failures that would have been reported meanwhile on this OS thread.
+#[cfg_attr(not(feature = "test-util"), expect(dead_code))]
+pub(crate) fn unheard_in<R>(code: impl FnOnce() -> R) -> (R, Vec<String>) {
+    let outer = UNHEARD.replace(Some(Vec::new()));
+    let value = code();
+    (value, UNHEARD.replace(outer).unwrap_or_default())
+}
+
+fn is_collected(what: &str, error: &dyn fmt::Display) -> bool {
+    let collects = UNHEARD.try_with(|unheard| unheard.borrow().is_some()).unwrap_or(false);
+    if collects {
+        // Before the borrow, as it is code of the user's that says what an error says.
+        let text = format!("{what}: {}", text_of(error));
+        UNHEARD.with_borrow_mut(|unheard| unheard.get_or_insert_default().push(text));
+    }
+    collects
 }
 
 /// Reports what the system refuses.

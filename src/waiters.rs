@@ -28,6 +28,8 @@ use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
 
+use crate::probe;
+
 /// Stands for "nobody" in the links of the line.
 const NOBODY: u32 = u32::MAX;
 
@@ -197,7 +199,10 @@ impl<Offer, Grant> Waiters<Offer, Grant> {
         let look = self.line.borrow_mut().look(ticket, waker);
         match look {
             Look::Granted(grant) => Poll::Ready(grant),
-            Look::Waiting => Poll::Pending,
+            Look::Waiting => {
+                probe::note(self);
+                Poll::Pending
+            }
             Look::OtherWaker => self.poll_replacing(ticket, waker.clone()),
         }
     }

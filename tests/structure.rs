@@ -11,6 +11,8 @@ use std::path::Path;
 const FLOORS: &[&[&str]] = &[
     &[
         "report",
+        "frames",
+        "probe",
         "watchdog",
         "os_thread",
         "exit",
@@ -39,8 +41,8 @@ const FLOORS: &[&[&str]] = &[
     &["runtime"],
     &["stackful", "lowlevel", "prelude"],
     &["greenpool", "greenpile", "hubs", "greenio", "greendns", "db_pool", "debug"],
-    &["green", "convenience", "ssl"],
-    &["wsgi"],
+    &["green", "convenience", "ssl", "testing"],
+    &["backdoor", "wsgi"],
     &["websocket"],
 ];
 

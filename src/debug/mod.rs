@@ -34,6 +34,7 @@ mod stacks;
 #[cfg(feature = "stackful")]
 mod waits;
 
+pub use crate::hub::{Deadlock, Stuck};
 pub use blocking::{Stall, hub_blocking_detection, set_blocking_hook, stalls};
 pub use exceptions::hub_exceptions;
 pub use green_threads::{GreenThreadInfo, State, format_green_threads, green_threads, keep_times};

@@ -1,11 +1,16 @@
 //! Who lives in the hub, and what it shows to whoever observes it: see [`debug`](crate::debug).
 
+use std::ops::Range;
+use std::pin::Pin;
+use std::ptr;
 use std::rc::Rc;
+use std::task::{Context, Waker};
 
 use tokio::time::Instant;
 
-use super::job::{Key, SpawnedAt};
+use super::job::{Job, Key, SpawnedAt};
 use super::notes::State;
+use super::observer::Schedule;
 use super::scheduler::Hub;
 use crate::watchdog::{Stalls, Watched};
 
@@ -60,7 +65,19 @@ impl Hub {
 impl Hub {
     /// Leaves the hub to itself, as it has ended.
     pub(super) fn stop_observing(&self) {
+        self.observer.set_schedule(None);
         self.set_watched(None);
+    }
+
+    /// Lets a schedule say whose turn is next, until the hub ends.
+    #[cfg_attr(not(feature = "test-util"), expect(dead_code))]
+    pub(crate) fn set_schedule(&self, schedule: Rc<dyn Schedule>) {
+        self.observer.set_schedule(Some(schedule));
+    }
+
+    /// Has the hub end, with an error, when nothing can wake it any more.
+    pub(crate) fn detect_deadlocks(&self, detect: bool) {
+        self.observer.detect_deadlocks(detect);
     }
 
     /// Has the watchdog look at this hub, or at it no longer.
@@ -89,11 +106,54 @@ impl Hub {
         }
     }
 
-    /// Does what is due after a turn.
-    pub(super) fn turn_is_over(&self, key: Key) {
+    /// Puts whoever the schedule chooses in front of the others that are ready.
+    pub(super) fn choose_next(&self) {
+        if let Some(schedule) = self.observer.schedule() {
+            schedule.before_turn();
+            let ready = self.ready();
+            if ready > 1 {
+                self.prefer(schedule.choose(ready));
+            }
+        }
+    }
+
+    /// Polls a green thread, and returns whether it is done.
+    #[inline(never)]
+    pub(super) fn poll_observed(&self, key: Key, job: Pin<&dyn Job>, waker: &Waker) -> bool {
+        if let Some(schedule) = self.observer.schedule() {
+            schedule.turn_of(key, self.place_of(key));
+        }
+        self.show(Some(key));
+        let detector = &self.observer.detector;
+        let done = if detector.is_on() {
+            let counted = detector.waker(key, waker);
+            job.poll(&mut Context::from_waker(&counted)).is_ready()
+        } else {
+            job.poll(&mut Context::from_waker(waker)).is_ready()
+        };
         self.show(None);
         if self.observer.keeps_times() {
             self.notes.turn_is_over(key);
         }
+        done
+    }
+
+    /// Does what is to be done when nobody is ready, and returns whether somebody is then.
+    pub(super) fn goes_on(&self, main: Key) -> bool {
+        if self.timers() == 0 {
+            self.observer.schedule().inspect(|schedule| schedule.when_idle());
+        }
+        if self.observer.detector.is_on() {
+            self.look_for_deadlock(main);
+        }
+        self.ready() > 0 && !self.dead(main)
+    }
+
+    /// Returns where the work of a green thread is in memory, with its outcome.
+    pub(super) fn range_of(&self, key: Key) -> Range<usize> {
+        self.job(key).map_or(0..0, |job| {
+            let start = ptr::from_ref(&*job).addr();
+            start..start + size_of_val(&*job)
+        })
     }
 }

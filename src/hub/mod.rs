@@ -10,7 +10,8 @@
 //! | `job` | what it runs, and the number of a green thread |
 //! | `slots` | where its green threads are, and the queue of those who are ready |
 //! | `clock`, `timer_wheel` | moments to come: a timer wheel of its own over one Tokio sleep |
-//! | `observer` | who observes the hub: the watchdog, and who wants to know the time of each turn |
+//! | `detector` | the wakers of a hub that looks for deadlocks |
+//! | `observer` | who observes the hub: the watchdog, who wants to know the time of each turn, who chooses whose turn is next |
 //! | `ground` | on which green stack code runs: the hub on none |
 //! | `prefetch` | whose memory is fetched into the caches before its turn comes |
 //! | `locals`, `notes` | what green threads keep for themselves, and what is noted of them |
@@ -21,6 +22,7 @@
 //! | `timer`, `deadline` | waiting for a moment, and no longer than until one; which of several deadlines takes effect |
 //! | `wake_id`, `waker` | the waker of a green thread: a number, not an allocation |
 //! | `turn` | one poll of the hub by Tokio: when green threads run and when I/O is looked at |
+//! | `deadlock` | whether anything can ever wake the hub again |
 //! | `census` | who lives in the hub, for whoever looks in |
 //!
 //! Each imports from those above it only.
@@ -29,6 +31,8 @@ mod census;
 mod clock;
 mod current;
 mod deadline;
+mod deadlock;
+mod detector;
 mod ground;
 mod job;
 mod locals;
@@ -55,6 +59,7 @@ mod sync {
     pub(crate) use std::sync::atomic::{AtomicBool, Ordering};
 }
 
+pub use deadlock::{Deadlock, Stuck};
 #[cfg(feature = "wsgi")]
 pub(crate) use notes::Names;
 pub use notes::State;
@@ -65,6 +70,8 @@ pub(crate) use deadline::{Within, within};
 pub(crate) use ground::Outer;
 pub(crate) use job::{Job, Key, SpawnedAt};
 pub(crate) use locals::Found;
+#[cfg(feature = "test-util")]
+pub(crate) use observer::Schedule;
 pub(crate) use registry::Number;
 pub(crate) use scheduler::Hub;
 pub(crate) use settings::Stacks;

@@ -1,11 +1,28 @@
 //! What is done around each turn for whoever observes the hub.
 //!
-//! A hub that nobody observes looks at one flag in each turn, and in each end of a green thread.
+//! A hub that nobody observes looks at one flag before each turn and around each poll, and at each end of a green thread.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
+use super::detector::Detector;
 use super::job::{Key, SpawnedAt};
 use crate::watchdog::{Stalls, Watched};
+
+/// Says whose turn is next.
+pub(crate) trait Schedule {
+    /// Called before each turn, and when nobody is ready.
+    fn before_turn(&self);
+
+    /// Called when nobody is ready, and no timer is set.
+    fn when_idle(&self);
+
+    /// Returns how many of those who are ready are passed over.
+    fn choose(&self, ready: usize) -> usize;
+
+    /// Notes whose turn it is.
+    fn turn_of(&self, key: Key, spawned_at: Option<SpawnedAt>);
+}
 
 /// Who observes a hub.
 #[derive(Default)]
@@ -16,6 +33,8 @@ pub(crate) struct Observer {
     keeps_times: Cell<bool>,
     /// The blocking detector.
     watched: RefCell<Option<Watched>>,
+    pub(super) detector: Detector,
+    schedule: RefCell<Option<Rc<dyn Schedule>>>,
 }
 
 impl Observer {
@@ -26,7 +45,11 @@ impl Observer {
     }
 
     fn change(&self) {
-        self.on.set(self.keeps_times.get() || self.watched.borrow().is_some());
+        let on = self.keeps_times.get()
+            || self.detector.is_on()
+            || self.watched.borrow().is_some()
+            || self.schedule.borrow().is_some();
+        self.on.set(on);
     }
 
     pub(super) fn keeps_times(&self) -> bool {
@@ -36,6 +59,20 @@ impl Observer {
     pub(super) fn keep_times(&self, keep: bool) {
         self.keeps_times.set(keep);
         self.change();
+    }
+
+    pub(super) fn detect_deadlocks(&self, detect: bool) {
+        self.detector.switch(detect);
+        self.change();
+    }
+
+    pub(super) fn set_schedule(&self, schedule: Option<Rc<dyn Schedule>>) {
+        let _old = self.schedule.replace(schedule);
+        self.change();
+    }
+
+    pub(super) fn schedule(&self) -> Option<Rc<dyn Schedule>> {
+        self.schedule.borrow().clone()
     }
 
     /// Shows the watchdog that a green thread begins its turn, or its end.
@@ -74,7 +111,9 @@ impl Observer {
         }
     }
 
+    /// Notes that a green thread has ended.
     pub(super) fn forget(&self, id: u64) {
+        self.detector.forget(id);
         if let Some(watched) = &*self.watched.borrow() {
             watched.forget(id);
         }

@@ -195,7 +195,7 @@ impl Hub {
 
     /// Returns how many are ready.
     #[inline]
-    pub(super) fn ready(&self) -> usize {
+    pub(crate) fn ready(&self) -> usize {
         self.slots.borrow().ready()
     }
 
@@ -246,7 +246,7 @@ impl Hub {
     }
 
     /// Returns the line that spawned a green thread, unless it has ended.
-    pub(super) fn place_of(&self, key: Key) -> Option<SpawnedAt> {
+    pub(crate) fn place_of(&self, key: Key) -> Option<SpawnedAt> {
         self.look(key, |slot| slot.spawned_at)
     }
 
@@ -304,6 +304,9 @@ impl Hub {
     /// the panic here would cost every turn what a panic should.
     #[inline]
     pub(super) fn run_next(&self, waker: impl FnOnce(Key) -> Waker) -> Turn {
+        if self.observer.is_on() {
+            self.choose_next();
+        }
         // A statement of its own, for the borrow must end before the turn begins.
         let next = self.slots.borrow_mut().take_turn();
         match next {
@@ -313,21 +316,19 @@ impl Hub {
         }
     }
 
-    fn run(&self, key: Key, job: Pin<Rc<dyn Job>>, waker: Waker) -> Turn {
+    #[inline]
+    pub(super) fn run(&self, key: Key, job: Pin<Rc<dyn Job>>, waker: Waker) -> Turn {
         // Its drop does nothing, at the price of a call through its table.
         let waker = ManuallyDrop::new(waker);
         self.polled.set(Some(key));
         self.current.set(Some(key));
-        let observed = self.observer.is_on();
-        if observed {
-            self.show(Some(key));
-        }
-        let done = job.as_ref().poll(&mut Context::from_waker(&waker)).is_ready();
+        let done = if self.observer.is_on() {
+            self.poll_observed(key, job.as_ref(), &waker)
+        } else {
+            job.as_ref().poll(&mut Context::from_waker(&waker)).is_ready()
+        };
         self.polled.set(None);
         self.current.set(None);
-        if observed {
-            self.turn_is_over(key);
-        }
         // The slot has the last one again: a job that ends is gone when `finish` returns.
         drop(job);
         let doom = if self.doom.borrow().is_some() { self.take_doom() } else { None };
@@ -439,6 +440,16 @@ impl Hub {
         if let Some(task) = &*self.task.borrow() {
             task.wake_by_ref();
         }
+    }
+
+    /// Returns the work of a green thread, unless it has ended.
+    pub(super) fn job(&self, key: Key) -> Option<Pin<Rc<dyn Job>>> {
+        self.look(key, |slot| slot.job())?
+    }
+
+    /// Puts the one who would have a turn after so many others in front of all.
+    pub(super) fn prefer(&self, after: usize) {
+        self.slots.borrow_mut().prefer(after);
     }
 
     /// Marks `key` as the green thread whose code runs, until the guard is dropped.

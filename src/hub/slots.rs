@@ -174,6 +174,21 @@ impl Slots {
         Next::Ready(Key::new(at as usize, serial), job.clone())
     }
 
+    /// Moves the one who comes after so many others to the front of the queue.
+    pub(super) fn prefer(&mut self, after: usize) {
+        let before = match after.checked_sub(1) {
+            Some(between) => (0..between).fold(self.first, |at, _| self.slots[at as usize].next),
+            None => return,
+        };
+        let at = self.slots[before as usize].next;
+        self.slots[before as usize].next = self.slots[at as usize].next;
+        self.slots[at as usize].next = self.first;
+        self.first = at;
+        if self.last == at {
+            self.last = before;
+        }
+    }
+
     /// Returns how many are in the queue.
     #[inline]
     pub(super) fn ready(&self) -> usize {
@@ -231,6 +246,10 @@ fn ones(word: u64) -> impl Iterator<Item = usize> {
 }
 
 impl Slot {
+    pub(super) fn job(&self) -> Option<Pin<Rc<dyn Job>>> {
+        self.job.clone()
+    }
+
     fn vacant() -> Slot {
         Slot {
             serial: None,
@@ -304,6 +323,20 @@ mod tests {
         let again = [5, 6, 7].map(|serial| insert(&mut slots, serial));
         assert_eq!(again.map(Key::slot), [3, 1, 4]);
         assert_eq!((slots.len(), slots.all(), serials(&slots)), (5, 5, vec![1, 6, 3, 5, 7]));
+    }
+
+    #[test]
+    fn whoever_is_preferred_comes_first_and_the_others_keep_their_order() {
+        for (after, expected) in [(0, [1, 2, 3, 4]), (1, [2, 1, 3, 4]), (3, [4, 1, 2, 3])] {
+            let mut slots = Slots::default();
+            let _keys = [1, 2, 3].map(|serial| insert(&mut slots, serial));
+            insert(&mut slots, 4);
+            slots.prefer(after);
+            let turns = [(); 4].map(|()| turn(&mut slots).flatten().unwrap().serial());
+            assert_eq!((turns, turn(&mut slots)), (expected, None));
+            insert(&mut slots, 5);
+            assert_eq!(turn(&mut slots).flatten().unwrap().serial(), 5);
+        }
     }
 
     #[test]

@@ -113,6 +113,7 @@ impl Hub {
             }
             match self.run_next(|key| waker(WakeId::new(self.id(), key))) {
                 Turn::Ran => {}
+                Turn::Idle if self.observer.is_on() && self.goes_on(main) => {}
                 Turn::Idle => return,
                 Turn::Ended if self.dead(main) => return,
                 Turn::Ended => {}
@@ -144,7 +145,7 @@ impl Hub {
         }
     }
 
-    fn collect_remote(&self) {
+    pub(super) fn collect_remote(&self) {
         for id in self.remote.collect() {
             self.wake(WakeId::from_bits(id));
         }

@@ -13,7 +13,7 @@ use super::bounded::{Bounded, DEFAULT_LIMIT};
 use super::host::{has_no_value, host};
 use super::interrupt::{KeyboardInterrupt, Signals};
 use crate::awaitable::Awaitable;
-use crate::hub::{Hub, Number, Resolve, Stacks};
+use crate::hub::{Deadlock, Hub, Number, Resolve, Stacks};
 use crate::report;
 use crate::watchdog::{self, Watched};
 
@@ -80,6 +80,7 @@ pub(super) struct Options {
     resolver: Option<Arc<dyn Resolve>>,
     /// How long a turn may take before it is reported.
     blocking_detection: Option<Duration>,
+    pub(super) deadlock_detection: bool,
 }
 
 impl Options {
@@ -116,6 +117,7 @@ impl Builder {
                 hub_exceptions: true,
                 resolver: None,
                 blocking_detection: None,
+                deadlock_detection: false,
             },
             keyboard_interrupt: false,
             shutdown_timeout: DEFAULT_LIMIT,
@@ -244,6 +246,41 @@ impl Builder {
         self
     }
 
+    /// Sets whether [`run`](Builder::run) ends with an error when nothing can wake any green thread any more: each waits for
+    /// another, as in a circle of locks, and no timer, no socket and no other OS thread has a waker of one of them. It is
+    /// off unless it is asked for, and then the program hangs, for good.
+    ///
+    /// The error is a [`Deadlock`](crate::debug::Deadlock): its text is who waits for what, and where. The main green thread
+    /// is ended where it waits, its destructors run, and then those of all others. To have a panic, `unwrap` it.
+    ///
+    /// There is never a false alarm. Not every deadlock is found: not one of some green threads while others can go
+    /// on, nor one while a task of Tokio's own is alive on this OS thread, as with [`keyboard_interrupt`](Builder::keyboard_interrupt); and
+    /// futures that have wakers of their own, such as `FuturesUnordered`, are taken for something that will wake. It is only for
+    /// `run`: a [`HubThread`](super::HubThread) waits for orders, and who is in a runtime beside a [`local`](super::local) hub is not
+    /// known. On a paused clock it is found at once, before time goes on.
+    ///
+    /// It costs some ten nanoseconds for each wait, and when the hub has nothing to do, a poll of one green thread in vain.
+    ///
+    /// Corresponds to what Go does in every program.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::runtime::Builder;
+    /// use eventlet::{Queue, debug::Deadlock};
+    ///
+    /// let empty = Queue::<u32>::new(1);
+    /// let error = Builder::new()
+    ///     .deadlock_detection(true)
+    ///     .run(async move { empty.get().await })
+    ///     .unwrap_err();
+    /// assert!(Deadlock::from_error(&error).is_some());
+    /// ```
+    pub fn deadlock_detection(&mut self, detect: bool) -> &mut Builder {
+        self.options.deadlock_detection = detect;
+        self
+    }
+
     /// Sets how long a hub that ends waits for calls that nothing can interrupt. The default is 5 seconds.
     ///
     /// Such calls are the closures that were given to Tokio's `spawn_blocking`, and those of `green::fs`: a
@@ -302,7 +339,7 @@ impl Builder {
     ///
     /// When the operating system refuses the runtime what it needs, or 4,096 hubs are running. With
     /// [`keyboard_interrupt`](Builder::keyboard_interrupt), when that ended the future. [`Aborted`], when the
-    /// hub was.
+    /// hub was. With [`deadlock_detection`](Builder::deadlock_detection), when nothing could wake it any more.
     ///
     /// # Examples
     ///
@@ -328,6 +365,7 @@ impl Builder {
             interrupts.then(Signals::listen).transpose()?
         };
         let main = host(future.into_future(), number, Location::caller(), |hub, main| {
+            hub.detect_deadlocks(options.deadlock_detection);
             options.apply(hub);
             if let Some(signals) = signals {
                 signals.throw_into(main);
@@ -337,7 +375,8 @@ impl Builder {
             let interrupt = KeyboardInterrupt::of(&exit).filter(|_| interrupts);
             let interrupt = interrupt.map(io::Error::from);
             let aborted = Aborted::of(&exit).map(io::Error::from);
-            interrupt.or(aborted).unwrap_or_else(|| has_no_value(&exit))
+            let deadlock = Deadlock::of(&exit).map(|deadlock| deadlock.clone().into());
+            interrupt.or(aborted).or(deadlock).unwrap_or_else(|| has_no_value(&exit))
         })
     }
 }

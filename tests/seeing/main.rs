@@ -1,4 +1,8 @@
 //! Seeing what a program does, and testing it under every schedule.
 
-#[cfg(unix)]
+#[macro_use]
+mod colours;
+
 mod blocking;
+mod deadlock;
+mod schedules;

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::ptr;
 
+use crate::frames::{HUB, SWITCH, is_any};
+
 /// A frame with its meaning.
 struct Named {
     function: Option<String>,
@@ -39,16 +41,11 @@ fn named(address: usize) -> Vec<Named> {
     names
 }
 
-/// Parts of the names of functions by which the hub calls a green thread.
-const HUB: [&str; 2] = ["eventlet::hub::", "eventlet::greenthread::job::"];
-
 /// Leaves out the hub at the bottom, and how a green stack was started.
 fn of_interest(all: &[Named]) -> impl Iterator<Item = &Named> {
-    let is = |frame: &Named, parts: &[&str]| {
-        frame.function.as_ref().is_some_and(|name| parts.iter().any(|part| name.contains(part)))
-    };
+    let is = |frame: &Named, parts| frame.function.as_ref().is_some_and(|it| is_any(it, parts));
     let hub = all.iter().position(|frame| is(frame, &HUB)).unwrap_or(all.len());
-    all[..hub].iter().filter(move |frame| !is(frame, &["corosensei::", "eventlet::stackful::"]))
+    all[..hub].iter().filter(move |frame| !is(frame, &SWITCH))
 }
 
 #[cfg(test)]

@@ -1,0 +1,60 @@
+//! Backtraces as std writes them, cut down to what the reader looks for.
+
+/// Parts of the names of functions by which the hub calls a green thread.
+pub(crate) const HUB: [&str; 2] = ["eventlet::hub::", "eventlet::greenthread::job::"];
+
+/// Parts of the names of functions that start and switch green stacks.
+pub(crate) const SWITCH: [&str; 2] = ["corosensei::", "eventlet::stackful::"];
+
+/// Parts of the names of functions by which a wait is noted.
+const NOTE: [&str; 3] = ["eventlet::probe::", "eventlet::waiters::", "std::backtrace"];
+
+pub(crate) fn is_any(name: &str, parts: &[&str]) -> bool {
+    parts.iter().any(|part| name.contains(part))
+}
+
+/// Leaves out how a wait was noted at the top, the hub at the bottom, and how a green stack was started in between.
+///
+/// The text tells by names which frames those are; where it has none it is left as it is.
+pub(crate) fn of_code(text: &str) -> String {
+    let frames = frames(text);
+    let end = frames.iter().position(|frame| is_any(frame, &HUB)).unwrap_or(frames.len());
+    let code = &frames[..end];
+    let top = code.iter().rposition(|frame| is_any(frame, &NOTE)).map_or(0, |last| last + 1);
+    code[top..].iter().filter(|frame| !is_any(frame, &SWITCH)).map(String::as_str).collect()
+}
+
+/// Splits a backtrace into its frames, each with the line that says where it is.
+fn frames(text: &str) -> Vec<String> {
+    let mut frames: Vec<String> = Vec::new();
+    for line in text.lines() {
+        match frames.last_mut() {
+            Some(frame) if line.trim_start().starts_with("at ") => *frame += &format!("{line}\n"),
+            _ => frames.push(format!("{line}\n")),
+        }
+    }
+    frames
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_code_that_waits_is_left() {
+        let text = "   0: <std::backtrace::Backtrace>::create\n             at /rustc/backtrace.rs:331:13\n\
+                    1: eventlet::probe::note\n             at src/probe.rs:50:5\n\
+                    2: eventlet::waiters::Waiters<O,G>::wait\n\
+                    3: <eventlet::event::Wait as Future>::poll\n             at src/event.rs:9:9\n\
+                    4: mine::waits\n             at src/main.rs:3:9\n\
+                    5: eventlet::stackful::frame::Frame::run\n\
+                    6: mine::main\n\
+                    7: <T as eventlet::hub::scheduler::Job>::poll\n\
+                    8: main\n";
+        let left = "3: <eventlet::event::Wait as Future>::poll\n             at src/event.rs:9:9\n\
+                    4: mine::waits\n             at src/main.rs:3:9\n\
+                    6: mine::main\n";
+        assert_eq!(of_code(text), left);
+        assert_eq!(of_code("   0: <unknown>\n"), "   0: <unknown>\n");
+    }
+}
