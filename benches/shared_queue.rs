@@ -1,9 +1,10 @@
-//! What a `SharedQueue` between two hubs costs, beside `tokio::sync::mpsc` between two OS threads that have a runtime each.
+//! What a `SharedQueue` between two hubs costs, beside `tokio::sync::mpsc` between two OS threads
+//! that have a runtime each.
 //!
 //!     cargo bench --bench shared_queue
 //!
-//! Each round measures all of them, one after another, and the ratios are of one round: what the machine does besides
-//! concerns all. The medians of the ratios are what counts.
+//! Each round measures all of them, one after another, and the ratios are of one round: what the
+//! machine does besides concerns all. The medians of the ratios are what counts.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -134,7 +135,8 @@ fn median(mut values: Vec<f64>) -> f64 {
 /// A name, and what is measured under it.
 type Contestant = (&'static str, fn() -> Duration);
 
-/// Measures in rounds, and prints what each takes for one and how that compares with the last of them.
+/// Measures in rounds, and prints what each takes for one and how that compares with the last of
+/// them.
 fn compare(what: &str, count: u64, contestants: &[Contestant]) {
     // `cargo test --benches` looks only whether it runs.
     let rounds = if std::env::args().any(|argument| argument == "--bench") { 15 } else { 1 };

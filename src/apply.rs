@@ -2,8 +2,9 @@
 
 /// A function that can be called with its arguments in a tuple, as Python's `f(*arguments)`.
 ///
-/// [`GreenPool::starmap`](crate::GreenPool::starmap) calls one for each tuple, and `stackful::call` makes a
-/// future of a single call. Functions and closures of up to six arguments are such functions.
+/// [`GreenPool::starmap`](crate::GreenPool::starmap) calls one for each tuple, and `stackful::call`
+/// makes a future of a single call. Functions and closures of up to six arguments are such
+/// functions.
 ///
 /// # Examples
 ///

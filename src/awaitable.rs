@@ -1,9 +1,11 @@
 //! What can be awaited.
 
-/// Whatever can be awaited for a `T`: a future, or what becomes one, as [`connect`](crate::connect) does.
+/// Whatever can be awaited for a `T`: a future, or what becomes one, as [`connect`](crate::connect)
+/// does.
 ///
-/// Everything of this crate that takes a future takes this. Every [`IntoFuture`] is one, and nothing else
-/// has to be: the trait is there so that the compiler can say what to do with a plain function.
+/// Everything of this crate that takes a future takes this. Every [`IntoFuture`] is one, and
+/// nothing else has to be: the trait is there so that the compiler can say what to do with a plain
+/// function.
 ///
 /// # Examples
 ///

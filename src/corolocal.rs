@@ -1,14 +1,14 @@
 //! Values that each green thread has for itself.
 //!
-//! A [`Local`] is to green threads what [`std::thread_local!`] is to OS threads: one name, and behind
-//! it another value in each green thread.
+//! A [`Local`] is to green threads what [`std::thread_local!`] is to OS threads: one name, and
+//! behind it another value in each green thread.
 //!
 //! Corresponds to `eventlet.corolocal`.
 //!
 //! # Not here
 //!
-//! Attributes that come into being by being set: a [`Local`] holds one value, of a type that says what
-//! is in it.
+//! Attributes that come into being by being set: a [`Local`] holds one value, of a type that says
+//! what is in it.
 
 use std::any::Any;
 use std::fmt;
@@ -50,30 +50,30 @@ pub fn get_ident() -> u64 {
 
 /// A name behind which each green thread has a value of its own.
 ///
-/// The value is made when a green thread first asks for it, and belongs to that one alone: a
-/// green thread that it spawns starts with none. It is the same for both colours, and the main green
+/// The value is made when a green thread first asks for it, and belongs to that one alone: a green
+/// thread that it spawns starts with none. It is the same for both colours, and the main green
 /// thread has one too. Green threads that never ask pay nothing.
 ///
 /// Most are statics, which all hubs of a process may use. One can also be made at any time, with a
 /// function that captures what it likes; clones name the same values. A value need not be `Send`.
 ///
-/// What a green thread polls itself, with `join!` or as the job of a full [`GreenPool`](crate::GreenPool)
-/// that a member runs in place, shares its values.
+/// What a green thread polls itself, with `join!` or as the job of a full
+/// [`GreenPool`](crate::GreenPool) that a member runs in place, shares its values.
 ///
 /// Corresponds to `eventlet.corolocal.local`.
 ///
 /// # When values are dropped
 ///
-/// When their green thread ends, in whatever way: after its own destructors and its links, which may
-/// use them, and before [`kill`](crate::Greenlet::kill) returns and before anybody on this OS thread who
-/// waits for the green thread resumes. The latest goes first. A destructor may use the values that are left, as well
-/// as locals that the green thread never used; those that are gone stay so. A panic in a destructor is
-/// reported and stops no other.
+/// When their green thread ends, in whatever way: after its own destructors and its links, which
+/// may use them, and before [`kill`](crate::Greenlet::kill) returns and before anybody on this OS
+/// thread who waits for the green thread resumes. The latest goes first. A destructor may use the
+/// values that are left, as well as locals that the green thread never used; those that are gone
+/// stay so. A panic in a destructor is reported and stops no other.
 ///
 /// # Differences
 ///
-/// In eventlet the values go when nobody refers to the greenlet or to the `local` any more. Dropping a
-/// `Local` drops no value here: green threads keep theirs until they end.
+/// In eventlet the values go when nobody refers to the greenlet or to the `local` any more.
+/// Dropping a `Local` drops no value here: green threads keep theirs until they end.
 ///
 /// # Examples
 ///
@@ -204,7 +204,8 @@ impl<T: 'static, F: Fn() -> T> Local<T, F> {
         let value = match hub.locals.find(owner, self.id()) {
             Found::Value(value) => value,
             Found::Gone => return None,
-            // Nothing is borrowed meanwhile: it may use locals, even this one, and on a green stack wait.
+            // Nothing is borrowed meanwhile: it may use locals, even this one, and on a green stack
+            // wait.
             Found::Nothing => hub.locals.keep(owner, self.id(), Rc::new((self.init)())),
         };
         Some(downcast(value))

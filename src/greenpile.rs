@@ -27,8 +27,8 @@ use crate::waiters::{Place, Waiters};
 /// Jobs in a pool whose results come back in the order of spawning.
 ///
 /// Spawn any number of jobs, then take their results: as a [`Stream`], or with
-/// [`next`](GreenPile::next). The results end when every job that was spawned has given its own; more jobs
-/// can be spawned after that. It is a handle: clones name the same pile.
+/// [`next`](GreenPile::next). The results end when every job that was spawned has given its own;
+/// more jobs can be spawned after that. It is a handle: clones name the same pile.
 ///
 /// Results that nobody takes are kept: a pile is for jobs whose number is bounded.
 ///
@@ -36,8 +36,8 @@ use crate::waiters::{Place, Waiters};
 ///
 /// # Differences
 ///
-/// A job's panic is an [`Exit`] in its place. A `next` that is killed or timed out leaves the result for
-/// the next one; in eventlet it is lost.
+/// A job's panic is an [`Exit`] in its place. A `next` that is killed or timed out leaves the
+/// result for the next one; in eventlet it is lost.
 ///
 /// # Examples
 ///
@@ -113,8 +113,8 @@ impl<T: 'static> GreenPile<T> {
         &self.shared.pool
     }
 
-    /// Starts a job in the pool, once there is a slot for it. Its result comes after those of all jobs
-    /// before it.
+    /// Starts a job in the pool, once there is a slot for it. Its result comes after those of all
+    /// jobs before it.
     ///
     /// Corresponds to eventlet's `GreenPile.spawn`.
     ///
@@ -153,7 +153,8 @@ impl<T: 'static> GreenPile<T> {
         }
     }
 
-    /// Waits for the next result, in the order of spawning. `None` when every job has given its own.
+    /// Waits for the next result, in the order of spawning. `None` when every job has given its
+    /// own.
     ///
     /// Corresponds to eventlet's `GreenPile.next`.
     ///
@@ -292,7 +293,8 @@ impl<T> Cursor<T> {
     }
 }
 
-/// A spawn that waits for its slot. When it is over, in whatever way, those who wait for a job look again.
+/// A spawn that waits for its slot. When it is over, in whatever way, those who wait for a job look
+/// again.
 struct Announced<'a, T>(&'a Shared<T>);
 
 impl<'a, T> Announced<'a, T> {
@@ -318,7 +320,8 @@ impl<T> Stream for GreenPile<T> {
         this.shared.poll_next(&mut this.cursor, cx)
     }
 
-    /// As many as there are jobs, unless other handles may take their results; and more may be spawned.
+    /// As many as there are jobs, unless other handles may take their results; and more may be
+    /// spawned.
     fn size_hint(&self) -> (usize, Option<usize>) {
         let alone = Rc::strong_count(&self.shared) == 1;
         (if alone { self.shared.jobs.borrow().len() } else { 0 }, None)
@@ -383,12 +386,14 @@ impl From<usize> for GreenPool {
 }
 
 impl GreenPool {
-    /// Calls a function for each input, in the pool, and gives the results in the order of the inputs.
+    /// Calls a function for each input, in the pool, and gives the results in the order of the
+    /// inputs.
     ///
     /// The inputs cannot wait: [`imap_stream`](GreenPool::imap_stream) takes those that do.
     ///
-    /// Inputs are taken lazily, at most as many ahead of the results as the pool has slots, so memory
-    /// is constant however many there are. Nothing starts before the first result is asked for.
+    /// Inputs are taken lazily, at most as many ahead of the results as the pool has slots, so
+    /// memory is constant however many there are. Nothing starts before the first result is asked
+    /// for.
     ///
     /// Several inputs for each call are one tuple: where eventlet has
     /// `pool.imap(pow, (2, 3, 10), (5, 2, 3))`, here [`zip`](std::iter::zip) makes the tuples and
@@ -408,8 +413,8 @@ impl GreenPool {
     ///
     /// The jobs run in this pool, not in a hidden second one of the same size: they count in
     /// [`running`](GreenPool::running) and [`waitall`](GreenPool::waitall) waits for them. An input
-    /// iterator that panics does so in whoever asks for a result; eventlet leaves it hanging, as it does who
-    /// asks again after the end.
+    /// iterator that panics does so in whoever asks for a result; eventlet leaves it hanging, as it
+    /// does who asks again after the end.
     ///
     /// # Examples
     ///
@@ -438,9 +443,9 @@ impl GreenPool {
 
     /// Calls a function for each input that comes from a stream, like [`imap`](GreenPool::imap).
     ///
-    /// The results of inputs that have come are to be had while others are waited for. In async code the
-    /// inputs may come from a queue or a socket; on a green stack `stackful::stream` makes a stream of an
-    /// iterator that waits.
+    /// The results of inputs that have come are to be had while others are waited for. In async
+    /// code the inputs may come from a queue or a socket; on a green stack `stackful::stream` makes
+    /// a stream of an iterator that waits.
     ///
     /// Corresponds to eventlet's `GreenPool.imap` of an iterator that waits.
     ///
@@ -450,8 +455,8 @@ impl GreenPool {
     ///
     /// # Killed
     ///
-    /// As with [`imap`](GreenPool::imap). An input that was taken out of the stream and has no slot yet stays
-    /// in the map, and is dropped with it.
+    /// As with [`imap`](GreenPool::imap). An input that was taken out of the stream and has no slot
+    /// yet stays in the map, and is dropped with it.
     ///
     /// # Examples
     ///
@@ -576,23 +581,24 @@ type Inline<T> = Pin<Box<dyn Future<Output = Result<T, Exit>>>>;
 
 /// The results of [`GreenPool::imap`] and [`GreenPool::starmap`], in the order of the inputs.
 ///
-/// It is a [`Stream`]; [`next`](GreenMap::next) needs no import. Dropping it leaves jobs that run to
-/// themselves, and takes no more inputs.
+/// It is a [`Stream`]; [`next`](GreenMap::next) needs no import. Dropping it leaves jobs that run
+/// to themselves, and takes no more inputs.
 ///
 /// # Leaving it for a while
 ///
-/// A consumer that waits for a result stands in line for the slot of the next job, before those who came later.
-/// [`next`](GreenMap::next) leaves the line when it ends, and when it is dropped before, by a time limit say. A
-/// `Stream` is not told that nobody waits any more: from a poll that gave nothing until the next poll it keeps its
-/// place, and then the slot, which [`waitall`](GreenPool::waitall) waits for in vain. So whoever polls it as a stream
-/// and stops goes on later or drops it, and whoever means to stop uses `next`.
+/// A consumer that waits for a result stands in line for the slot of the next job, before those who
+/// came later. [`next`](GreenMap::next) leaves the line when it ends, and when it is dropped
+/// before, by a time limit say. A `Stream` is not told that nobody waits any more: from a poll that
+/// gave nothing until the next poll it keeps its place, and then the slot, which
+/// [`waitall`](GreenPool::waitall) waits for in vain. So whoever polls it as a stream and stops
+/// goes on later or drops it, and whoever means to stop uses `next`.
 #[must_use = "nothing runs until a result is asked for"]
 pub struct GreenMap<I, F, T> {
     pool: GreenPool,
     /// The line that asked for the map.
     spawned_at: &'static Location<'static>,
-    /// `None` once they have ended, or panicked. The next one is looked at before its slot is waited for: where
-    /// there is none, there is nothing to wait for either.
+    /// `None` once they have ended, or panicked. The next one is looked at before its slot is
+    /// waited for: where there is none, there is nothing to wait for either.
     inputs: Option<I>,
     function: F,
     jobs: VecDeque<GreenThread<T>>,
@@ -829,8 +835,8 @@ impl<I, F, T> GreenMap<I, F, T> {
         self.jobs.len() + usize::from(self.inline.is_some())
     }
 
-    /// Stops waiting for a slot. A consumer that is busy elsewhere must not hold one that others could
-    /// use, or it may be waiting for itself.
+    /// Stops waiting for a slot. A consumer that is busy elsewhere must not hold one that others
+    /// could use, or it may be waiting for itself.
     fn leave_line(&mut self) {
         self.pool.leave(&mut self.place);
         self.place = Place::default();

@@ -27,19 +27,21 @@ use crate::waiters::{Place, Waiters};
 
 /// A pool of green threads: at most `size` of them run at a time.
 ///
-/// It is a handle: clones name the same pool. Who wants to spawn into a full pool waits in line, first
-/// come, first served.
+/// It is a handle: clones name the same pool. Who wants to spawn into a full pool waits in line,
+/// first come, first served.
 ///
-/// A member of the pool may spawn into it, even when it is full: then the new job runs inside the member
-/// that spawns it, which goes on when the job has ended. So recursion cannot deadlock. This holds for
-/// members themselves, not for green threads that they start with plain [`spawn`](crate::spawn).
+/// A member of the pool may spawn into it, even when it is full: then the new job runs inside the
+/// member that spawns it, which goes on when the job has ended. So recursion cannot deadlock. This
+/// holds for members themselves, not for green threads that they start with plain
+/// [`spawn`](crate::spawn).
 ///
 /// Corresponds to `eventlet.GreenPool`.
 ///
 /// # Differences
 ///
-/// `resize` to more wakes those who wait for a slot. A job that runs inside its spawner gives its panic to
-/// its handle, as any other job does. A member that is killed before it started frees its slot.
+/// `resize` to more wakes those who wait for a slot. A job that runs inside its spawner gives its
+/// panic to its handle, as any other job does. A member that is killed before it started frees its
+/// slot.
 ///
 /// # Examples
 ///
@@ -73,8 +75,8 @@ struct Shared {
 }
 
 impl Shared {
-    /// Returns whether all slots are free. A slot that was handed to a spawner who has not resumed yet is
-    /// not: somebody is about to run in it.
+    /// Returns whether all slots are free. A slot that was handed to a spawner who has not resumed
+    /// yet is not: somebody is about to run in it.
     fn is_idle(&self) -> bool {
         self.slots.counter() == saturating(self.size.get())
     }
@@ -84,7 +86,8 @@ impl Shared {
         ptr::eq(POOL.get(), self)
     }
 
-    /// Wakes those who wait for all slots to be free, if they are. To be called after one was freed.
+    /// Wakes those who wait for all slots to be free, if they are. To be called after one was
+    /// freed.
     fn look_idle(&self) {
         if self.is_idle() {
             self.idle.choose_all(&());
@@ -128,8 +131,8 @@ impl GreenPool {
     ///
     /// # Yields
     ///
-    /// Only when the pool is full. A member of a full pool runs the job itself, and yields where the
-    /// job does.
+    /// Only when the pool is full. A member of a full pool runs the job itself, and yields where
+    /// the job does.
     ///
     /// # Killed
     ///
@@ -173,7 +176,8 @@ impl GreenPool {
 
     /// Starts a green thread in the pool whose result nobody wants.
     ///
-    /// Its value is dropped; a panic, and a value that is an `Err`, is [reported](crate::debug::hub_exceptions).
+    /// Its value is dropped; a panic, and a value that is an `Err`, is
+    /// [reported](crate::debug::hub_exceptions).
     ///
     /// Corresponds to eventlet's `GreenPool.spawn_n`.
     ///
@@ -183,8 +187,8 @@ impl GreenPool {
     ///
     /// # Yields
     ///
-    /// Only when the pool is full. A member of a full pool runs the job itself, and yields where the
-    /// job does.
+    /// Only when the pool is full. A member of a full pool runs the job itself, and yields where
+    /// the job does.
     ///
     /// # Killed
     ///
@@ -220,15 +224,15 @@ impl GreenPool {
 
     /// Waits until nobody is running in the pool.
     ///
-    /// It also waits for what members spawn meanwhile, and for those who wait for a slot and can have one. It
-    /// returns at once when nobody is running, and does not look at anybody's result.
+    /// It also waits for what members spawn meanwhile, and for those who wait for a slot and can
+    /// have one. It returns at once when nobody is running, and does not look at anybody's result.
     ///
     /// Corresponds to eventlet's `GreenPool.waitall`.
     ///
     /// # Panics
     ///
-    /// Inside a member of this pool, which would wait for itself forever. Where the future is made outside
-    /// and awaited inside a member, it panics there, and says where it was made.
+    /// Inside a member of this pool, which would wait for itself forever. Where the future is made
+    /// outside and awaited inside a member, it panics there, and says where it was made.
     ///
     /// # Yields
     ///
@@ -540,7 +544,8 @@ impl Drop for OuterPool {
     }
 }
 
-/// Runs a job inside the green thread that wants it, and contains its panic as a green thread would.
+/// Runs a job inside the green thread that wants it, and contains its panic as a green thread
+/// would.
 pub(crate) async fn run_inline<F: Future>(mut future: Pin<&mut F>) -> Result<F::Output, Exit> {
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
         Ok(polled) => polled.map(Ok),

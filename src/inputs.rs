@@ -7,8 +7,8 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
-/// What [`GreenMap`](crate::greenpile::GreenMap) takes its inputs from: an iterator or a stream, of which it
-/// looks at the next item before it has a slot for it.
+/// What [`GreenMap`](crate::greenpile::GreenMap) takes its inputs from: an iterator or a stream, of
+/// which it looks at the next item before it has a slot for it.
 pub trait Inputs {
     /// An input.
     type Item;

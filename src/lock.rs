@@ -4,8 +4,8 @@
 //!
 //! # Not here
 //!
-//! A lock that has what it protects inside: on one OS thread a `RefCell` does that, and a `Lock` is only
-//! needed where a green thread waits while others must stay out.
+//! A lock that has what it protects inside: on one OS thread a `RefCell` does that, and a `Lock` is
+//! only needed where a green thread waits while others must stay out.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use crate::semaphore::{Acquire, AcquirePermit, Semaphore, SemaphorePermit};
 
 /// A lock that one green thread at a time can have.
 ///
-/// It is a handle: clones name the same lock. Green threads get it in the order in which they asked. It is
-/// not re-entrant: who has it and asks again waits for itself.
+/// It is a handle: clones name the same lock. Green threads get it in the order in which they
+/// asked. It is not re-entrant: who has it and asks again waits for itself.
 ///
 /// Corresponds to `eventlet.lock.Lock`.
 ///
@@ -150,7 +150,8 @@ impl Lock {
     ///
     /// # Killed
     ///
-    /// As with [`lock`](Lock::lock). After `acquire` has returned, a kill does not give the lock back.
+    /// As with [`lock`](Lock::lock). After `acquire` has returned, a kill does not give the lock
+    /// back.
     ///
     /// # Examples
     ///

@@ -1,7 +1,8 @@
-//! Pools of things that are dear to make and that one green thread at a time uses: connections, say.
+//! Pools of things that are dear to make and that one green thread at a time uses: connections,
+//! say.
 //!
-//! [`Pool`] makes its items when they are needed, up to a number; [`TokenPool`] has items that stand for
-//! something else.
+//! [`Pool`] makes its items when they are needed, up to a number; [`TokenPool`] has items that
+//! stand for something else.
 //!
 //! Corresponds to `eventlet.pools`.
 //!
@@ -23,12 +24,12 @@ use crate::semaphore::Semaphore;
 
 /// A pool of items: whoever takes one has it alone, and puts it back.
 ///
-/// Items are made when somebody wants one and none lies idle, at most `max_size` of them. When all are
-/// taken, whoever wants one waits in line, first come, first served. It is a handle: clones name the same
-/// pool.
+/// Items are made when somebody wants one and none lies idle, at most `max_size` of them. When all
+/// are taken, whoever wants one waits in line, first come, first served. It is a handle: clones
+/// name the same pool.
 ///
-/// `create` runs in the green thread that wants the item, and may wait. It may fail, with an `E` for that
-/// green thread; then, as when it panics or is killed, there is room for another item, and
+/// `create` runs in the green thread that wants the item, and may wait. It may fail, with an `E`
+/// for that green thread; then, as when it panics or is killed, there is room for another item, and
 /// the next in line tries.
 ///
 /// Corresponds to `eventlet.pools.Pool`.
@@ -87,9 +88,9 @@ pub struct Pool<T, E = Infallible> {
 }
 
 struct Shared<T, E> {
-    /// A permit is the right to have an item out of the pool, or to make one. It is the permits that
-    /// are handed over in line, and who has one finds an item or makes it: so an item
-    /// is never on its way to somebody who is killed.
+    /// A permit is the right to have an item out of the pool, or to make one. It is the permits
+    /// that are handed over in line, and who has one finds an item or makes it: so an item is never
+    /// on its way to somebody who is killed.
     rights: Semaphore,
     /// Items in the pool: for whoever has a right, and there may be more than rights after a cut.
     idle: RefCell<VecDeque<T>>,
@@ -211,8 +212,8 @@ impl<T, E> Pool<T, E> {
         Ok(self)
     }
 
-    /// Chooses whether the item that was put back last is taken first, instead of the one that has been
-    /// idle for longest.
+    /// Chooses whether the item that was put back last is taken first, instead of the one that has
+    /// been idle for longest.
     ///
     /// It fits items that are dear to keep: those on top are used again and again, and
     /// those below can be seen to idle.
@@ -249,8 +250,8 @@ impl<T, E> Pool<T, E> {
     ///
     /// # Killed
     ///
-    /// Nothing is lost: an item that was handed to a getter which had no turn since goes to the next
-    /// one in line, and so does the room that a `create` had that was killed.
+    /// Nothing is lost: an item that was handed to a getter which had no turn since goes to the
+    /// next one in line, and so does the room that a `create` had that was killed.
     ///
     /// # Errors
     ///
@@ -295,7 +296,8 @@ impl<T, E> Pool<T, E> {
     ///
     /// # Killed
     ///
-    /// Nothing is lost, and the item of a killed green thread goes back with everything else it has.
+    /// Nothing is lost, and the item of a killed green thread goes back with everything else it
+    /// has.
     ///
     /// # Errors
     ///
@@ -323,8 +325,8 @@ impl<T, E> Pool<T, E> {
 
     /// Puts an item back, for the first in line or for later.
     ///
-    /// When the pool was [resized](Pool::resize) to fewer than it has, the item is dropped. One that
-    /// was not taken from the pool becomes its own, unless it has enough.
+    /// When the pool was [resized](Pool::resize) to fewer than it has, the item is dropped. One
+    /// that was not taken from the pool becomes its own, unless it has enough.
     ///
     /// Corresponds to eventlet's `Pool.put`.
     ///
@@ -400,9 +402,9 @@ impl<T, E> Pool<T, E> {
 
     /// Changes how many items the pool may have.
     ///
-    /// More wakes as many of those in line. Fewer takes nothing away from anybody, nor from those who
-    /// were chosen already and are about to make an item: items above the number are dropped when they
-    /// are put back.
+    /// More wakes as many of those in line. Fewer takes nothing away from anybody, nor from those
+    /// who were chosen already and are about to make an item: items above the number are dropped
+    /// when they are put back.
     ///
     /// Corresponds to eventlet's `Pool.resize`.
     ///
@@ -430,8 +432,8 @@ impl<T, E> Pool<T, E> {
         self.shared.rights.resize(old, max_size);
     }
 
-    /// Returns how many items can be had without waiting for one to be put back, be they idle or not yet
-    /// made: fewer than none after a cut below what is taken.
+    /// Returns how many items can be had without waiting for one to be put back, be they idle or
+    /// not yet made: fewer than none after a cut below what is taken.
     ///
     /// Corresponds to eventlet's `Pool.free`.
     ///
@@ -521,8 +523,8 @@ impl<T, E> Shared<T, E> {
         Ok(item)
     }
 
-    /// Returns whether anybody may have an item to put back. If not, it is a stranger, and nobody's right
-    /// comes back with it.
+    /// Returns whether anybody may have an item to put back. If not, it is a stranger, and nobody's
+    /// right comes back with it.
     fn is_any_taken(&self) -> bool {
         self.size.get() > self.idle.borrow().len()
     }
@@ -582,8 +584,8 @@ impl<T, E> fmt::Debug for Pool<T, E> {
 
 /// An item of a pool, which goes back when this is dropped.
 ///
-/// It holds a handle of its pool, so it may be kept anywhere and as long as one likes. [`Pool::item`]
-/// makes it.
+/// It holds a handle of its pool, so it may be kept anywhere and as long as one likes.
+/// [`Pool::item`] makes it.
 ///
 /// # Examples
 ///
@@ -663,7 +665,8 @@ impl<T: fmt::Debug, E> fmt::Debug for Item<T, E> {
 
 /// A pool of tokens: the right to use something of which there is only so much.
 ///
-/// It is a handle, and it derefs to [`Pool`], which has its methods, as eventlet's inherits from it.
+/// It is a handle, and it derefs to [`Pool`], which has its methods, as eventlet's inherits from
+/// it.
 ///
 /// Corresponds to `eventlet.pools.TokenPool`.
 ///

@@ -7,17 +7,18 @@ use crate::awaitable::Awaitable;
 use crate::exit::Exit;
 use crate::greenthread::GreenThread;
 
-/// Waits for whichever of several is ready first, and returns its place among them with what it gave.
+/// Waits for whichever of several is ready first, and returns its place among them with what it
+/// gave.
 ///
-/// They may be green threads, and whatever else can be awaited: queues, events, sockets, timers. The others
-/// are dropped, and lose nothing by it: an item stays in its queue. To go on with them, give `&mut` of
-/// each.
+/// They may be green threads, and whatever else can be awaited: queues, events, sockets, timers.
+/// The others are dropped, and lose nothing by it: an item stays in its queue. To go on with them,
+/// give `&mut` of each.
 ///
-/// Where they differ in type, they are `Pin<Box<dyn Future>>` of one type of output, or, in an async fn,
-/// the branches of `tokio::select!`.
+/// Where they differ in type, they are `Pin<Box<dyn Future>>` of one type of output, or, in an
+/// async fn, the branches of `tokio::select!`.
 ///
-/// Corresponds to `eventlet.green.select.select`, and to a queue into which several green threads put their
-/// names.
+/// Corresponds to `eventlet.green.select.select`, and to a queue into which several green threads
+/// put their names.
 ///
 /// # Panics
 ///
@@ -73,8 +74,8 @@ where
     })
 }
 
-/// Waits for green threads, and collects their results in the order in which they are given: into a `Vec`, or a `Result`
-/// of one.
+/// Waits for green threads, and collects their results in the order in which they are given: into a
+/// `Vec`, or a `Result` of one.
 ///
 /// Corresponds to `[gt.wait() for gt in threads]`.
 ///

@@ -6,7 +6,8 @@
 //! | [`copy_bidirectional`] | joins two streams, as a proxy does |
 //! | [`shutdown_safe`] | tells the other end that this was all, whatever became of it |
 //!
-//! Libraries over `futures-io` take a [`GreenSocket`], and give it their streams, by `tokio_util::compat`: see `docs/bridges.md`.
+//! Libraries over `futures-io` take a [`GreenSocket`], and give it their streams, by
+//! `tokio_util::compat`: see `docs/bridges.md`.
 //!
 //! Corresponds to `eventlet.greenio`.
 //!

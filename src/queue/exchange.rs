@@ -6,8 +6,9 @@
 //! - I1: while a getter waits, no item is stored and no putter waits.
 //! - I2: while a putter waits, there is no room.
 //!
-//! An item is always at one place: with a putter in line, stored, or granted to a getter. By I1 whatever is granted
-//! is older than what is stored, unless that was granted too before it was put back.
+//! An item is always at one place: with a putter in line, stored, or granted to a getter. By I1
+//! whatever is granted is older than what is stored, unless that was granted too before it was put
+//! back.
 
 use std::cell::{Cell, RefCell};
 use std::task::{Context, Poll};
@@ -25,8 +26,8 @@ pub(super) struct Exchange<T> {
     granted: Cell<u64>,
     /// They bring their item, so that admitting them keeps the order in which they came.
     pub(super) putters: Waiters<T, ()>,
-    /// How many admitted items nobody called `task_done` for. A queue without `task_done` counts too:
-    /// one addition is cheaper than a second kind of exchange.
+    /// How many admitted items nobody called `task_done` for. A queue without `task_done` counts
+    /// too: one addition is cheaper than a second kind of exchange.
     pub(super) unfinished: Cell<usize>,
     pub(super) joiners: Waiters<(), ()>,
 }
@@ -89,8 +90,9 @@ impl<T> Exchange<T> {
         self.getters.wait(place, cx, at_once).map(|granted| granted.item)
     }
 
-    /// Withdraws a getter. An item that it was granted goes to the next one, or back among the oldest: this
-    /// may store more than there is room for, because its putter is gone and the item must not be.
+    /// Withdraws a getter. An item that it was granted goes to the next one, or back among the
+    /// oldest: this may store more than there is room for, because its putter is gone and the item
+    /// must not be.
     #[inline]
     pub(super) fn withdraw_getter(&self, place: &mut Place) {
         if let Left::Grant(granted) = self.getters.leave(place) {
@@ -112,8 +114,8 @@ impl<T> Exchange<T> {
         wake_all(|| self.admit());
     }
 
-    /// Counts one item as done, and wakes the joiners when it was the last. Returns whether there was
-    /// one to be counted.
+    /// Counts one item as done, and wakes the joiners when it was the last. Returns whether there
+    /// was one to be counted.
     pub(super) fn finish_one(&self) -> bool {
         let Some(left) = self.unfinished.get().checked_sub(1) else { return false };
         self.unfinished.set(left);

@@ -135,9 +135,9 @@ impl<T> LightQueue<T> {
     ///
     /// # Killed
     ///
-    /// Nothing is lost: an item that was handed to a getter which had no turn since goes to the next
-    /// getter, or back into the queue to its place among the others. The queue may then hold more than
-    /// `maxsize`.
+    /// Nothing is lost: an item that was handed to a getter which had no turn since goes to the
+    /// next getter, or back into the queue to its place among the others. The queue may then hold
+    /// more than `maxsize`.
     pub fn get(&self) -> Get<'_, T> {
         Get { queue: self, place: Place::default() }
     }
@@ -171,7 +171,8 @@ impl<T> LightQueue<T> {
         self.exchange.put(item).map_err(Full)
     }
 
-    /// Returns the items as a stream, each taken out as [`get`](LightQueue::get) does. It never ends.
+    /// Returns the items as a stream, each taken out as [`get`](LightQueue::get) does. It never
+    /// ends.
     ///
     /// On a green stack, `queue.stream().blocking()` is an iterator.
     ///

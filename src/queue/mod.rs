@@ -8,18 +8,19 @@
 //! | [`LifoQueue`] | the latest item | yes |
 //! | [`SharedQueue`] | the oldest item | no; between hubs and OS threads |
 //!
-//! They are handles: clones name the same queue. But for the shared one, each derefs to the one it extends, down to
-//! [`LightQueue`], which has most of the methods.
+//! They are handles: clones name the same queue. But for the shared one, each derefs to the one it
+//! extends, down to [`LightQueue`], which has most of the methods.
 //!
-//! Each is a stream of its items, too, and a sink for more: [`stream`](LightQueue::stream), [`sink`](LightQueue::sink).
+//! Each is a stream of its items, too, and a sink for more: [`stream`](LightQueue::stream),
+//! [`sink`](LightQueue::sink).
 //!
 //! All of those of one hub keep these promises:
 //!
 //! - Who waits is served in order: getters and putters alike, and nobody overtakes them, not with
 //!   `put_nowait` or `get_nowait` either.
 //! - What can be had at once does not give up the turn.
-//! - No item is lost when a green thread is killed or times out: an item that was admitted comes out,
-//!   and a putter that still waited takes its item with it.
+//! - No item is lost when a green thread is killed or times out: an item that was admitted comes
+//!   out, and a putter that still waited takes its item with it.
 //!
 //! Corresponds to eventlet's `eventlet.queue`.
 //!

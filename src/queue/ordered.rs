@@ -9,8 +9,9 @@ use super::storage::Storage;
 
 /// A [`Queue`] that gives its lowest item out first.
 ///
-/// It derefs to [`Queue`], and through it to [`LightQueue`]: a function that takes a `&Queue` takes it, too. To put priorities on items, use tuples
-/// of a priority and an item; [`Reverse`](std::cmp::Reverse) makes it give the highest out first.
+/// It derefs to [`Queue`], and through it to [`LightQueue`]: a function that takes a `&Queue` takes
+/// it, too. To put priorities on items, use tuples of a priority and an item;
+/// [`Reverse`](std::cmp::Reverse) makes it give the highest out first.
 ///
 /// Corresponds to eventlet's `queue.PriorityQueue`.
 ///

@@ -1,8 +1,9 @@
 //! A queue between hubs and other OS threads.
 //!
-//! The classic bounded buffer: one semaphore counts the items, another the room, and a lock guards the items. Tokio's
-//! semaphores do the waiting. They serve first come, first served, pass a permit on whose owner has gone, and wake
-//! from any OS thread. Between having a permit and moving the item that it stands for nothing waits, so nothing is lost.
+//! The classic bounded buffer: one semaphore counts the items, another the room, and a lock guards
+//! the items. Tokio's semaphores do the waiting. They serve first come, first served, pass a permit
+//! on whose owner has gone, and wake from any OS thread. Between having a permit and moving the
+//! item that it stands for nothing waits, so nothing is lost.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -22,23 +23,25 @@ use crate::os_thread::block_on;
 
 /// A first-in-first-out queue that hubs, other runtimes and OS threads share.
 ///
-/// It is a handle, which is `Send` and `Sync`: clones name the same queue. Green threads of any hub, of either colour, and
-/// tasks of any runtime put and get as with a [`Queue`](super::Queue); an OS thread that has neither uses
-/// [`blocking_put`](SharedQueue::blocking_put) and [`blocking_get`](SharedQueue::blocking_get). Putters wait while it is
-/// full, so memory is bounded however fast one side is.
+/// It is a handle, which is `Send` and `Sync`: clones name the same queue. Green threads of any
+/// hub, of either colour, and tasks of any runtime put and get as with a [`Queue`](super::Queue);
+/// an OS thread that has neither uses [`blocking_put`](SharedQueue::blocking_put) and
+/// [`blocking_get`](SharedQueue::blocking_get). Putters wait while it is full, so memory is bounded
+/// however fast one side is.
 ///
 /// Within one hub, a [`Queue`](super::Queue) is several times as fast, and knows its waiters.
 ///
 /// # The end
 ///
-/// The queue belongs to no hub. When one ends, its green threads leave the line, and what was about to be theirs goes to
-/// others; what they have put stays. Nobody else hears of that: a getter that waits goes on to, until somebody puts.
-/// A program that ends in order sends each getter a last item, `None` say. One whose hubs may end at any time
-/// waits for the queue and the hub, with [`wait_any`](crate::wait_any), or has a time limit. To hear that
-/// all senders have gone, use [`tokio::sync::mpsc`], which any green thread can wait for, too; it has a single receiver.
+/// The queue belongs to no hub. When one ends, its green threads leave the line, and what was about
+/// to be theirs goes to others; what they have put stays. Nobody else hears of that: a getter that
+/// waits goes on to, until somebody puts. A program that ends in order sends each getter a last
+/// item, `None` say. One whose hubs may end at any time waits for the queue and the hub, with
+/// [`wait_any`](crate::wait_any), or has a time limit. To hear that all senders have gone, use
+/// [`tokio::sync::mpsc`], which any green thread can wait for, too; it has a single receiver.
 ///
-/// Corresponds to Python's own `queue.Queue` between OS threads, which blocks the hub, and which eventlet's users therefore
-/// reach through `tpool`.
+/// Corresponds to Python's own `queue.Queue` between OS threads, which blocks the hub, and which
+/// eventlet's users therefore reach through `tpool`.
 ///
 /// # Examples
 ///
@@ -310,7 +313,8 @@ impl<T> SharedQueue<T> {
     ///
     /// # Panics
     ///
-    /// Inside a Tokio runtime, a hub for one, which it would block: use [`put`](SharedQueue::put) there.
+    /// Inside a Tokio runtime, a hub for one, which it would block: use [`put`](SharedQueue::put)
+    /// there.
     ///
     /// # Examples
     ///
@@ -329,7 +333,8 @@ impl<T> SharedQueue<T> {
     ///
     /// # Panics
     ///
-    /// Inside a Tokio runtime, a hub for one, which it would block: use [`get`](SharedQueue::get) there.
+    /// Inside a Tokio runtime, a hub for one, which it would block: use [`get`](SharedQueue::get)
+    /// there.
     ///
     /// # Examples
     ///
@@ -406,7 +411,8 @@ impl<T> SharedQueue<T> {
 }
 
 impl<T: Send + 'static> SharedQueue<T> {
-    /// Returns the items as a stream, each taken out as [`get`](SharedQueue::get) does. It never ends.
+    /// Returns the items as a stream, each taken out as [`get`](SharedQueue::get) does. It never
+    /// ends.
     ///
     /// On a green stack, `queue.stream().blocking()` is an iterator.
     ///
@@ -435,7 +441,8 @@ impl<T: Send + 'static> SharedQueue<T> {
         SharedItems { queue: self.clone(), next: None }
     }
 
-    /// Returns a sink that puts what it is given into the queue, and waits for room as [`put`](SharedQueue::put) does.
+    /// Returns a sink that puts what it is given into the queue, and waits for room as
+    /// [`put`](SharedQueue::put) does.
     ///
     /// It accepts the next item when the queue has room for the one before.
     ///

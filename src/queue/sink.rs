@@ -15,8 +15,8 @@ pub(super) const NOT_READY: &str = "a sink is given an item when `poll_ready` sa
 
 /// The sink that [`LightQueue::sink`] returns.
 ///
-/// It stands in line from when it has an item for which there is no room until that is admitted. Dropping it in between
-/// drops that item.
+/// It stands in line from when it has an item for which there is no room until that is admitted.
+/// Dropping it in between drops that item.
 #[must_use = "sinks do nothing unless they are given something"]
 pub struct Putter<T> {
     queue: LightQueue<T>,
@@ -26,10 +26,11 @@ pub struct Putter<T> {
 }
 
 impl<T> LightQueue<T> {
-    /// Returns a sink that puts what it is given into the queue, and waits for room as [`put`](LightQueue::put) does.
+    /// Returns a sink that puts what it is given into the queue, and waits for room as
+    /// [`put`](LightQueue::put) does.
     ///
-    /// It accepts the next item when the queue has room for the one before. So a stream that is forwarded to a
-    /// bounded queue is read as fast as the queue is emptied.
+    /// It accepts the next item when the queue has room for the one before. So a stream that is
+    /// forwarded to a bounded queue is read as fast as the queue is emptied.
     ///
     /// Corresponds to a loop over eventlet's `Queue.put`.
     ///
@@ -39,8 +40,8 @@ impl<T> LightQueue<T> {
     ///
     /// # Killed
     ///
-    /// As with [`put`](LightQueue::put): an item that is still waiting for room is dropped along, and one that was
-    /// admitted stays. What forwards a stream may hold one more.
+    /// As with [`put`](LightQueue::put): an item that is still waiting for room is dropped along,
+    /// and one that was admitted stays. What forwards a stream may hold one more.
     ///
     /// # Examples
     ///

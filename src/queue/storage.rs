@@ -68,8 +68,8 @@ impl<T> Storage<T> {
         }
     }
 
-    /// Takes an item back that had gone to a getter. It is older than all that were never out; among those
-    /// that were, the one with the lower number is.
+    /// Takes an item back that had gone to a getter. It is older than all that were never out;
+    /// among those that were, the one with the lower number is.
     pub(super) fn put_back(&mut self, item: T, number: u64) {
         match self {
             Storage::Fifo(fifo) => fifo.put_back(item, number),
@@ -140,8 +140,8 @@ impl<T> Lowest<T> {
     }
 }
 
-/// An item that brings its `Ord` along, so that only who makes the queue needs to know of one. The lowest item ranks
-/// highest.
+/// An item that brings its `Ord` along, so that only who makes the queue needs to know of one. The
+/// lowest item ranks highest.
 struct Ranked<T> {
     item: T,
     compare: fn(&T, &T) -> Ordering,

@@ -6,10 +6,12 @@ use super::semaphore::{Semaphore, saturating};
 
 /// A semaphore that panics when it is released more often than acquired.
 ///
-/// It finds a mistake; to make the releaser wait, use a [`CappedSemaphore`]. It is a handle, and it
-/// derefs to [`Semaphore`], which has its methods, as eventlet's inherits from it. The limit holds there, too.
+/// It finds a mistake; to make the releaser wait, use a
+/// [`CappedSemaphore`](super::CappedSemaphore). It is a handle, and it derefs to [`Semaphore`],
+/// which has its methods, as eventlet's inherits from it. The limit holds there, too.
 ///
-/// A [`SemaphorePermit`] dropped when all permits are there already does not panic, and adds none.
+/// A [`SemaphorePermit`](super::SemaphorePermit) dropped when all permits are there already does
+/// not panic, and adds none.
 ///
 /// Corresponds to eventlet's `semaphore.BoundedSemaphore`, which raises `ValueError`.
 ///

@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 use super::semaphore::saturating;
 use crate::queue::{Get, LightQueue, Put, Storage};
 
-/// A semaphore with two ends: acquiring waits when it has no permits, releasing waits when it has as
-/// many as it may.
+/// A semaphore with two ends: acquiring waits when it has no permits, releasing waits when it has
+/// as many as it may.
 ///
 /// It is a handle: clones name the same semaphore. With a limit of zero, acquirers and releasers
 /// meet in pairs. It serves both ends in order, and nobody overtakes.
@@ -33,7 +33,8 @@ use crate::queue::{Get, LightQueue, Put, Storage};
 ///
 /// # Differences
 ///
-/// Who waits at either end is served in order, and nobody overtakes, not with `try_acquire` or `try_release` either.
+/// Who waits at either end is served in order, and nobody overtakes, not with `try_acquire` or
+/// `try_release` either.
 #[derive(Clone)]
 pub struct CappedSemaphore {
     /// A bounded queue of permits is such a semaphore: to acquire is to get, to release is to put.
@@ -182,8 +183,8 @@ impl CappedSemaphore {
 
     /// Returns how many more permits there are than places for more.
     ///
-    /// Those who wait count as if they were served: each acquirer takes two off, for it would take a
-    /// permit and leave a place, and each releaser adds two.
+    /// Those who wait count as if they were served: each acquirer takes two off, for it would take
+    /// a permit and leave a place, and each releaser adds two.
     ///
     /// Corresponds to eventlet's `CappedSemaphore.balance`.
     ///

@@ -10,7 +10,8 @@ use std::time::Duration;
 use crate::hub;
 use crate::waiters::{Left, Place, Waiters, Wakeup, wake_all};
 
-/// A counter of permits: acquiring takes one and waits when there is none, releasing gives one back.
+/// A counter of permits: acquiring takes one and waits when there is none, releasing gives one
+/// back.
 ///
 /// It is a handle: clones name the same semaphore. Acquirers are served in the order in which they
 /// came. A release hands its permit straight to the first of them, so nobody can overtake.
@@ -110,8 +111,8 @@ impl Semaphore {
     ///
     /// # Killed
     ///
-    /// The waiter leaves the line; a permit that was handed to it already goes to the next one. After
-    /// `acquire` has returned, a kill does not give the permit back.
+    /// The waiter leaves the line; a permit that was handed to it already goes to the next one.
+    /// After `acquire` has returned, a kill does not give the permit back.
     pub fn acquire(&self) -> Acquire<'_> {
         Acquire { semaphore: self, place: Place::default() }
     }
@@ -225,7 +226,8 @@ impl Semaphore {
         self.try_acquire().then(|| SemaphorePermit { semaphore: self.clone() })
     }
 
-    /// Takes a permit that is released when it is dropped, but waits for one no longer than `limit`.
+    /// Takes a permit that is released when it is dropped, but waits for one no longer than
+    /// `limit`.
     ///
     /// Corresponds to eventlet's `Semaphore.acquire` with a timeout.
     ///
@@ -275,8 +277,8 @@ impl Semaphore {
     ///
     /// # Panics
     ///
-    /// When this is a [`BoundedSemaphore`] whose permits are all there, or when there are
-    /// [`isize::MAX`] already.
+    /// When this is a [`BoundedSemaphore`](super::BoundedSemaphore) whose permits are all there, or
+    /// when there are [`isize::MAX`] already.
     ///
     /// # Yields
     ///
@@ -340,7 +342,7 @@ impl Semaphore {
 
     /// Returns whether releasing would wait: never.
     ///
-    /// It is there for symmetry with [`CappedSemaphore::bounded`].
+    /// It is there for symmetry with [`CappedSemaphore::bounded`](super::CappedSemaphore::bounded).
     ///
     /// Corresponds to eventlet's `Semaphore.bounded`.
     ///

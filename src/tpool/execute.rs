@@ -17,19 +17,19 @@ use crate::report;
 
 /// Runs a closure in an OS thread of this hub's pool, and waits for its value.
 ///
-/// Other green threads run meanwhile. Called from inside a pool, the closure runs right there: so
-/// a job can use what uses the pool, and never waits for its own thread. A job may also wait for another
-/// hub that uses its own pool, or run one.
+/// Other green threads run meanwhile. Called from inside a pool, the closure runs right there: so a
+/// job can use what uses the pool, and never waits for its own thread. A job may also wait for
+/// another hub that uses its own pool, or run one.
 ///
-/// It can be awaited anywhere: in green threads, in tasks of Tokio, under any executor. Where there is no
-/// hub, a pool that all such callers share does it.
+/// It can be awaited anywhere: in green threads, in tasks of Tokio, under any executor. Where there
+/// is no hub, a pool that all such callers share does it.
 ///
 /// Corresponds to `eventlet.tpool.execute`.
 ///
 /// # Panics
 ///
-/// A panic of the closure goes on in the caller. So does a refusal of the operating system to give the pool
-/// its first thread, and an `EVENTLET_THREADPOOL_SIZE` that is no number.
+/// A panic of the closure goes on in the caller. So does a refusal of the operating system to give
+/// the pool its first thread, and an `EVENTLET_THREADPOOL_SIZE` that is no number.
 ///
 /// # Yields
 ///
@@ -37,8 +37,8 @@ use crate::report;
 ///
 /// # Killed
 ///
-/// A closure that has not begun never does. One that has runs to its end and keeps its thread that long;
-/// what it returns is dropped there, and its panic is reported.
+/// A closure that has not begun never does. One that has runs to its end and keeps its thread that
+/// long; what it returns is dropped there, and its panic is reported.
 ///
 /// # Differences
 ///

@@ -19,8 +19,8 @@ thread_local! {
 
 static SHARED: Mutex<Shared> = Mutex::new(Shared { pool: None, default_size: None });
 
-/// The pool of this OS thread's hub. It is made when it is first used, and closed when another hub has
-/// come, or the OS thread ends.
+/// The pool of this OS thread's hub. It is made when it is first used, and closed when another hub
+/// has come, or the OS thread ends.
 struct OfHub {
     hub: Weak<Hub>,
     pool: Arc<Pool>,
@@ -36,11 +36,11 @@ struct Shared {
 /// Sets how many OS threads the pool of this hub may have.
 ///
 /// It takes effect at once: more threads begin with the jobs that wait, and threads too many end as
-/// soon as they have no job in hand. With 0 there is no pool: a job runs inside its caller, the hub and all
-/// green threads wait for it, and a warning is reported.
+/// soon as they have no job in hand. With 0 there is no pool: a job runs inside its caller, the hub
+/// and all green threads wait for it, and a warning is reported.
 ///
-/// Where there is no hub, it sets how many the pools of hubs to come will have, and the pool that is used
-/// without one.
+/// Where there is no hub, it sets how many the pools of hubs to come will have, and the pool that
+/// is used without one.
 ///
 /// Corresponds to `eventlet.tpool.set_num_threads`.
 ///
@@ -79,8 +79,8 @@ pub fn set_num_threads(threads: usize) {
 
 /// Ends the OS threads of this hub's pool, once the jobs that it has are done, and waits for that.
 ///
-/// A job that somebody needs from then on starts the pool anew, with as many threads as before. Where there
-/// is no hub, it is the pool that is used without one.
+/// A job that somebody needs from then on starts the pool anew, with as many threads as before.
+/// Where there is no hub, it is the pool that is used without one.
 ///
 /// Corresponds to `eventlet.tpool.killall`.
 ///
@@ -127,8 +127,8 @@ pub async fn killall() {
     }
 }
 
-/// Returns the pool that a job of the caller goes to. `None` when it is to run right there: in a thread of a
-/// pool, which could wait for itself otherwise, or where there are to be no threads.
+/// Returns the pool that a job of the caller goes to. `None` when it is to run right there: in a
+/// thread of a pool, which could wait for itself otherwise, or where there are to be no threads.
 ///
 /// # Panics
 ///

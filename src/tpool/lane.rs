@@ -7,8 +7,8 @@ use super::pool::Pool;
 
 /// Jobs that have something in common, so that no two of them may run at once.
 ///
-/// However many wait, they take no more than one thread of the pool; and after each, other jobs of the
-/// pool get their turn.
+/// However many wait, they take no more than one thread of the pool; and after each, other jobs of
+/// the pool get their turn.
 pub(super) struct Lane(Mutex<State>);
 
 struct State {
@@ -22,8 +22,8 @@ impl Lane {
         Lane(Mutex::new(State { line: Line::new(), moving: false }))
     }
 
-    /// Adds a job at the end, and returns its number. If the lane rests, that pool does the job and those
-    /// after it.
+    /// Adds a job at the end, and returns its number. If the lane rests, that pool does the job and
+    /// those after it.
     pub(super) fn push(self: &Arc<Self>, pool: &Arc<Pool>, job: Job) -> u64 {
         let mut state = self.lock();
         let number = state.line.push(job);

@@ -1,10 +1,10 @@
 //! The threads of a pool: how many there are, and what each does.
 //!
-//! Not Tokio's blocking pool, though it would do most of this: its threads belong to one runtime, their
-//! number is fixed when that is built, and a runtime that ends waits for their jobs.
+//! Not Tokio's blocking pool, though it would do most of this: its threads belong to one runtime,
+//! their number is fixed when that is built, and a runtime that ends waits for their jobs.
 //!
-//! A lock and a condition variable suffice, as a job is worth microseconds at the least. No foreign code
-//! runs under the lock.
+//! A lock and a condition variable suffice, as a job is worth microseconds at the least. No foreign
+//! code runs under the lock.
 
 use std::cell::Cell;
 use std::io;
@@ -44,8 +44,8 @@ struct State {
     size: usize,
     /// How many there are.
     threads: usize,
-    /// How many of them wait for `work`. One that was signalled counts until it holds the lock again,
-    /// and so does the job that it will take.
+    /// How many of them wait for `work`. One that was signalled counts until it holds the lock
+    /// again, and so does the job that it will take.
     idle: usize,
     /// Whether a warning said that jobs run in their callers' threads.
     warned: bool,
@@ -72,8 +72,8 @@ impl Pool {
         self
     }
 
-    /// Sets how many threads there may be: more begin with the jobs that wait, and those too many end as
-    /// soon as they have no job in hand.
+    /// Sets how many threads there may be: more begin with the jobs that wait, and those too many
+    /// end as soon as they have no job in hand.
     pub(super) fn set_size(self: &Arc<Self>, size: usize) {
         let mut state = self.lock();
         state.size = size;

@@ -9,9 +9,9 @@ use super::lane::Lane;
 
 /// An object that blocks, with every call of it made in the pool.
 ///
-/// Calls are made one at a time, in the order in which they were waited for, and take one thread of the
-/// pool at most. Clones are the same object. It is dropped with the last of them, where that is, or in
-/// the pool after the last call.
+/// Calls are made one at a time, in the order in which they were waited for, and take one thread of
+/// the pool at most. Clones are the same object. It is dropped with the last of them, where that
+/// is, or in the pool after the last call.
 ///
 /// Corresponds to `eventlet.tpool.Proxy`.
 ///
@@ -63,16 +63,16 @@ impl<T: Send + 'static> Proxy<T> {
 
     /// Calls a function with the object, in an OS thread of the pool, and waits for its value.
     ///
-    /// From inside the pool, and where the pool has no threads, it is called right there, once no other call
-    /// is being made.
+    /// From inside the pool, and where the pool has no threads, it is called right there, once no
+    /// other call is being made.
     ///
     /// Corresponds to calling a method of an `eventlet.tpool.Proxy`.
     ///
     /// # Panics
     ///
     /// As [`execute`](super::execute) does. A panic leaves the object as it is at that moment, and
-    /// the next call finds it so. A call from inside a call of the same object panics, as it would wait
-    /// for itself.
+    /// the next call finds it so. A call from inside a call of the same object panics, as it would
+    /// wait for itself.
     ///
     /// # Yields
     ///
@@ -80,8 +80,8 @@ impl<T: Send + 'static> Proxy<T> {
     ///
     /// # Killed
     ///
-    /// A call that has not begun never does. One that has runs to its end, and the next waits for that;
-    /// what it returns is dropped there, and its panic is reported.
+    /// A call that has not begun never does. One that has runs to its end, and the next waits for
+    /// that; what it returns is dropped there, and its panic is reported.
     ///
     /// # Examples
     ///

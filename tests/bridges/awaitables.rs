@@ -1,4 +1,5 @@
-//! What eventlet has `spawn_for_awaitable` for: a green thread that waits for something of another world.
+//! What eventlet has `spawn_for_awaitable` for: a green thread that waits for something of another
+//! world.
 
 use std::cell::Cell;
 use std::rc::Rc;

@@ -6,8 +6,9 @@ use eventlet::debug::format_green_threads;
 use eventlet::hubs::get_hub;
 use eventlet::runtime::Builder;
 
-/// Makes two tests of each body, one in each colour: `wait!(future)` waits, and `green!({ .. })` makes a future of the
-/// same colour. Each has a hub of its own with a paused clock, which it must leave empty.
+/// Makes two tests of each body, one in each colour: `wait!(future)` waits, and `green!({ .. })`
+/// makes a future of the same colour. Each has a hub of its own with a paused clock, which it must
+/// leave empty.
 macro_rules! both_colours {
     ($( $(#[$meta:meta])* fn $name:ident() $body:block )*) => {
         mod stackless {
@@ -65,8 +66,8 @@ pub(crate) mod stackful {
     pub(crate) use {green_stackful as green, wait_stackful as wait};
 }
 
-/// Runs a test under a paused clock, and asserts that it leaves its hub empty. When nobody can go on the clock runs to
-/// the limit, and the test fails.
+/// Runs a test under a paused clock, and asserts that it leaves its hub empty. When nobody can go
+/// on the clock runs to the limit, and the test fails.
 pub(crate) fn run(test: impl Future<Output = ()> + 'static) {
     let limit = Duration::from_secs(400 * 24 * 60 * 60);
     Builder::new().start_paused(true).run(guarded(test, limit)).unwrap();

@@ -3,8 +3,8 @@
 //!
 //!     cargo run -p eventlet-zmq-examples --example chat_bridge
 //!
-//! The endpoints to publish to and to subscribe to can be given as arguments. Corresponds to eventlet's
-//! `examples/chat_bridge.py`.
+//! The endpoints to publish to and to subscribe to can be given as arguments. Corresponds to
+//! eventlet's `examples/chat_bridge.py`.
 
 use std::env;
 

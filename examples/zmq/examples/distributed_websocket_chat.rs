@@ -1,12 +1,14 @@
-//! A chat in the browser that many servers serve: whatever one says, the visitors of all servers get.
+//! A chat in the browser that many servers serve: whatever one says, the visitors of all servers
+//! get.
 //!
 //!     cargo run -p eventlet-zmq-examples --example chat_bridge
 //!     cargo run -p eventlet-zmq-examples --example distributed_websocket_chat 127.0.0.1:8095
 //!     cargo run -p eventlet-zmq-examples --example distributed_websocket_chat 127.0.0.1:8096
 //!
-//! What a visitor says is published to the bridge, and what the bridge hands on is said to every visitor. The endpoints
-//! of another bridge can be given as the second and third argument. A visitor who does not read misses lines when a
-//! hundred wait for him. Corresponds to eventlet's `examples/distributed_websocket_chat.py`.
+//! What a visitor says is published to the bridge, and what the bridge hands on is said to every
+//! visitor. The endpoints of another bridge can be given as the second and third argument. A
+//! visitor who does not read misses lines when a hundred wait for him. Corresponds to eventlet's
+//! `examples/distributed_websocket_chat.py`.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -1,10 +1,12 @@
-//! A chat over TCP, whose lines go through ZeroMQ: each client publishes what he says, and is subscribed to everything.
+//! A chat over TCP, whose lines go through ZeroMQ: each client publishes what he says, and is
+//! subscribed to everything.
 //!
 //!     cargo run -p eventlet-zmq-examples --example zmq_chat
 //!     nc 127.0.0.1 3001
 //!
-//! A line `name: Ada` tells who one is. Another address can be given as the argument. Corresponds to eventlet's
-//! `examples/zmq_chat.py`, where the subscriptions take what was said to the clients, too.
+//! A line `name: Ada` tells who one is. Another address can be given as the argument. Corresponds
+//! to eventlet's `examples/zmq_chat.py`, where the subscriptions take what was said to the clients,
+//! too.
 
 use std::env;
 use std::io::{BufRead, BufReader, Write};

@@ -15,8 +15,9 @@ use crate::green::net::socket::{self, Socket, dup};
 ///
 /// Corresponds to [`std::io::pipe`], which is there since Rust 1.87.
 ///
-/// Either end may be given to an OS thread, which blocks where a green thread would wait: as an [`OwnedFd`], which becomes a
-/// [`File`](std::fs::File). A [`SharedQueue`](crate::queue::SharedQueue) does that for values.
+/// Either end may be given to an OS thread, which blocks where a green thread would wait: as an
+/// [`OwnedFd`], which becomes a [`File`](std::fs::File). A
+/// [`SharedQueue`](crate::queue::SharedQueue) does that for values.
 ///
 /// # Panics
 ///
@@ -69,11 +70,11 @@ pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
 
 /// The end of a [`pipe`] to read from.
 ///
-/// Where it would have to wait, only its green thread waits. It panics, yields, is killed and fails as
-/// [`TcpStream`](crate::green::net::TcpStream) does.
+/// Where it would have to wait, only its green thread waits. It panics, yields, is killed and fails
+/// as [`TcpStream`](crate::green::net::TcpStream) does.
 ///
-/// It converts into a [`Stdio`], for a process of one's own. A clone that stays behind leaves that without
-/// the ability to wait: it reads `WouldBlock` when the pipe is empty.
+/// It converts into a [`Stdio`], for a process of one's own. A clone that stays behind leaves that
+/// without the ability to wait: it reads `WouldBlock` when the pipe is empty.
 ///
 /// Corresponds to `std::io::PipeReader`.
 ///
@@ -100,11 +101,11 @@ pub struct PipeReader {
 
 /// The end of a [`pipe`] to write to. The reader reads to its end once the last clone is dropped.
 ///
-/// Where it would have to wait, only its green thread waits. It panics, yields, is killed and fails as
-/// [`TcpStream`](crate::green::net::TcpStream) does.
+/// Where it would have to wait, only its green thread waits. It panics, yields, is killed and fails
+/// as [`TcpStream`](crate::green::net::TcpStream) does.
 ///
-/// It converts into a [`Stdio`], for a process of one's own. A clone that stays behind leaves that without
-/// the ability to wait: it gets `WouldBlock` when the pipe is full.
+/// It converts into a [`Stdio`], for a process of one's own. A clone that stays behind leaves that
+/// without the ability to wait: it gets `WouldBlock` when the pipe is full.
 ///
 /// Corresponds to `std::io::PipeWriter`.
 ///
@@ -226,8 +227,8 @@ macro_rules! end {
 
         /// Gives the end away, to an OS thread for one: as a descriptor that blocks.
         ///
-        /// One that has clones becomes a second descriptor, which does not block: it reads and writes
-        /// `WouldBlock` where it would have to wait.
+        /// One that has clones becomes a second descriptor, which does not block: it reads and
+        /// writes `WouldBlock` where it would have to wait.
         ///
         /// # Errors
         ///

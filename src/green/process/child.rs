@@ -38,14 +38,15 @@ pub struct Child {
     pub stdin: Option<ChildStdin>,
     /// What it writes, if that was [`Stdio::piped`](std::process::Stdio::piped).
     pub stdout: Option<ChildStdout>,
-    /// What it writes to its standard error, if that was [`Stdio::piped`](std::process::Stdio::piped).
+    /// What it writes to its standard error, if that was
+    /// [`Stdio::piped`](std::process::Stdio::piped).
     pub stderr: Option<ChildStderr>,
     handle: ChildHandle,
 }
 
 impl Child {
-    /// Returns a handle with which another green thread may wait for the process or signal it, while this
-    /// one waits.
+    /// Returns a handle with which another green thread may wait for the process or signal it,
+    /// while this one waits.
     ///
     /// # Examples
     ///
@@ -111,11 +112,11 @@ impl Child {
         self.send_signal(Signal::TERM)
     }
 
-    /// Writes `input` to the process, closes its standard input, reads what it writes, and waits until it
-    /// ends: all at once, so neither waits for the other.
+    /// Writes `input` to the process, closes its standard input, reads what it writes, and waits
+    /// until it ends: all at once, so neither waits for the other.
     ///
-    /// Of the three streams those are used that are [piped](std::process::Stdio::piped). It is no error
-    /// when the process does not read all of `input`.
+    /// Of the three streams those are used that are [piped](std::process::Stdio::piped). It is no
+    /// error when the process does not read all of `input`.
     ///
     /// Corresponds to eventlet's `Popen.communicate`.
     ///
@@ -238,8 +239,8 @@ impl Child {
         self.handle.wait()
     }
 
-    /// Closes its standard input, and waits until the process ends, no longer than a time limit. `None` when
-    /// that has passed: the process goes on.
+    /// Closes its standard input, and waits until the process ends, no longer than a time limit.
+    /// `None` when that has passed: the process goes on.
     ///
     /// Corresponds to eventlet's `Popen.wait(timeout)`, and to nothing in `std`.
     ///

@@ -28,7 +28,8 @@ use super::child::Child;
 /// ```
 pub struct Command {
     pub(in crate::green) tokio: tokio::process::Command,
-    /// What was said of each of the three. Where nothing was, it depends on how the process is started.
+    /// What was said of each of the three. Where nothing was, it depends on how the process is
+    /// started.
     chosen: Chosen,
 }
 
@@ -203,7 +204,8 @@ impl Command {
         self
     }
 
-    /// Sets what it reads. If nothing is said, that is what this process does, and nothing with `output`.
+    /// Sets what it reads. If nothing is said, that is what this process does, and nothing with
+    /// `output`.
     ///
     /// Corresponds to [`std::process::Command::stdin`].
     ///
@@ -223,8 +225,8 @@ impl Command {
         self
     }
 
-    /// Sets where its output goes. If nothing is said, where that of this process does, and to the caller of
-    /// `output`.
+    /// Sets where its output goes. If nothing is said, where that of this process does, and to the
+    /// caller of `output`.
     ///
     /// Corresponds to [`std::process::Command::stdout`].
     ///
@@ -244,8 +246,8 @@ impl Command {
         self
     }
 
-    /// Sets where its errors go. If nothing is said, where those of this process do, and to the caller of
-    /// `output`.
+    /// Sets where its errors go. If nothing is said, where those of this process do, and to the
+    /// caller of `output`.
     ///
     /// Corresponds to [`std::process::Command::stderr`].
     ///
@@ -314,7 +316,8 @@ impl Command {
     ///
     /// # Errors
     ///
-    /// Those of `std`. While the green stack unwinds: the process has been started, and nobody waits for it.
+    /// Those of `std`. While the green stack unwinds: the process has been started, and nobody
+    /// waits for it.
     ///
     /// # Examples
     ///
@@ -352,7 +355,8 @@ impl Command {
     ///
     /// # Errors
     ///
-    /// Those of `std`. While the green stack unwinds: the process has been started, and nobody waits for it.
+    /// Those of `std`. While the green stack unwinds: the process has been started, and nobody
+    /// waits for it.
     ///
     /// # Examples
     ///
@@ -437,7 +441,8 @@ impl Command {
         self.tokio.as_std().get_current_dir()
     }
 
-    /// Starts the process as `output` does: what nobody said anything of is captured, and its input is empty.
+    /// Starts the process as `output` does: what nobody said anything of is captured, and its input
+    /// is empty.
     fn spawn_captured(&mut self) -> io::Result<tokio::process::Child> {
         self.complete(Stdio::null, Stdio::piped);
         let child = self.tokio.spawn();
@@ -459,16 +464,16 @@ impl Command {
 }
 
 impl From<tokio::process::Command> for Command {
-    /// Takes a command over. Nothing is known of its standard streams: [`output`](Command::output) sets
-    /// them, unless it is done here.
+    /// Takes a command over. Nothing is known of its standard streams: [`output`](Command::output)
+    /// sets them, unless it is done here.
     fn from(command: tokio::process::Command) -> Command {
         Command { tokio: command, chosen: Chosen::default() }
     }
 }
 
 impl From<std::process::Command> for Command {
-    /// Takes a command over. Nothing is known of its standard streams: [`output`](Command::output) sets
-    /// them, unless it is done here.
+    /// Takes a command over. Nothing is known of its standard streams: [`output`](Command::output)
+    /// sets them, unless it is done here.
     fn from(command: std::process::Command) -> Command {
         tokio::process::Command::from(command).into()
     }

@@ -6,12 +6,14 @@
 //!
 //! # Differences
 //!
-//! A process that nobody waits for leaves nothing behind: it is reaped, be it by the next that is started.
-//! [`Child::wait_timeout`], [`Child::communicate`], [`Child::handle`] and [`Signal`] are not in `std`.
+//! A process that nobody waits for leaves nothing behind: it is reaped, be it by the next that is
+//! started. [`Child::wait_timeout`], [`Child::communicate`], [`Child::handle`] and [`Signal`] are
+//! not in `std`.
 //!
 //! # Not here
 //!
-//! What the C library offers beside: make a [`std::process::Command`], which converts into a [`Command`].
+//! What the C library offers beside: make a [`std::process::Command`], which converts into a
+//! [`Command`].
 
 mod child;
 mod command;

@@ -13,7 +13,8 @@ use super::super::net::socket::{self, Socket};
 
 /// What a process reads: its standard input.
 ///
-/// Where it would have to wait, only its green thread waits. Dropping it lets the process read to the end.
+/// Where it would have to wait, only its green thread waits. Dropping it lets the process read to
+/// the end.
 ///
 /// Corresponds to [`std::process::ChildStdin`].
 ///

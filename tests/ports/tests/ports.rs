@@ -33,7 +33,8 @@ fn each_port_prints_what_its_original_does() {
     }
 }
 
-/// The lines of logic: all but blank ones, comments, imports, and those that only close what was opened.
+/// The lines of logic: all but blank ones, comments, imports, and those that only close what was
+/// opened.
 fn lines_of_logic(path: &str) -> usize {
     let text = fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let mut importing = false;
