@@ -22,14 +22,10 @@ fn square(n: u64) -> u64 {
     n * n
 }
 
-type Method = fn(u64) -> u64;
-
-const METHODS: [(&str, Method); 2] = [("double", double), ("square", square)];
-
 fn answer(conn: TcpStream, line: String) -> io::Result<()> {
     let words: Vec<_> = line.split(' ').collect();
-    let method = METHODS.iter().find(|(name, _)| *name == words[1]).unwrap().1;
-    let (number, result) = (words[0], method(words[2].parse().unwrap()));
+    let methods = HashMap::from([("double", double as fn(u64) -> u64), ("square", square)]);
+    let (number, result) = (words[0], methods[words[1]](words[2].parse().unwrap()));
     writeln!(&conn, "{number} {result}")
 }
 

@@ -29,7 +29,11 @@ async fn square(n: u64) -> u64 {
 async fn answer(mut conn: Conn, line: String) -> io::Result<()> {
     let words: Vec<_> = line.split(' ').collect();
     let (number, argument) = (words[0], words[2].parse().unwrap());
-    let result = if words[1] == "double" { double(argument).await } else { square(argument).await };
+    let result = match words[1] {
+        "double" => double(argument).await,
+        "square" => square(argument).await,
+        method => panic!("there is no method {method}"),
+    };
     conn.write_all(format!("{number} {result}\n").as_bytes()).await
 }
 
