@@ -51,6 +51,8 @@
 //! | give up in time | [`Timeout`], [`with_timeout`] |
 //! | talk | [`connect`], [`listen`], [`serve`], [`greenio`], and every Tokio library |
 //! | call what blocks | [`tpool::execute`], [`tpool::Proxy`] |
+//! | ask databases | [`db_pool`] |
+//! | wait for descriptors, or be called | [`hubs`] |
 //! | see who lives, who blocks, and who waits forever | [`debug`] |
 //! | test every order of turns | `testing` (feature `test-util`) |
 //! | serve the web | `wsgi` (feature `wsgi`) |

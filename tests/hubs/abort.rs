@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::future::pending;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
@@ -58,7 +58,7 @@ fn main_may_end_its_hub_on_a_stack() {
 
     let dropped = Rc::new(Cell::new(0));
     let of_main = Counts(Rc::clone(&dropped));
-    let ended: io::Result<()> = Builder::new().run(stackful(move || {
+    let ended: std::io::Result<()> = Builder::new().run(stackful(move || {
         let _dropped = of_main;
         get_hub().abort();
         sleep(Duration::ZERO).block();
