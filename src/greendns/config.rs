@@ -42,6 +42,7 @@ const NEGATIVE_TTL: Duration = Duration::from_secs(30);
 /// config.name_servers = vec!["127.0.0.1:5353".parse().unwrap()];
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Config {
     /// Whom to ask. There is no limit to their number.
     pub name_servers: Vec<SocketAddr>,

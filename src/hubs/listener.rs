@@ -2,13 +2,14 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
 use super::hub::Hub;
 use super::trampoline::{Interest, trampoline};
-use crate::greenthread::{Greenlet, sleep, spawn};
+use crate::greenthread::{Greenlet, sleep, spawn_n};
+use crate::report;
 
 /// A function that is called when a descriptor is ready: what [`Hub::add`] returns.
 ///
@@ -25,8 +26,8 @@ impl Hub {
     /// descriptor itself; what is given here may be an `Rc` of it, or a duplicate. It is called in a green
     /// thread of the listener's own, and cannot wait.
     ///
-    /// A panic of the function ends the listener, and so does an error of a descriptor that cannot be waited
-    /// for, or for which somebody waits already. Either is reported, as [`debug`](crate::debug) says.
+    /// A panic of the function ends the listener, and is reported, and so does and is an error of a descriptor
+    /// that cannot be waited for, or for which somebody waits already.
     ///
     /// Corresponds to `BaseHub.add`.
     ///
@@ -41,7 +42,7 @@ impl Hub {
     /// # Differences
     ///
     /// There is no `mark_as_closed`: the listener owns what it was given, so its number is nobody else's.
-    /// [`notify_close`](super::notify_close) is eventlet's `remove_descriptor`.
+    /// [`notify_close`](super::notify_close) is eventlet's `remove_descriptor`, and ends it quietly.
     ///
     /// # Examples
     ///
@@ -77,7 +78,14 @@ impl Hub {
         function: impl FnMut() + 'static,
     ) -> Listener {
         self.assert_runs();
-        Listener(*spawn(call_when_ready(interest, fd, function)))
+        let listener = spawn_n(async move {
+            let Err(error) = call_when_ready(interest, fd, function).await;
+            if error.kind() != ErrorKind::NotConnected {
+                report::failure("a listener of a descriptor, which ends", &error);
+            }
+        });
+        listener.set_name("listener");
+        Listener(listener)
     }
 
     /// Has a listener call its function no more, and drops that and the descriptor.

@@ -276,6 +276,29 @@ fn lies_are_not_believed() {
 }
 
 #[test]
+fn what_is_no_answer_is_passed_over() {
+    run(async || {
+        let noisy = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let mut config = Config::parse("");
+        config.name_servers = vec![noisy.local_addr().unwrap()];
+        spawn_n(async move {
+            let mut bytes = [0; 4096];
+            loop {
+                let (len, from) = noisy.recv_from(&mut bytes).await.unwrap();
+                let answer = address(&Message::from_vec(&bytes[..len]).unwrap(), ONE);
+                let answer = answer.to_vec().unwrap();
+                for message in [&[][..], &[0; 2], &answer[..answer.len() - 1], &[0xff; 600]] {
+                    noisy.send_to(message, from).await.unwrap();
+                }
+                noisy.send_to(&answer, from).await.unwrap();
+            }
+        });
+        let ips = Resolver::new(config).resolve("true.example.", Family::V4).await.unwrap();
+        assert_eq!(ips, v4(ONE));
+    });
+}
+
+#[test]
 fn an_answer_from_elsewhere_is_not_believed() {
     run(async || {
         let silent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
