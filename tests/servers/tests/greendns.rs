@@ -34,9 +34,14 @@ struct NameServer {
 
 impl NameServer {
     async fn start(answer: impl Fn(&Message, bool) -> Vec<Message> + 'static) -> NameServer {
-        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (tcp, udp) = loop {
+            let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            // Somebody may have the port already, such as who asks another server.
+            if let Ok(udp) = UdpSocket::bind(tcp.local_addr().unwrap()).await {
+                break (tcp, udp);
+            }
+        };
         let addr = tcp.local_addr().unwrap();
-        let udp = UdpSocket::bind(addr).await.unwrap();
         let server = NameServer { addr, asked: Asked::default(), asker: Rc::default() };
         let answer = Rc::new(answer);
         let (asked, asker) = (Rc::clone(&server.asked), Rc::clone(&server.asker));
