@@ -23,13 +23,13 @@ use crate::hub::{self, Found, Key};
 ///
 /// Corresponds to `eventlet.corolocal.get_ident`.
 ///
-/// # Panics
-///
-/// Outside green threads.
-///
 /// # Yields
 ///
 /// Never.
+///
+/// # Panics
+///
+/// Outside green threads.
 ///
 /// # Examples
 ///
@@ -133,10 +133,6 @@ impl<T: 'static, F: Fn() -> T> Local<T, F> {
     ///
     /// Corresponds to using an attribute of eventlet's `corolocal.local`.
     ///
-    /// # Panics
-    ///
-    /// Outside green threads. In the destructor of a local, for one that is gone already.
-    ///
     /// # Yields
     ///
     /// Never by itself; on a green stack, where the function does.
@@ -144,6 +140,10 @@ impl<T: 'static, F: Fn() -> T> Local<T, F> {
     /// # Killed
     ///
     /// On a green stack that is killed inside the function, the value is dropped after the stack.
+    ///
+    /// # Panics
+    ///
+    /// Outside green threads. In the destructor of a local, for one that is gone already.
     ///
     /// # Examples
     ///

@@ -18,6 +18,11 @@ use crate::waiters::{Place, Waiters};
 ///
 /// Corresponds to eventlet's `event.Event`.
 ///
+/// # Differences
+///
+/// Waiters are woken in the order in which they came, not in an arbitrary one, and a wait that timed
+/// out can be told from a value that was sent: see [`wait_timeout`](Event::wait_timeout).
+///
 /// # Examples
 ///
 /// ```
@@ -35,11 +40,6 @@ use crate::waiters::{Place, Waiters};
 ///     assert_eq!(event.wait().await.unwrap(), 41); // as often as one likes
 /// });
 /// ```
-///
-/// # Differences
-///
-/// Waiters are woken in the order in which they came, not in an arbitrary one, and a wait that timed
-/// out can be told from a value that was sent: see [`wait_timeout`](Event::wait_timeout).
 pub struct Event<T = ()> {
     shared: Rc<Shared<T>>,
 }
@@ -71,6 +71,14 @@ impl<T> Event<T> {
     ///
     /// Corresponds to eventlet's `Event.send`.
     ///
+    /// # Yields
+    ///
+    /// Never: the waiters run in later turns.
+    ///
+    /// # Panics
+    ///
+    /// When the event was sent already, and not [`reset`](Event::reset) since.
+    ///
     /// # Examples
     ///
     /// ```
@@ -82,14 +90,6 @@ impl<T> Event<T> {
     ///     assert_eq!(event.wait().await.unwrap(), "ready");
     /// });
     /// ```
-    ///
-    /// # Panics
-    ///
-    /// When the event was sent already, and not [`reset`](Event::reset) since.
-    ///
-    /// # Yields
-    ///
-    /// Never: the waiters run in later turns.
     #[track_caller]
     pub fn send(&self, value: T) {
         self.trigger(Ok(value));
@@ -100,6 +100,14 @@ impl<T> Event<T> {
     /// It arrives as an [`Exit`] whose [`error`](Exit::error) it is.
     ///
     /// Corresponds to eventlet's `Event.send_exception`.
+    ///
+    /// # Yields
+    ///
+    /// Never: the waiters run in later turns.
+    ///
+    /// # Panics
+    ///
+    /// When the event was sent already, and not [`reset`](Event::reset) since.
     ///
     /// # Examples
     ///
@@ -113,14 +121,6 @@ impl<T> Event<T> {
     ///     assert_eq!(exit.error().unwrap().to_string(), "the disk is full");
     /// });
     /// ```
-    ///
-    /// # Panics
-    ///
-    /// When the event was sent already, and not [`reset`](Event::reset) since.
-    ///
-    /// # Yields
-    ///
-    /// Never: the waiters run in later turns.
     #[track_caller]
     pub fn send_exception(&self, error: impl Into<BoxError>) {
         self.trigger(Err(Exit::thrown(error.into())));
@@ -141,6 +141,14 @@ impl<T> Event<T> {
     ///
     /// Corresponds to eventlet's `Event.reset`.
     ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
+    /// # Panics
+    ///
+    /// When the event was not sent.
+    ///
     /// # Examples
     ///
     /// ```
@@ -151,14 +159,6 @@ impl<T> Event<T> {
     /// event.send(2);
     /// assert_eq!(event.poll_result(), Some(2));
     /// ```
-    ///
-    /// # Panics
-    ///
-    /// When the event was not sent.
-    ///
-    /// # Yields
-    ///
-    /// Never.
     #[track_caller]
     pub fn reset(&self) {
         assert!(self.ready(), "trying to reset() an event that was not sent");
@@ -224,6 +224,18 @@ impl<T: Clone> Event<T> {
     ///
     /// Corresponds to eventlet's `Event.wait`.
     ///
+    /// # Yields
+    ///
+    /// Unless the event was sent already.
+    ///
+    /// # Killed
+    ///
+    /// The waiter leaves the line; nothing is lost, for the event keeps its value.
+    ///
+    /// # Errors
+    ///
+    /// When an error was sent: an [`Exit`] with that error.
+    ///
     /// # Examples
     ///
     /// ```
@@ -244,18 +256,6 @@ impl<T: Clone> Event<T> {
     ///     }
     /// });
     /// ```
-    ///
-    /// # Yields
-    ///
-    /// Unless the event was sent already.
-    ///
-    /// # Killed
-    ///
-    /// The waiter leaves the line; nothing is lost, for the event keeps its value.
-    ///
-    /// # Errors
-    ///
-    /// When an error was sent: an [`Exit`] with that error.
     pub fn wait(&self) -> Wait<'_, T> {
         Wait { event: self, place: Place::default() }
     }
@@ -265,6 +265,22 @@ impl<T: Clone> Event<T> {
     /// Returns `None` when nothing was sent in time. A limit of zero looks once.
     ///
     /// Corresponds to eventlet's `Event.wait` with a timeout.
+    ///
+    /// # Yields
+    ///
+    /// Unless the event was sent already.
+    ///
+    /// # Killed
+    ///
+    /// The waiter leaves the line; nothing is lost, for the event keeps its value.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no hub.
+    ///
+    /// # Differences
+    ///
+    /// eventlet's returns `None` when it times out, which it also does when `None` was sent.
     ///
     /// # Examples
     ///
@@ -280,22 +296,6 @@ impl<T: Clone> Event<T> {
     ///     assert_eq!(event.wait_timeout(Duration::ZERO).await.unwrap().unwrap(), 7);
     /// });
     /// ```
-    ///
-    /// # Panics
-    ///
-    /// Where there is no hub.
-    ///
-    /// # Yields
-    ///
-    /// Unless the event was sent already.
-    ///
-    /// # Killed
-    ///
-    /// The waiter leaves the line; nothing is lost, for the event keeps its value.
-    ///
-    /// # Differences
-    ///
-    /// eventlet's returns `None` when it times out, which it also does when `None` was sent.
     #[track_caller]
     pub fn wait_timeout(&self, limit: Duration) -> impl Future<Output = Option<Result<T, Exit>>> {
         hub::within(Some(limit), self.wait())

@@ -118,10 +118,6 @@ impl<T: 'static> GreenPile<T> {
     ///
     /// Corresponds to eventlet's `GreenPile.spawn`.
     ///
-    /// # Panics
-    ///
-    /// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
-    ///
     /// # Yields
     ///
     /// Only when the pool is full, as [`GreenPool::spawn`] does.
@@ -129,6 +125,10 @@ impl<T: 'static> GreenPile<T> {
     /// # Killed
     ///
     /// The caller leaves the line, and the pile knows of no new job.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
     ///
     /// # Examples
     ///

@@ -125,10 +125,6 @@ impl GreenPool {
     ///
     /// Corresponds to eventlet's `GreenPool.spawn`.
     ///
-    /// # Panics
-    ///
-    /// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
-    ///
     /// # Yields
     ///
     /// Only when the pool is full. A member of a full pool runs the job itself, and yields where
@@ -137,6 +133,10 @@ impl GreenPool {
     /// # Killed
     ///
     /// The caller leaves the line, and the future is dropped unless it was started.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
     ///
     /// # Examples
     ///
@@ -181,10 +181,6 @@ impl GreenPool {
     ///
     /// Corresponds to eventlet's `GreenPool.spawn_n`.
     ///
-    /// # Panics
-    ///
-    /// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
-    ///
     /// # Yields
     ///
     /// Only when the pool is full. A member of a full pool runs the job itself, and yields where
@@ -193,6 +189,10 @@ impl GreenPool {
     /// # Killed
     ///
     /// The caller leaves the line, and the future is dropped unless it was started.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
     ///
     /// # Examples
     ///
@@ -229,11 +229,6 @@ impl GreenPool {
     ///
     /// Corresponds to eventlet's `GreenPool.waitall`.
     ///
-    /// # Panics
-    ///
-    /// Inside a member of this pool, which would wait for itself forever. Where the future is made
-    /// outside and awaited inside a member, it panics there, and says where it was made.
-    ///
     /// # Yields
     ///
     /// Until nobody is running; not at all if nobody is.
@@ -241,6 +236,11 @@ impl GreenPool {
     /// # Killed
     ///
     /// The members are not affected.
+    ///
+    /// # Panics
+    ///
+    /// Inside a member of this pool, which would wait for itself forever. Where the future is made
+    /// outside and awaited inside a member, it panics there, and says where it was made.
     ///
     /// # Examples
     ///

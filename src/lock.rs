@@ -111,10 +111,6 @@ impl Lock {
     ///
     /// Corresponds to eventlet's `Lock.acquire` with a timeout.
     ///
-    /// # Panics
-    ///
-    /// Where there is no hub.
-    ///
     /// # Yields
     ///
     /// Only when somebody has it.
@@ -122,6 +118,10 @@ impl Lock {
     /// # Killed
     ///
     /// As with [`lock`](Lock::lock).
+    ///
+    /// # Panics
+    ///
+    /// Where there is no hub.
     ///
     /// # Examples
     ///
@@ -186,13 +186,13 @@ impl Lock {
     ///
     /// Corresponds to eventlet's `Lock.release`.
     ///
-    /// # Panics
-    ///
-    /// When nobody has the lock.
-    ///
     /// # Yields
     ///
     /// Never.
+    ///
+    /// # Panics
+    ///
+    /// When nobody has the lock.
     ///
     /// # Examples
     ///

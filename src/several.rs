@@ -20,10 +20,6 @@ use crate::greenthread::GreenThread;
 /// Corresponds to `eventlet.green.select.select`, and to a queue into which several green threads
 /// put their names.
 ///
-/// # Panics
-///
-/// When it is given nothing to wait for.
-///
 /// # Yields
 ///
 /// Until one is ready; not at all if one is. Of several, the first is taken.
@@ -31,6 +27,10 @@ use crate::greenthread::GreenThread;
 /// # Killed
 ///
 /// All of them are dropped.
+///
+/// # Panics
+///
+/// When it is given nothing to wait for.
 ///
 /// # Examples
 ///

@@ -21,6 +21,10 @@ use crate::waiters::{Left, Place};
 ///
 /// Corresponds to eventlet's `queue.LightQueue`.
 ///
+/// # Differences
+///
+/// eventlet serves waiters in arbitrary order, and lets others overtake a waiter that was woken.
+///
 /// # Examples
 ///
 /// ```
@@ -43,10 +47,6 @@ use crate::waiters::{Left, Place};
 ///     producer.await.unwrap();
 /// });
 /// ```
-///
-/// # Differences
-///
-/// eventlet serves waiters in arbitrary order, and lets others overtake a waiter that was woken.
 pub struct LightQueue<T> {
     pub(super) exchange: Rc<Exchange<T>>,
 }
@@ -85,6 +85,15 @@ impl<T> LightQueue<T> {
     ///
     /// Corresponds to eventlet's `Queue.put`.
     ///
+    /// # Yields
+    ///
+    /// Only when the queue is full. On a channel: only when no getter waits.
+    ///
+    /// # Killed
+    ///
+    /// An item that is still waiting for room is dropped along. One that was admitted stays in the
+    /// queue, even when its putter had no turn since.
+    ///
     /// # Examples
     ///
     /// ```
@@ -96,15 +105,6 @@ impl<T> LightQueue<T> {
     ///     assert_eq!(queue.get().await, "hello");
     /// });
     /// ```
-    ///
-    /// # Yields
-    ///
-    /// Only when the queue is full. On a channel: only when no getter waits.
-    ///
-    /// # Killed
-    ///
-    /// An item that is still waiting for room is dropped along. One that was admitted stays in the
-    /// queue, even when its putter had no turn since.
     pub fn put(&self, item: T) -> Put<'_, T> {
         Put { queue: self, item: Some(item), place: Place::default() }
     }
@@ -112,6 +112,16 @@ impl<T> LightQueue<T> {
     /// Takes the next item out of the queue, and waits for one where there is none.
     ///
     /// Corresponds to eventlet's `Queue.get`.
+    ///
+    /// # Yields
+    ///
+    /// Only when the queue is empty and, on a channel, no putter waits.
+    ///
+    /// # Killed
+    ///
+    /// Nothing is lost: an item that was handed to a getter which had no turn since goes to the
+    /// next getter, or back into the queue to its place among the others. The queue may then hold
+    /// more than `maxsize`.
     ///
     /// # Examples
     ///
@@ -128,16 +138,6 @@ impl<T> LightQueue<T> {
     ///     assert_eq!(getter.await.unwrap(), "from hand to hand");
     /// });
     /// ```
-    ///
-    /// # Yields
-    ///
-    /// Only when the queue is empty and, on a channel, no putter waits.
-    ///
-    /// # Killed
-    ///
-    /// Nothing is lost: an item that was handed to a getter which had no turn since goes to the
-    /// next getter, or back into the queue to its place among the others. The queue may then hold
-    /// more than `maxsize`.
     pub fn get(&self) -> Get<'_, T> {
         Get { queue: self, place: Place::default() }
     }
@@ -145,16 +145,6 @@ impl<T> LightQueue<T> {
     /// Puts an item into the queue if that needs no waiting.
     ///
     /// Corresponds to eventlet's `Queue.put_nowait`, and to `put` with `block=False`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::Queue;
-    ///
-    /// let queue = Queue::new(1);
-    /// assert!(queue.put_nowait(1).is_ok());
-    /// assert_eq!(queue.put_nowait(2).unwrap_err().into_inner(), 2);
-    /// ```
     ///
     /// # Yields
     ///
@@ -167,6 +157,16 @@ impl<T> LightQueue<T> {
     /// # Differences
     ///
     /// eventlet's gives up its turn to hand an item to a getter that waits at a channel.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::Queue;
+    ///
+    /// let queue = Queue::new(1);
+    /// assert!(queue.put_nowait(1).is_ok());
+    /// assert_eq!(queue.put_nowait(2).unwrap_err().into_inner(), 2);
+    /// ```
     pub fn put_nowait(&self, item: T) -> Result<(), Full<T>> {
         self.exchange.put(item).map_err(Full)
     }
@@ -177,6 +177,14 @@ impl<T> LightQueue<T> {
     /// On a green stack, `queue.stream().blocking()` is an iterator.
     ///
     /// Corresponds to a loop over eventlet's `Queue.get`.
+    ///
+    /// # Yields
+    ///
+    /// Only when there is no item.
+    ///
+    /// # Killed
+    ///
+    /// As with [`get`](LightQueue::get): nothing is lost.
     ///
     /// # Examples
     ///
@@ -192,14 +200,6 @@ impl<T> LightQueue<T> {
     ///     assert_eq!(queue.stream().take(3).collect::<Vec<_>>().await, [1, 2, 3]);
     /// });
     /// ```
-    ///
-    /// # Yields
-    ///
-    /// Only when there is no item.
-    ///
-    /// # Killed
-    ///
-    /// As with [`get`](LightQueue::get): nothing is lost.
     pub fn stream(&self) -> Items<T> {
         Items { queue: self.clone(), place: Place::default() }
     }
@@ -207,17 +207,6 @@ impl<T> LightQueue<T> {
     /// Takes the next item out of the queue if that needs no waiting.
     ///
     /// Corresponds to eventlet's `Queue.get_nowait`, and to `get` with `block=False`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::queue::{Empty, Queue};
-    ///
-    /// let queue = Queue::new(None);
-    /// queue.put_nowait(1).unwrap();
-    /// assert_eq!(queue.get_nowait(), Ok(1));
-    /// assert_eq!(queue.get_nowait(), Err(Empty));
-    /// ```
     ///
     /// # Yields
     ///
@@ -230,6 +219,17 @@ impl<T> LightQueue<T> {
     /// # Differences
     ///
     /// eventlet's does not see the putters that wait at a channel, unless its hub calls it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::queue::{Empty, Queue};
+    ///
+    /// let queue = Queue::new(None);
+    /// queue.put_nowait(1).unwrap();
+    /// assert_eq!(queue.get_nowait(), Ok(1));
+    /// assert_eq!(queue.get_nowait(), Err(Empty));
+    /// ```
     pub fn get_nowait(&self) -> Result<T, Empty> {
         self.exchange.get().ok_or(Empty)
     }
@@ -237,6 +237,22 @@ impl<T> LightQueue<T> {
     /// Puts an item into the queue, but waits for room no longer than `limit`.
     ///
     /// Corresponds to eventlet's `Queue.put` with a timeout.
+    ///
+    /// # Yields
+    ///
+    /// Only when the queue is full. On a channel: only when no getter waits.
+    ///
+    /// # Killed
+    ///
+    /// As with [`put`](LightQueue::put): an item that was not admitted is dropped along.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`], with the item, when there was no room in time.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no hub.
     ///
     /// # Examples
     ///
@@ -251,22 +267,6 @@ impl<T> LightQueue<T> {
     ///     assert!(channel.get_nowait().is_err()); // it was withdrawn
     /// });
     /// ```
-    ///
-    /// # Panics
-    ///
-    /// Where there is no hub.
-    ///
-    /// # Yields
-    ///
-    /// Only when the queue is full. On a channel: only when no getter waits.
-    ///
-    /// # Killed
-    ///
-    /// As with [`put`](LightQueue::put): an item that was not admitted is dropped along.
-    ///
-    /// # Errors
-    ///
-    /// [`Full`], with the item, when there was no room in time.
     #[track_caller]
     pub fn put_timeout(
         &self,
@@ -287,6 +287,23 @@ impl<T> LightQueue<T> {
     ///
     /// Corresponds to eventlet's `Queue.get` with a timeout.
     ///
+    /// # Yields
+    ///
+    /// Only when the queue is empty and, on a channel, no putter waits.
+    ///
+    /// # Killed
+    ///
+    /// As with [`get`](LightQueue::get): nothing is lost. An item that arrives in the very turn in
+    /// which the limit passes is returned.
+    ///
+    /// # Errors
+    ///
+    /// [`Empty`] when there was no item in time.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no hub.
+    ///
     /// # Examples
     ///
     /// ```
@@ -300,23 +317,6 @@ impl<T> LightQueue<T> {
     ///     assert_eq!(queue.get_timeout(Duration::ZERO).await, Ok(7));
     /// });
     /// ```
-    ///
-    /// # Panics
-    ///
-    /// Where there is no hub.
-    ///
-    /// # Yields
-    ///
-    /// Only when the queue is empty and, on a channel, no putter waits.
-    ///
-    /// # Killed
-    ///
-    /// As with [`get`](LightQueue::get): nothing is lost. An item that arrives in the very turn in
-    /// which the limit passes is returned.
-    ///
-    /// # Errors
-    ///
-    /// [`Empty`] when there was no item in time.
     #[track_caller]
     pub fn get_timeout(&self, limit: Duration) -> impl Future<Output = Result<T, Empty>> {
         let got = hub::within(Some(limit), self.get());
@@ -448,6 +448,10 @@ impl<T> LightQueue<T> {
     ///
     /// Corresponds to eventlet's `Queue.resize`.
     ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
     /// # Examples
     ///
     /// ```
@@ -468,10 +472,6 @@ impl<T> LightQueue<T> {
     ///     putter.await.unwrap();
     /// });
     /// ```
-    ///
-    /// # Yields
-    ///
-    /// Never.
     pub fn resize(&self, maxsize: impl Into<Option<usize>>) {
         self.exchange.resize(maxsize.into());
     }

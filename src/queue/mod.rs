@@ -24,6 +24,10 @@
 //!
 //! Corresponds to eventlet's `eventlet.queue`.
 //!
+//! # Not here
+//!
+//! - `block=False` and `timeout=`: these are methods of their own, `put_nowait` and `put_timeout`.
+//!
 //! # Examples
 //!
 //! ```
@@ -43,10 +47,6 @@
 //!     assert_eq!(queue.get().await, "world");
 //! });
 //! ```
-//!
-//! # Not here
-//!
-//! - `block=False` and `timeout=`: these are methods of their own, `put_nowait` and `put_timeout`.
 
 mod error;
 mod exchange;

@@ -15,6 +15,19 @@ use super::storage::Storage;
 ///
 /// Corresponds to eventlet's `queue.PriorityQueue`.
 ///
+/// # Panics
+///
+/// Its methods do when the items' `Ord` uses the same queue.
+///
+/// # Differences
+///
+/// Who waits is served in order, and nobody overtakes: see [`LightQueue`].
+///
+/// # Non-guarantees
+///
+/// Equal items come out in any order. An item that went straight to a waiting getter stays with it
+/// when a lower one follows before that getter's turn.
+///
 /// # Examples
 ///
 /// ```
@@ -30,19 +43,6 @@ use super::storage::Storage;
 ///     assert_eq!(queue.get().await, (3, "walk"));
 /// });
 /// ```
-///
-/// # Panics
-///
-/// Its methods do when the items' `Ord` uses the same queue.
-///
-/// # Differences
-///
-/// Who waits is served in order, and nobody overtakes: see [`LightQueue`].
-///
-/// # Non-guarantees
-///
-/// Equal items come out in any order. An item that went straight to a waiting getter stays with it
-/// when a lower one follows before that getter's turn.
 pub struct PriorityQueue<T> {
     queue: Queue<T>,
 }
@@ -98,6 +98,10 @@ impl<T> fmt::Debug for PriorityQueue<T> {
 ///
 /// Corresponds to eventlet's `queue.LifoQueue`.
 ///
+/// # Differences
+///
+/// Who waits is served in order, and nobody overtakes: see [`LightQueue`].
+///
 /// # Examples
 ///
 /// ```
@@ -111,10 +115,6 @@ impl<T> fmt::Debug for PriorityQueue<T> {
 ///     assert_eq!(queue.get().await, "below");
 /// });
 /// ```
-///
-/// # Differences
-///
-/// Who waits is served in order, and nobody overtakes: see [`LightQueue`].
 pub struct LifoQueue<T> {
     queue: Queue<T>,
 }

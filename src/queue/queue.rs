@@ -51,6 +51,10 @@ impl<T> Queue<T> {
     /// `None` sets no bound. Zero makes a channel: it stores nothing, and every
     /// [`put`](LightQueue::put) waits until a getter takes its item.
     ///
+    /// # Differences
+    ///
+    /// eventlet also takes a negative size for "no bound".
+    ///
     /// # Examples
     ///
     /// ```
@@ -61,10 +65,6 @@ impl<T> Queue<T> {
     /// queue.put_nowait('b').unwrap();
     /// assert!(queue.put_nowait('c').is_err());
     /// ```
-    ///
-    /// # Differences
-    ///
-    /// eventlet also takes a negative size for "no bound".
     pub fn new(maxsize: impl Into<Option<usize>>) -> Self {
         Queue { light: LightQueue::new(maxsize) }
     }
@@ -72,6 +72,14 @@ impl<T> Queue<T> {
     /// Tells that an item which was taken out of the queue is done with.
     ///
     /// Corresponds to eventlet's `Queue.task_done`.
+    ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
+    /// # Panics
+    ///
+    /// When it was called for all items already.
     ///
     /// # Examples
     ///
@@ -83,14 +91,6 @@ impl<T> Queue<T> {
     /// queue.task_done();
     /// assert_eq!(queue.unfinished_tasks(), 0);
     /// ```
-    ///
-    /// # Panics
-    ///
-    /// When it was called for all items already.
-    ///
-    /// # Yields
-    ///
-    /// Never.
     #[track_caller]
     pub fn task_done(&self) {
         let counted = self.exchange.finish_one();
@@ -120,6 +120,14 @@ impl<T> Queue<T> {
     ///
     /// Corresponds to eventlet's `Queue.join`.
     ///
+    /// # Yields
+    ///
+    /// Only when something is unfinished.
+    ///
+    /// # Killed
+    ///
+    /// Nobody else is concerned.
+    ///
     /// # Examples
     ///
     /// ```
@@ -139,14 +147,6 @@ impl<T> Queue<T> {
     ///     assert!(queue.empty());
     /// });
     /// ```
-    ///
-    /// # Yields
-    ///
-    /// Only when something is unfinished.
-    ///
-    /// # Killed
-    ///
-    /// Nobody else is concerned.
     pub fn join(&self) -> Join<'_, T> {
         Join { queue: self, place: Place::default() }
     }

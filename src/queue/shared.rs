@@ -227,10 +227,6 @@ impl<T> SharedQueue<T> {
     ///
     /// Corresponds to `Queue.put` with a timeout.
     ///
-    /// # Panics
-    ///
-    /// Where there is no hub.
-    ///
     /// # Yields
     ///
     /// As [`put`](SharedQueue::put) does.
@@ -242,6 +238,10 @@ impl<T> SharedQueue<T> {
     /// # Errors
     ///
     /// [`Full`], with the item, when there was no room in time.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no hub.
     ///
     /// # Examples
     ///
@@ -273,10 +273,6 @@ impl<T> SharedQueue<T> {
     ///
     /// Corresponds to `Queue.get` with a timeout.
     ///
-    /// # Panics
-    ///
-    /// Where there is no hub.
-    ///
     /// # Yields
     ///
     /// As [`get`](SharedQueue::get) does.
@@ -288,6 +284,10 @@ impl<T> SharedQueue<T> {
     /// # Errors
     ///
     /// [`Empty`] when there was no item in time.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no hub.
     ///
     /// # Examples
     ///

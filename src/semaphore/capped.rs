@@ -15,6 +15,11 @@ use crate::queue::{Get, LightQueue, Put, Storage};
 ///
 /// Corresponds to eventlet's `semaphore.CappedSemaphore`.
 ///
+/// # Differences
+///
+/// Who waits at either end is served in order, and nobody overtakes, not with `try_acquire` or
+/// `try_release` either.
+///
 /// # Examples
 ///
 /// ```
@@ -30,11 +35,6 @@ use crate::queue::{Get, LightQueue, Put, Storage};
 ///     acquirer.await.unwrap();
 /// });
 /// ```
-///
-/// # Differences
-///
-/// Who waits at either end is served in order, and nobody overtakes, not with `try_acquire` or
-/// `try_release` either.
 #[derive(Clone)]
 pub struct CappedSemaphore {
     /// A bounded queue of permits is such a semaphore: to acquire is to get, to release is to put.
@@ -45,16 +45,16 @@ pub struct CappedSemaphore {
 impl CappedSemaphore {
     /// Makes a semaphore that has `count` permits and may have up to `limit`.
     ///
+    /// # Panics
+    ///
+    /// When `count` is above `limit`.
+    ///
     /// # Examples
     ///
     /// ```
     /// let semaphore = eventlet::CappedSemaphore::new(2, 3);
     /// assert!(!semaphore.locked() && !semaphore.bounded());
     /// ```
-    ///
-    /// # Panics
-    ///
-    /// When `count` is above `limit`.
     #[track_caller]
     pub fn new(count: usize, limit: usize) -> CappedSemaphore {
         assert!(count <= limit, "a semaphore of {count} permits does not fit a limit of {limit}");
@@ -65,6 +65,15 @@ impl CappedSemaphore {
     /// Takes a permit, and waits for one where there is none.
     ///
     /// Corresponds to eventlet's `CappedSemaphore.acquire`.
+    ///
+    /// # Yields
+    ///
+    /// Only when there is no permit.
+    ///
+    /// # Killed
+    ///
+    /// The waiter leaves the line. A permit that was handed to it already goes to the next one, or
+    /// stays with the semaphore, which may then have one more than its limit.
     ///
     /// # Examples
     ///
@@ -77,15 +86,6 @@ impl CappedSemaphore {
     ///     assert!(semaphore.locked());
     /// });
     /// ```
-    ///
-    /// # Yields
-    ///
-    /// Only when there is no permit.
-    ///
-    /// # Killed
-    ///
-    /// The waiter leaves the line. A permit that was handed to it already goes to the next one, or
-    /// stays with the semaphore, which may then have one more than its limit.
     pub fn acquire(&self) -> CappedAcquire<'_> {
         CappedAcquire(self.permits.get())
     }
@@ -94,6 +94,10 @@ impl CappedSemaphore {
     ///
     /// Corresponds to eventlet's `CappedSemaphore.acquire` with `blocking=False`.
     ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
     /// # Examples
     ///
     /// ```
@@ -101,10 +105,6 @@ impl CappedSemaphore {
     /// assert!(semaphore.try_acquire());
     /// assert!(!semaphore.try_acquire());
     /// ```
-    ///
-    /// # Yields
-    ///
-    /// Never.
     pub fn try_acquire(&self) -> bool {
         self.permits.get_nowait().is_ok()
     }
@@ -112,6 +112,14 @@ impl CappedSemaphore {
     /// Gives a permit back, and waits while there are as many as may be.
     ///
     /// Corresponds to eventlet's `CappedSemaphore.release`.
+    ///
+    /// # Yields
+    ///
+    /// Only when there are as many permits as may be.
+    ///
+    /// # Killed
+    ///
+    /// A permit that was still waiting for its place is not given back.
     ///
     /// # Examples
     ///
@@ -124,14 +132,6 @@ impl CappedSemaphore {
     ///     assert!(semaphore.bounded());
     /// });
     /// ```
-    ///
-    /// # Yields
-    ///
-    /// Only when there are as many permits as may be.
-    ///
-    /// # Killed
-    ///
-    /// A permit that was still waiting for its place is not given back.
     pub fn release(&self) -> CappedRelease<'_> {
         CappedRelease(self.permits.put(()))
     }
@@ -140,6 +140,10 @@ impl CappedSemaphore {
     ///
     /// Corresponds to eventlet's `CappedSemaphore.release` with `blocking=False`.
     ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
     /// # Examples
     ///
     /// ```
@@ -147,10 +151,6 @@ impl CappedSemaphore {
     /// assert!(semaphore.try_release());
     /// assert!(!semaphore.try_release());
     /// ```
-    ///
-    /// # Yields
-    ///
-    /// Never.
     pub fn try_release(&self) -> bool {
         self.permits.put_nowait(()).is_ok()
     }

@@ -18,6 +18,11 @@ use crate::waiters::{Left, Place, Waiters, Wakeup, wake_all};
 ///
 /// Corresponds to eventlet's `semaphore.Semaphore`.
 ///
+/// # Differences
+///
+/// eventlet's non-blocking and timed acquirers overtake those who wait; here nobody does. A permit
+/// that was handed to a waiter is no longer counted, even before that waiter has its turn.
+///
 /// # Examples
 ///
 /// ```
@@ -43,11 +48,6 @@ use crate::waiters::{Left, Place, Waiters, Wakeup, wake_all};
 ///     }
 /// });
 /// ```
-///
-/// # Differences
-///
-/// eventlet's non-blocking and timed acquirers overtake those who wait; here nobody does. A permit
-/// that was handed to a waiter is no longer counted, even before that waiter has its turn.
 pub struct Semaphore {
     shared: Rc<Shared>,
 }
@@ -91,6 +91,15 @@ impl Semaphore {
     ///
     /// Corresponds to eventlet's `Semaphore.acquire`.
     ///
+    /// # Yields
+    ///
+    /// Only when there is no permit.
+    ///
+    /// # Killed
+    ///
+    /// The waiter leaves the line; a permit that was handed to it already goes to the next one.
+    /// After `acquire` has returned, a kill does not give the permit back.
+    ///
     /// # Examples
     ///
     /// ```
@@ -104,15 +113,6 @@ impl Semaphore {
     ///     assert!(!semaphore.locked());
     /// });
     /// ```
-    ///
-    /// # Yields
-    ///
-    /// Only when there is no permit.
-    ///
-    /// # Killed
-    ///
-    /// The waiter leaves the line; a permit that was handed to it already goes to the next one.
-    /// After `acquire` has returned, a kill does not give the permit back.
     pub fn acquire(&self) -> Acquire<'_> {
         Acquire { semaphore: self, place: Place::default() }
     }
@@ -121,6 +121,10 @@ impl Semaphore {
     ///
     /// Corresponds to eventlet's `Semaphore.acquire` with `blocking=False`.
     ///
+    /// # Yields
+    ///
+    /// Never.
+    ///
     /// # Examples
     ///
     /// ```
@@ -128,10 +132,6 @@ impl Semaphore {
     /// assert!(semaphore.try_acquire());
     /// assert!(!semaphore.try_acquire());
     /// ```
-    ///
-    /// # Yields
-    ///
-    /// Never.
     #[must_use = "without a look at it nobody knows whether there is a permit to release"]
     pub fn try_acquire(&self) -> bool {
         let free = !self.locked();
@@ -145,6 +145,18 @@ impl Semaphore {
     ///
     /// Corresponds to eventlet's `Semaphore.acquire` with a timeout.
     ///
+    /// # Yields
+    ///
+    /// Only when there is no permit.
+    ///
+    /// # Killed
+    ///
+    /// As with [`acquire`](Semaphore::acquire): no permit is lost.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no hub.
+    ///
     /// # Examples
     ///
     /// ```
@@ -157,18 +169,6 @@ impl Semaphore {
     ///     assert!(!semaphore.acquire_timeout(Duration::from_millis(1)).await);
     /// });
     /// ```
-    ///
-    /// # Panics
-    ///
-    /// Where there is no hub.
-    ///
-    /// # Yields
-    ///
-    /// Only when there is no permit.
-    ///
-    /// # Killed
-    ///
-    /// As with [`acquire`](Semaphore::acquire): no permit is lost.
     #[track_caller]
     pub fn acquire_timeout(&self, limit: Duration) -> impl Future<Output = bool> {
         let acquired = hub::within(Some(limit), self.acquire());
@@ -178,6 +178,15 @@ impl Semaphore {
     /// Takes a permit that is released when it is dropped, and waits for one where there is none.
     ///
     /// Corresponds to eventlet's `with semaphore:`.
+    ///
+    /// # Yields
+    ///
+    /// Only when there is no permit.
+    ///
+    /// # Killed
+    ///
+    /// No permit is lost: one that was handed to the waiter already goes to the next one, and the
+    /// guard of a killed green thread is dropped with everything else it has.
     ///
     /// # Examples
     ///
@@ -193,15 +202,6 @@ impl Semaphore {
     ///     assert!(!semaphore.locked());
     /// });
     /// ```
-    ///
-    /// # Yields
-    ///
-    /// Only when there is no permit.
-    ///
-    /// # Killed
-    ///
-    /// No permit is lost: one that was handed to the waiter already goes to the next one, and the
-    /// guard of a killed green thread is dropped with everything else it has.
     pub fn permit(&self) -> AcquirePermit<'_> {
         AcquirePermit(self.acquire())
     }
@@ -231,10 +231,6 @@ impl Semaphore {
     ///
     /// Corresponds to eventlet's `Semaphore.acquire` with a timeout.
     ///
-    /// # Panics
-    ///
-    /// Where there is no hub.
-    ///
     /// # Yields
     ///
     /// Only when there is no permit.
@@ -242,6 +238,10 @@ impl Semaphore {
     /// # Killed
     ///
     /// As with [`permit`](Semaphore::permit): no permit is lost.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no hub.
     ///
     /// # Examples
     ///
@@ -267,6 +267,15 @@ impl Semaphore {
     ///
     /// Corresponds to eventlet's `Semaphore.release`.
     ///
+    /// # Yields
+    ///
+    /// Never: whoever waits runs in a later turn.
+    ///
+    /// # Panics
+    ///
+    /// When this is a [`BoundedSemaphore`](super::BoundedSemaphore) whose permits are all there, or
+    /// when there are [`isize::MAX`] already.
+    ///
     /// # Examples
     ///
     /// ```
@@ -274,15 +283,6 @@ impl Semaphore {
     /// semaphore.release();
     /// assert!(semaphore.try_acquire());
     /// ```
-    ///
-    /// # Panics
-    ///
-    /// When this is a [`BoundedSemaphore`](super::BoundedSemaphore) whose permits are all there, or
-    /// when there are [`isize::MAX`] already.
-    ///
-    /// # Yields
-    ///
-    /// Never: whoever waits runs in a later turn.
     #[track_caller]
     pub fn release(&self) {
         assert!(self.put_back(), "the semaphore was released more often than acquired");

@@ -26,11 +26,6 @@ use crate::report;
 ///
 /// Corresponds to `eventlet.tpool.execute`.
 ///
-/// # Panics
-///
-/// A panic of the closure goes on in the caller. So does a refusal of the operating system to give
-/// the pool its first thread, and an `EVENTLET_THREADPOOL_SIZE` that is no number.
-///
 /// # Yields
 ///
 /// Until the closure has returned, unless it ran right here.
@@ -39,6 +34,11 @@ use crate::report;
 ///
 /// A closure that has not begun never does. One that has runs to its end and keeps its thread that
 /// long; what it returns is dropped there, and its panic is reported.
+///
+/// # Panics
+///
+/// A panic of the closure goes on in the caller. So does a refusal of the operating system to give
+/// the pool its first thread, and an `EVENTLET_THREADPOOL_SIZE` that is no number.
 ///
 /// # Differences
 ///

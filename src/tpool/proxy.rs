@@ -68,12 +68,6 @@ impl<T: Send + 'static> Proxy<T> {
     ///
     /// Corresponds to calling a method of an `eventlet.tpool.Proxy`.
     ///
-    /// # Panics
-    ///
-    /// As [`execute`](super::execute) does. A panic leaves the object as it is at that moment, and
-    /// the next call finds it so. A call from inside a call of the same object panics, as it would
-    /// wait for itself.
-    ///
     /// # Yields
     ///
     /// Until the function has returned, unless it ran right here.
@@ -82,6 +76,12 @@ impl<T: Send + 'static> Proxy<T> {
     ///
     /// A call that has not begun never does. One that has runs to its end, and the next waits for
     /// that; what it returns is dropped there, and its panic is reported.
+    ///
+    /// # Panics
+    ///
+    /// As [`execute`](super::execute) does. A panic leaves the object as it is at that moment, and
+    /// the next call finds it so. A call from inside a call of the same object panics, as it would
+    /// wait for itself.
     ///
     /// # Examples
     ///

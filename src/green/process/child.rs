@@ -120,10 +120,6 @@ impl Child {
     ///
     /// Corresponds to eventlet's `Popen.communicate`.
     ///
-    /// # Panics
-    ///
-    /// Where there is no green stack to wait on.
-    ///
     /// # Yields
     ///
     /// Until the process has ended.
@@ -136,6 +132,10 @@ impl Child {
     /// # Errors
     ///
     /// Those of the streams. While the green stack unwinds.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no green stack to wait on.
     ///
     /// # Examples
     ///
@@ -206,10 +206,6 @@ impl Child {
     ///
     /// Corresponds to [`std::process::Child::wait`].
     ///
-    /// # Panics
-    ///
-    /// Where there is no green stack to wait on.
-    ///
     /// # Yields
     ///
     /// Until the process has ended; not at all if that is known.
@@ -221,6 +217,10 @@ impl Child {
     /// # Errors
     ///
     /// Those of `std`. While the green stack unwinds, when the process has not ended.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no green stack to wait on.
     ///
     /// # Examples
     ///
@@ -244,10 +244,6 @@ impl Child {
     ///
     /// Corresponds to eventlet's `Popen.wait(timeout)`, and to nothing in `std`.
     ///
-    /// # Panics
-    ///
-    /// Where there is no green stack to wait on.
-    ///
     /// # Yields
     ///
     /// Until the process has ended; not at all if that is known.
@@ -259,6 +255,10 @@ impl Child {
     /// # Errors
     ///
     /// Those of `std`. While the green stack unwinds, when the process has not ended.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no green stack to wait on.
     ///
     /// # Examples
     ///
@@ -307,10 +307,6 @@ impl Child {
     ///
     /// Corresponds to [`std::process::Child::wait_with_output`].
     ///
-    /// # Panics
-    ///
-    /// Where there is no green stack to wait on.
-    ///
     /// # Yields
     ///
     /// Until the process has ended.
@@ -322,6 +318,10 @@ impl Child {
     /// # Errors
     ///
     /// Those of `std`. While the green stack unwinds.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no green stack to wait on.
     ///
     /// # Examples
     ///

@@ -271,10 +271,6 @@ impl Command {
     ///
     /// Corresponds to [`std::process::Command::spawn`].
     ///
-    /// # Panics
-    ///
-    /// Outside a Tokio runtime.
-    ///
     /// # Yields
     ///
     /// Never.
@@ -282,6 +278,10 @@ impl Command {
     /// # Errors
     ///
     /// Those of `std`: when there is no such program, for one.
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime.
     ///
     /// # Examples
     ///
@@ -302,10 +302,6 @@ impl Command {
     ///
     /// Corresponds to [`std::process::Command::output`].
     ///
-    /// # Panics
-    ///
-    /// Where there is no green stack to wait on.
-    ///
     /// # Yields
     ///
     /// Until the process has ended.
@@ -318,6 +314,10 @@ impl Command {
     ///
     /// Those of `std`. While the green stack unwinds: the process has been started, and nobody
     /// waits for it.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no green stack to wait on.
     ///
     /// # Examples
     ///
@@ -341,10 +341,6 @@ impl Command {
     ///
     /// Corresponds to [`std::process::Command::status`].
     ///
-    /// # Panics
-    ///
-    /// Where there is no green stack to wait on.
-    ///
     /// # Yields
     ///
     /// Until the process has ended.
@@ -357,6 +353,10 @@ impl Command {
     ///
     /// Those of `std`. While the green stack unwinds: the process has been started, and nobody
     /// waits for it.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no green stack to wait on.
     ///
     /// # Examples
     ///

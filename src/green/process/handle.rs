@@ -106,10 +106,6 @@ impl ChildHandle {
 
     /// Waits until the process ends.
     ///
-    /// # Panics
-    ///
-    /// Where there is no green stack to wait on.
-    ///
     /// # Yields
     ///
     /// Until the process has ended; not at all if that is known.
@@ -121,6 +117,10 @@ impl ChildHandle {
     /// # Errors
     ///
     /// Those of `std`. While the green stack unwinds, when the process has not ended.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no green stack to wait on.
     #[track_caller]
     pub fn wait(&self) -> io::Result<ExitStatus> {
         match wait(self.ended()) {
@@ -131,10 +131,6 @@ impl ChildHandle {
 
     /// Waits until the process ends, no longer than a time limit. `None` when that has passed.
     ///
-    /// # Panics
-    ///
-    /// Where there is no green stack to wait on.
-    ///
     /// # Yields
     ///
     /// Until the process has ended; not at all if that is known.
@@ -142,6 +138,10 @@ impl ChildHandle {
     /// # Errors
     ///
     /// Those of `std`. While the green stack unwinds, when the process has not ended.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no green stack to wait on.
     #[track_caller]
     pub fn wait_timeout(&self, dur: Duration) -> io::Result<Option<ExitStatus>> {
         match wait(within(Some(dur), self.ended())) {
