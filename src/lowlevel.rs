@@ -35,19 +35,77 @@
 //! }));
 //! ```
 //!
+//! Some waits of C have no error to give, as that for a lock: [`wait_shielded`] is for them. The crate `eventlet-shim` is made
+//! out of these two.
+//!
 //! Eventlet has no need of it: its green threads wait in C, where `greenlet` switches.
 //!
 //! [`Block::block`]: crate::Block::block
 
+use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
 use std::future::IntoFuture;
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::ptr;
 use std::task::Poll;
 use std::thread;
+use std::time::Duration;
 
-use crate::hub;
+use crate::greenthread::sleep;
+use crate::hub::{self, Outer};
+use crate::report;
 use crate::stackful::Frame;
+
+/// Where code runs, as far as waiting is concerned: what [`place`] returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Place {
+    /// On no green stack, or inside a poll: what has to wait blocks the OS thread.
+    Elsewhere,
+    /// On a green stack: [`wait`] and [`wait_shielded`] put it aside.
+    Stack,
+    /// In a destructor that an unwinding green stack runs. It is not put aside: other green threads would run while the
+    /// OS thread counts as panicking.
+    Unwinding,
+}
+
+/// Returns where this code runs. It costs one load where that is on no green stack.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::lowlevel::{Place, place};
+/// use eventlet::stackful;
+///
+/// assert_eq!(place(), Place::Elsewhere);
+/// eventlet::run(stackful(|| assert_eq!(place(), Place::Stack)));
+/// ```
+#[inline]
+pub fn place() -> Place {
+    match hub::ground().is_null() {
+        true => Place::Elsewhere,
+        false if thread::panicking() => Place::Unwinding,
+        false => Place::Stack,
+    }
+}
+
+/// Calls a function as if it were on no green stack: what it has to wait for blocks the OS thread.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::{lowlevel, stackful};
+///
+/// eventlet::run(stackful(|| {
+///     lowlevel::without_waiting(|| assert!(!lowlevel::may_wait()));
+///     assert!(lowlevel::may_wait());
+/// }));
+/// ```
+pub fn without_waiting<R>(function: impl FnOnce() -> R) -> R {
+    let _on_no_stack = Outer::leave();
+    function()
+}
 
 /// Returns whether this code may [`wait`]: it is on a green stack, not inside a poll, and not in a destructor that a
 /// panic runs.
@@ -112,7 +170,11 @@ pub fn inside_poll() -> bool {
 /// The future is dropped, and the wait is cancelled. The green thread runs on, for whoever kills it waits meanwhile,
 /// as it does for its destructors: each further `wait` is cancelled at once, without a look at its future. With
 /// the next ordinary wait its stack is unwound from there. If it does not come to one it runs to its end, and what
-/// it returns is dropped; if it has no end, neither has the call that kills it.
+/// it returns is dropped.
+///
+/// C may take no notice of the error, and call again in a loop. After 64 cancelled waits in a row whoever
+/// kills it does not wait any longer: the stack is left to itself, as in [`wait_shielded`], and each further wait takes a
+/// millisecond before it is cancelled. So it is with a limit that has passed.
 ///
 /// # Errors
 ///
@@ -150,22 +212,174 @@ pub fn wait<F: IntoFuture>(future: F) -> Result<F::Output, Cancelled> {
 }
 
 fn wait_on<F: IntoFuture>(frame: &Frame, future: F) -> Result<F::Output, Cancelled> {
-    let mut future = pin!(future.into_future());
+    match poll_to_end(frame, pin!(future.into_future())) {
+        Ok(output) => Ok(output),
+        Err(cause) => {
+            pace(frame, cause);
+            Err(Cancelled(cause))
+        }
+    }
+}
+
+fn poll_to_end<F: Future>(frame: &Frame, mut future: Pin<&mut F>) -> Result<F::Output, Cause> {
     while !frame.is_ending() {
         if let Poll::Ready(output) = frame.poll(future.as_mut()) {
             return Ok(output);
         }
-        if thread::panicking() || frame.limit_to_take_effect().is_some() {
-            break;
+        if thread::panicking() {
+            return Err(Cause::Unwinding);
+        }
+        if frame.limit_to_take_effect().is_some() {
+            return Err(Cause::Limit);
         }
         frame.put_aside();
     }
-    Err(Cancelled(()))
+    Err(Cause::Ended)
+}
+
+/// Cancelled waits in a row after which the code that makes them is slowed down.
+const MANY_CANCELLED: usize = 64;
+
+thread_local! {
+    /// The green stack, by its address, on which a wait was cancelled last, and how many in a row.
+    static CANCELLED: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+}
+
+/// Counts a cancelled wait, and slows down whoever does not listen.
+#[cold]
+fn pace(frame: &Frame, cause: Cause) {
+    let here = ptr::from_ref(frame).addr();
+    let (last, count) = CANCELLED.get();
+    let count = if last == here { count + 1 } else { 1 };
+    CANCELLED.set((here, count));
+    if count < MANY_CANCELLED || thread::panicking() {
+        return;
+    }
+    // By number, so that the next wait of this stack does not start from zero.
+    if count == MANY_CANCELLED {
+        report::warning(&format!(
+            "a wait below C was cancelled {MANY_CANCELLED} times in a row on one green stack, and its code waits again: \
+             each further wait takes a millisecond"
+        ));
+    }
+    let pause = sleep(Duration::from_millis(1));
+    match cause {
+        Cause::Limit => pause_with_limit(frame, pause),
+        _ => frame.wait_shielded(pause.into_future()),
+    }
+    CANCELLED.set((here, count));
+}
+
+/// Waits for a pause on a green stack whose limit has passed, unless it is killed.
+fn pause_with_limit(frame: &Frame, pause: impl IntoFuture) {
+    let mut pause = pin!(pause.into_future());
+    while !frame.is_ending() && frame.poll(pause.as_mut()).is_pending() {
+        frame.put_aside();
+    }
+}
+
+/// Waits for a future on a green stack, whatever happens to the green thread.
+///
+/// It is for waits of C that have no error to give, as that for a lock: who waits for it runs on only with the lock.
+///
+/// # Panics
+///
+/// In the caller's line, where [`place`] is not [`Place::Stack`]. A panic of the future is handed on, so it must have none.
+///
+/// # Yields
+///
+/// Until the future is ready; not at all if it is.
+///
+/// # Killed
+///
+/// The green thread ends at once for all others: the kill returns, its handle has its result, its links have run. Its
+/// stack is left to itself. When the future is ready the code goes on there, with each [`wait`] cancelled, until its next
+/// ordinary wait unwinds it. So it is when a limit around its future passes. Until then it lives on as a
+/// nameless green thread, without the [locals](crate::corolocal) of the one that ended.
+///
+/// A [scope](crate::green::thread::scope) waits for such stacks of its members. A scope's owner that is itself unwound, and whose
+/// member comes to a shielded wait only while it is being ended, cannot: the process is aborted with words.
+///
+/// When its hub ends, or where there is none, the OS thread waits up to a second for all such stacks of the hub together. Each
+/// that is left is abandoned with a warning: the future is dropped, but the stack is never unwound, and not freed.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::{Block, Semaphore, lowlevel, sleep, spawn, stackful};
+/// use std::rc::Rc;
+/// use std::time::Duration;
+///
+/// eventlet::run(stackful(|| {
+///     let lock = Rc::new(Semaphore::new(0));
+///     let (theirs, has_it) = (lock.clone(), Rc::new(std::cell::Cell::new(false)));
+///     let seen = has_it.clone();
+///     let victim = spawn(stackful(move || {
+///         let _permit = lowlevel::wait_shielded(theirs.acquire());
+///         seen.set(true);
+///         assert!(lowlevel::wait(sleep(Duration::ZERO)).is_err());
+///     }));
+///     sleep(Duration::ZERO).block();
+///     victim.kill();
+///     assert!(victim.block().unwrap_err().is_killed());
+///     assert!(!has_it.get());
+///     lock.release();
+///     sleep(Duration::from_millis(1)).block();
+///     assert!(has_it.get());
+/// }));
+/// ```
+#[track_caller]
+pub fn wait_shielded<F: IntoFuture>(future: F) -> F::Output {
+    let waited = match place() {
+        Place::Stack => {
+            Frame::with_current(|frame| Some(frame?.wait_shielded(future.into_future())))
+        }
+        _ => None,
+    };
+    match waited {
+        Some(output) => output,
+        None => panic!(
+            "`lowlevel::wait_shielded` needs a green stack that does not unwind, and this code is on none or inside a \
+             poll: ask `lowlevel::place()` first"
+        ),
+    }
 }
 
 /// The error of a [`wait`] that was not to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cancelled(());
+pub struct Cancelled(Cause);
+
+impl Cancelled {
+    /// Returns why.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use eventlet::{Timeout, lowlevel, stackful};
+    /// use std::{future::pending, time::Duration};
+    ///
+    /// eventlet::run(stackful(|| {
+    ///     let limit = Timeout::new(Duration::from_millis(1));
+    ///     let waited = limit.run_blocking(|| lowlevel::wait(pending::<()>())).unwrap();
+    ///     assert_eq!(waited.unwrap_err().cause(), lowlevel::Cause::Limit);
+    /// }));
+    /// ```
+    pub fn cause(&self) -> Cause {
+        self.0
+    }
+}
+
+/// Why a [`wait`] was cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The green thread is being ended.
+    Ended,
+    /// A time limit has passed.
+    Limit,
+    /// The stack unwinds by a panic.
+    Unwinding,
+}
 
 impl fmt::Display for Cancelled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
 
-use super::frame::Frame;
+use super::frame::{Frame, is_shielded_at};
 use super::limit;
 use crate::greenthread::Greenlet;
 use crate::hub::State;
@@ -172,8 +172,8 @@ fn address(frame: &Frame) -> usize {
     ptr::from_ref(frame).addr()
 }
 
-/// Returns the members of scopes on the stack of that frame that keep it from being unwound: those that are running. Of
-/// those that are not, the stacks must be ready to be unwound, too.
+/// Returns the members of scopes on the stack of that frame that keep it from being unwound: those that are running, or
+/// in a shielded wait. Of those that are not, the stacks must be ready to be unwound, too.
 fn held_up(stack: usize) -> Vec<Option<Greenlet>> {
     let mut running = Vec::new();
     let _ended = SCOPES.try_with(|scopes| {
@@ -191,6 +191,7 @@ fn look_for_running(open: &Open, stack: usize, running: &mut Vec<Option<Greenlet
             match member.greenlet.and_then(Greenlet::state) {
                 // One that has ended and has its mark is being unwound, or will be later.
                 None | Some(State::Running) => running.push(member.greenlet),
+                Some(_) if is_shielded_at(member.stack) => running.push(member.greenlet),
                 Some(_) => look_for_running(open, member.stack, running),
             }
         }

@@ -21,7 +21,8 @@
 //! That is done in two steps. First its stack is resumed so. Code that waits with
 //! [`Frame::put_aside`] may have frames of C above it, through which no unwind may pass: it sees [`Frame::is_ending`] and
 //! returns through them. All other code waits with [`Frame::suspend`], which hands control back at once. Then the
-//! stack is unwound from there.
+//! stack is unwound from there. Code that waits with [`Frame::wait_shielded`] is not told, and its stack not unwound, before
+//! that wait is over: an [`orphan`](super::orphan) has it until then.
 //!
 //! # Invariants
 //!
@@ -45,7 +46,7 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::panic::Location;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::ptr::{self, NonNull};
 use std::task::{Context, Poll, Waker};
 
@@ -115,8 +116,8 @@ pub(crate) struct Frame {
     context: Cell<Resume>,
     /// Set when its green thread is being ended: from then on it executes without a context.
     ending: Cell<bool>,
-    /// Whether there are `limits`.
-    limited: Cell<bool>,
+    /// Some of [`LIMITED`], [`SHIELDED`] and [`ABANDONED`].
+    marks: Cell<u8>,
     /// The low bits of where it was suspended the last time, counted in words.
     noted: Cell<u16>,
     /// The number of the slot of the green thread that started it; outside green threads one that no slot has.
@@ -129,7 +130,17 @@ pub(crate) struct Frame {
 
 const _: () = assert!(size_of::<Frame>() == 64);
 
+/// There are `limits`.
+const LIMITED: u8 = 1;
+/// The code on the stack is in a wait that nothing ends but its future.
+const SHIELDED: u8 = 2;
+/// Nobody resumes the stack any more, but once, so that its shielded wait drops its future.
+const ABANDONED: u8 = 4;
+
 thread_local! {
+    /// How many stacks of this OS thread are in a shielded wait.
+    static SHIELDS: Cell<usize> = const { Cell::new(0) };
+
     /// The newest frame.
     static NEWEST: Cell<*const Frame> = const { Cell::new(ptr::null()) };
 
@@ -159,7 +170,7 @@ impl Frame {
             yielder: NonNull::from(yielder),
             context: Cell::new(context),
             ending: Cell::new(false),
-            limited: Cell::new(false),
+            marks: Cell::new(0),
             noted: Cell::new(0),
             slot,
             front,
@@ -194,7 +205,7 @@ impl Frame {
     pub(crate) fn poll<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
         let _entered_again = Enters(self);
         set_ground(ptr::null());
-        if self.limited.get() {
+        if self.has(LIMITED) {
             return self.poll_limited(future);
         }
         self.with_context(|cx| future.poll(cx))
@@ -247,7 +258,7 @@ impl Frame {
             return None;
         }
         limits.push(limit);
-        self.limited.set(true);
+        self.mark(LIMITED, true);
         Some(Innermost(self))
     }
 
@@ -264,7 +275,7 @@ impl Frame {
     /// Returns the limit that is to take effect, if one is. If not, this stack is polled when one passes.
     #[inline]
     pub(crate) fn limit_to_take_effect(&self) -> Option<Moment> {
-        if self.limited.get() { self.ask_limit() } else { None }
+        if self.has(LIMITED) { self.ask_limit() } else { None }
     }
 
     #[inline(never)]
@@ -371,6 +382,50 @@ impl Frame {
         self.ending.get()
     }
 
+    #[inline(always)]
+    fn has(&self, mark: u8) -> bool {
+        self.marks.get() & mark != 0
+    }
+
+    fn mark(&self, mark: u8, on: bool) {
+        let others = self.marks.get() & !mark;
+        self.marks.set(if on { others | mark } else { others });
+    }
+
+    /// Returns whether the code on this stack is in a shielded wait.
+    pub(super) fn is_shielded(&self) -> bool {
+        self.has(SHIELDED)
+    }
+
+    /// Notes that this stack is to be resumed once more and never again.
+    pub(super) fn set_abandoned(&self) {
+        self.mark(ABANDONED, true);
+    }
+
+    /// Waits for a future, whatever happens to the green thread. If that ends meanwhile, the stack is left to itself:
+    /// see [`orphan`](super::orphan).
+    pub(crate) fn wait_shielded<F: Future>(&self, future: F) -> F::Output {
+        if let Some(output) = self.poll_shielded(future) {
+            return output;
+        }
+        // The future is dropped, and whoever abandoned the stack does not resume it again.
+        loop {
+            self.put_aside();
+        }
+    }
+
+    fn poll_shielded<F: Future>(&self, future: F) -> Option<F::Output> {
+        let mut future = pin!(future);
+        let _shield = Shield::raise(self);
+        while !self.has(ABANDONED) {
+            if let Poll::Ready(output) = self.poll(future.as_mut()) {
+                return Some(output);
+            }
+            self.put_aside();
+        }
+        None
+    }
+
     /// Notes that the green thread of this stack is being ended.
     pub(super) fn set_ending(&self) {
         self.ending.set(true);
@@ -417,6 +472,35 @@ impl Drop for Frame {
     }
 }
 
+/// Marks a stack as shielded until it is dropped.
+struct Shield<'a>(&'a Frame);
+
+impl<'a> Shield<'a> {
+    fn raise(frame: &'a Frame) -> Shield<'a> {
+        frame.mark(SHIELDED, true);
+        SHIELDS.set(SHIELDS.get() + 1);
+        Shield(frame)
+    }
+}
+
+impl Drop for Shield<'_> {
+    fn drop(&mut self) {
+        self.0.mark(SHIELDED, false);
+        SHIELDS.set(SHIELDS.get() - 1);
+    }
+}
+
+/// Returns whether a stack whose frame is at that address is in a shielded wait.
+pub(super) fn is_shielded_at(address: usize) -> bool {
+    let mut shielded = false;
+    if SHIELDS.get() > 0 {
+        for_each_frame(|frame| {
+            shielded |= ptr::from_ref(frame).addr() == address && frame.is_shielded();
+        });
+    }
+    shielded
+}
+
 /// Lifts the innermost limit when its code has ended, in whatever way.
 struct Innermost<'a>(&'a Frame);
 
@@ -424,7 +508,7 @@ impl Drop for Innermost<'_> {
     fn drop(&mut self) {
         let mut timers = self.0.limits().borrow_mut();
         let _lifted = timers.pop();
-        self.0.limited.set(!timers.is_empty());
+        self.0.mark(LIMITED, !timers.is_empty());
     }
 }
 

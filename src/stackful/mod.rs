@@ -68,6 +68,7 @@ mod coroutine;
 mod exiting;
 mod frame;
 mod limit;
+mod orphan;
 mod parked;
 pub(crate) mod scope;
 mod spans;

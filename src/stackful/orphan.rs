@@ -1,0 +1,157 @@
+//! Stacks that outlive their green thread, as they are in a shielded wait when it ends.
+//!
+//! A wait for a lock below C has no error to give: what waits there cannot be told to give up, and cannot be unwound. So whoever
+//! ends such a green thread does not wait for its stack. That is left to itself, and finds an owner in a green thread of its
+//! own, which has no name, no handle and no locals of the one that ended. When the shielded wait is over its code goes
+//! on as that of any green thread that is being ended: each cancellable wait returns at once, and the first ordinary one unwinds.
+//!
+//! # How a hub ends
+//!
+//! Nobody has a turn any more, but what the waits are for may come yet: from the destructors of other green threads, or from
+//! another OS thread. Each orphan has a look at the end of every generation (see [`hub`](crate::hub)), and a short while to wait in it:
+//! [`GRACE`] for all of them together. What is left then is abandoned, with a warning: its future is dropped, so that it
+//! takes no wakeup that is meant for others, but the stack is never unwound and never freed.
+#![allow(unsafe_code)]
+
+use std::cell::RefCell;
+use std::mem;
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::borrowed;
+use super::coroutine::{Coroutine, give_back, is_shielded};
+use super::frame::Frame;
+use crate::greenthread::spawn_n;
+use crate::hub::{self, Hub, Outer};
+use crate::report;
+
+/// How long a hub that ends waits for its orphans.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The generations over which that is spread.
+const LOOKS: u32 = 5;
+
+/// The pause between two looks at an orphan of a hub that ends.
+const PAUSE: Duration = Duration::from_millis(1);
+
+thread_local! {
+    /// The hub of this OS thread that began to wait for its orphans last, and when.
+    static BEGUN: RefCell<(Weak<Hub>, Option<Instant>)> = const { RefCell::new((Weak::new(), None)) };
+}
+
+/// The owner of a stack that is left to itself. It is a future, that of a green thread.
+struct Orphan<T: 'static> {
+    /// `None` once it has ended.
+    coroutine: Option<Coroutine<T>>,
+    /// On the stack of the coroutine.
+    frame: *const Frame,
+    /// How often it was looked at while its hub ended.
+    looks: u32,
+}
+
+/// Leaves a stack to itself that is in a shielded wait.
+#[cold]
+pub(super) fn leave_to_itself<T: 'static>(coroutine: Coroutine<T>, frame: *const Frame) {
+    Orphan { coroutine: Some(coroutine), frame, looks: 0 }.find_owner();
+}
+
+impl<T: 'static> Orphan<T> {
+    fn find_owner(mut self) {
+        match hub::current() {
+            // Also where the hub ends: then it is dropped with the next generation.
+            Some(_) if self.looks < LOOKS => drop(spawn_n(self)),
+            Some(_) => self.abandon(),
+            None => {
+                self.wait_until(Instant::now() + GRACE);
+                self.abandon();
+            }
+        }
+    }
+
+    /// Resumes the stack unless it has ended. Unwinds it when it comes to an ordinary wait.
+    fn resume(&mut self, context: Option<NonNull<Context<'static>>>) {
+        let Some(mut coroutine) = self.coroutine.take() else { return };
+        report::contain("in a green thread that was being ended", || {
+            let _outer = Outer::save();
+            let _value_if_any = coroutine.resume(context);
+        });
+        if is_shielded(&coroutine, self.frame) {
+            self.coroutine = Some(coroutine);
+            return;
+        }
+        give_back(coroutine, self.frame);
+        borrowed::unwind_deferred();
+    }
+
+    /// Looks at it, again and again, until it has left its shielded wait or that moment has come.
+    fn wait_until(&mut self, end: Instant) {
+        self.resume(None);
+        while self.coroutine.is_some() && Instant::now() < end {
+            thread::sleep(PAUSE);
+            self.resume(None);
+        }
+    }
+
+    /// Leaves the stack as it is, for good.
+    fn abandon(&mut self) {
+        // SAFETY: where the coroutine is in a shielded wait, its frame is there.
+        if let Some(frame) = self.coroutine.is_some().then(|| unsafe { &*self.frame }) {
+            frame.set_abandoned();
+            self.resume_abandoned();
+            report::warning(
+                "a hub ended, and a green thread that had been ended before was still in a wait that nothing cancels, as \
+                 that for a lock: its stack is left as it is, and its destructors do not run",
+            );
+        }
+    }
+
+    fn resume_abandoned(&mut self) {
+        if let Some(mut coroutine) = self.coroutine.take() {
+            report::contain("in a wait that is given up", || {
+                let _outer = Outer::save();
+                let _put_aside_for_good = coroutine.resume(None);
+            });
+            mem::forget(coroutine);
+        }
+    }
+}
+
+impl<T: 'static> Future for Orphan<T> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.resume(Some(NonNull::from(cx).cast()));
+        if self.coroutine.is_some() { Poll::Pending } else { Poll::Ready(()) }
+    }
+}
+
+impl<T: 'static> Drop for Orphan<T> {
+    fn drop(&mut self) {
+        let Some(coroutine) = self.coroutine.take() else { return };
+        let (frame, hub) = (self.frame, hub::current());
+        let mut left = Orphan { coroutine: Some(coroutine), frame, looks: self.looks };
+        // One that is killed by somebody just finds another owner.
+        if !hub.as_deref().is_some_and(Hub::is_at_work) {
+            left.looks += 1;
+            left.wait_until(begun() + GRACE / LOOKS * left.looks);
+        }
+        if left.coroutine.is_some() {
+            left.find_owner();
+        }
+    }
+}
+
+/// Returns when the hub of this OS thread began to wait for its orphans: now, if it had not.
+fn begun() -> Instant {
+    let hub = hub::current().map_or_else(Weak::new, |hub| Rc::downgrade(&hub));
+    BEGUN.with_borrow_mut(|(of, at)| {
+        if !of.ptr_eq(&hub) {
+            (*of, *at) = (hub, None);
+        }
+        *at.get_or_insert_with(Instant::now)
+    })
+}
