@@ -153,7 +153,8 @@ fn paths(text: &str) -> Vec<Vec<String>> {
 /// Returns the paths of what `use` statements make known: in a `mod.rs` those without a prefix, too.
 fn uses(text: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
-    for (at, _) in text.match_indices("use ") {
+    let begins = |at: &usize| !text[..*at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+    for at in text.match_indices("use ").map(|(at, _)| at).filter(begins) {
         expand(&text[at + 4..], &mut Vec::new(), &mut found);
     }
     found
