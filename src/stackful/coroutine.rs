@@ -13,7 +13,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::marker::PhantomPinned;
-use std::mem::{self, ManuallyDrop};
+use std::mem;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::Pin;
@@ -27,14 +27,12 @@ use corosensei::{CoroutineResult, Yielder};
 use super::borrowed;
 use super::exiting;
 use super::frame::{Frame, Front, Resume};
-use super::orphan;
+use super::orphan::{Coroutine, give_back};
 use super::stack::{self, GreenStack, Place};
 use crate::apply::Apply;
 use crate::exit::Exit;
 use crate::hub::{self, Hub, Key, Outer, Stacks};
 use crate::report;
-
-pub(super) type Coroutine<T> = corosensei::Coroutine<Resume, (), T, GreenStack>;
 
 /// Makes a future of a plain closure that waits with [`.block()`](super::Block::block).
 ///
@@ -375,29 +373,6 @@ fn report_refusal(error: &io::Error) {
     }
 }
 
-/// Puts the stack of a coroutine back into the pool. Unwinds it before if it is in use: by this frame.
-pub(super) fn give_back<T: 'static>(coroutine: Coroutine<T>, frame: *const Frame) {
-    if coroutine.done() {
-        stack::give_back(coroutine.into_stack());
-    } else {
-        // Should that be never, as its OS thread ends before, it is left as it is.
-        let coroutine = ManuallyDrop::new(coroutine);
-        borrowed::unwind_when_free(frame.addr(), move || {
-            unwind_and_give_back(ManuallyDrop::into_inner(coroutine), frame)
-        });
-    }
-}
-
-fn unwind_and_give_back<T: 'static>(mut coroutine: Coroutine<T>, frame: *const Frame) {
-    // The unwind itself stays inside; this is a panic that replaced it on its way.
-    report::contain("in a green thread that was being ended", || unwind(&mut coroutine, frame));
-    if coroutine.done() {
-        stack::give_back(coroutine.into_stack());
-    } else {
-        orphan::leave_to_itself(coroutine, frame);
-    }
-}
-
 /// Returns whether what the stacks of this OS thread have borrowed may be gone.
 fn is_thread_ending() -> bool {
     match hub::current() {
@@ -419,28 +394,6 @@ fn abandon<T>(coroutine: Coroutine<T>, place: Place) {
              be gone, so it is not unwound, and its destructors do not run. It runs the `stackful(..)` of {place}"
         ));
     }
-}
-
-/// Unwinds a stack, after it has left the frames that cannot be unwound. Leaves one that is in a shielded wait, or comes
-/// to one on its way, as it is there.
-fn unwind<T>(coroutine: &mut Coroutine<T>, frame: *const Frame) {
-    let _value_if_any = if is_shielded(coroutine, frame) {
-        None
-    } else {
-        let _outer = Outer::save();
-        // It comes back at once, unless there are such frames.
-        Some(coroutine.resume(None))
-    };
-    if !coroutine.done() && !is_shielded(coroutine, frame) {
-        let _outer = Outer::save();
-        coroutine.force_unwind();
-    }
-}
-
-/// Returns whether a coroutine, which has that frame, is in a shielded wait.
-pub(super) fn is_shielded<T>(coroutine: &Coroutine<T>, frame: *const Frame) -> bool {
-    // SAFETY: the frame is on the stack of the coroutine, of which the closure has not ended.
-    !coroutine.done() && unsafe { frame.as_ref() }.is_some_and(Frame::is_shielded)
 }
 
 impl<F, T: 'static> Stackful<F, T> {

@@ -1,4 +1,4 @@
-//! Stacks that outlive their green thread, as they are in a shielded wait when it ends.
+//! How a stack that is in use is ended: it is unwound, unless it is in a shielded wait. Then it outlives its green thread.
 //!
 //! A wait for a lock below C has no error to give: what waits there cannot be told to give up, and cannot be unwound. So whoever
 //! ends such a green thread does not wait for its stack. That is left to itself, and finds an owner in a green thread of its
@@ -14,7 +14,7 @@
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;
-use std::mem;
+use std::mem::{self, ManuallyDrop};
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::rc::{Rc, Weak};
@@ -23,11 +23,58 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::borrowed;
-use super::coroutine::{Coroutine, give_back, is_shielded};
-use super::frame::Frame;
+use super::frame::{Frame, Resume};
+use super::stack::{self, GreenStack};
 use crate::greenthread::spawn_n;
 use crate::hub::{self, Hub, Outer};
 use crate::report;
+
+pub(super) type Coroutine<T> = corosensei::Coroutine<Resume, (), T, GreenStack>;
+
+/// Puts the stack of a coroutine back into the pool. Unwinds it before if it is in use: by this frame.
+pub(super) fn give_back<T: 'static>(coroutine: Coroutine<T>, frame: *const Frame) {
+    if coroutine.done() {
+        stack::give_back(coroutine.into_stack());
+    } else {
+        // Should that be never, as its OS thread ends before, it is left as it is.
+        let coroutine = ManuallyDrop::new(coroutine);
+        borrowed::unwind_when_free(frame.addr(), move || {
+            unwind_and_give_back(ManuallyDrop::into_inner(coroutine), frame)
+        });
+    }
+}
+
+fn unwind_and_give_back<T: 'static>(mut coroutine: Coroutine<T>, frame: *const Frame) {
+    // The unwind itself stays inside; this is a panic that replaced it on its way.
+    report::contain("in a green thread that was being ended", || unwind(&mut coroutine, frame));
+    if coroutine.done() {
+        stack::give_back(coroutine.into_stack());
+    } else {
+        leave_to_itself(coroutine, frame);
+    }
+}
+
+/// Unwinds a stack, after it has left the frames that cannot be unwound. Leaves one that is in a shielded wait, or comes
+/// to one on its way, as it is there.
+fn unwind<T>(coroutine: &mut Coroutine<T>, frame: *const Frame) {
+    let _value_if_any = if is_shielded(coroutine, frame) {
+        None
+    } else {
+        let _outer = Outer::save();
+        // It comes back at once, unless there are such frames.
+        Some(coroutine.resume(None))
+    };
+    if !coroutine.done() && !is_shielded(coroutine, frame) {
+        let _outer = Outer::save();
+        coroutine.force_unwind();
+    }
+}
+
+/// Returns whether a coroutine, which has that frame, is in a shielded wait.
+fn is_shielded<T>(coroutine: &Coroutine<T>, frame: *const Frame) -> bool {
+    // SAFETY: the frame is on the stack of the coroutine, of which the closure has not ended.
+    !coroutine.done() && unsafe { frame.as_ref() }.is_some_and(Frame::is_shielded)
+}
 
 /// How long a hub that ends waits for its orphans.
 const GRACE: Duration = Duration::from_secs(1);
