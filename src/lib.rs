@@ -54,6 +54,7 @@
 //! | ask databases | [`db_pool`] |
 //! | wait for descriptors, or be called | [`hubs`] |
 //! | see who lives, who blocks, and who waits forever | [`debug`] |
+//! | look in from outside | [`backdoor`] |
 //! | test every order of turns | `testing` (feature `test-util`) |
 //! | serve the web | `wsgi` (feature `wsgi`) |
 //! | talk in secret | `wrap_ssl`, `ssl` (feature `ssl`) |
@@ -81,13 +82,14 @@
 //!   stand in where the system has none.
 //! - `greendns`: names are asked of name servers as `resolv.conf` says, by hickory, without an OS thread for each.
 //! - `backtrace`: the blocking detector shows what runs.
+//! - `metrics`: numbers of a hub for the facade of that name.
 //! - `full`: `backtrace`, `stackful`, `wsgi`, `websocket`, `ssl` and `greendns`.
 //! - `test-util`: a paused clock, with Tokio's feature of that name, and `testing`, which runs a program under many
 //!   orders of turns.
 //!
 //! # Not here
 //!
-//! `backdoor` and `monkey_patch` are not built yet.
+//! `monkey_patch` is not built yet.
 
 mod apply;
 mod awaitable;
@@ -105,6 +107,8 @@ mod uninterruptible;
 mod waiters;
 mod watchdog;
 
+#[cfg(unix)]
+pub mod backdoor;
 pub mod convenience;
 pub mod corolocal;
 pub mod dagpool;
@@ -165,6 +169,10 @@ pub use timeout::{Timeout, is_timeout, with_timeout};
 #[cfg(all(doctest, feature = "ssl", feature = "stackful", feature = "websocket"))]
 #[doc = include_str!("../README.md")]
 mod readme {}
+
+#[cfg(all(doctest, unix))]
+#[doc = include_str!("../docs/debugging.md")]
+mod debugging {}
 
 #[cfg(all(doctest, feature = "stackful"))]
 #[doc = include_str!("../docs/porting.md")]

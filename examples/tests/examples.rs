@@ -118,6 +118,36 @@ fn finds_all_pages(name: &str) {
     assert_eq!(lines.len(), 200, "each page once");
 }
 
+/// What a client of the backdoor reads until it has quit.
+fn asks_the_backdoor(arguments: &[&str]) -> String {
+    let (_server, address) = Server::start("backdoor", arguments);
+    let mut client = TcpStream::connect(address).unwrap();
+    client.write_all(b"threads\r\nbeats\r\nquit\r\n").unwrap();
+    let mut text = String::new();
+    client.read_to_string(&mut text).unwrap();
+    text
+}
+
+#[test]
+fn backdoor() {
+    for arguments in [&["0"][..], &["0", "--stackful"]] {
+        let text = asks_the_backdoor(arguments);
+        assert!(text.contains("left") && text.contains(" beats\n"), "{text}");
+        assert_eq!(text.contains("yes"), arguments.len() > 1, "{text}");
+    }
+}
+
+#[test]
+fn debugging() {
+    let stalls = run("debugging", &["stalls"]);
+    assert_eq!(stalls.last().unwrap(), "1 stall");
+    let leaks = run("debugging", &["leaks"]).join("\n");
+    assert_eq!(leaks.matches("wait_for_replies").count(), 3, "{leaks}");
+    let hangs = example("debugging").arg("hangs").output().unwrap();
+    let text = String::from_utf8(hangs.stderr).unwrap();
+    assert!(text.contains("\"checking to savings\"") && text.contains("transfer"), "{text}");
+}
+
 #[test]
 fn echoserver() {
     echoes("echoserver");

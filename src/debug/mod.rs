@@ -20,6 +20,8 @@
 //!
 //! # Not here
 //!
+//! `hub_listener_stacks` and `hub_timer_stacks`: a green thread is known by the line that spawned it, and of stackful ones it can
+//! be seen where they wait at any time. `format_threads_info` is [`format_green_threads`].
 //! `spew` and `unspew`, which trace lines of Python. `tpool_exceptions`: what fails in the pool of OS threads with nobody
 //! waiting is always reported.
 //! `hub_prevent_multiple_readers` is [`hubs::prevent_multiple_readers`](crate::hubs::prevent_multiple_readers).
@@ -28,9 +30,15 @@ mod blocking;
 mod exceptions;
 mod green_threads;
 #[cfg(unix)]
+mod listeners;
+#[cfg(feature = "metrics")]
+mod metrics;
+#[cfg(unix)]
 mod signal;
 #[cfg(feature = "stackful")]
 mod stacks;
+mod timers;
+mod top;
 #[cfg(feature = "stackful")]
 mod waits;
 
@@ -39,8 +47,16 @@ pub use blocking::{Stall, hub_blocking_detection, set_blocking_hook, stalls};
 pub use exceptions::hub_exceptions;
 pub use green_threads::{GreenThreadInfo, State, format_green_threads, green_threads, keep_times};
 #[cfg(unix)]
+pub use listeners::{ListenerInfo, format_hub_listeners, hub_listeners};
+#[cfg(feature = "metrics")]
+pub use metrics::report_metrics;
+#[cfg(unix)]
 pub use signal::dump_on_signal;
 #[cfg(feature = "stackful")]
 pub use stacks::{ParkedStack, format_green_threads_with_backtraces};
+pub use timers::{TimerInfo, format_hub_timers, hub_timers};
+#[cfg(unix)]
+pub(crate) use top::keeps_usage;
+pub use top::{Top, Usage, keep_usage, top};
 #[cfg(feature = "stackful")]
 pub use waits::check_waits;

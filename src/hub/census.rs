@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::ptr;
 use std::rc::Rc;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -12,6 +13,8 @@ use super::job::{Job, Key, SpawnedAt};
 use super::notes::State;
 use super::observer::Schedule;
 use super::scheduler::Hub;
+use super::usage::Account;
+use super::waker::id_of;
 use crate::watchdog::{Stalls, Watched};
 
 /// One green thread that has not ended.
@@ -69,6 +72,36 @@ impl Hub {
         self.set_watched(None);
     }
 
+    /// Counts from now on who uses the hub, or no longer.
+    pub(crate) fn keep_usage(&self, keep: bool) {
+        self.observer.keep_accounts(keep);
+    }
+
+    pub(crate) fn keeps_usage(&self) -> bool {
+        self.observer.accounts().is_some()
+    }
+
+    /// Returns what a green thread has used in all, and in the last second that is over.
+    pub(crate) fn usage_of(&self, key: Key) -> (Account, Duration) {
+        self.observer.accounts().map_or_else(Default::default, |it| it.of(key.serial()))
+    }
+
+    /// Returns for how long that was counted, and what all have used together.
+    pub(crate) fn usage(&self) -> (Duration, Account, Duration) {
+        let accounts = self.observer.accounts();
+        accounts.map_or_else(Default::default, |accounts| {
+            let (total, last_second) = accounts.total();
+            (accounts.age(), total, last_second)
+        })
+    }
+
+    /// Returns in how long each timer comes that somebody waits for, and who does, where that is known.
+    pub(crate) fn pending_timers(&self) -> Vec<(Duration, Option<Key>)> {
+        let pending = self.clock.pending(id_of);
+        let key = |id| self.key_of(id);
+        pending.into_iter().map(|(due_in, id)| (due_in, id.and_then(key))).collect()
+    }
+
     /// Lets a schedule say whose turn is next, until the hub ends.
     #[cfg_attr(not(feature = "test-util"), expect(dead_code))]
     pub(crate) fn set_schedule(&self, schedule: Rc<dyn Schedule>) {
@@ -123,6 +156,8 @@ impl Hub {
         if let Some(schedule) = self.observer.schedule() {
             schedule.turn_of(key, self.place_of(key));
         }
+        let accounts = self.observer.accounts();
+        let start = accounts.as_ref().map(|_| std::time::Instant::now());
         self.show(Some(key));
         let detector = &self.observer.detector;
         let done = if detector.is_on() {
@@ -132,6 +167,9 @@ impl Hub {
             job.poll(&mut Context::from_waker(waker)).is_ready()
         };
         self.show(None);
+        if let (Some(accounts), Some(start)) = (accounts, start) {
+            accounts.add(key.serial(), start);
+        }
         if self.observer.keeps_times() {
             self.notes.turn_is_over(key);
         }

@@ -142,6 +142,23 @@ impl Clock {
         timers.wheel.len() - timers.over
     }
 
+    /// Returns in how long each timer comes that somebody waits for, and what `who` makes of its waker.
+    pub(super) fn pending<R>(
+        &self,
+        who: impl Fn(&Waker) -> Option<R>,
+    ) -> Vec<(Duration, Option<R>)> {
+        let (timers, now) = (self.timers.borrow(), self.now());
+        let pending = timers.wheel.iter().filter_map(|entry| {
+            let due_in = Duration::from_nanos(entry.moment.at.saturating_sub(now));
+            match &entry.state {
+                EntryState::Set(Alarm::Wake(waker)) => Some((due_in, who(waker))),
+                EntryState::Set(Alarm::End(_)) => Some((due_in, None)),
+                EntryState::Forgotten | EntryState::Passed => None,
+            }
+        });
+        pending.collect()
+    }
+
     /// Returns the moment that comes so long after now, unless that is too far away.
     #[inline]
     pub(super) fn moment_after(&self, duration: Duration) -> Option<Moment> {

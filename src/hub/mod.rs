@@ -11,6 +11,7 @@
 //! | `slots` | where its green threads are, and the queue of those who are ready |
 //! | `clock`, `timer_wheel` | moments to come: a timer wheel of its own over one Tokio sleep |
 //! | `detector` | the wakers of a hub that looks for deadlocks |
+//! | `usage` | who has used the hub, and for how long |
 //! | `observer` | who observes the hub: the watchdog, who wants to know the time of each turn, who chooses whose turn is next |
 //! | `ground` | on which green stack code runs: the hub on none |
 //! | `prefetch` | whose memory is fetched into the caches before its turn comes |
@@ -50,6 +51,7 @@ mod slots;
 mod timer;
 mod timer_wheel;
 mod turn;
+mod usage;
 mod wake_id;
 mod waker;
 

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use super::detector::Detector;
 use super::job::{Key, SpawnedAt};
+use super::usage::Accounts;
 use crate::watchdog::{Stalls, Watched};
 
 /// Says whose turn is next.
@@ -34,6 +35,7 @@ pub(crate) struct Observer {
     /// The blocking detector.
     watched: RefCell<Option<Watched>>,
     pub(super) detector: Detector,
+    accounts: RefCell<Option<Rc<Accounts>>>,
     schedule: RefCell<Option<Rc<dyn Schedule>>>,
 }
 
@@ -47,6 +49,7 @@ impl Observer {
     fn change(&self) {
         let on = self.keeps_times.get()
             || self.detector.is_on()
+            || self.accounts.borrow().is_some()
             || self.watched.borrow().is_some()
             || self.schedule.borrow().is_some();
         self.on.set(on);
@@ -64,6 +67,15 @@ impl Observer {
     pub(super) fn detect_deadlocks(&self, detect: bool) {
         self.detector.switch(detect);
         self.change();
+    }
+
+    pub(super) fn keep_accounts(&self, keep: bool) {
+        self.accounts.replace(keep.then(|| Rc::new(Accounts::new())));
+        self.change();
+    }
+
+    pub(super) fn accounts(&self) -> Option<Rc<Accounts>> {
+        self.accounts.borrow().clone()
     }
 
     pub(super) fn set_schedule(&self, schedule: Option<Rc<dyn Schedule>>) {
@@ -114,6 +126,9 @@ impl Observer {
     /// Notes that a green thread has ended.
     pub(super) fn forget(&self, id: u64) {
         self.detector.forget(id);
+        if let Some(accounts) = &*self.accounts.borrow() {
+            accounts.forget(id);
+        }
         if let Some(watched) = &*self.watched.borrow() {
             watched.forget(id);
         }

@@ -442,6 +442,12 @@ impl Hub {
         }
     }
 
+    /// Returns the green thread that a waker knows by that number, unless it has ended.
+    pub(super) fn key_of(&self, id: WakeId) -> Option<Key> {
+        let key = self.slots.borrow().key_at(id.slot())?;
+        (id.hub() == self.id && id.is_serial(key.serial())).then_some(key)
+    }
+
     /// Returns the work of a green thread, unless it has ended.
     pub(super) fn job(&self, key: Key) -> Option<Pin<Rc<dyn Job>>> {
         self.look(key, |slot| slot.job())?

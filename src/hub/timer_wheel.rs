@@ -72,6 +72,11 @@ impl<T: Due> Wheel<T> {
         Wheel { entries: Slab::new(), levels, fresh: Bucket::new(), now: 0 }
     }
 
+    /// Returns all entries, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.entries.iter().map(|(_key, entry)| &entry.value)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }

@@ -27,6 +27,11 @@ pub(super) fn waker(id: WakeId) -> Waker {
     unsafe { Waker::new(ptr::without_provenance(id.bits()), &TABLE) }
 }
 
+/// Returns whom a waker wakes, if it is one of ours.
+pub(super) fn id_of(waker: &Waker) -> Option<WakeId> {
+    ptr::eq(waker.vtable(), &TABLE).then(|| WakeId::from_bits(waker.data().addr()))
+}
+
 fn wake_up(id: WakeId) {
     if !current::wake(id) {
         if let Some(remote) = registry::find(id.hub()) {

@@ -24,10 +24,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use slab::Slab;
 use tokio::io::unix::AsyncFd;
 use tokio::task::coop;
+use tokio::time::Instant;
 
-use crate::hub;
+use crate::hub::{self, Key};
 use crate::semaphore::Semaphore;
 use crate::timeout::Timeout;
 use crate::waiters::{Place, Waiters};
@@ -246,11 +248,29 @@ struct Descriptor {
     /// Made when the first of them really waits.
     registration: OnceCell<AsyncFd<OwnedFd>>,
     closed: Cell<bool>,
+    /// Who waits for what, and since when, for whoever looks in.
+    waits: RefCell<Slab<Wait>>,
     /// Everybody who waits, for the sake of `closed`.
     waiters: Waiters<(), ()>,
     /// With whose runtime it is registered. When that hub has ended, what is left of its waits is nobody
     /// else's matter.
     hub: Rc<hub::Hub>,
+}
+
+/// What is waited for, by which green thread, and since when.
+type Wait = (Interest, Option<Key>, Instant);
+
+/// Returns who waits for which descriptor on this OS thread, and for how long.
+pub(crate) fn listeners() -> Vec<(RawFd, Interest, Option<Key>, Duration)> {
+    LISTENERS.with(|listeners| {
+        let descriptors = listeners.descriptors.borrow();
+        let of = descriptors.iter().flat_map(|(fd, descriptor)| {
+            let waits: Vec<Wait> =
+                descriptor.waits.borrow().iter().map(|(_, wait)| *wait).collect();
+            waits.into_iter().map(|(interest, who, since)| (*fd, interest, who, since.elapsed()))
+        });
+        of.collect()
+    })
 }
 
 /// Those who wait for the same thing.
@@ -284,6 +304,8 @@ struct Listener {
     number: RawFd,
     interest: Interest,
     descriptor: Rc<Descriptor>,
+    /// Its key in `waits`.
+    wait: usize,
 }
 
 impl Listener {
@@ -301,7 +323,9 @@ impl Listener {
         });
         let listeners = &descriptor.side(interest).listeners;
         listeners.set(listeners.get() + 1);
-        Listener { number, interest, descriptor }
+        let who = hub::current().and_then(|hub| hub.current());
+        let wait = descriptor.waits.borrow_mut().insert((interest, who, Instant::now()));
+        Listener { number, interest, descriptor, wait }
     }
 
     async fn wait(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
@@ -330,6 +354,7 @@ impl Drop for Listener {
     fn drop(&mut self) {
         let listeners = &self.descriptor.side(self.interest).listeners;
         listeners.set(listeners.get() - 1);
+        self.descriptor.waits.borrow_mut().remove(self.wait);
         if self.descriptor.is_idle() {
             // Not there any more where this OS thread ends.
             let _last = LISTENERS.try_with(|listeners| listeners.forget(self));
@@ -369,6 +394,7 @@ impl Descriptor {
             writers: Side::new(),
             registration: OnceCell::new(),
             closed: Cell::new(false),
+            waits: RefCell::default(),
             waiters: Waiters::new(),
             hub: hub::expect("waiting for a descriptor"),
         })

@@ -3,6 +3,11 @@
 #[macro_use]
 mod colours;
 
+#[cfg(unix)]
+mod backdoor;
 mod blocking;
 mod deadlock;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod schedules;
+mod usage;
