@@ -3,5 +3,6 @@
 mod awaitables;
 mod maps;
 mod shared;
+mod shared_model;
 mod sinks;
 mod support;
