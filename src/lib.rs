@@ -73,8 +73,8 @@
 //! # Features
 //!
 //! - `stackful` (default): green threads with stacks of their own. Without it the crate needs no
-//!   corosensei, and has no `unsafe` but where a waker is made out of a number, memory is prefetched, and the watchdog reads a
-//!   place.
+//!   corosensei, and has no `unsafe` but where a future is pinned, a waker made out of a number, memory prefetched, and where the
+//!   watchdog reads a place.
 //! - `wsgi`: HTTP/1.1 servers, by hyper, for functions and for tower services.
 //! - `http2`: HTTP/2 in them.
 //! - `websocket`: websocket servers and clients, with compression; it turns on `wsgi`.
@@ -90,6 +90,7 @@
 //! # Not here
 //!
 //! `monkey_patch` is not built yet.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod apply;
 mod awaitable;

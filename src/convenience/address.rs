@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 use super::error::about;
 use crate::resolve;
 
-/// An address that [`connect`](super::connect) and [`listen`](super::listen) take.
+/// An address that [`connect`](super::connect()) and [`listen`](super::listen()) take.
 ///
 /// | address | family |
 /// |---|---|

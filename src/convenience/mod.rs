@@ -2,10 +2,10 @@
 //!
 //! | call | what it gives |
 //! |---|---|
-//! | [`connect`] | a connected socket |
-//! | [`listen`] | a listening socket |
-//! | [`serve`] | a server: a green thread for each connection |
-//! | [`prefork`] | a server on several cores: a hub for each |
+//! | [`connect()`] | a connected socket |
+//! | [`listen()`] | a listening socket |
+//! | [`serve()`] | a server: a green thread for each connection |
+//! | [`prefork()`] | a server on several cores: a hub for each |
 //!
 //! The sockets are Tokio's own types, so everything made for those works with them. On a green stack,
 //! `eventlet::green::net` has their counterparts, which convert from and to them.

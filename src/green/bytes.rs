@@ -322,7 +322,7 @@ macro_rules! reads {
     };
 }
 
-/// Writes a green type that has its `socket` through [`Write`], whoever has a reference to it.
+/// Writes a green type that has its `socket` through `Write`, whoever has a reference to it.
 macro_rules! writes {
     ($green:ty) => {
         crate::green::bytes::writes!(@ &$green);

@@ -9,13 +9,12 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use pin_cell::{PinCell, PinMut};
 use pin_project_lite::pin_project;
 
 use super::failure::error_in;
 use super::outcome::{HasOutcome, Outcome, Reported};
 use crate::exit::Exit;
-use crate::hub::{self, Job, SpawnedAt};
+use crate::hub::{self, Job, PinCell, SpawnedAt};
 use crate::report;
 
 const IN_VALUE: &str = "in the destructor of the value of a green thread";
@@ -36,20 +35,20 @@ impl<F: Future> Work<F> {
     #[inline]
     fn poll(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let mut future = self.project_ref().future.borrow_mut();
-        let polled = PinMut::as_mut(&mut future).as_pin_mut();
+        let polled = future.as_mut().as_pin_mut();
         polled.expect("a green thread was polled after its end").poll(cx)
     }
 
     /// Returns whether its future is being polled or dropped.
     fn is_open(&self) -> bool {
-        self.future.try_borrow().is_err()
+        self.future.is_borrowed()
     }
 
     /// Drops the future, which has completed or never will.
     #[inline]
     fn discard(self: Pin<&Self>) {
         report::contain("in a destructor of a green thread that has ended", || {
-            PinMut::as_mut(&mut self.project_ref().future.borrow_mut()).set(None);
+            self.project_ref().future.borrow_mut().as_mut().set(None);
         });
     }
 }

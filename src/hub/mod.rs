@@ -8,6 +8,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `job` | what it runs, and the number of a green thread |
+//! | `pin_cell` | the place of a future that the hub shares with handles |
 //! | `slots` | where its green threads are, and the queue of those who are ready |
 //! | `clock`, `timer_wheel` | moments to come: a timer wheel of its own over one Tokio sleep |
 //! | `detector` | the wakers of a hub that looks for deadlocks |
@@ -39,6 +40,7 @@ mod job;
 mod locals;
 mod notes;
 mod observer;
+mod pin_cell;
 // Stacks are noted where there are stacks.
 #[cfg_attr(not(feature = "stackful"), expect(dead_code))]
 mod prefetch;
@@ -74,11 +76,14 @@ pub(crate) use job::{Job, Key, SpawnedAt};
 pub(crate) use locals::Found;
 #[cfg(feature = "test-util")]
 pub(crate) use observer::Schedule;
+pub(crate) use pin_cell::PinCell;
 pub(crate) use registry::Number;
 pub(crate) use scheduler::Hub;
 pub(crate) use settings::Stacks;
 pub(crate) use timer::Timer;
 
+#[cfg(all(feature = "stackful", target_os = "linux"))]
+pub(crate) use prefetch::fetch_top;
 #[cfg(all(test, feature = "stackful", target_arch = "x86_64"))]
 pub(crate) use prefetch::suspended_at;
 #[cfg(feature = "stackful")]
@@ -86,5 +91,5 @@ pub(crate) use {
     clock::Moment,
     deadline::Enclosing,
     ground::{ground, set_ground},
-    prefetch::{fetch_frame, fetch_top, note_suspended, stack_pointer},
+    prefetch::{fetch_frame, note_suspended, stack_pointer},
 };

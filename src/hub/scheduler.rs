@@ -30,7 +30,7 @@
 //!
 //! [`Hub::end`] ends every green thread. What their destructors and links spawn is added as ever, never runs, and is
 //! ended next: a generation of its own. After [`GENERATIONS`] of them what is spawned is forgotten, as
-//! [`mem::forget`](std::mem::forget) does: a supervisor that starts its worker again whenever it ends would go on forever.
+//! [`mem::forget`] does: a supervisor that starts its worker again whenever it ends would go on forever.
 
 use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};

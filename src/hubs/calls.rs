@@ -58,7 +58,7 @@ impl Hub {
     /// # Differences
     ///
     /// In eventlet the function runs in the hub itself, and must not wait. Here it cannot: what is to wait is
-    /// for [`spawn_after`](crate::spawn_after).
+    /// for [`spawn_after`].
     ///
     /// # Examples
     ///

@@ -2,7 +2,7 @@
 //!
 //! | to | call |
 //! |---|---|
-//! | wait for a descriptor | [`trampoline`] |
+//! | wait for a descriptor | [`trampoline()`] |
 //! | wait for several | [`select()`], [`Poll`] |
 //! | be called when one is ready | [`Hub::add`], [`Hub::remove`] |
 //! | be called at a time | [`Hub::schedule_call_global`], [`Hub::schedule_call_local`] |

@@ -122,8 +122,9 @@ impl Refused {
                  ended cannot wait: `spawn` what has to"
             ),
             Refused::NoStack => panic!(
-                "`.block()` needs a green stack, and this code is on none or inside an async fn or a \
-                 link: wait with `.await`, or run the closure with `spawn(stackful(closure))`"
+                "`.block()` needs a green stack, and this code is on none or inside an async fn, a link or the \
+                 input of a map: wait with `.await`, or run the closure with `spawn(stackful(closure))`; an input \
+                 that waits is for `imap_stream(function, stackful::stream(input))`"
             ),
             Refused::Unwinding => panic!(
                 "`.block()` cannot wait while its green stack unwinds: a destructor that has to wait \

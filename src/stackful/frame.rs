@@ -17,7 +17,7 @@
 //! gets control on a green stack enters its own frame there, whichever way ([`Frame::suspend`]). The hub
 //! itself stands on none: what it runs and ends there cannot put aside the stack of whoever called it.
 //!
-//! A stack that is resumed without a context is asked where it was put aside ([`parked`]), or its green thread is ended.
+//! A stack that is resumed without a context is asked where it was put aside ([`parked`](super::parked)), or its green thread is ended.
 //! That is done in two steps. First its stack is resumed so. Code that waits with
 //! [`Frame::put_aside`] may have frames of C above it, through which no unwind may pass: it sees [`Frame::is_ending`] and
 //! returns through them. All other code waits with [`Frame::suspend`], which hands control back at once. Then the

@@ -16,7 +16,7 @@ use crate::timeout::Timeout;
 
 /// Lets the check kill a green thread, at any moment between two turns, or not at all.
 ///
-/// Outside [`check`](super::check) it does nothing.
+/// Outside [`check`](super::check()) it does nothing.
 ///
 /// # Yields
 ///
@@ -50,7 +50,7 @@ pub fn may_kill(victim: &Greenlet) {
 
 /// Waits for a future, which the check may give up on, at any moment between two turns, or not at all.
 ///
-/// Outside [`check`](super::check) it waits as long as it takes.
+/// Outside [`check`](super::check()) it waits as long as it takes.
 ///
 /// Corresponds to [`with_timeout`](crate::with_timeout) with a limit that nobody knows.
 ///
@@ -121,7 +121,7 @@ impl Limit {
 /// Returns a number below `options` that the check chooses: 0 is the usual one, and what it tries to get to when it shrinks
 /// a schedule that fails.
 ///
-/// Outside [`check`](super::check) it is 0.
+/// Outside [`check`](super::check()) it is 0.
 ///
 /// # Panics
 ///
@@ -146,7 +146,7 @@ pub fn choose(options: usize) -> usize {
 /// Has the check fail when a value is another at the end than it is now: the permits of a semaphore, the free places of a
 /// pool, the items of a queue.
 ///
-/// Outside [`check`](super::check) it does nothing.
+/// Outside [`check`](super::check()) it does nothing.
 ///
 /// # Examples
 ///

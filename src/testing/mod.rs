@@ -1,6 +1,6 @@
 //! Testing a program under many orders of turns.
 //!
-//! A hub gives turns first come, first served, so a test sees one order of events, and the bug waits for another. [`check`]
+//! A hub gives turns first come, first served, so a test sees one order of events, and the bug waits for another. [`check()`]
 //! runs a program many times on a clock that stands still, and lets chance say whose turn is next of those who are ready. It
 //! may kill green threads and end waits, too, [where it is asked to](may_kill). All of it follows from a number, the *seed*: the
 //! first seed that fails is named, with the shortest [schedule](Failure::schedule) that was found to fail as well, and both can be

@@ -1,6 +1,6 @@
 //! A pool of OS threads, for what cannot be waited for: blocking libraries, and long computations.
 //!
-//! [`execute`] runs a closure in one of the threads and waits for its value, while the hub runs
+//! [`execute()`] runs a closure in one of the threads and waits for its value, while the hub runs
 //! other green threads. [`Proxy`] keeps an object whose every call is made so.
 //!
 //! Each hub has a pool of its own, and those who have no hub share one. A pool has 20 threads:

@@ -45,7 +45,7 @@ struct Object<T> {
 }
 
 impl<T: Send + 'static> Proxy<T> {
-    /// Takes an object into the pool. [`execute`](super::execute) makes one there.
+    /// Takes an object into the pool. [`execute`](super::execute()) makes one there.
     ///
     /// # Examples
     ///
@@ -79,7 +79,7 @@ impl<T: Send + 'static> Proxy<T> {
     ///
     /// # Panics
     ///
-    /// As [`execute`](super::execute) does. A panic leaves the object as it is at that moment, and
+    /// As [`execute`](super::execute()) does. A panic leaves the object as it is at that moment, and
     /// the next call finds it so. A call from inside a call of the same object panics, as it would
     /// wait for itself.
     ///

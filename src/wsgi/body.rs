@@ -98,7 +98,7 @@ impl Body {
     }
 
     /// Makes a body out of an iterator of pieces that does not wait. One that waits, on a green stack, is for
-    /// [`application`](super::application) to go through.
+    /// [`application`](super::application()) to go through.
     ///
     /// Corresponds to the iterable that a WSGI application returns.
     ///

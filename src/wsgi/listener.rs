@@ -6,7 +6,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::convenience::Listener;
 
-/// What [`server`](super::server) takes as `sock`: any [`Listener`] whose connections are of Tokio's traits, and the listeners of
+/// What [`server`](super::server()) takes as `sock`: any [`Listener`] whose connections are of Tokio's traits, and the listeners of
 /// green stacks.
 ///
 /// # Examples

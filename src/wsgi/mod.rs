@@ -9,7 +9,8 @@
 //! # }
 //! ```
 //!
-//! [`server`] takes a [listener](IntoListener) and a [`Site`], and serves HTTP/1.1 and HTTP/1.0, by hyper. Sites are functions of an [`Environ`], eventlet's own kind with [`StartResponse`], and tower services, so axum
+//! [`server()`] takes a [listener](IntoListener) and a [`Site`], and serves HTTP/1.1 and HTTP/1.0, by hyper. Sites are
+//! functions of an [`Environ`], eventlet's own kind with [`StartResponse`], and tower services, so axum
 //! routers as well. Bodies are streams in both directions, and a slow client slows nobody but its own handler.
 //!
 //! Corresponds to `eventlet.wsgi`.

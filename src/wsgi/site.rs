@@ -19,9 +19,9 @@ use super::exchange::Exchange;
 /// | site | example |
 /// |---|---|
 /// | a function of the environ that gives a response, in either colour | `\|env: Environ\| async move { "hello" }`, `\|env: Environ\| stackful(move \|\| page(&env))` |
-/// | [`application`](super::application): a plain function of the environ and `start_response` that gives pieces | eventlet's own kind, on a green stack |
+/// | [`application`](super::application()): a plain function of the environ and `start_response` that gives pieces | eventlet's own kind, on a green stack |
 /// | an async function of the environ and `start_response` that gives a body | the same without a stack |
-/// | [`service`](super::service): a tower service, an axum router | |
+/// | [`service`](super::service()): a tower service, an axum router | |
 ///
 /// `Kind` only tells them apart; it is always inferred.
 pub trait Site<Kind>: 'static {

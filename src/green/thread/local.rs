@@ -7,7 +7,7 @@ use std::fmt;
 use crate::corolocal::Local;
 
 /// Declares names behind which each green thread has a value of its own: a
-/// [`LocalKey`](crate::green::thread::LocalKey).
+/// [`LocalKey`].
 ///
 /// A program that `use`s it means this one where it says `thread_local!`.
 ///

@@ -1,0 +1,48 @@
+//! A `RefCell` whose value is pinned when the cell is: the place of a green thread's future.
+//!
+//! # Invariants
+//!
+//! - **I1**: a value is reached only through [`PinCell::borrow_mut`], by a `Pin` of its cell. Nothing here moves it or hands out
+//!   `&mut` of it, so what is pinned stays where it is until it is dropped there.
+#![allow(unsafe_code)]
+
+use std::cell::{RefCell, RefMut};
+use std::pin::Pin;
+
+pub(crate) struct PinCell<T> {
+    value: RefCell<T>,
+}
+
+impl<T> PinCell<T> {
+    pub(crate) fn new(value: T) -> PinCell<T> {
+        PinCell { value: RefCell::new(value) }
+    }
+
+    /// Returns whether somebody has borrowed the value.
+    pub(crate) fn is_borrowed(&self) -> bool {
+        self.value.try_borrow().is_err()
+    }
+
+    /// Borrows the value.
+    ///
+    /// # Panics
+    ///
+    /// While somebody has borrowed it.
+    #[inline]
+    pub(crate) fn borrow_mut(self: Pin<&Self>) -> PinMut<'_, T> {
+        PinMut { value: self.get_ref().value.borrow_mut() }
+    }
+}
+
+/// The borrow of a pinned value.
+pub(crate) struct PinMut<'a, T> {
+    value: RefMut<'a, T>,
+}
+
+impl<T> PinMut<'_, T> {
+    #[inline]
+    pub(crate) fn as_mut(&mut self) -> Pin<&mut T> {
+        // SAFETY: its cell was pinned, and by I1 the value is pinned with it.
+        unsafe { Pin::new_unchecked(&mut *self.value) }
+    }
+}
