@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::{self, Command};
@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use eventlet::greendns::{self, Config, Family, Resolver};
-use eventlet::runtime::Builder;
+use eventlet::runtime::{Builder, Resolving};
 use eventlet::{Block, spawn, spawn_n, stackful};
 use futures::future::join_all;
 use hickory_proto::op::{Message, MessageType, Query, ResponseCode};
@@ -53,7 +53,8 @@ impl NameServer {
     fn config(&self) -> Config {
         let mut config = Config::parse("");
         config.name_servers = vec![self.addr];
-        config.timeout = Duration::from_millis(200);
+        // A busy machine is to be no silent server.
+        config.timeout = Duration::from_secs(20);
         config.attempts = 2;
         config.hosts = PathBuf::from("/nonexistent/hosts");
         config
@@ -61,6 +62,13 @@ impl NameServer {
 
     fn resolver(&self) -> Resolver {
         Resolver::new(self.config())
+    }
+
+    /// A resolver that waits so long for each of two attempts.
+    fn impatient(&self, timeout: Duration) -> Resolver {
+        let mut config = self.config();
+        config.timeout = timeout;
+        Resolver::new(config)
     }
 
     /// Waits until so many questions came.
@@ -329,7 +337,8 @@ fn silence_costs_what_the_configuration_says() {
     run(async || {
         let silent = NameServer::start(|_, _| Vec::new()).await;
         let began = Instant::now();
-        let error = silent.resolver().resolve("slow.example.", Family::V4).await.unwrap_err();
+        let resolver = silent.impatient(Duration::from_millis(200));
+        let error = resolver.resolve("slow.example.", Family::V4).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
         let took = began.elapsed();
         assert!(took >= Duration::from_millis(400) && took < Duration::from_secs(4), "{took:?}");
@@ -345,6 +354,7 @@ fn a_silent_server_is_passed_over() {
         let good = NameServer::start(|request, _| vec![address(request, ONE)]).await;
         let mut config = silent.config();
         config.name_servers.push(good.addr);
+        config.timeout = Duration::from_secs(1);
         let ips = Resolver::new(config).resolve("host.example.", Family::V4).await.unwrap();
         assert_eq!(ips, v4(ONE));
         assert_eq!(silent.asked.borrow().len(), 1);
@@ -448,7 +458,8 @@ fn a_slow_server_is_asked_again() {
             }
         });
         let server = server.await;
-        let ips = server.resolver().resolve("slow.example.", Family::V4).await.unwrap();
+        let resolver = server.impatient(Duration::from_secs(1));
+        let ips = resolver.resolve("slow.example.", Family::V4).await.unwrap();
         assert_eq!((ips, server.asked.borrow().len()), (v4(ONE), 2));
     });
 }
@@ -462,7 +473,8 @@ fn silence_after_a_truncated_answer_costs_no_more() {
             if tcp { Vec::new() } else { vec![answer] }
         });
         let began = Instant::now();
-        let error = server.await.resolver().resolve("big.example.", Family::V4).await.unwrap_err();
+        let resolver = server.await.impatient(Duration::from_millis(200));
+        let error = resolver.resolve("big.example.", Family::V4).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
         assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
     });
@@ -685,6 +697,30 @@ fn hubs_share_a_resolver() {
         thread.shutdown();
         assert_eq!(builder.run(async move { ask().await }).unwrap(), v4(ONE));
     }
+}
+
+#[test]
+fn every_kind_of_hub_resolves_as_it_was_told() {
+    let here = |name: &str| -> Resolving {
+        let known = name == "far.example";
+        let none = || io::Error::new(ErrorKind::NotFound, "nobody knows it");
+        Box::pin(async move { known.then(|| vec![Ipv4Addr::LOCALHOST.into()]).ok_or_else(none) })
+    };
+    let test = async || {
+        let listener = eventlet::listen("far.example:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        eventlet::connect(("far.example", port)).await.unwrap();
+        let error = eventlet::connect(("other.example", port)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().contains("nobody knows it"), "{error}");
+    };
+    let mut builder = Builder::new();
+    builder.resolver(here);
+    builder.run(async move { test().await }).unwrap();
+    let thread = builder.start_thread().unwrap();
+    thread.spawn(move || async move { test().await }).join().unwrap();
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    tokio.block_on(builder.local(async move { test().await }));
 }
 
 /// The name of a variable that is set in the process of a test's own.
