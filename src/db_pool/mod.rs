@@ -58,6 +58,7 @@ mod error;
 mod expiry;
 mod pool;
 mod pooled;
+mod shared;
 mod stats;
 mod tpooled;
 

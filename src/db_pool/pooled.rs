@@ -7,7 +7,7 @@ use std::rc::Rc;
 use tokio::time::Instant;
 
 use super::database::Database;
-use super::pool::Shared;
+use super::shared::Shared;
 use super::stats::count;
 use crate::greenthread::spawn_n;
 use crate::hub;
