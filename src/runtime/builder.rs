@@ -1,55 +1,13 @@
-//! A hub with a Tokio runtime of its own.
+//! The options of a hub.
 
 use std::fmt;
-use std::io;
-use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::{Handle, LocalOptions};
-
-use super::aborted::Aborted;
-use super::bounded::{Bounded, DEFAULT_LIMIT};
-use super::host::{has_no_value, host};
-use super::interrupt::{KeyboardInterrupt, Signals};
-use crate::awaitable::Awaitable;
-use crate::hub::{Deadlock, Hub, Number, Resolve, Stacks};
+use super::bounded::DEFAULT_LIMIT;
+use crate::hub::{Hub, Resolve, Stacks};
 use crate::report;
 use crate::watchdog::{self, Watched};
-
-/// Runs a future as the main green thread of a new hub, and returns its value.
-///
-/// This makes a current-thread Tokio runtime, so everything made for Tokio works inside. When the future
-/// ends, green threads that are left are dropped and their destructors run. Calls that nothing can
-/// interrupt are waited for no longer than [a limit](Builder::shutdown_timeout). [`Builder`] has options.
-///
-/// Corresponds to running a Python program that uses eventlet: there the hub starts by itself.
-///
-/// # Panics
-///
-/// Inside a Tokio runtime or another `run`: use [`local`](super::local) there, or
-/// [`spawn`](crate::spawn). When the operating system refuses the runtime its resources, or 4,096 hubs are
-/// running. A panic of the future is handed on.
-///
-/// # Examples
-///
-/// ```
-/// let answer = eventlet::run(async {
-///     let gt = eventlet::spawn(async { 42 });
-///     gt.await.unwrap()
-/// });
-/// assert_eq!(answer, 42);
-/// ```
-#[track_caller]
-pub fn run<F, T>(future: F) -> T
-where
-    F: Awaitable<T> + 'static,
-{
-    Builder::new().run(future).unwrap_or_else(|error| match Aborted::is_in(&error) {
-        true => panic!("the main green thread has no value to return: {error}"),
-        false => panic!("cannot start a hub: {error}"),
-    })
-}
 
 /// Starts a hub with options.
 ///
@@ -328,56 +286,40 @@ impl Builder {
         self
     }
 
-    /// Runs a future as the main green thread of a new hub, as [`run`] does.
+    /// Sets whether Ctrl-C and SIGTERM end the main green thread, as Ctrl-C does in Python. The default is
+    /// `false`: they end the process at once.
     ///
-    /// # Panics
+    /// A [`KeyboardInterrupt`](super::KeyboardInterrupt) is thrown into the main green thread, which ends at its current wait. Its
+    /// destructors run, then those of all other green threads, and [`run`](Builder::run) returns the
+    /// interrupt as an error.
     ///
-    /// Inside a Tokio runtime or another `run`: use [`local`](super::local) there, or
-    /// [`spawn`](crate::spawn). A panic of the future is handed on.
+    /// # Differences
     ///
-    /// # Errors
-    ///
-    /// When the operating system refuses the runtime what it needs, or 4,096 hubs are running. With
-    /// [`keyboard_interrupt`](Builder::keyboard_interrupt), when that ended the future. [`Aborted`], when the
-    /// hub was. With [`deadlock_detection`](Builder::deadlock_detection), when nothing could wake it any more.
+    /// Python interrupts code that computes, too. Here a green thread that never waits keeps the hub from
+    /// seeing the signal.
     ///
     /// # Examples
     ///
+    /// ```no_run
+    /// use std::future::pending;
+    /// use std::io;
+    /// use std::process::ExitCode;
+    ///
+    /// use eventlet::runtime::{Builder, KeyboardInterrupt};
+    ///
+    /// fn main() -> io::Result<ExitCode> {
+    ///     match Builder::new().keyboard_interrupt(true).run(pending::<()>()) {
+    ///         Ok(()) => Ok(ExitCode::SUCCESS),
+    ///         Err(error) => match KeyboardInterrupt::from_error(&error) {
+    ///             Some(interrupt) => Ok(interrupt.exit_code().into()),
+    ///             None => Err(error),
+    ///         },
+    ///     }
+    /// }
     /// ```
-    /// assert_eq!(eventlet::runtime::Builder::new().run(async { 1 }).unwrap(), 1);
-    /// ```
-    #[track_caller]
-    pub fn run<F, T>(&mut self, future: F) -> io::Result<T>
-    where
-        F: Awaitable<T> + 'static,
-    {
-        assert!(
-            Handle::try_current().is_err(),
-            "`run` starts a Tokio runtime, and this OS thread is inside one already: instead of a \
-             nested `run`, use `eventlet::local(..).await`, or `eventlet::spawn` where there is a hub"
-        );
-        let (options, interrupts) = (self.options.clone(), self.keyboard_interrupt);
-        let number = Number::take()?;
-        let runtime = self.tokio.build_local(LocalOptions::default())?;
-        let runtime = Bounded::new(runtime, self.shutdown_timeout);
-        let signals = {
-            let _inside = runtime.enter();
-            interrupts.then(Signals::listen).transpose()?
-        };
-        let main = host(future.into_future(), number, Location::caller(), |hub, main| {
-            hub.detect_deadlocks(options.deadlock_detection);
-            options.apply(hub);
-            if let Some(signals) = signals {
-                signals.throw_into(main);
-            }
-        });
-        runtime.block_on(main).map_err(|exit| {
-            let interrupt = KeyboardInterrupt::of(&exit).filter(|_| interrupts);
-            let interrupt = interrupt.map(io::Error::from);
-            let aborted = Aborted::of(&exit).map(io::Error::from);
-            let deadlock = Deadlock::of(&exit).map(|deadlock| deadlock.clone().into());
-            interrupt.or(aborted).or(deadlock).unwrap_or_else(|| has_no_value(&exit))
-        })
+    pub fn keyboard_interrupt(&mut self, throw: bool) -> &mut Builder {
+        self.keyboard_interrupt = throw;
+        self
     }
 }
 

@@ -1,13 +1,12 @@
 //! A hub on an OS thread of its own, and the handle to it.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, mpsc as plain};
 use std::task::{Context, Poll};
-use std::thread::{self, JoinHandle};
+use std::thread;
 
 use tokio::runtime::Runtime;
 use tokio::sync::{broadcast, mpsc};
@@ -17,6 +16,7 @@ use super::aborted::Aborted;
 use super::bounded::Bounded;
 use super::builder::{Builder, Options};
 use super::host::{has_no_value, host};
+use super::orders::{Handle, Order};
 use super::remote::RemoteGreenThread;
 use crate::awaitable::Awaitable;
 use crate::hub::Number;
@@ -58,29 +58,6 @@ use crate::os_thread::assert_may_block;
 /// ```
 #[derive(Clone)]
 pub struct HubThread(Arc<Handle>);
-
-/// What all handles of one hub share. Dropping it ends the hub, as it has the only sender of orders.
-pub(super) struct Handle {
-    orders: mpsc::UnboundedSender<Order>,
-    /// Closed once the hub has ended.
-    ended: broadcast::Receiver<Infallible>,
-    /// `None` once it was joined.
-    thread: Mutex<Option<JoinHandle<()>>>,
-}
-
-/// What a hub thread is told to do.
-enum Order {
-    Do(Box<dyn FnOnce() + Send>),
-    End,
-}
-
-impl Handle {
-    /// Has a closure run on the hub's OS thread. It is dropped here when the hub has ended, and there when
-    /// the hub ends before its turn comes.
-    pub(super) fn order(&self, order: impl FnOnce() + Send + 'static) {
-        let _refused = self.orders.send(Order::Do(Box::new(order)));
-    }
-}
 
 impl HubThread {
     /// Starts a hub on a new OS thread, with the options that [`run`](super::run) uses.

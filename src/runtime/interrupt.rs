@@ -8,7 +8,6 @@ use std::task::Poll;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::Builder;
 use crate::exit::Exit;
 use crate::greenthread::Greenlet;
 
@@ -160,43 +159,5 @@ impl Signals {
                 main.throw(self.next().await);
             }
         });
-    }
-}
-
-impl Builder {
-    /// Sets whether Ctrl-C and SIGTERM end the main green thread, as Ctrl-C does in Python. The default is
-    /// `false`: they end the process at once.
-    ///
-    /// A [`KeyboardInterrupt`] is thrown into the main green thread, which ends at its current wait. Its
-    /// destructors run, then those of all other green threads, and [`run`](Builder::run) returns the
-    /// interrupt as an error.
-    ///
-    /// # Differences
-    ///
-    /// Python interrupts code that computes, too. Here a green thread that never waits keeps the hub from
-    /// seeing the signal.
-    ///
-    /// # Examples
-    ///
-    /// ```no_run
-    /// use std::future::pending;
-    /// use std::io;
-    /// use std::process::ExitCode;
-    ///
-    /// use eventlet::runtime::{Builder, KeyboardInterrupt};
-    ///
-    /// fn main() -> io::Result<ExitCode> {
-    ///     match Builder::new().keyboard_interrupt(true).run(pending::<()>()) {
-    ///         Ok(()) => Ok(ExitCode::SUCCESS),
-    ///         Err(error) => match KeyboardInterrupt::from_error(&error) {
-    ///             Some(interrupt) => Ok(interrupt.exit_code().into()),
-    ///             None => Err(error),
-    ///         },
-    ///     }
-    /// }
-    /// ```
-    pub fn keyboard_interrupt(&mut self, throw: bool) -> &mut Builder {
-        self.keyboard_interrupt = throw;
-        self
     }
 }

@@ -7,14 +7,18 @@ mod builder;
 mod host;
 mod hub_thread;
 mod interrupt;
+mod local;
+mod orders;
 #[cfg(feature = "test-util")]
 mod paused;
 mod remote;
+mod run;
 
 pub use crate::hub::{Resolve, Resolving};
 pub use aborted::Aborted;
-pub use builder::{Builder, run};
-pub use host::local;
+pub use builder::Builder;
 pub use hub_thread::{HubThread, Shutdown};
 pub use interrupt::{KeyboardInterrupt, interrupted};
+pub use local::local;
 pub use remote::RemoteGreenThread;
+pub use run::run;

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::sync::oneshot;
 
-use super::hub_thread::Handle;
+use super::orders::Handle;
 use crate::awaitable::Awaitable;
 use crate::exit::Exit;
 use crate::greenthread::{failure_in, spawn_delivered};

@@ -1,0 +1,30 @@
+//! What the handles of a hub thread share, and the orders that it takes from them.
+
+use std::convert::Infallible;
+use std::sync::Mutex;
+use std::thread::JoinHandle;
+
+use tokio::sync::{broadcast, mpsc};
+
+/// What all handles of one hub share. Dropping it ends the hub, as it has the only sender of orders.
+pub(super) struct Handle {
+    pub(super) orders: mpsc::UnboundedSender<Order>,
+    /// Closed once the hub has ended.
+    pub(super) ended: broadcast::Receiver<Infallible>,
+    /// `None` once it was joined.
+    pub(super) thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What a hub thread is told to do.
+pub(super) enum Order {
+    Do(Box<dyn FnOnce() + Send>),
+    End,
+}
+
+impl Handle {
+    /// Has a closure run on the hub's OS thread. It is dropped here when the hub has ended, and there when
+    /// the hub ends before its turn comes.
+    pub(super) fn order(&self, order: impl FnOnce() + Send + 'static) {
+        let _refused = self.orders.send(Order::Do(Box::new(order)));
+    }
+}
