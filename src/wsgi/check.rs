@@ -96,23 +96,26 @@ fn fits(method: &Method, target: &Uri) -> bool {
 ///
 /// It may be empty: so says a client whose target has no authority.
 fn is_authority(value: &[u8]) -> bool {
-    let (host, port) = split_port(value);
-    port.iter().all(u8::is_ascii_digit)
-        && match host {
-            [b'[', inner @ .., b']'] => {
-                !inner.is_empty() && inner.iter().all(|byte| is_of_literal(*byte))
-            }
-            name => name.iter().all(|byte| is_of_name(*byte)),
+    match value {
+        [b'[', literal @ ..] => {
+            let end = literal.iter().position(|byte| *byte == b']').unwrap_or(0);
+            end > 0
+                && literal[..end].iter().all(|byte| is_of_literal(*byte))
+                && is_port(&literal[end + 1..])
         }
+        name => {
+            let end = name.iter().position(|byte| !is_of_name(*byte)).unwrap_or(name.len());
+            is_port(&name[end..])
+        }
+    }
 }
 
-/// Splits the port off a host.
-fn split_port(value: &[u8]) -> (&[u8], &[u8]) {
-    let colon = value.iter().rposition(|byte| *byte == b':');
-    let in_literal = value.ends_with(b"]");
-    match colon {
-        Some(colon) if !in_literal => (&value[..colon], &value[colon + 1..]),
-        _ => (value, &[]),
+/// Returns whether what follows a host is nothing, or a port.
+fn is_port(rest: &[u8]) -> bool {
+    match rest {
+        [] => true,
+        [b':', digits @ ..] => digits.iter().all(u8::is_ascii_digit),
+        _ => false,
     }
 }
 

@@ -100,9 +100,10 @@ where
         };
         let mut ticket = this.ticket.take().expect("a response was asked for again");
         ticket.exchange = answer.exchange;
-        let framed = frame(answer.response, &ticket, this.wishes, *this.is_head);
-        ticket.status = framed.status().as_u16();
-        Poll::Ready(Ok(framed.map(|(body, sized)| Reply { body, sized, ticket })))
+        let mut response = answer.response;
+        let sized = frame(&mut response, &ticket, this.wishes, *this.is_head);
+        ticket.status = response.status().as_u16();
+        Poll::Ready(Ok(response.map(|body| Reply { body, sized, ticket })))
     }
 }
 
@@ -116,40 +117,40 @@ fn refuse<B>(status: StatusCode, ticket: Option<&Ticket>) -> Answer<B> {
     Answer { response: failure::response(status, "").map(Outgoing::ours), exchange: None }
 }
 
-/// Makes the head fit the connection and the body. Returns with the body whether its length is to be shown to hyper.
+/// Makes the head fit the connection and the body. Returns whether the length of the body is to be shown to hyper.
 fn frame<B>(
-    mut response: Response<Outgoing<B>>,
+    response: &mut Response<Outgoing<B>>,
     ticket: &Ticket,
     wishes: &Wishes,
     is_head: bool,
-) -> Response<(Outgoing<B>, bool)>
+) -> bool
 where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
 {
     let options = &ticket.connection.options;
-    let exact = response.body().size_hint().exact();
     let mut sized = true;
-    match declared(&mut response) {
+    match declared(response) {
         Declared::Nothing => {}
-        Declared::Length(length) if exact == Some(length) => {}
-        // Whatever the body turns out to be, hyper sends this many bytes or breaks off.
-        Declared::Length(_) if exact.is_none() || is_head || has_no_body(response.status()) => {
-            sized = false;
+        Declared::Length(length) => {
+            let exact = response.body().size_hint().exact();
+            if exact.is_none() || is_head || has_no_body(response.status()) {
+                // Whatever the body turns out to be, hyper sends this many bytes or breaks off.
+                sized = exact == Some(length);
+            } else if exact != Some(length) {
+                *response = wrong_length(&ticket.connection, length);
+            }
         }
-        Declared::Length(length) => response = wrong_length(&ticket.connection, length),
-        Declared::Nonsense => response = wrong_length(&ticket.connection, "what is no number"),
+        Declared::Nonsense => *response = wrong_length(&ticket.connection, "what is no number"),
     }
-    let headers = response.headers_mut();
-    if ticket.exchange.as_ref().is_some_and(|exchange| exchange.is_last()) {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    if options.http10 || ticket.exchange.as_ref().is_some_and(|exchange| exchange.is_last()) {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if options.http10 {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         *response.version_mut() = Version::HTTP_10;
     } else if wishes.keep_alive {
-        say_keep_alive(&mut response, ticket);
+        say_keep_alive(response, ticket);
     }
-    response.map(|body| (body, sized))
+    sized
 }
 
 /// What a site says of the length of its body.

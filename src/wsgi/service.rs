@@ -4,7 +4,7 @@ use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -102,10 +102,8 @@ where
     const MINDS_READING: bool = false;
 
     fn call(&self, request: Request<Incoming>, connection: &Rc<Connection>) -> Self::Future {
-        Calling {
-            state: State::Waiting { service: self.0.clone(), request: Some(request) },
-            connection: Rc::clone(connection),
-        }
+        let state = State::new(self.0.clone(), request);
+        Calling { state, connection: Rc::clone(connection) }
     }
 }
 
@@ -121,12 +119,38 @@ pin_project! {
 pin_project! {
     #[project = Projected]
     enum State<S, F> {
-        /// The service is not ready yet.
-        Waiting { service: S, request: Option<Request<Incoming>> },
+        /// The service is not ready yet. Boxed, as it is seldom so: what is moved is the future.
+        Waiting { waiting: Box<(S, Option<Request<Incoming>>)> },
         Called {
             #[pin]
             future: F,
         },
+        /// It failed before it was called, or when it was.
+        Failed { error: Option<BoxError> },
+    }
+}
+
+impl<S, F> State<S, F>
+where
+    S: Service<Request<Incoming>, Future = F>,
+    S::Error: Into<BoxError>,
+{
+    /// Calls a service at once if it is ready, as most always are.
+    fn new(service: S, request: Request<Incoming>) -> State<S, F> {
+        catch_unwind(AssertUnwindSafe(|| State::begin(service, request)))
+            .unwrap_or_else(|payload| State::failed(Exit::unwound(payload).into()))
+    }
+
+    fn begin(mut service: S, request: Request<Incoming>) -> State<S, F> {
+        match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => State::Called { future: service.call(request) },
+            Poll::Ready(Err(error)) => State::failed(error.into()),
+            Poll::Pending => State::Waiting { waiting: Box::new((service, Some(request))) },
+        }
+    }
+
+    fn failed(error: BoxError) -> State<S, F> {
+        State::Failed { error: Some(error) }
     }
 }
 
@@ -140,7 +164,8 @@ impl<S, F> State<S, F> {
         F: Future<Output = Result<Response<B>, S::Error>>,
         S::Error: Into<BoxError>,
     {
-        if let Projected::Waiting { service, request } = self.as_mut().project() {
+        if let Projected::Waiting { waiting } = self.as_mut().project() {
+            let (service, request) = &mut **waiting;
             ready!(service.poll_ready(cx)).map_err(Into::into)?;
             let request = request.take().expect("a service is called once");
             let future = service.call(request);
@@ -148,6 +173,9 @@ impl<S, F> State<S, F> {
         }
         match self.project() {
             Projected::Called { future } => future.poll(cx).map_err(Into::into),
+            Projected::Failed { error } => {
+                Poll::Ready(Err(error.take().expect("a response was asked for again")))
+            }
             Projected::Waiting { .. } => unreachable!("it was called"),
         }
     }
