@@ -38,6 +38,17 @@ both_colours! {
         assert_eq!(wait!(queue.put_timeout('c', ms(0))), Ok(()));
     }
 
+    fn a_limit_of_nothing_takes_what_is_there_however_often() {
+        // More often than Tokio's budget for one poll allows.
+        let queue = SharedQueue::new(None);
+        for n in 0..1000 {
+            assert_eq!(wait!(queue.put_timeout(n, ms(0))), Ok(()));
+        }
+        for n in 0..1000 {
+            assert_eq!(wait!(queue.get_timeout(ms(0))), Ok(n));
+        }
+    }
+
     fn a_killed_getter_passes_its_item_on() {
         let queue = SharedQueue::new(1);
         let get = || {
