@@ -39,9 +39,11 @@ mod signal;
 mod stacks;
 mod timers;
 mod top;
+mod tracing;
 #[cfg(feature = "stackful")]
 mod waits;
 
+pub use self::tracing::trace_green_threads;
 pub use crate::hub::{Deadlock, Stuck};
 pub use blocking::{Stall, hub_blocking_detection, set_blocking_hook, stalls};
 pub use exceptions::hub_exceptions;

@@ -13,6 +13,7 @@ use super::job::{Job, Key, SpawnedAt};
 use super::notes::State;
 use super::observer::Schedule;
 use super::scheduler::Hub;
+use super::spans::Traced;
 use super::usage::Account;
 use super::waker::id_of;
 use crate::watchdog::{Stalls, Watched};
@@ -70,6 +71,11 @@ impl Hub {
     pub(super) fn stop_observing(&self) {
         self.observer.set_schedule(None);
         self.set_watched(None);
+    }
+
+    /// Makes a span for each green thread from now on, or no longer.
+    pub(crate) fn trace(&self, trace: bool) {
+        self.observer.trace(trace);
     }
 
     /// Counts from now on who uses the hub, or no longer.
@@ -159,13 +165,7 @@ impl Hub {
         let accounts = self.observer.accounts();
         let start = accounts.as_ref().map(|_| std::time::Instant::now());
         self.show(Some(key));
-        let detector = &self.observer.detector;
-        let done = if detector.is_on() {
-            let counted = detector.waker(key, waker);
-            job.poll(&mut Context::from_waker(&counted)).is_ready()
-        } else {
-            job.poll(&mut Context::from_waker(waker)).is_ready()
-        };
+        let done = self.poll_traced(key, job, waker);
         self.show(None);
         if let (Some(accounts), Some(start)) = (accounts, start) {
             accounts.add(key.serial(), start);
@@ -174,6 +174,28 @@ impl Hub {
             self.notes.turn_is_over(key);
         }
         done
+    }
+
+    /// Polls a green thread in its span, where it has one.
+    fn poll_traced(&self, key: Key, job: Pin<&dyn Job>, waker: &Waker) -> bool {
+        let traced = self.traced(key, waker);
+        let (_entered, waker) = match &traced {
+            Some(traced) => (Some(traced.span.enter()), &traced.waker),
+            None => (None, waker),
+        };
+        let detector = &self.observer.detector;
+        if detector.is_on() {
+            let counted = detector.waker(key, waker);
+            job.poll(&mut Context::from_waker(&counted)).is_ready()
+        } else {
+            job.poll(&mut Context::from_waker(waker)).is_ready()
+        }
+    }
+
+    fn traced(&self, key: Key, waker: &Waker) -> Option<Traced> {
+        let spans = &self.observer.spans;
+        let spawned_at = self.place_of(key).filter(|_| spans.is_on())?;
+        Some(spans.of(key, self.notes.name(key).as_deref(), spawned_at, waker))
     }
 
     /// Does what is to be done when nobody is ready, and returns whether somebody is then.

@@ -12,6 +12,7 @@
 //! | `slots` | where its green threads are, and the queue of those who are ready |
 //! | `clock`, `timer_wheel` | moments to come: a timer wheel of its own over one Tokio sleep |
 //! | `detector` | the wakers of a hub that looks for deadlocks |
+//! | `spans` | green threads as `tracing` spans |
 //! | `usage` | who has used the hub, and for how long |
 //! | `observer` | who observes the hub: the watchdog, who wants to know the time of each turn, who chooses whose turn is next |
 //! | `ground` | on which green stack code runs: the hub on none |
@@ -50,6 +51,7 @@ mod resolver;
 mod scheduler;
 mod settings;
 mod slots;
+mod spans;
 mod timer;
 mod timer_wheel;
 mod turn;

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use super::detector::Detector;
 use super::job::{Key, SpawnedAt};
+use super::spans::Spans;
 use super::usage::Accounts;
 use crate::watchdog::{Stalls, Watched};
 
@@ -35,6 +36,7 @@ pub(crate) struct Observer {
     /// The blocking detector.
     watched: RefCell<Option<Watched>>,
     pub(super) detector: Detector,
+    pub(super) spans: Spans,
     accounts: RefCell<Option<Rc<Accounts>>>,
     schedule: RefCell<Option<Rc<dyn Schedule>>>,
 }
@@ -49,6 +51,7 @@ impl Observer {
     fn change(&self) {
         let on = self.keeps_times.get()
             || self.detector.is_on()
+            || self.spans.is_on()
             || self.accounts.borrow().is_some()
             || self.watched.borrow().is_some()
             || self.schedule.borrow().is_some();
@@ -66,6 +69,11 @@ impl Observer {
 
     pub(super) fn detect_deadlocks(&self, detect: bool) {
         self.detector.switch(detect);
+        self.change();
+    }
+
+    pub(super) fn trace(&self, trace: bool) {
+        self.spans.switch(trace);
         self.change();
     }
 
@@ -126,6 +134,7 @@ impl Observer {
     /// Notes that a green thread has ended.
     pub(super) fn forget(&self, id: u64) {
         self.detector.forget(id);
+        self.spans.forget(id);
         if let Some(accounts) = &*self.accounts.borrow() {
             accounts.forget(id);
         }

@@ -6,6 +6,7 @@ mod colours;
 #[cfg(unix)]
 mod backdoor;
 mod blocking;
+mod console;
 mod deadlock;
 #[cfg(feature = "metrics")]
 mod metrics;
