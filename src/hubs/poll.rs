@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::event::PollFlags;
 
-use super::ready::first_ready;
+use super::ready::{Asked, first_ready};
 use crate::hub;
 
 /// What a descriptor is asked for, or is ready for.
@@ -183,7 +183,11 @@ impl<F: AsFd> Poll<F> {
         hub::expect("waiting for descriptors");
         let limit = limit.into();
         async move {
-            let asked = self.registered.iter().map(|(fd, events)| (fd.as_fd(), events.0));
+            let told = PollFlags::all();
+            let asked = self.registered.iter().map(|(fd, events)| {
+                let (fd, flags) = (fd.as_fd(), events.0);
+                Asked { fd, flags, told }
+            });
             let found = first_ready(&asked.collect::<Vec<_>>(), limit).await?;
             let each = self.registered.iter().zip(found);
             let ready = each.filter(|(_, found)| !found.is_empty());

@@ -16,55 +16,74 @@ use tokio::task::coop;
 
 use crate::timeout::Timeout;
 
-/// A descriptor, and what is asked of it.
-pub(super) type Asked<'a> = (BorrowedFd<'a>, PollFlags);
+/// A descriptor that somebody waits for.
+pub(super) struct Asked<'a> {
+    pub(super) fd: BorrowedFd<'a>,
+    /// What it is asked for.
+    pub(super) flags: PollFlags,
+    /// What ends the wait. The system also tells of ends and errors, for which nobody may have asked.
+    pub(super) told: PollFlags,
+}
 
-/// Waits until one of several descriptors at least is ready, no longer than `limit`. Returns what each of
-/// them is ready for.
+/// Waits until one of several descriptors at least is ready, no longer than `limit`. Returns what is told of
+/// each of them.
 pub(super) async fn first_ready(
     asked: &[Asked<'_>],
     limit: Option<Duration>,
 ) -> io::Result<Vec<PollFlags>> {
     // Descriptors that are always ready must not keep the turn forever.
     coop::consume_budget().await;
-    let found = look(asked)?;
-    if is_any(&found) || limit == Some(Duration::ZERO) {
-        return Ok(found);
+    let told = told(asked, &look(asked)?);
+    if is_any(&told) || limit == Some(Duration::ZERO) {
+        return Ok(told);
     }
     match Timeout::new(limit).run(wait(asked)).await {
-        Ok(found) => found,
-        Err(_late) => look(asked),
+        Ok(told) => told,
+        Err(_late) => Ok(self::told(asked, &look(asked)?)),
     }
 }
 
 /// Asks what each descriptor is ready for now.
 fn look(asked: &[Asked<'_>]) -> io::Result<Vec<PollFlags>> {
-    let ask = asked.iter().map(|&(fd, flags)| PollFd::from_borrowed_fd(fd, flags));
+    let ask = asked.iter().map(|asked| PollFd::from_borrowed_fd(asked.fd, asked.flags));
     let mut fds: Vec<_> = ask.collect();
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     rustix::io::retry_on_intr(|| poll(&mut fds, Some(&now)))?;
     Ok(fds.iter().map(PollFd::revents).collect())
 }
 
-fn is_any(found: &[PollFlags]) -> bool {
-    found.iter().any(|found| !found.is_empty())
+fn told(asked: &[Asked<'_>], found: &[PollFlags]) -> Vec<PollFlags> {
+    let each = asked.iter().zip(found);
+    each.map(|(asked, found)| *found & (asked.told | PollFlags::NVAL)).collect()
+}
+
+fn is_any(told: &[PollFlags]) -> bool {
+    told.iter().any(|told| !told.is_empty())
 }
 
 async fn wait(asked: &[Asked<'_>]) -> io::Result<Vec<PollFlags>> {
-    let news: Vec<_> = asked.iter().map(News::new).collect::<io::Result<_>>()?;
+    let news = asked.iter().map(|asked| News::new(asked).map(Some));
+    let mut news: Vec<_> = news.collect::<io::Result<_>>()?;
     loop {
         let found = look(asked)?;
-        if is_any(&found) {
-            return Ok(found);
+        let told = told(asked, &found);
+        if is_any(&told) {
+            return Ok(told);
         }
+        // One that has ended has nothing to tell any more, and Tokio would tell of its end again and again.
+        let ended = |found: &PollFlags| found.intersects(PollFlags::HUP | PollFlags::ERR);
+        news.iter_mut()
+            .zip(&found)
+            .filter(|(_, found)| ended(found))
+            .for_each(|(news, _)| *news = None);
         first(&news).await?;
     }
 }
 
 /// Waits until there is news of one descriptor, which is old from then on: what comes after that is news
 /// again.
-async fn first(news: &[News]) -> io::Result<()> {
-    let mut each: Vec<_> = news.iter().map(|news| Box::pin(news.wait())).collect();
+async fn first(news: &[Option<News>]) -> io::Result<()> {
+    let mut each: Vec<_> = news.iter().flatten().map(|news| Box::pin(news.wait())).collect();
     poll_fn(|cx| {
         let mut polled = each.iter_mut().map(|news| news.as_mut().poll(cx));
         polled.find(Poll::is_ready).unwrap_or(Poll::Pending)
@@ -79,11 +98,11 @@ struct News {
 }
 
 impl News {
-    fn new(&(fd, flags): &Asked<'_>) -> io::Result<News> {
-        let interest = interest(flags);
+    fn new(asked: &Asked<'_>) -> io::Result<News> {
+        let interest = interest(asked.flags);
         // Deprecated from Tokio 1.54 on, as it takes what may be closed under it. An `OwnedFd` cannot be.
         #[allow(deprecated)]
-        let registration = AsyncFd::with_interest(fd.try_clone_to_owned()?, interest)?;
+        let registration = AsyncFd::with_interest(asked.fd.try_clone_to_owned()?, interest)?;
         Ok(News { registration, interest })
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::event::PollFlags;
 
-use super::ready::first_ready;
+use super::ready::{Asked, first_ready};
 use crate::hub;
 
 /// Those of the descriptors given to [`select`] that can be read, that can be written, and that are in an
@@ -103,30 +103,27 @@ where
     let limit = limit.into();
     let lists = [Vec::from_iter(read), Vec::from_iter(write), Vec::from_iter(except)];
     async move {
-        let asked = lists.iter().zip(ASKED);
-        let each = asked.flat_map(|(list, flags)| list.iter().map(move |fd| (fd.as_fd(), flags)));
+        let each = lists.iter().zip(ASKED).flat_map(|(list, (flags, told))| {
+            list.iter().map(move |fd| Asked { fd: fd.as_fd(), flags, told })
+        });
         let found = first_ready(&each.collect::<Vec<_>>(), limit).await?;
         if found.iter().any(|found| found.contains(PollFlags::NVAL)) {
             return Err(rustix::io::Errno::BADF.into());
         }
         let mut found = found.into_iter();
-        let mut ready = |list: Vec<F>, told: PollFlags| -> Vec<F> {
+        let mut ready = |list: Vec<F>| -> Vec<F> {
             let each = list.into_iter().zip(&mut found);
-            each.filter(|(_, found)| found.intersects(told)).map(|(fd, _)| fd).collect()
+            each.filter(|(_, found)| !found.is_empty()).map(|(fd, _)| fd).collect()
         };
         let [read, write, except] = lists;
-        let [told_read, told_write, told_except] = TOLD;
-        Ok((ready(read, told_read), ready(write, told_write), ready(except, told_except)))
+        Ok((ready(read), ready(write), ready(except)))
     }
 }
 
-/// What those of each list are asked for.
-const ASKED: [PollFlags; 3] = [PollFlags::IN, PollFlags::OUT, PollFlags::PRI];
-
-/// What makes those of each list ready, as on Linux: whoever reads or writes is told of errors, and whoever
-/// reads of the end.
-const TOLD: [PollFlags; 3] = [
-    PollFlags::IN.union(PollFlags::HUP).union(PollFlags::ERR),
-    PollFlags::OUT.union(PollFlags::ERR),
-    PollFlags::PRI,
+/// What those of each list are asked for, and what makes them ready: whoever reads or writes is told of
+/// errors and of the end.
+const ASKED: [(PollFlags, PollFlags); 3] = [
+    (PollFlags::IN, PollFlags::IN.union(PollFlags::HUP).union(PollFlags::ERR)),
+    (PollFlags::OUT, PollFlags::OUT.union(PollFlags::HUP).union(PollFlags::ERR)),
+    (PollFlags::PRI, PollFlags::PRI),
 ];

@@ -110,6 +110,19 @@ both_colours! {
         wait!(urgent).unwrap();
     }
 
+    /// Nor is one that has hung up told to who does not ask, or looked at again and again: then the paused clock
+    /// would stand still.
+    fn the_end_is_not_exceptional() {
+        let (here, there) = UnixStream::pair().unwrap();
+        let (other, _other_end) = UnixStream::pair().unwrap();
+        drop(there);
+        let began = Instant::now();
+        let (read, _, except) = wait!(select([&other], [], [&here, &other], ms(7))).unwrap();
+        assert!(read.is_empty() && except.is_empty() && began.elapsed() == ms(7));
+        let (read, write, except) = wait!(select([&here], [&here], [&here], None)).unwrap();
+        assert_eq!((read.len(), write.len(), except.len()), (1, 1, 0));
+    }
+
     fn two_may_wait_for_the_same() {
         let (here, mut there) = UnixStream::pair().unwrap();
         let here = Rc::new(here);
