@@ -87,9 +87,9 @@
 //! - `test-util`: a paused clock, with Tokio's feature of that name, and `testing`, which runs a program under many
 //!   orders of turns.
 //!
-//! # Not here
+//! # Elsewhere
 //!
-//! `monkey_patch` is not built yet.
+//! `monkey_patch` is in a crate of its own, `eventlet-shim`: it replaces functions of libc in the whole program.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod apply;

@@ -90,6 +90,21 @@ pub fn place() -> Place {
     }
 }
 
+/// Returns whether this code is a green thread's of a hub. A green stack may be polled by others, and then there is no hub to
+/// sleep in.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::lowlevel;
+///
+/// assert!(!lowlevel::has_hub());
+/// eventlet::run(async { assert!(lowlevel::has_hub()) });
+/// ```
+pub fn has_hub() -> bool {
+    hub::current().is_some_and(|hub| hub.current().is_some())
+}
+
 /// Calls a function as if it were on no green stack: what it has to wait for blocks the OS thread.
 ///
 /// # Examples
@@ -149,7 +164,7 @@ pub fn may_wait() -> bool {
 /// ```
 pub fn inside_poll() -> bool {
     let on_a_stack = Frame::with_current(|frame| frame.is_some());
-    !on_a_stack && hub::current().is_some_and(|hub| hub.current().is_some())
+    !on_a_stack && has_hub()
 }
 
 /// Waits for a future on a green stack, without ever unwinding.
@@ -241,14 +256,18 @@ fn poll_to_end<F: Future>(frame: &Frame, mut future: Pin<&mut F>) -> Result<F::O
 const MANY_CANCELLED: usize = 64;
 
 thread_local! {
-    /// The green stack, by its address, on which a wait was cancelled last, and how many in a row.
-    static CANCELLED: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+    /// Where a wait was cancelled last, and how many in a row.
+    static CANCELLED: Cell<(Waiter, usize)> = const { Cell::new(((0, 0), 0)) };
 }
+
+/// Who waits: the address of the stack's frame, and the number of the green thread, as another may have that stack next.
+type Waiter = (usize, u64);
 
 /// Counts a cancelled wait, and slows down whoever does not listen.
 #[cold]
 fn pace(frame: &Frame, cause: Cause) {
-    let here = ptr::from_ref(frame).addr();
+    let green_thread = hub::current().and_then(|hub| hub.current()).map_or(0, hub::Key::serial);
+    let here = (ptr::from_ref(frame).addr(), green_thread);
     let (last, count) = CANCELLED.get();
     let count = if last == here { count + 1 } else { 1 };
     CANCELLED.set((here, count));

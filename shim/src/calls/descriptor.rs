@@ -1,0 +1,172 @@
+//! What is asked of a descriptor when a call for it would wait.
+//!
+//! It is asked each time, and nothing of it is kept: a call that waits switches stacks anyway, and what is kept would
+//! be wrong as soon as somebody changes it through another descriptor, another process or another system call.
+
+use std::ffi::c_int;
+use std::mem;
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+use crate::gate;
+use crate::reactor::{Deadline, Woken, wait_for};
+use crate::real::{Call, failed};
+
+pub(super) const AGAIN: isize = -(libc::EAGAIN as isize);
+const IN: i16 = libc::POLLIN;
+const OUT: i16 = libc::POLLOUT;
+
+/// Which way a call moves data.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    In,
+    Out,
+}
+
+impl Way {
+    fn events(self) -> i16 {
+        match self {
+            Way::In => IN,
+            Way::Out => OUT,
+        }
+    }
+
+    fn timeout(self) -> c_int {
+        match self {
+            Way::In => libc::SO_RCVTIMEO,
+            Way::Out => libc::SO_SNDTIMEO,
+        }
+    }
+}
+
+/// Returns whether the descriptor is one that does not wait (`O_NONBLOCK`).
+pub(super) fn is_nonblocking(descriptor: RawFd) -> bool {
+    flags(descriptor) & libc::O_NONBLOCK as isize != 0
+}
+
+/// Returns the flags of a descriptor; those of one that is not open have none.
+pub(super) fn flags(descriptor: RawFd) -> isize {
+    // SAFETY: it has no arguments but numbers.
+    let call = unsafe { Call::new(libc::SYS_fcntl, [descriptor as usize, libc::F_GETFL as usize]) };
+    call.make().max(0)
+}
+
+/// Sets the flags of a descriptor.
+pub(super) fn set_flags(descriptor: RawFd, flags: isize) {
+    let arguments = [descriptor as usize, libc::F_SETFL as usize, flags as usize];
+    // SAFETY: it has no arguments but numbers.
+    unsafe { Call::new(libc::SYS_fcntl, arguments) }.make();
+}
+
+/// Asks for an option of a socket that is a `T`. `None` where the descriptor is no socket.
+pub(super) fn option<T: Copy>(descriptor: RawFd, name: c_int) -> Option<T> {
+    // SAFETY: those that are asked for are integers and structures of them.
+    let mut value: T = unsafe { mem::zeroed() };
+    let mut length = size_of::<T>() as libc::socklen_t;
+    let (value_at, length_at) = ((&raw mut value).addr(), (&raw mut length).addr());
+    let arguments =
+        [descriptor as usize, libc::SOL_SOCKET as usize, name as usize, value_at, length_at];
+    // SAFETY: there is room for the value, and for its length.
+    let call = unsafe { Call::new(libc::SYS_getsockopt, arguments) };
+    (call.make() == 0).then_some(value)
+}
+
+/// Returns when a call is to give up, as `SO_RCVTIMEO` or `SO_SNDTIMEO` says.
+pub(super) fn deadline(descriptor: RawFd, way: Way) -> Deadline {
+    match option::<libc::timeval>(descriptor, way.timeout()).map(duration_of) {
+        Some(limit) if !limit.is_zero() => Deadline::after(limit),
+        _ => Deadline::default(),
+    }
+}
+
+pub(super) fn duration_of(time: libc::timeval) -> Duration {
+    let micros = time.tv_usec.clamp(0, 999_999) as u32;
+    Duration::new(time.tv_sec.max(0) as u64, micros * 1_000)
+}
+
+/// Returns whether a descriptor is ready, or will never be.
+pub(super) fn is_ready(descriptor: RawFd, way: Way) -> bool {
+    look(&mut [libc::pollfd { fd: descriptor, events: way.events(), revents: 0 }]) != 0
+}
+
+/// Calls `ppoll` so that it does not wait.
+pub(super) fn look(descriptors: &mut [libc::pollfd]) -> isize {
+    let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let at = descriptors.as_mut_ptr().addr();
+    let arguments = [at, descriptors.len(), (&raw const now).addr(), 0, 8];
+    // SAFETY: it reads and writes so many elements, and reads the time.
+    unsafe { Call::new(libc::SYS_ppoll, arguments) }.make()
+}
+
+/// A wait for one descriptor, which is prepared when it is needed.
+pub(super) struct Waiting {
+    descriptor: RawFd,
+    way: Way,
+    deadline: Option<Deadline>,
+}
+
+/// What to do where something is not ready.
+pub(super) enum Next {
+    /// Try again.
+    Retry,
+    /// Return this.
+    Return(isize),
+    /// Call the system as it is: it may wait, or must not.
+    Plain,
+}
+
+impl Waiting {
+    pub(super) fn new(descriptor: RawFd, way: Way) -> Waiting {
+        Waiting { descriptor, way, deadline: None }
+    }
+
+    /// Suspends the green thread until the descriptor may be ready.
+    pub(super) fn wait(&mut self) -> Next {
+        if self.deadline.is_none() {
+            if is_nonblocking(self.descriptor) || !gate::may_suspend() {
+                return Next::Plain;
+            }
+            self.deadline = Some(deadline(self.descriptor, self.way));
+        }
+        let wanted = [(self.descriptor, self.way.events() as u32)];
+        match wait_for(wanted.into_iter(), self.deadline.get_or_insert_default()) {
+            Ok(Woken::Ready) => Next::Retry,
+            Ok(Woken::Late) => Next::Return(AGAIN),
+            Ok(Woken::Closed) => Next::Return(failed(libc::EBADF)),
+            // Such as a file: the kernel does not watch it, and has it ready always.
+            Err(libc::EPERM) => Next::Plain,
+            Err(error) => Next::Return(failed(error)),
+        }
+    }
+
+    /// Makes a call that says `EAGAIN` in place of waiting, until it says something else. `plain` is the call as it was asked for.
+    pub(super) fn repeat(
+        &mut self,
+        mut attempt: impl FnMut() -> isize,
+        plain: impl FnOnce() -> isize,
+    ) -> isize {
+        loop {
+            let result = attempt();
+            if result != AGAIN {
+                return result;
+            }
+            match self.wait() {
+                Next::Retry => {}
+                Next::Return(result) => return result,
+                Next::Plain => return plain(),
+            }
+        }
+    }
+
+    /// Makes a call when the descriptor is ready for it.
+    pub(super) fn when_ready(&mut self, call: impl FnOnce() -> isize) -> isize {
+        while !is_ready(self.descriptor, self.way) {
+            match self.wait() {
+                Next::Retry => {}
+                Next::Return(result) => return result,
+                Next::Plain => break,
+            }
+        }
+        call()
+    }
+}

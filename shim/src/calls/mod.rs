@@ -1,0 +1,88 @@
+//! The functions that have libc's names. Each asks the gate, tries without waiting, and waits greenly where it has to.
+//!
+//! # Invariants of all of them
+//!
+//! - **I1**: whoever calls one keeps libc's contract of that name. So its arguments are what the system call of that name wants, and
+//!   what they point to is there until it returns, on whatever stack.
+//! - **I2**: nothing here unwinds: the functions are `extern "C"`, and none panics.
+
+mod descriptor;
+mod netdb;
+mod poll;
+mod process;
+mod socket;
+mod syscall;
+mod time;
+mod unistd;
+
+use std::ffi::CStr;
+
+use crate::areas::Area;
+
+unsafe extern "C" {
+    fn __chk_fail() -> !;
+}
+
+/// Ends the process as checked builds of C do, before they write past the end of a buffer.
+#[cold]
+fn overflow() -> ! {
+    // SAFETY: it takes nothing, and does not return.
+    unsafe { __chk_fail() }
+}
+
+/// A function: its name, its area, and where it is.
+type Known = (&'static CStr, Option<Area>, *const ());
+
+/// All of them.
+pub(crate) const SYMBOLS: &[Known] = &[
+    (c"read", Some(Area::Socket), unistd::read as *const ()),
+    (c"readv", Some(Area::Socket), unistd::readv as *const ()),
+    (c"write", Some(Area::Socket), unistd::write as *const ()),
+    (c"writev", Some(Area::Socket), unistd::writev as *const ()),
+    (c"__read_chk", Some(Area::Socket), unistd::__read_chk as *const ()),
+    (c"__read", Some(Area::Socket), unistd::__read as *const ()),
+    (c"__write", Some(Area::Socket), unistd::__write as *const ()),
+    (c"close", None, unistd::close as *const ()),
+    (c"dup2", None, unistd::dup2 as *const ()),
+    (c"dup3", None, unistd::dup3 as *const ()),
+    (c"close_range", None, unistd::close_range as *const ()),
+    (c"recv", Some(Area::Socket), socket::recv as *const ()),
+    (c"recvfrom", Some(Area::Socket), socket::recvfrom as *const ()),
+    (c"recvmsg", Some(Area::Socket), socket::recvmsg as *const ()),
+    (c"recvmmsg", Some(Area::Socket), socket::recvmmsg as *const ()),
+    (c"send", Some(Area::Socket), socket::send as *const ()),
+    (c"sendto", Some(Area::Socket), socket::sendto as *const ()),
+    (c"sendmsg", Some(Area::Socket), socket::sendmsg as *const ()),
+    (c"sendmmsg", Some(Area::Socket), socket::sendmmsg as *const ()),
+    (c"accept", Some(Area::Socket), socket::accept as *const ()),
+    (c"accept4", Some(Area::Socket), socket::accept4 as *const ()),
+    (c"connect", Some(Area::Socket), socket::connect as *const ()),
+    (c"__recv_chk", Some(Area::Socket), socket::__recv_chk as *const ()),
+    (c"__recvfrom_chk", Some(Area::Socket), socket::__recvfrom_chk as *const ()),
+    (c"__connect", Some(Area::Socket), socket::__connect as *const ()),
+    (c"__send", Some(Area::Socket), socket::__send as *const ()),
+    (c"poll", Some(Area::Select), poll::poll as *const ()),
+    (c"ppoll", Some(Area::Select), poll::ppoll as *const ()),
+    (c"select", Some(Area::Select), poll::select as *const ()),
+    (c"pselect", Some(Area::Select), poll::pselect as *const ()),
+    (c"epoll_wait", Some(Area::Select), poll::epoll_wait as *const ()),
+    (c"epoll_pwait", Some(Area::Select), poll::epoll_pwait as *const ()),
+    (c"__poll_chk", Some(Area::Select), poll::__poll_chk as *const ()),
+    (c"__ppoll_chk", Some(Area::Select), poll::__ppoll_chk as *const ()),
+    (c"__poll", Some(Area::Select), poll::__poll as *const ()),
+    (c"__select", Some(Area::Select), poll::__select as *const ()),
+    (c"nanosleep", Some(Area::Time), time::nanosleep as *const ()),
+    (c"clock_nanosleep", Some(Area::Time), time::clock_nanosleep as *const ()),
+    (c"usleep", Some(Area::Time), time::usleep as *const ()),
+    (c"sleep", Some(Area::Time), time::sleep as *const ()),
+    (c"sched_yield", Some(Area::Time), time::sched_yield as *const ()),
+    (c"__nanosleep", Some(Area::Time), time::__nanosleep as *const ()),
+    (c"wait", Some(Area::Subprocess), process::wait as *const ()),
+    (c"wait3", Some(Area::Subprocess), process::wait3 as *const ()),
+    (c"wait4", Some(Area::Subprocess), process::wait4 as *const ()),
+    (c"waitpid", Some(Area::Subprocess), process::waitpid as *const ()),
+    (c"waitid", Some(Area::Subprocess), process::waitid as *const ()),
+    (c"getaddrinfo", Some(Area::Dns), netdb::getaddrinfo as *const ()),
+    (c"syscall", Some(Area::Thread), syscall::syscall as *const ()),
+    (c"pthread_join", Some(Area::Thread), syscall::pthread_join as *const ()),
+];

@@ -1,0 +1,177 @@
+//! `syscall`: the futexes of `std`, which its locks, condition variables and parking wait with. And `pthread_join`.
+//!
+//! Every other number goes to the kernel as it is.
+
+use std::ffi::{c_int, c_long, c_void};
+use std::mem::transmute;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use libc::{pthread_t, timespec};
+
+use super::time::{duration_of, now};
+use crate::areas::{self, Area};
+use crate::futex::{self, Waited, Word};
+use crate::gate;
+use crate::reactor::Deadline;
+use crate::real::{self, Call, answer, failed};
+
+const COMMAND: c_int = !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME);
+
+/// As `syscall` of libc. It takes as many arguments as the kernel at most does: where it is given fewer the rest is not used.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn syscall(
+    number: c_long,
+    a: usize,
+    b: usize,
+    c: usize,
+    d: usize,
+    e: usize,
+    f: usize,
+) -> c_long {
+    // SAFETY: I1.
+    let plain = unsafe { Call::new(number, [a, b, c, d, e, f]) };
+    if number != libc::SYS_futex || !areas::is_patched(Area::Thread) {
+        return plain.answer() as c_long;
+    }
+    // SAFETY: I1.
+    let word = unsafe { Word::at(a) };
+    // SAFETY: I1: where it waits, the fourth is null or a time.
+    let result = match unsafe { operate(word, b as c_int, c as u32, d, f as u32) } {
+        Some(result) => result,
+        None => plain.make(),
+    };
+    answer(result) as c_long
+}
+
+/// Does what concerns green threads. `None` where the call is to be made as it is.
+///
+/// # Safety
+///
+/// Where it waits, `time` is null or the address of a time.
+unsafe fn operate(
+    word: Word,
+    operation: c_int,
+    value: u32,
+    time: usize,
+    bits: u32,
+) -> Option<isize> {
+    let private = operation & libc::FUTEX_PRIVATE_FLAG != 0;
+    match operation & COMMAND {
+        libc::FUTEX_WAIT | libc::FUTEX_WAIT_BITSET if !private => {
+            if gate::is_green(Area::Thread) {
+                gate::note_blocked();
+            }
+            None
+        }
+        command @ (libc::FUTEX_WAIT | libc::FUTEX_WAIT_BITSET) => {
+            // A stack that unwinds is not put aside.
+            let stays = !gate::is_green(Area::Thread) || is_unwinding();
+            if stays || !gate::may_suspend() {
+                return None;
+            }
+            let bits = if command == libc::FUTEX_WAIT { !0 } else { bits };
+            // SAFETY: the caller says so.
+            let time = unsafe { (time as *const timespec).as_ref() };
+            let limit = time.map(|time| limit_of(operation, time));
+            if limit == Some(None) || bits == 0 {
+                return None;
+            }
+            let deadline = limit.flatten().map(Deadline::after).unwrap_or_default();
+            Some(match futex::wait(word, value, bits, deadline) {
+                Waited::Woken => 0,
+                Waited::Changed => failed(libc::EAGAIN),
+                Waited::Late => failed(libc::ETIMEDOUT),
+            })
+        }
+        libc::FUTEX_WAKE => wake(word, operation, value, !0),
+        libc::FUTEX_WAKE_BITSET => wake(word, operation, value, bits),
+        // Whoever is to wait elsewhere may as well look again.
+        libc::FUTEX_REQUEUE | libc::FUTEX_CMP_REQUEUE => {
+            futex::wake(word, usize::MAX, !0);
+            None
+        }
+        _ => None,
+    }
+}
+
+fn is_unwinding() -> bool {
+    let unwinds = std::thread::panicking();
+    if unwinds {
+        gate::note_blocked();
+    }
+    unwinds
+}
+
+/// Returns how long a wait may take, unless the time is none.
+fn limit_of(operation: c_int, time: &timespec) -> Option<Duration> {
+    let time = duration_of(time)?;
+    if operation & COMMAND == libc::FUTEX_WAIT {
+        return Some(time);
+    }
+    let realtime = operation & libc::FUTEX_CLOCK_REALTIME != 0;
+    let clock = if realtime { libc::CLOCK_REALTIME } else { libc::CLOCK_MONOTONIC };
+    Some(time.saturating_sub(now(clock)?))
+}
+
+/// Wakes green threads first, and then others through the kernel.
+fn wake(word: Word, operation: c_int, most: u32, bits: u32) -> Option<isize> {
+    let most = most.min(c_int::MAX as u32) as usize;
+    let woken = futex::wake(word, most, bits);
+    if woken == 0 {
+        return None;
+    }
+    if woken == most {
+        return Some(woken as isize);
+    }
+    let arguments = [word.address(), operation as usize, most - woken, 0, 0, bits as usize];
+    // SAFETY: as the call that this is a part of.
+    let others = unsafe { Call::new(libc::SYS_futex, arguments) }.make();
+    Some(woken as isize + others.max(0))
+}
+
+type Join = unsafe extern "C" fn(pthread_t, *mut *mut c_void) -> c_int;
+
+fn real_join() -> Join {
+    static JOIN: OnceLock<Option<usize>> = OnceLock::new();
+    let found = JOIN.get_or_init(|| real::next(c"pthread_join").map(|function| function.addr()));
+    match found {
+        // SAFETY: it is the function of that name, which has this type.
+        Some(function) => unsafe { transmute::<usize, Join>(*function) },
+        None => no_join,
+    }
+}
+
+unsafe extern "C" fn no_join(_: pthread_t, _: *mut *mut c_void) -> c_int {
+    libc::ENOSYS
+}
+
+/// As `pthread_join` of libc. On a green stack an OS thread of `tpool` waits, and nothing cancels that.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn pthread_join(thread: pthread_t, value: *mut *mut c_void) -> c_int {
+    let join = real_join();
+    if !gate::is_green(Area::Thread) || is_unwinding() || !gate::may_suspend() {
+        // SAFETY: I1.
+        return unsafe { join(thread, value) };
+    }
+    let job = eventlet::tpool::execute(move || {
+        let mut value = std::ptr::null_mut();
+        // SAFETY: I1, and there is room for the value.
+        let error = unsafe { join(thread, &mut value) };
+        (error, value.expose_provenance())
+    });
+    let (error, returned) = gate::wait_shielded(job);
+    if error == 0 && !value.is_null() {
+        // SAFETY: I1.
+        unsafe { *value = std::ptr::with_exposed_provenance_mut(returned) };
+    }
+    error
+}

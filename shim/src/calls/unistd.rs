@@ -1,0 +1,415 @@
+//! `read`, `write`, `readv`, `writev`, and closing.
+//!
+//! Sockets are tried with `MSG_DONTWAIT`, pipes with `RWF_NOWAIT`, so their `O_NONBLOCK` is never touched. A terminal or an
+//! inotify descriptor takes neither: it is asked by `poll` first. Regular files and block devices are as they were.
+//! So are descriptors 1 and 2: the standard streams of Rust are locked by OS thread while they are written to.
+
+use std::ffi::{c_int, c_long, c_uint, c_void};
+use std::os::fd::RawFd;
+
+use libc::{iovec, size_t, ssize_t};
+
+use super::descriptor::{AGAIN, Next, Waiting, Way, is_nonblocking};
+use crate::areas::{self, Area};
+use crate::gate;
+use crate::reactor;
+use crate::real::{Call, answer};
+
+/// What a descriptor is, as far as trying without waiting is concerned.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It never waits for anybody else.
+    File,
+    /// It may take `RWF_NOWAIT`.
+    Stream,
+}
+
+fn kind(descriptor: RawFd) -> Kind {
+    // SAFETY: all zeroes is a value of it.
+    let mut status: libc::stat = unsafe { std::mem::zeroed() };
+    let arguments = [descriptor as usize, (&raw mut status).addr()];
+    // SAFETY: there is room for the answer.
+    unsafe { Call::new(libc::SYS_fstat, arguments) }.make();
+    match status.st_mode & libc::S_IFMT {
+        libc::S_IFREG | libc::S_IFBLK | libc::S_IFDIR => Kind::File,
+        _ => Kind::Stream,
+    }
+}
+
+const NOT_A_SOCKET: isize = -(libc::ENOTSOCK as isize);
+const NO_SUCH_FLAG: isize = -(libc::EOPNOTSUPP as isize);
+
+/// At most so many pieces are handed to a call of sockets.
+const MOST_PIECES: usize = 1024;
+
+/// Where data is to be read to or written from, in pieces. What is done is taken off.
+pub(super) struct Pieces {
+    left: Vec<iovec>,
+    done: usize,
+}
+
+impl Pieces {
+    /// # Safety
+    ///
+    /// There are so many elements, and what they name is there until this is dropped.
+    pub(super) unsafe fn new(pieces: *const iovec, count: usize) -> Pieces {
+        let left = match count {
+            0 => Vec::new(),
+            // SAFETY: the caller says so.
+            _ => unsafe { std::slice::from_raw_parts(pieces, count) }.to_vec(),
+        };
+        Pieces { left, done: 0 }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.left.iter().map(|piece| piece.iov_len).sum()
+    }
+
+    /// Takes so many bytes off the front.
+    pub(super) fn advance(&mut self, mut bytes: usize) {
+        self.done += bytes;
+        self.left.retain_mut(|piece| {
+            let taken = bytes.min(piece.iov_len);
+            bytes -= taken;
+            piece.iov_len -= taken;
+            piece.iov_base = piece.iov_base.wrapping_byte_add(taken);
+            piece.iov_len > 0
+        });
+    }
+
+    /// What a call returns that was to move all: what it has moved, or else why it stopped.
+    pub(super) fn progress_or(&self, result: isize) -> isize {
+        if self.done > 0 { self.done as isize } else { result }
+    }
+
+    pub(super) fn done(&self) -> usize {
+        self.done
+    }
+
+    pub(super) fn as_ptr(&self) -> *const iovec {
+        self.left.as_ptr()
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.left.len()
+    }
+
+    /// Makes a call of sockets with what is left, without waiting.
+    fn on_socket(&self, number: c_long, descriptor: RawFd) -> isize {
+        // SAFETY: all zeroes is a value of it.
+        let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+        message.msg_iov = self.as_ptr().cast_mut();
+        message.msg_iovlen = self.count() as _;
+        let arguments =
+            [descriptor as usize, (&raw const message).addr(), libc::MSG_DONTWAIT as usize];
+        // SAFETY: the pieces are there by the promise of `new`.
+        unsafe { Call::new(number, arguments) }.make()
+    }
+
+    /// Makes a call of other streams with what is left, without waiting.
+    fn on_stream(&self, number: c_long, descriptor: RawFd) -> isize {
+        let nowait = libc::RWF_NOWAIT as usize;
+        let at = self.as_ptr().addr();
+        let arguments = [descriptor as usize, at, self.count(), usize::MAX, usize::MAX, nowait];
+        // SAFETY: the pieces are there by the promise of `new`.
+        unsafe { Call::new(number, arguments) }.make()
+    }
+}
+
+/// Reads as `plain` would, from whatever the descriptor is.
+fn read_green(descriptor: RawFd, pieces: &Pieces, plain: Call) -> isize {
+    let mut waiting = Waiting::new(descriptor, Way::In);
+    let first = pieces.on_socket(libc::SYS_recvmsg, descriptor);
+    if first == NOT_A_SOCKET {
+        return read_stream(descriptor, pieces, plain);
+    }
+    let mut first = Some(first);
+    waiting.repeat(
+        || first.take().unwrap_or_else(|| pieces.on_socket(libc::SYS_recvmsg, descriptor)),
+        || plain.make(),
+    )
+}
+
+fn read_stream(descriptor: RawFd, pieces: &Pieces, plain: Call) -> isize {
+    if !areas::is_patched(Area::Os) || kind(descriptor) == Kind::File {
+        return plain.make();
+    }
+    let mut waiting = Waiting::new(descriptor, Way::In);
+    let attempt = || pieces.on_stream(libc::SYS_preadv2, descriptor);
+    match waiting.repeat(attempt, || plain.make()) {
+        NO_SUCH_FLAG => waiting.when_ready(|| plain.make()),
+        result => result,
+    }
+}
+
+/// Writes all, as a descriptor does that waits.
+fn write_green(descriptor: RawFd, pieces: &mut Pieces, plain: Call) -> isize {
+    let first = pieces.on_socket(libc::SYS_sendmsg, descriptor);
+    if first == NOT_A_SOCKET {
+        return write_stream(descriptor, pieces, plain);
+    }
+    write_rest(descriptor, pieces, first, plain, |pieces| {
+        pieces.on_socket(libc::SYS_sendmsg, descriptor)
+    })
+}
+
+fn write_stream(descriptor: RawFd, pieces: &mut Pieces, plain: Call) -> isize {
+    if !areas::is_patched(Area::Os) || kind(descriptor) == Kind::File {
+        return plain.make();
+    }
+    let attempt = |pieces: &Pieces| pieces.on_stream(libc::SYS_pwritev2, descriptor);
+    match attempt(pieces) {
+        NO_SUCH_FLAG => Waiting::new(descriptor, Way::Out).when_ready(|| plain.make()),
+        first => write_rest(descriptor, pieces, first, plain, attempt),
+    }
+}
+
+/// Goes on with what a first attempt has left.
+fn write_rest(
+    descriptor: RawFd,
+    pieces: &mut Pieces,
+    first: isize,
+    plain: Call,
+    attempt: impl Fn(&Pieces) -> isize,
+) -> isize {
+    let mut waiting = Waiting::new(descriptor, Way::Out);
+    let mut result = first;
+    loop {
+        match result {
+            AGAIN => match waiting.wait() {
+                Next::Retry => {}
+                Next::Return(result) => return pieces.progress_or(result),
+                Next::Plain if pieces.done() > 0 => return pieces.progress_or(AGAIN),
+                Next::Plain => return plain.make(),
+            },
+            written @ 0.. => {
+                pieces.advance(written as usize);
+                if pieces.len() == 0 || written == 0 || is_nonblocking(descriptor) {
+                    return pieces.done() as isize;
+                }
+            }
+            failure => return pieces.progress_or(failure),
+        }
+        result = attempt(pieces);
+    }
+}
+
+/// As `read` of libc.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn read(
+    descriptor: c_int,
+    buffer: *mut c_void,
+    size: size_t,
+) -> ssize_t {
+    // SAFETY: I1.
+    let plain = unsafe { Call::new(libc::SYS_read, [descriptor as usize, buffer.addr(), size]) };
+    if size == 0 || !gate::is_green(Area::Socket) {
+        return plain.answer();
+    }
+    let piece = iovec { iov_base: buffer, iov_len: size };
+    // SAFETY: I1.
+    let pieces = unsafe { Pieces::new(&piece, 1) };
+    answer(read_green(descriptor, &pieces, plain))
+}
+
+/// As `readv` of libc.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn readv(
+    descriptor: c_int,
+    pieces: *const iovec,
+    count: c_int,
+) -> ssize_t {
+    let arguments = [descriptor as usize, pieces.addr(), count as usize];
+    // SAFETY: I1.
+    let plain = unsafe { Call::new(libc::SYS_readv, arguments) };
+    let Some(count) = pieces_of(count).filter(|_| gate::is_green(Area::Socket)) else {
+        return plain.answer();
+    };
+    // SAFETY: I1.
+    let pieces = unsafe { Pieces::new(pieces, count) };
+    if pieces.len() == 0 {
+        return plain.answer();
+    }
+    answer(read_green(descriptor, &pieces, plain))
+}
+
+/// As `write` of libc.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn write(
+    descriptor: c_int,
+    buffer: *const c_void,
+    size: size_t,
+) -> ssize_t {
+    // SAFETY: I1.
+    let plain = unsafe { Call::new(libc::SYS_write, [descriptor as usize, buffer.addr(), size]) };
+    if size == 0 || is_standard(descriptor) || !gate::is_green(Area::Socket) {
+        return plain.answer();
+    }
+    let piece = iovec { iov_base: buffer.cast_mut(), iov_len: size };
+    // SAFETY: I1.
+    let mut pieces = unsafe { Pieces::new(&piece, 1) };
+    answer(write_green(descriptor, &mut pieces, plain))
+}
+
+/// As `writev` of libc.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn writev(
+    descriptor: c_int,
+    pieces: *const iovec,
+    count: c_int,
+) -> ssize_t {
+    let arguments = [descriptor as usize, pieces.addr(), count as usize];
+    // SAFETY: I1.
+    let plain = unsafe { Call::new(libc::SYS_writev, arguments) };
+    let may = |_: &usize| !is_standard(descriptor) && gate::is_green(Area::Socket);
+    let Some(count) = pieces_of(count).filter(may) else {
+        return plain.answer();
+    };
+    // SAFETY: I1.
+    let mut pieces = unsafe { Pieces::new(pieces, count) };
+    if pieces.len() == 0 {
+        return plain.answer();
+    }
+    answer(write_green(descriptor, &mut pieces, plain))
+}
+
+fn is_standard(descriptor: RawFd) -> bool {
+    matches!(descriptor, libc::STDOUT_FILENO | libc::STDERR_FILENO)
+}
+
+/// The number of pieces, where a call of sockets takes so many.
+fn pieces_of(count: c_int) -> Option<usize> {
+    usize::try_from(count).ok().filter(|count| (1..=MOST_PIECES).contains(count))
+}
+
+/// As `close` of libc. Green threads that wait for the descriptor get `EBADF`.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn close(descriptor: c_int) -> c_int {
+    about_to_close(descriptor);
+    // SAFETY: I1.
+    unsafe { Call::new(libc::SYS_close, [descriptor as usize]) }.answer() as c_int
+}
+
+/// As `dup2` of libc. Green threads that wait for the descriptor that is replaced get `EBADF`.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn dup2(old: c_int, new: c_int) -> c_int {
+    if old == new {
+        // It closes nothing, and fails where the descriptor is not open.
+        let arguments = [old as usize, libc::F_GETFL as usize];
+        // SAFETY: it has no arguments but numbers.
+        let open = unsafe { Call::new(libc::SYS_fcntl, arguments) }.answer();
+        return if open < 0 { -1 } else { new };
+    }
+    about_to_close(new);
+    // SAFETY: I1.
+    unsafe { Call::new(libc::SYS_dup3, [old as usize, new as usize, 0]) }.answer() as c_int
+}
+
+/// As `dup3` of libc. Green threads that wait for the descriptor that is replaced get `EBADF`.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn dup3(old: c_int, new: c_int, flags: c_int) -> c_int {
+    if old != new {
+        about_to_close(new);
+    }
+    let arguments = [old as usize, new as usize, flags as usize];
+    // SAFETY: I1.
+    unsafe { Call::new(libc::SYS_dup3, arguments) }.answer() as c_int
+}
+
+/// As `close_range` of libc. Green threads that wait for one of the descriptors get `EBADF`.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int {
+    if areas::is_any_patched() && flags as c_uint & libc::CLOSE_RANGE_CLOEXEC == 0 {
+        reactor::closing_range(first, last);
+    }
+    let arguments = [first as usize, last as usize, flags as usize];
+    // SAFETY: I1.
+    unsafe { Call::new(libc::SYS_close_range, arguments) }.answer() as c_int
+}
+
+fn about_to_close(descriptor: RawFd) {
+    if areas::is_any_patched() {
+        reactor::closing(descriptor);
+    }
+}
+
+/// As `read`, by the name that checked builds of C call.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn __read_chk(
+    descriptor: c_int,
+    buffer: *mut c_void,
+    size: size_t,
+    room: size_t,
+) -> ssize_t {
+    if size > room {
+        super::overflow();
+    }
+    // SAFETY: I1.
+    unsafe { read(descriptor, buffer, size) }
+}
+
+/// As `read`, by a name of libc's own.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn __read(
+    descriptor: c_int,
+    buffer: *mut c_void,
+    size: size_t,
+) -> ssize_t {
+    // SAFETY: I1.
+    unsafe { read(descriptor, buffer, size) }
+}
+
+/// As `write`, by a name of libc's own.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn __write(
+    descriptor: c_int,
+    buffer: *const c_void,
+    size: size_t,
+) -> ssize_t {
+    // SAFETY: I1.
+    unsafe { write(descriptor, buffer, size) }
+}

@@ -1,0 +1,101 @@
+//! The one question each function asks: may it wait greenly? And the wait itself, with `errno` as C wants it.
+
+use std::ffi::c_int;
+use std::mem;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use eventlet::lowlevel::{self, Cause, Place};
+
+use crate::areas::{self, Area};
+use crate::real;
+
+static WAITS: AtomicU64 = AtomicU64::new(0);
+static CANCELLED: AtomicU64 = AtomicU64::new(0);
+static BLOCKED: AtomicU64 = AtomicU64::new(0);
+
+/// Returns whether a call is to be looked at: its area is patched, and it is made on a green stack.
+#[inline]
+pub(crate) fn is_green(area: Area) -> bool {
+    areas::is_patched(area) && lowlevel::place() != Place::Elsewhere
+}
+
+/// Returns whether a green thread may be suspended here. Where not, the call blocks the OS thread, and is counted.
+///
+/// A signal handler runs on whatever stack it interrupted, in the middle of anything. It is told by the stack that it has of its
+/// own.
+pub(crate) fn may_suspend() -> bool {
+    let may = lowlevel::has_hub() && !is_in_handler();
+    if !may {
+        note_blocked();
+    }
+    may
+}
+
+/// Counts a call that blocks the OS thread although it is made on a green stack.
+pub(crate) fn note_blocked() {
+    BLOCKED.fetch_add(1, Ordering::Relaxed);
+}
+
+fn is_in_handler() -> bool {
+    // SAFETY: all zeroes is a value of it.
+    let mut stack: libc::stack_t = unsafe { mem::zeroed() };
+    // SAFETY: it writes to `stack`.
+    unsafe { libc::sigaltstack(std::ptr::null(), &mut stack) };
+    stack.ss_flags & libc::SS_ONSTACK != 0
+}
+
+/// Waits for a future. The error is what `errno` is to be. Until then `errno` is as it was, whoever ran meanwhile.
+pub(crate) fn wait<F: Future>(future: F) -> Result<F::Output, c_int> {
+    WAITS.fetch_add(1, Ordering::Relaxed);
+    let errno = real::errno();
+    let waited = lowlevel::wait(future);
+    real::set_errno(errno);
+    waited.map_err(|cancelled| {
+        CANCELLED.fetch_add(1, Ordering::Relaxed);
+        match cancelled.cause() {
+            Cause::Limit => libc::ETIMEDOUT,
+            _ => libc::ECANCELED,
+        }
+    })
+}
+
+/// Waits for a future, whatever happens to the green thread.
+pub(crate) fn wait_shielded<F: Future>(future: F) -> F::Output {
+    WAITS.fetch_add(1, Ordering::Relaxed);
+    let errno = real::errno();
+    let output = lowlevel::wait_shielded(future);
+    real::set_errno(errno);
+    output
+}
+
+/// What the functions of this crate did, in all OS threads together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Calls that suspended a green thread, or would have but for a kill.
+    pub waits: u64,
+    /// Those of them that ended with `ECANCELED` or `ETIMEDOUT`, as their green thread was killed or a limit passed.
+    pub cancelled: u64,
+    /// Calls on a green stack that blocked its OS thread instead.
+    pub blocked: u64,
+}
+
+/// Returns what the functions of this crate did so far.
+///
+/// # Examples
+///
+/// ```
+/// eventlet_shim::monkey_patch();
+/// let before = eventlet_shim::stats();
+/// eventlet::run(eventlet::stackful(|| {
+///     std::thread::sleep(std::time::Duration::from_millis(1));
+/// }));
+/// assert!(eventlet_shim::stats().waits > before.waits);
+/// ```
+pub fn stats() -> Stats {
+    Stats {
+        waits: WAITS.load(Ordering::Relaxed),
+        cancelled: CANCELLED.load(Ordering::Relaxed),
+        blocked: BLOCKED.load(Ordering::Relaxed),
+    }
+}

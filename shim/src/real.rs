@@ -1,0 +1,118 @@
+//! The calls as the kernel has them, past whatever has libc's names.
+//!
+//! # Invariants
+//!
+//! - **I1**: the arguments of a [`Call`] are what its system call wants, from [`Call::new`] to its last use.
+//! - **I2**: a system call changes no register but those that it is declared to, and only the memory that its arguments name.
+
+use std::arch::asm;
+use std::ffi::{CStr, c_int, c_long, c_void};
+
+/// The error numbers that the kernel returns, negated.
+const ERRORS: std::ops::Range<isize> = -4095..0;
+
+/// A system call that may be made again and again.
+#[derive(Clone, Copy)]
+pub(crate) struct Call {
+    number: c_long,
+    arguments: [usize; 6],
+}
+
+impl Call {
+    /// Makes a call. Arguments that it has not are zero.
+    ///
+    /// # Safety
+    ///
+    /// As long as it is used the arguments are what that system call wants.
+    #[inline]
+    pub(crate) unsafe fn new<const N: usize>(number: c_long, given: [usize; N]) -> Call {
+        let mut arguments = [0; 6];
+        arguments[..N].copy_from_slice(&given);
+        Call { number, arguments }
+    }
+
+    /// Makes the call, and returns what the kernel does: a negated error number, or a value.
+    #[inline]
+    pub(crate) fn make(&self) -> isize {
+        // SAFETY: by I1.
+        unsafe { system_call(self.number, self.arguments) }
+    }
+
+    /// Makes the call, and returns its value or -1, as a function of C does, with the error in `errno`.
+    #[inline]
+    pub(crate) fn answer(&self) -> isize {
+        answer(self.make())
+    }
+}
+
+/// Turns what the kernel returned into what a function of C returns.
+#[inline]
+pub(crate) fn answer(result: isize) -> isize {
+    if ERRORS.contains(&result) {
+        set_errno(-result as c_int);
+        return -1;
+    }
+    result
+}
+
+/// Negates an error number, as the kernel does.
+pub(crate) fn failed(error: c_int) -> isize {
+    -(error as isize)
+}
+
+#[inline]
+pub(crate) fn errno() -> c_int {
+    // SAFETY: it returns the place of this OS thread's `errno`.
+    let place = unsafe { libc::__errno_location() };
+    // SAFETY: that place is there as long as the OS thread.
+    unsafe { *place }
+}
+
+#[inline]
+pub(crate) fn set_errno(error: c_int) {
+    // SAFETY: it returns the place of this OS thread's `errno`.
+    let place = unsafe { libc::__errno_location() };
+    // SAFETY: that place is there as long as the OS thread.
+    unsafe { *place = error };
+}
+
+/// Returns the next function of that name behind this program's own, such as libc's.
+pub(crate) fn next(name: &CStr) -> Option<*mut c_void> {
+    // SAFETY: it looks a name up.
+    let function = unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) };
+    (!function.is_null()).then_some(function)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline]
+unsafe fn system_call(number: c_long, [a, b, c, d, e, f]: [usize; 6]) -> isize {
+    let result;
+    // SAFETY: by I1 and I2.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number as isize => result,
+            in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e, in("r9") f,
+            lateout("rcx") _, lateout("r11") _,
+            options(nostack),
+        );
+    }
+    result
+}
+
+#[cfg(target_arch = "aarch64")]
+#[inline]
+unsafe fn system_call(number: c_long, [a, b, c, d, e, f]: [usize; 6]) -> isize {
+    let result;
+    // SAFETY: by I1 and I2.
+    unsafe {
+        asm!(
+            "svc 0",
+            in("x8") number,
+            inlateout("x0") a as isize => result,
+            in("x1") b, in("x2") c, in("x3") d, in("x4") e, in("x5") f,
+            options(nostack),
+        );
+    }
+    result
+}

@@ -1,0 +1,227 @@
+//! Locks of `std`, parking, channels from other OS threads, and joining.
+
+mod support;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Barrier, Condvar, LazyLock, Mutex, Once, RwLock, mpsc};
+use std::time::Duration;
+
+use eventlet::{Block, Timeout};
+use support::{MS, crowd, green, run, run_paused, timed, turns};
+
+#[test]
+fn a_mutex_is_held_over_a_sleep() {
+    let total = run(|| {
+        let lock = Arc::new(Mutex::new(0));
+        let same = lock.clone();
+        crowd(30, move |_| {
+            let mut count = same.lock().unwrap();
+            let before = *count;
+            std::thread::sleep(MS);
+            *count = before + 1;
+        });
+        *lock.lock().unwrap()
+    });
+    assert_eq!(total, 30);
+}
+
+#[test]
+fn readers_share_a_lock_and_a_writer_has_it_alone() {
+    run(|| {
+        let lock = Arc::new(RwLock::new(0));
+        crowd(20, move |number| match number % 4 {
+            0 => {
+                let mut value = lock.write().unwrap();
+                let before = *value;
+                std::thread::sleep(MS);
+                *value = before + 1;
+            }
+            _ => {
+                let value = lock.read().unwrap();
+                let before = *value;
+                std::thread::sleep(MS);
+                assert_eq!(*value, before);
+            }
+        });
+    });
+}
+
+#[test]
+fn a_condition_variable_wakes_and_its_limit_is_on_virtual_time() {
+    run_paused(|| {
+        let pair = Arc::new((Mutex::new(false), Condvar::new()));
+        let theirs = pair.clone();
+        let waiting = green(move || {
+            let (ready, changed) = &*theirs;
+            let guard = changed.wait_while(ready.lock().unwrap(), |ready| !*ready).unwrap();
+            *guard
+        });
+        let (ready, changed) = &*pair;
+        *ready.lock().unwrap() = true;
+        changed.notify_one();
+        assert!(waiting.block().unwrap());
+        let guard = ready.lock().unwrap();
+        let ((_guard, late), took) =
+            timed(|| changed.wait_timeout(guard, Duration::from_secs(3600)).unwrap());
+        assert!(late.timed_out() && took < Duration::from_secs(10), "{took:?}");
+    });
+}
+
+#[test]
+fn barriers_once_and_lazy_values() {
+    static LAZY: LazyLock<u32> = LazyLock::new(|| {
+        std::thread::sleep(5 * MS);
+        7
+    });
+    static ONCE: Once = Once::new();
+    run(|| {
+        let barrier = Arc::new(Barrier::new(10));
+        let leaders = crowd(10, move |_| {
+            ONCE.call_once(|| std::thread::sleep(5 * MS));
+            assert_eq!(*LAZY, 7);
+            barrier.wait().is_leader()
+        });
+        assert_eq!(leaders.into_iter().filter(|leads| *leads).count(), 1);
+    });
+}
+
+#[test]
+fn other_os_threads_and_green_threads_lock_the_same() {
+    let total = run(|| {
+        let lock = Arc::new(Mutex::new(0_u64));
+        let others: Vec<_> = (0..2)
+            .map(|_| {
+                let lock = lock.clone();
+                std::thread::spawn(move || (0..20_000).for_each(|_| *lock.lock().unwrap() += 1))
+            })
+            .collect();
+        let same = lock.clone();
+        crowd(10, move |_| {
+            for round in 0..2_000 {
+                let mut count = same.lock().unwrap();
+                if round % 200 == 0 {
+                    turns(1);
+                }
+                *count += 1;
+            }
+        });
+        others.into_iter().for_each(|other| other.join().unwrap());
+        *lock.lock().unwrap()
+    });
+    assert_eq!(total, 2 * 20_000 + 10 * 2_000);
+}
+
+#[test]
+fn many_wait_in_park_timeout_and_recv_timeout_at_once() {
+    run(|| {
+        let (_, took) = timed(|| {
+            crowd(500, |number| match number % 2 {
+                0 => std::thread::park_timeout(20 * MS),
+                _ => {
+                    let (_sender, receiver) = mpsc::channel::<()>();
+                    assert!(receiver.recv_timeout(20 * MS).is_err());
+                }
+            })
+        });
+        assert!(took >= 20 * MS && took < Duration::from_secs(1), "{took:?}");
+    });
+}
+
+#[test]
+fn an_unpark_from_another_os_thread_is_seen_by_all_who_park() {
+    run(|| {
+        let hub = std::thread::current();
+        let count = Arc::new(AtomicU32::new(0));
+        let parked: Vec<_> = (0..10)
+            .map(|_| {
+                let count = count.clone();
+                green(move || {
+                    while count.load(Ordering::SeqCst) == 0 {
+                        std::thread::park();
+                    }
+                })
+            })
+            .collect();
+        std::thread::spawn(move || {
+            std::thread::sleep(5 * MS);
+            count.store(1, Ordering::SeqCst);
+            hub.unpark();
+        });
+        parked.into_iter().for_each(|parked| parked.block().unwrap());
+    });
+}
+
+#[test]
+fn channels_bring_what_other_os_threads_send() {
+    run(|| {
+        let sums = crowd(20, |number| {
+            let (sender, receiver) = mpsc::channel();
+            std::thread::spawn(move || {
+                for item in 0..50 {
+                    if item % 10 == number % 10 {
+                        std::thread::sleep(MS);
+                    }
+                    sender.send(item).unwrap();
+                }
+            });
+            receiver.iter().sum::<usize>()
+        });
+        assert_eq!(sums, [50 * 49 / 2; 20]);
+    });
+}
+
+#[test]
+fn os_threads_are_joined_while_others_run() {
+    run(|| {
+        let (values, took) = timed(|| {
+            crowd(10, |number| {
+                let nap = move || {
+                    std::thread::sleep(30 * MS);
+                    number
+                };
+                let joined = std::thread::spawn(nap).join().unwrap();
+                std::thread::scope(|scope| scope.spawn(move || joined).join().unwrap())
+            })
+        });
+        assert_eq!(values, (0..10).collect::<Vec<_>>());
+        assert!(took < Duration::from_millis(290), "{took:?}");
+    });
+}
+
+#[test]
+fn one_that_is_killed_while_it_waits_for_a_lock_leaves_it_to_others() {
+    run(|| {
+        let lock = Arc::new(Mutex::new(()));
+        let held = lock.lock().unwrap();
+        let theirs = lock.clone();
+        let victim = green(move || {
+            let _guard = theirs.lock().unwrap();
+            eventlet::sleep(MS).block();
+            unreachable!("it was killed");
+        });
+        let ((), took) = timed(|| victim.kill());
+        assert!(victim.dead() && took < 500 * MS, "{took:?}");
+        drop(held);
+        turns(5);
+        drop(lock.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+    });
+}
+
+#[test]
+fn a_limit_around_a_lock_takes_effect_when_it_is_there() {
+    run(|| {
+        let lock = Arc::new(Mutex::new(()));
+        let theirs = lock.clone();
+        let holder = green(move || {
+            let _guard = theirs.lock().unwrap();
+            std::thread::sleep(20 * MS);
+        });
+        let limit = Timeout::new(5 * MS);
+        let late = limit.run_blocking(|| {
+            drop(lock.lock().unwrap());
+            eventlet::sleep(MS).block();
+        });
+        assert_eq!(late, Err(limit));
+        holder.block().unwrap();
+    });
+}
