@@ -29,7 +29,7 @@ use crate::os_thread::block_on;
 /// [`blocking_get`](SharedQueue::blocking_get). Putters wait while it is full, so memory is bounded
 /// however fast one side is.
 ///
-/// Within one hub, a [`Queue`](super::Queue) is several times as fast, and knows its waiters.
+/// Within one hub, a [`Queue`](super::Queue) costs less than half of it, and knows its waiters.
 ///
 /// # The end
 ///
