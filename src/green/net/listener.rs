@@ -1,16 +1,15 @@
 //! Listening sockets.
 
-use std::fmt;
 use std::io;
 use std::iter::FusedIterator;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::Context;
 
-use socket2::SockRef;
 use tokio::net::TcpSocket;
 
 use super::addr::{ToSocketAddrs, first_that_works};
+use super::methods;
 use super::socket::{Socket, dup};
 use super::stream::TcpStream;
 
@@ -107,29 +106,6 @@ impl TcpListener {
     /// ```
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.io.local_addr()
-    }
-
-    /// Makes a second handle of the socket. Both accept, and each connection goes to one of them.
-    ///
-    /// Corresponds to [`std::net::TcpListener::try_clone`].
-    ///
-    /// # Errors
-    ///
-    /// Never.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::green::net::TcpListener;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    ///     let clone = listener.try_clone().unwrap();
-    ///     assert_eq!(clone.local_addr().unwrap(), listener.local_addr().unwrap());
-    /// }));
-    /// ```
-    pub fn try_clone(&self) -> io::Result<TcpListener> {
-        Ok(TcpListener { socket: Rc::clone(&self.socket) })
     }
 
     /// Waits for the next connection.
@@ -232,78 +208,6 @@ impl TcpListener {
         self.socket.io.ttl()
     }
 
-    /// Returns the error that is pending on the socket, and clears it.
-    ///
-    /// Corresponds to [`std::net::TcpListener::take_error`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::green::net::TcpListener;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    ///     assert!(listener.take_error().unwrap().is_none());
-    /// }));
-    /// ```
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        SockRef::from(&self.socket.io).take_error()
-    }
-
-    /// Sets whether `accept` fails with `WouldBlock` instead of waiting.
-    ///
-    /// As in `std` on Linux, connections that it accepts are not concerned.
-    ///
-    /// Corresponds to [`std::net::TcpListener::set_nonblocking`].
-    ///
-    /// # Errors
-    ///
-    /// Never.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::io::ErrorKind;
-    ///
-    /// use eventlet::green::net::TcpListener;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    ///     listener.set_nonblocking(true).unwrap();
-    ///     assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
-    /// }));
-    /// ```
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.socket.set_nonblocking(nonblocking);
-        Ok(())
-    }
-
-    /// Converts into Tokio's type, for async code and for [`serve`](crate::serve()).
-    ///
-    /// If there are clones, they keep the socket, and this is a second descriptor of it.
-    ///
-    /// # Errors
-    ///
-    /// When there are clones and the operating system refuses another descriptor.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::green::net::TcpListener;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    ///     let listener: tokio::net::TcpListener = listener.into_tokio().unwrap();
-    ///     assert!(listener.local_addr().is_ok());
-    /// }));
-    /// ```
-    pub fn into_tokio(self) -> io::Result<tokio::net::TcpListener> {
-        match Rc::try_unwrap(self.socket) {
-            Ok(socket) => Ok(socket.io),
-            Err(shared) => Tokio::from_std(dup(&shared.io)?),
-        }
-    }
-
     pub(crate) fn tokio(&self) -> &Tokio {
         &self.socket.io
     }
@@ -316,36 +220,6 @@ fn listen(addr: SocketAddr) -> io::Result<Tokio> {
     socket.bind(addr)?;
     socket.listen(128)
 }
-
-/// Takes a Tokio listener over, as [`listen`](crate::listen()) opens it.
-impl From<tokio::net::TcpListener> for TcpListener {
-    fn from(listener: tokio::net::TcpListener) -> TcpListener {
-        TcpListener { socket: Socket::new(listener) }
-    }
-}
-
-/// Takes a listener of `std` over. Its clones become non-blocking, too.
-///
-/// # Panics
-///
-/// Outside a Tokio runtime.
-impl TryFrom<std::net::TcpListener> for TcpListener {
-    type Error = io::Error;
-
-    fn try_from(listener: std::net::TcpListener) -> io::Result<TcpListener> {
-        listener.set_nonblocking(true)?;
-        Tokio::from_std(listener).map(TcpListener::from)
-    }
-}
-
-impl fmt::Debug for TcpListener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.socket.io.fmt(f)
-    }
-}
-
-#[cfg(unix)]
-super::socket::descriptor!(TcpListener);
 
 /// The connections of a listener, as they come in: what [`TcpListener::incoming`] returns.
 ///
@@ -368,3 +242,9 @@ impl Iterator for Incoming<'_> {
 }
 
 impl FusedIterator for Incoming<'_> {}
+
+methods::socket! {
+    TcpListener, std::net::TcpListener, "std::net::TcpListener", tokio::net::TcpListener, "tokio::net::TcpListener",
+    uses: "use eventlet::green::net::TcpListener;", makes: [r#"    let socket = TcpListener::bind("127.0.0.1:0").unwrap();"#], tries: "socket.accept()",
+    clones: "Both accept, and each connection goes to one of them.",
+}

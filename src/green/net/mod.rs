@@ -14,6 +14,7 @@
 
 mod addr;
 mod listener;
+pub(super) mod methods;
 pub(super) mod socket;
 mod stream;
 mod udp;

@@ -1,6 +1,5 @@
 //! Connections.
 
-use std::fmt;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::rc::Rc;
@@ -13,6 +12,7 @@ use tokio::io::ReadBuf;
 use super::super::bytes;
 use super::super::wait::{wait_io, zero_limit};
 use super::addr::ToSocketAddrs;
+use super::methods;
 use super::socket::{Socket, dup};
 use crate::hub::within;
 
@@ -226,131 +226,6 @@ impl TcpStream {
         SockRef::from(&self.socket.io).shutdown(how)
     }
 
-    /// Makes a second handle of the connection.
-    ///
-    /// Corresponds to [`std::net::TcpStream::try_clone`].
-    ///
-    /// # Errors
-    ///
-    /// Never.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::green::net::{TcpListener, TcpStream};
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    ///     let conn = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    ///     let clone = conn.try_clone().unwrap();
-    ///     assert_eq!(clone.local_addr().unwrap(), conn.local_addr().unwrap());
-    /// }));
-    /// ```
-    pub fn try_clone(&self) -> io::Result<TcpStream> {
-        Ok(TcpStream { socket: Rc::clone(&self.socket) })
-    }
-
-    /// Limits how long each read may wait. `None`, the default, is no limit.
-    ///
-    /// A limit bounds one wait, not the many of a `read_line` or a `read_to_end`.
-    ///
-    /// Corresponds to [`std::net::TcpStream::set_read_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// `InvalidInput` for a limit of zero. A read that waited so long fails with `WouldBlock`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::io::{ErrorKind, Read};
-    /// use std::time::Duration;
-    ///
-    /// use eventlet::green::net::{TcpListener, TcpStream};
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    ///     let mut conn = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    ///     conn.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
-    ///     assert_eq!(conn.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
-    /// }));
-    /// ```
-    pub fn set_read_timeout(&self, dur: Option<Duration>) -> io::Result<()> {
-        self.socket.reading.set_limit(dur)
-    }
-
-    /// Limits how long each write may wait. `None`, the default, is no limit.
-    ///
-    /// Corresponds to [`std::net::TcpStream::set_write_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// `InvalidInput` for a limit of zero. A write that waited so long fails with `WouldBlock`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// use eventlet::green::net::{TcpListener, TcpStream};
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    ///     let conn = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    ///     assert!(conn.set_write_timeout(Some(Duration::from_secs(5))).is_ok());
-    ///     assert!(conn.set_write_timeout(Some(Duration::ZERO)).is_err());
-    /// }));
-    /// ```
-    pub fn set_write_timeout(&self, dur: Option<Duration>) -> io::Result<()> {
-        self.socket.writing.set_limit(dur)
-    }
-
-    /// Returns how long each read may wait.
-    ///
-    /// Corresponds to [`std::net::TcpStream::read_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// Never.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::green::net::{TcpListener, TcpStream};
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    ///     let conn = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    ///     assert_eq!(conn.read_timeout().unwrap(), None);
-    /// }));
-    /// ```
-    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.socket.reading.limit())
-    }
-
-    /// Returns how long each write may wait.
-    ///
-    /// Corresponds to [`std::net::TcpStream::write_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// Never.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::green::net::{TcpListener, TcpStream};
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    ///     let conn = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    ///     assert_eq!(conn.write_timeout().unwrap(), None);
-    /// }));
-    /// ```
-    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.socket.writing.limit())
-    }
-
     /// Reads without taking what it read out of the connection.
     ///
     /// Corresponds to [`std::net::TcpStream::peek`].
@@ -467,79 +342,6 @@ impl TcpStream {
     pub fn ttl(&self) -> io::Result<u32> {
         self.socket.io.ttl()
     }
-
-    /// Returns the error that is pending on the socket, and clears it.
-    ///
-    /// Corresponds to [`std::net::TcpStream::take_error`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::green::net::{TcpListener, TcpStream};
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    ///     let conn = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    ///     assert!(conn.take_error().unwrap().is_none());
-    /// }));
-    /// ```
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.socket.io.take_error()
-    }
-
-    /// Sets whether what cannot be done at once fails with `WouldBlock` instead of waiting.
-    ///
-    /// Corresponds to [`std::net::TcpStream::set_nonblocking`].
-    ///
-    /// # Errors
-    ///
-    /// Never.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::io::{ErrorKind, Read};
-    ///
-    /// use eventlet::green::net::{TcpListener, TcpStream};
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    ///     let mut conn = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    ///     conn.set_nonblocking(true).unwrap();
-    ///     assert_eq!(conn.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
-    /// }));
-    /// ```
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.socket.set_nonblocking(nonblocking);
-        Ok(())
-    }
-
-    /// Converts into Tokio's type, for async code.
-    ///
-    /// If there are clones, they keep the connection, and this is a second descriptor of it.
-    ///
-    /// # Errors
-    ///
-    /// When there are clones and the operating system refuses another descriptor.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::green::net::{TcpListener, TcpStream};
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    ///     let conn = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    ///     let conn: tokio::net::TcpStream = conn.into_tokio().unwrap();
-    ///     assert!(conn.peer_addr().is_ok());
-    /// }));
-    /// ```
-    pub fn into_tokio(self) -> io::Result<tokio::net::TcpStream> {
-        match Rc::try_unwrap(self.socket) {
-            Ok(socket) => Ok(socket.io),
-            Err(shared) => Tokio::from_std(dup(&shared.io)?),
-        }
-    }
 }
 
 async fn connect_any(addrs: impl Iterator<Item = SocketAddr>) -> io::Result<Tokio> {
@@ -556,32 +358,19 @@ async fn connect_any(addrs: impl Iterator<Item = SocketAddr>) -> io::Result<Toki
 bytes::reads!(TcpStream);
 bytes::writes!(TcpStream);
 
-/// Takes a Tokio connection over, as [`serve`](crate::serve()) hands it to its handler.
-impl From<tokio::net::TcpStream> for TcpStream {
-    fn from(stream: tokio::net::TcpStream) -> TcpStream {
-        TcpStream { socket: Socket::new(stream) }
-    }
+methods::socket! {
+    TcpStream, std::net::TcpStream, "std::net::TcpStream", tokio::net::TcpStream, "tokio::net::TcpStream",
+    uses: "use eventlet::green::net::{TcpListener, TcpStream};", makes: [
+        r#"    let listener = TcpListener::bind("127.0.0.1:0").unwrap();"#
+        "    let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();"
+    ], tries: "(&socket).read(&mut [0])",
+    clones: "Two green threads can use one connection, each with its own.",
 }
 
-/// Takes a connection of `std` over. Its clones become non-blocking, too.
-///
-/// # Panics
-///
-/// Outside a Tokio runtime.
-impl TryFrom<std::net::TcpStream> for TcpStream {
-    type Error = io::Error;
-
-    fn try_from(stream: std::net::TcpStream) -> io::Result<TcpStream> {
-        stream.set_nonblocking(true)?;
-        Tokio::from_std(stream).map(TcpStream::from)
-    }
+methods::timeouts! {
+    TcpStream, "std::net::TcpStream",
+    uses: "use eventlet::green::net::{TcpListener, TcpStream};", makes: [
+        r#"    let listener = TcpListener::bind("127.0.0.1:0").unwrap();"#
+        "    let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();"
+    ],
 }
-
-impl fmt::Debug for TcpStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.socket.io.fmt(f)
-    }
-}
-
-#[cfg(unix)]
-super::socket::descriptor!(TcpStream);

@@ -1,15 +1,14 @@
 //! Datagrams.
 
-use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 use std::task::Context;
-use std::time::Duration;
 
 use socket2::SockRef;
 
 use super::addr::{ToSocketAddrs, first_that_works, no_address};
+use super::methods;
 use super::socket::{Socket, dup, poll_into};
 
 type Tokio = tokio::net::UdpSocket;
@@ -394,167 +393,6 @@ impl UdpSocket {
         self.socket.receive(buf, poll, |io, buf| dup::<_, Std>(io)?.peek(buf))
     }
 
-    /// Makes a second handle of the socket. Each datagram goes to one who asks for it.
-    ///
-    /// Corresponds to [`std::net::UdpSocket::try_clone`].
-    ///
-    /// # Errors
-    ///
-    /// Never.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::green::net::UdpSocket;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    ///     let clone = socket.try_clone().unwrap();
-    ///     assert_eq!(clone.local_addr().unwrap(), socket.local_addr().unwrap());
-    /// }));
-    /// ```
-    pub fn try_clone(&self) -> io::Result<UdpSocket> {
-        Ok(UdpSocket { socket: Rc::clone(&self.socket) })
-    }
-
-    /// Limits how long each read may wait. `None`, the default, is no limit.
-    ///
-    /// Corresponds to [`std::net::UdpSocket::set_read_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// `InvalidInput` for a limit of zero. A read that waited so long fails with `WouldBlock`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// use eventlet::green::net::UdpSocket;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    ///     assert!(socket.set_read_timeout(Some(Duration::from_secs(5))).is_ok());
-    ///     assert!(socket.set_read_timeout(Some(Duration::ZERO)).is_err());
-    /// }));
-    /// ```
-    pub fn set_read_timeout(&self, dur: Option<Duration>) -> io::Result<()> {
-        self.socket.reading.set_limit(dur)
-    }
-
-    /// Limits how long each write may wait. `None`, the default, is no limit.
-    ///
-    /// Corresponds to [`std::net::UdpSocket::set_write_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// `InvalidInput` for a limit of zero. A write that waited so long fails with `WouldBlock`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// use eventlet::green::net::UdpSocket;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    ///     assert!(socket.set_write_timeout(Some(Duration::from_secs(5))).is_ok());
-    ///     assert!(socket.set_write_timeout(Some(Duration::ZERO)).is_err());
-    /// }));
-    /// ```
-    pub fn set_write_timeout(&self, dur: Option<Duration>) -> io::Result<()> {
-        self.socket.writing.set_limit(dur)
-    }
-
-    /// Returns how long each read may wait.
-    ///
-    /// Corresponds to [`std::net::UdpSocket::read_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// Never.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::green::net::UdpSocket;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    ///     assert_eq!(socket.read_timeout().unwrap(), None);
-    /// }));
-    /// ```
-    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.socket.reading.limit())
-    }
-
-    /// Returns how long each write may wait.
-    ///
-    /// Corresponds to [`std::net::UdpSocket::write_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// Never.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::green::net::UdpSocket;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    ///     assert_eq!(socket.write_timeout().unwrap(), None);
-    /// }));
-    /// ```
-    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.socket.writing.limit())
-    }
-
-    /// Sets whether what cannot be done at once fails with `WouldBlock` instead of waiting.
-    ///
-    /// Corresponds to [`std::net::UdpSocket::set_nonblocking`].
-    ///
-    /// # Errors
-    ///
-    /// Never.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::io::ErrorKind;
-    ///
-    /// use eventlet::green::net::UdpSocket;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    ///     socket.set_nonblocking(true).unwrap();
-    ///     assert_eq!(socket.recv(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
-    /// }));
-    /// ```
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.socket.set_nonblocking(nonblocking);
-        Ok(())
-    }
-
-    /// Returns the error that is pending on the socket, and clears it.
-    ///
-    /// Corresponds to [`std::net::UdpSocket::take_error`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::green::net::UdpSocket;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    ///     assert!(socket.take_error().unwrap().is_none());
-    /// }));
-    /// ```
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.socket.io.take_error()
-    }
-
     /// Sets whether it may send to broadcast addresses.
     ///
     /// Corresponds to [`std::net::UdpSocket::set_broadcast`].
@@ -815,60 +653,15 @@ impl UdpSocket {
     pub fn leave_multicast_v6(&self, multiaddr: &Ipv6Addr, interface: u32) -> io::Result<()> {
         self.socket.io.leave_multicast_v6(multiaddr, interface)
     }
-
-    /// Converts into Tokio's type, for async code.
-    ///
-    /// If there are clones, they keep the socket, and this is a second descriptor of it.
-    ///
-    /// # Errors
-    ///
-    /// When there are clones and the operating system refuses another descriptor.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::green::net::UdpSocket;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    ///     let socket: tokio::net::UdpSocket = socket.into_tokio().unwrap();
-    ///     assert!(socket.local_addr().is_ok());
-    /// }));
-    /// ```
-    pub fn into_tokio(self) -> io::Result<tokio::net::UdpSocket> {
-        match Rc::try_unwrap(self.socket) {
-            Ok(socket) => Ok(socket.io),
-            Err(shared) => Tokio::from_std(dup(&shared.io)?),
-        }
-    }
 }
 
-/// Takes a socket of Tokio over.
-impl From<tokio::net::UdpSocket> for UdpSocket {
-    fn from(socket: tokio::net::UdpSocket) -> UdpSocket {
-        UdpSocket { socket: Socket::new(socket) }
-    }
+methods::socket! {
+    UdpSocket, std::net::UdpSocket, "std::net::UdpSocket", tokio::net::UdpSocket, "tokio::net::UdpSocket",
+    uses: "use eventlet::green::net::UdpSocket;", makes: [r#"    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();"#], tries: "socket.recv(&mut [0])",
+    clones: "Each datagram goes to one who asks for it.",
 }
 
-/// Takes a socket of `std` over. Its clones become non-blocking, too.
-///
-/// # Panics
-///
-/// Outside a Tokio runtime.
-impl TryFrom<std::net::UdpSocket> for UdpSocket {
-    type Error = io::Error;
-
-    fn try_from(socket: std::net::UdpSocket) -> io::Result<UdpSocket> {
-        socket.set_nonblocking(true)?;
-        Tokio::from_std(socket).map(UdpSocket::from)
-    }
+methods::timeouts! {
+    UdpSocket, "std::net::UdpSocket",
+    uses: "use eventlet::green::net::UdpSocket;", makes: [r#"    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();"#],
 }
-
-impl fmt::Debug for UdpSocket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.socket.io.fmt(f)
-    }
-}
-
-#[cfg(unix)]
-super::socket::descriptor!(UdpSocket);

@@ -1,6 +1,5 @@
 //! Datagrams.
 
-use std::fmt;
 use std::io;
 use std::net::Shutdown;
 use std::os::unix::net::SocketAddr;
@@ -13,7 +12,8 @@ use std::time::Duration;
 use socket2::{SockAddr, SockRef};
 
 use super::path::path_of;
-use crate::green::net::socket::{self, Socket, dup, poll_into};
+use crate::green::net::methods;
+use crate::green::net::socket::{Socket, dup, poll_into};
 use crate::hub::Timer;
 
 type Tokio = tokio::net::UnixDatagram;
@@ -230,167 +230,6 @@ impl UnixDatagram {
     /// ```
     pub fn connect_addr(&self, socket_addr: &SocketAddr) -> io::Result<()> {
         self.connect(path_of(socket_addr)?)
-    }
-
-    /// Makes a second handle of the socket. Each datagram goes to one who asks for it.
-    ///
-    /// Corresponds to [`std::os::unix::net::UnixDatagram::try_clone`].
-    ///
-    /// # Errors
-    ///
-    /// Never.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::green::os::unix::net::UnixDatagram;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let (socket, _other) = UnixDatagram::pair().unwrap();
-    ///     let clone = socket.try_clone().unwrap();
-    ///     assert!(clone.local_addr().unwrap().is_unnamed());
-    /// }));
-    /// ```
-    pub fn try_clone(&self) -> io::Result<UnixDatagram> {
-        Ok(UnixDatagram { socket: Rc::clone(&self.socket) })
-    }
-
-    /// Limits how long each read may wait. `None`, the default, is no limit.
-    ///
-    /// Corresponds to [`std::os::unix::net::UnixDatagram::set_read_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// `InvalidInput` for a limit of zero. A read that waited so long fails with `WouldBlock`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// use eventlet::green::os::unix::net::UnixDatagram;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let (socket, _other) = UnixDatagram::pair().unwrap();
-    ///     assert!(socket.set_read_timeout(Some(Duration::from_secs(5))).is_ok());
-    ///     assert!(socket.set_read_timeout(Some(Duration::ZERO)).is_err());
-    /// }));
-    /// ```
-    pub fn set_read_timeout(&self, dur: Option<Duration>) -> io::Result<()> {
-        self.socket.reading.set_limit(dur)
-    }
-
-    /// Limits how long each write may wait. `None`, the default, is no limit.
-    ///
-    /// Corresponds to [`std::os::unix::net::UnixDatagram::set_write_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// `InvalidInput` for a limit of zero. A write that waited so long fails with `WouldBlock`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// use eventlet::green::os::unix::net::UnixDatagram;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let (socket, _other) = UnixDatagram::pair().unwrap();
-    ///     assert!(socket.set_write_timeout(Some(Duration::from_secs(5))).is_ok());
-    ///     assert!(socket.set_write_timeout(Some(Duration::ZERO)).is_err());
-    /// }));
-    /// ```
-    pub fn set_write_timeout(&self, dur: Option<Duration>) -> io::Result<()> {
-        self.socket.writing.set_limit(dur)
-    }
-
-    /// Returns how long each read may wait.
-    ///
-    /// Corresponds to [`std::os::unix::net::UnixDatagram::read_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// Never.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::green::os::unix::net::UnixDatagram;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let (socket, _other) = UnixDatagram::pair().unwrap();
-    ///     assert_eq!(socket.read_timeout().unwrap(), None);
-    /// }));
-    /// ```
-    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.socket.reading.limit())
-    }
-
-    /// Returns how long each write may wait.
-    ///
-    /// Corresponds to [`std::os::unix::net::UnixDatagram::write_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// Never.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::green::os::unix::net::UnixDatagram;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let (socket, _other) = UnixDatagram::pair().unwrap();
-    ///     assert_eq!(socket.write_timeout().unwrap(), None);
-    /// }));
-    /// ```
-    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.socket.writing.limit())
-    }
-
-    /// Sets whether what cannot be done at once fails with `WouldBlock` instead of waiting.
-    ///
-    /// Corresponds to [`std::os::unix::net::UnixDatagram::set_nonblocking`].
-    ///
-    /// # Errors
-    ///
-    /// Never.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::io::ErrorKind;
-    ///
-    /// use eventlet::green::os::unix::net::UnixDatagram;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let (socket, _other) = UnixDatagram::pair().unwrap();
-    ///     socket.set_nonblocking(true).unwrap();
-    ///     assert_eq!(socket.recv(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
-    /// }));
-    /// ```
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.socket.set_nonblocking(nonblocking);
-        Ok(())
-    }
-
-    /// Returns the error that is pending on the socket, and clears it.
-    ///
-    /// Corresponds to [`std::os::unix::net::UnixDatagram::take_error`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::green::os::unix::net::UnixDatagram;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let (socket, _other) = UnixDatagram::pair().unwrap();
-    ///     assert!(socket.take_error().unwrap().is_none());
-    /// }));
-    /// ```
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.socket.io.take_error()
     }
 
     /// Returns the address that it has.
@@ -636,32 +475,6 @@ impl UnixDatagram {
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         SockRef::from(&self.socket.io).shutdown(how)
     }
-
-    /// Converts into Tokio's type, for async code.
-    ///
-    /// If there are clones, they keep the socket, and this is a second descriptor of it.
-    ///
-    /// # Errors
-    ///
-    /// When there are clones and the operating system refuses another descriptor.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::green::os::unix::net::UnixDatagram;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let (socket, _other) = UnixDatagram::pair().unwrap();
-    ///     let socket: tokio::net::UnixDatagram = socket.into_tokio().unwrap();
-    ///     assert!(socket.local_addr().is_ok());
-    /// }));
-    /// ```
-    pub fn into_tokio(self) -> io::Result<tokio::net::UnixDatagram> {
-        match Rc::try_unwrap(self.socket) {
-            Ok(socket) => Ok(socket.io),
-            Err(shared) => Tokio::from_std(dup(&shared.io)?),
-        }
-    }
 }
 
 /// How long to wait before a receiver that had no room is tried again.
@@ -691,31 +504,13 @@ fn poll_send_to(
     }
 }
 
-/// Takes a socket of Tokio over.
-impl From<tokio::net::UnixDatagram> for UnixDatagram {
-    fn from(socket: tokio::net::UnixDatagram) -> UnixDatagram {
-        UnixDatagram { socket: Socket::new(socket) }
-    }
+methods::socket! {
+    UnixDatagram, std::os::unix::net::UnixDatagram, "std::os::unix::net::UnixDatagram", tokio::net::UnixDatagram, "tokio::net::UnixDatagram",
+    uses: "use eventlet::green::os::unix::net::UnixDatagram;", makes: ["    let (socket, _other) = UnixDatagram::pair().unwrap();"], tries: "socket.recv(&mut [0])",
+    clones: "Each datagram goes to one who asks for it.",
 }
 
-/// Takes a socket of `std` over. Its clones become non-blocking, too.
-///
-/// # Panics
-///
-/// Outside a Tokio runtime.
-impl TryFrom<std::os::unix::net::UnixDatagram> for UnixDatagram {
-    type Error = io::Error;
-
-    fn try_from(socket: std::os::unix::net::UnixDatagram) -> io::Result<UnixDatagram> {
-        socket.set_nonblocking(true)?;
-        Tokio::from_std(socket).map(UnixDatagram::from)
-    }
+methods::timeouts! {
+    UnixDatagram, "std::os::unix::net::UnixDatagram",
+    uses: "use eventlet::green::os::unix::net::UnixDatagram;", makes: ["    let (socket, _other) = UnixDatagram::pair().unwrap();"],
 }
-
-impl fmt::Debug for UnixDatagram {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.socket.io.fmt(f)
-    }
-}
-
-socket::descriptor!(UnixDatagram);

@@ -1,6 +1,5 @@
 //! Listening sockets.
 
-use std::fmt;
 use std::io;
 use std::iter::FusedIterator;
 use std::os::unix::net::SocketAddr;
@@ -9,7 +8,8 @@ use std::rc::Rc;
 use std::task::Context;
 
 use super::stream::UnixStream;
-use crate::green::net::socket::{self, Socket, dup};
+use crate::green::net::methods;
+use crate::green::net::socket::{Socket, dup};
 
 type Tokio = tokio::net::UnixListener;
 type Std = std::os::unix::net::UnixListener;
@@ -183,82 +183,6 @@ impl UnixListener {
         self.socket.io.local_addr().map(SocketAddr::from)
     }
 
-    /// Makes a second handle of the socket. Both accept, and each connection goes to one of them.
-    ///
-    /// Corresponds to [`std::os::unix::net::UnixListener::try_clone`].
-    ///
-    /// # Errors
-    ///
-    /// Never.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::green::os::unix::net::UnixListener;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     # let file = format!("eventlet-doc-listener-a-{}", std::process::id());
-    ///     let path = std::env::temp_dir().join(file);
-    ///     let listener = UnixListener::bind(&path).unwrap();
-    ///     let clone = listener.try_clone().unwrap();
-    ///     assert_eq!(clone.local_addr().unwrap().as_pathname(), Some(&*path));
-    ///     std::fs::remove_file(&path).unwrap();
-    /// }));
-    /// ```
-    pub fn try_clone(&self) -> io::Result<UnixListener> {
-        Ok(UnixListener { socket: Rc::clone(&self.socket) })
-    }
-
-    /// Sets whether what cannot be done at once fails with `WouldBlock` instead of waiting.
-    ///
-    /// Corresponds to [`std::os::unix::net::UnixListener::set_nonblocking`].
-    ///
-    /// # Errors
-    ///
-    /// Never.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::io::ErrorKind;
-    ///
-    /// use eventlet::green::os::unix::net::UnixListener;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     # let file = format!("eventlet-doc-listener-b-{}", std::process::id());
-    ///     let path = std::env::temp_dir().join(file);
-    ///     let listener = UnixListener::bind(&path).unwrap();
-    ///     listener.set_nonblocking(true).unwrap();
-    ///     assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
-    ///     std::fs::remove_file(&path).unwrap();
-    /// }));
-    /// ```
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.socket.set_nonblocking(nonblocking);
-        Ok(())
-    }
-
-    /// Returns the error that is pending on the socket, and clears it.
-    ///
-    /// Corresponds to [`std::os::unix::net::UnixListener::take_error`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::green::os::unix::net::UnixListener;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     # let file = format!("eventlet-doc-listener-c-{}", std::process::id());
-    ///     let path = std::env::temp_dir().join(file);
-    ///     let listener = UnixListener::bind(&path).unwrap();
-    ///     assert!(listener.take_error().unwrap().is_none());
-    ///     std::fs::remove_file(&path).unwrap();
-    /// }));
-    /// ```
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.socket.io.take_error()
-    }
-
     /// Goes through the connections as they come in.
     ///
     /// Corresponds to [`std::os::unix::net::UnixListener::incoming`].
@@ -281,68 +205,10 @@ impl UnixListener {
         Incoming { listener: self }
     }
 
-    /// Converts into Tokio's type, for async code and for [`serve`](crate::serve()).
-    ///
-    /// If there are clones, they keep the listener, and this is a second descriptor of it.
-    ///
-    /// # Errors
-    ///
-    /// When there are clones and the operating system refuses another descriptor.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::green::os::unix::net::UnixListener;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     # let file = format!("eventlet-doc-listener-d-{}", std::process::id());
-    ///     let path = std::env::temp_dir().join(file);
-    ///     let listener = UnixListener::bind(&path).unwrap();
-    ///     let listener: tokio::net::UnixListener = listener.into_tokio().unwrap();
-    ///     assert!(listener.local_addr().is_ok());
-    ///     std::fs::remove_file(&path).unwrap();
-    /// }));
-    /// ```
-    pub fn into_tokio(self) -> io::Result<tokio::net::UnixListener> {
-        match Rc::try_unwrap(self.socket) {
-            Ok(socket) => Ok(socket.io),
-            Err(shared) => Tokio::from_std(dup(&shared.io)?),
-        }
-    }
-
     pub(crate) fn tokio(&self) -> &Tokio {
         &self.socket.io
     }
 }
-
-/// Takes a listener of Tokio over.
-impl From<tokio::net::UnixListener> for UnixListener {
-    fn from(listener: tokio::net::UnixListener) -> UnixListener {
-        UnixListener { socket: Socket::new(listener) }
-    }
-}
-
-/// Takes a listener of `std` over. Its clones become non-blocking, too.
-///
-/// # Panics
-///
-/// Outside a Tokio runtime.
-impl TryFrom<std::os::unix::net::UnixListener> for UnixListener {
-    type Error = io::Error;
-
-    fn try_from(listener: std::os::unix::net::UnixListener) -> io::Result<UnixListener> {
-        listener.set_nonblocking(true)?;
-        Tokio::from_std(listener).map(UnixListener::from)
-    }
-}
-
-impl fmt::Debug for UnixListener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.socket.io.fmt(f)
-    }
-}
-
-socket::descriptor!(UnixListener);
 
 /// The connections of a listener, as they come in: what [`UnixListener::incoming`] returns.
 ///
@@ -373,4 +239,15 @@ impl<'a> IntoIterator for &'a UnixListener {
     fn into_iter(self) -> Incoming<'a> {
         self.incoming()
     }
+}
+
+methods::socket! {
+    UnixListener, std::os::unix::net::UnixListener, "std::os::unix::net::UnixListener", tokio::net::UnixListener, "tokio::net::UnixListener",
+    uses: "use eventlet::green::os::unix::net::UnixListener;", makes: [
+        r#"    # let file = format!("eventlet-doc-{}-{:?}", std::process::id(), std::thread::current().id());"#
+        "    let path = std::env::temp_dir().join(file);"
+        "    let socket = UnixListener::bind(&path).unwrap();"
+        "    std::fs::remove_file(&path).unwrap();"
+    ], tries: "socket.accept()",
+    clones: "Both accept, and each connection goes to one of them.",
 }

@@ -1,6 +1,5 @@
 //! Connections.
 
-use std::fmt;
 use std::io;
 use std::net::Shutdown;
 use std::os::unix::net::SocketAddr;
@@ -12,7 +11,8 @@ use socket2::SockRef;
 
 use super::path::path_of;
 use crate::green::bytes;
-use crate::green::net::socket::{self, Socket, dup};
+use crate::green::net::methods;
+use crate::green::net::socket::Socket;
 use crate::green::wait::wait_io;
 use crate::greenthread::sleep;
 
@@ -175,167 +175,6 @@ impl UnixStream {
         Ok((one.into(), other.into()))
     }
 
-    /// Makes a second handle of the connection.
-    ///
-    /// Corresponds to [`std::os::unix::net::UnixStream::try_clone`].
-    ///
-    /// # Errors
-    ///
-    /// Never.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::green::os::unix::net::UnixStream;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let (stream, _other) = UnixStream::pair().unwrap();
-    ///     let clone = stream.try_clone().unwrap();
-    ///     assert!(clone.local_addr().unwrap().is_unnamed());
-    /// }));
-    /// ```
-    pub fn try_clone(&self) -> io::Result<UnixStream> {
-        Ok(UnixStream { socket: Rc::clone(&self.socket) })
-    }
-
-    /// Limits how long each read may wait. `None`, the default, is no limit.
-    ///
-    /// Corresponds to [`std::os::unix::net::UnixStream::set_read_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// `InvalidInput` for a limit of zero. A read that waited so long fails with `WouldBlock`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// use eventlet::green::os::unix::net::UnixStream;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let (stream, _other) = UnixStream::pair().unwrap();
-    ///     assert!(stream.set_read_timeout(Some(Duration::from_secs(5))).is_ok());
-    ///     assert!(stream.set_read_timeout(Some(Duration::ZERO)).is_err());
-    /// }));
-    /// ```
-    pub fn set_read_timeout(&self, dur: Option<Duration>) -> io::Result<()> {
-        self.socket.reading.set_limit(dur)
-    }
-
-    /// Limits how long each write may wait. `None`, the default, is no limit.
-    ///
-    /// Corresponds to [`std::os::unix::net::UnixStream::set_write_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// `InvalidInput` for a limit of zero. A write that waited so long fails with `WouldBlock`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// use eventlet::green::os::unix::net::UnixStream;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let (stream, _other) = UnixStream::pair().unwrap();
-    ///     assert!(stream.set_write_timeout(Some(Duration::from_secs(5))).is_ok());
-    ///     assert!(stream.set_write_timeout(Some(Duration::ZERO)).is_err());
-    /// }));
-    /// ```
-    pub fn set_write_timeout(&self, dur: Option<Duration>) -> io::Result<()> {
-        self.socket.writing.set_limit(dur)
-    }
-
-    /// Returns how long each read may wait.
-    ///
-    /// Corresponds to [`std::os::unix::net::UnixStream::read_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// Never.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::green::os::unix::net::UnixStream;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let (stream, _other) = UnixStream::pair().unwrap();
-    ///     assert_eq!(stream.read_timeout().unwrap(), None);
-    /// }));
-    /// ```
-    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.socket.reading.limit())
-    }
-
-    /// Returns how long each write may wait.
-    ///
-    /// Corresponds to [`std::os::unix::net::UnixStream::write_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// Never.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::green::os::unix::net::UnixStream;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let (stream, _other) = UnixStream::pair().unwrap();
-    ///     assert_eq!(stream.write_timeout().unwrap(), None);
-    /// }));
-    /// ```
-    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.socket.writing.limit())
-    }
-
-    /// Sets whether what cannot be done at once fails with `WouldBlock` instead of waiting.
-    ///
-    /// Corresponds to [`std::os::unix::net::UnixStream::set_nonblocking`].
-    ///
-    /// # Errors
-    ///
-    /// Never.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::io::{ErrorKind, Read};
-    ///
-    /// use eventlet::green::os::unix::net::UnixStream;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let (stream, _other) = UnixStream::pair().unwrap();
-    ///     stream.set_nonblocking(true).unwrap();
-    ///     assert_eq!((&stream).read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
-    /// }));
-    /// ```
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.socket.set_nonblocking(nonblocking);
-        Ok(())
-    }
-
-    /// Returns the error that is pending on the socket, and clears it.
-    ///
-    /// Corresponds to [`std::os::unix::net::UnixStream::take_error`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::green::os::unix::net::UnixStream;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let (stream, _other) = UnixStream::pair().unwrap();
-    ///     assert!(stream.take_error().unwrap().is_none());
-    /// }));
-    /// ```
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.socket.io.take_error()
-    }
-
     /// Returns the address of this end.
     ///
     /// Corresponds to [`std::os::unix::net::UnixStream::local_addr`].
@@ -397,32 +236,6 @@ impl UnixStream {
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         SockRef::from(&self.socket.io).shutdown(how)
     }
-
-    /// Converts into Tokio's type, for async code.
-    ///
-    /// If there are clones, they keep the connection, and this is a second descriptor of it.
-    ///
-    /// # Errors
-    ///
-    /// When there are clones and the operating system refuses another descriptor.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::green::os::unix::net::UnixStream;
-    ///
-    /// eventlet::run(eventlet::stackful(|| {
-    ///     let (stream, _other) = UnixStream::pair().unwrap();
-    ///     let stream: tokio::net::UnixStream = stream.into_tokio().unwrap();
-    ///     assert!(stream.local_addr().is_ok());
-    /// }));
-    /// ```
-    pub fn into_tokio(self) -> io::Result<tokio::net::UnixStream> {
-        match Rc::try_unwrap(self.socket) {
-            Ok(socket) => Ok(socket.io),
-            Err(shared) => Tokio::from_std(dup(&shared.io)?),
-        }
-    }
 }
 
 /// How long to wait for room in the backlog of a server, of which nothing tells.
@@ -442,31 +255,13 @@ async fn connect(path: &Path) -> io::Result<Tokio> {
 bytes::reads!(UnixStream);
 bytes::writes!(UnixStream);
 
-/// Takes a connection of Tokio over.
-impl From<tokio::net::UnixStream> for UnixStream {
-    fn from(stream: tokio::net::UnixStream) -> UnixStream {
-        UnixStream { socket: Socket::new(stream) }
-    }
+methods::socket! {
+    UnixStream, std::os::unix::net::UnixStream, "std::os::unix::net::UnixStream", tokio::net::UnixStream, "tokio::net::UnixStream",
+    uses: "use eventlet::green::os::unix::net::UnixStream;", makes: ["    let (socket, _other) = UnixStream::pair().unwrap();"], tries: "(&socket).read(&mut [0])",
+    clones: "Two green threads can use one connection, each with its own.",
 }
 
-/// Takes a connection of `std` over. Its clones become non-blocking, too.
-///
-/// # Panics
-///
-/// Outside a Tokio runtime.
-impl TryFrom<std::os::unix::net::UnixStream> for UnixStream {
-    type Error = io::Error;
-
-    fn try_from(stream: std::os::unix::net::UnixStream) -> io::Result<UnixStream> {
-        stream.set_nonblocking(true)?;
-        Tokio::from_std(stream).map(UnixStream::from)
-    }
+methods::timeouts! {
+    UnixStream, "std::os::unix::net::UnixStream",
+    uses: "use eventlet::green::os::unix::net::UnixStream;", makes: ["    let (socket, _other) = UnixStream::pair().unwrap();"],
 }
-
-impl fmt::Debug for UnixStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.socket.io.fmt(f)
-    }
-}
-
-socket::descriptor!(UnixStream);
