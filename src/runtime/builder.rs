@@ -56,7 +56,7 @@ impl Options {
 }
 
 impl Builder {
-    /// Makes a builder with the options that [`run`] uses.
+    /// Makes a builder with the options that [`run`](super::run) uses.
     ///
     /// # Examples
     ///
@@ -208,7 +208,7 @@ impl Builder {
     /// another, as in a circle of locks, and no timer, no socket and no other OS thread has a waker of one of them. It is
     /// off unless it is asked for, and then the program hangs, for good.
     ///
-    /// The error is a [`Deadlock`]: its text is who waits for what, and where. The main green thread
+    /// The error is a [`Deadlock`](crate::debug::Deadlock): its text is who waits for what, and where. The main green thread
     /// is ended where it waits, its destructors run, and then those of all others. To have a panic, `unwrap` it.
     ///
     /// There is never a false alarm. Not every deadlock is found: not one of some green threads while others can go

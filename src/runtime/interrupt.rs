@@ -14,7 +14,7 @@ use crate::greenthread::Greenlet;
 /// A request that the program end: Ctrl-C or SIGTERM.
 ///
 /// It is what [`interrupted`] gives, and the error that ends the main green thread after
-/// [`Builder::keyboard_interrupt`].
+/// [`Builder::keyboard_interrupt`](super::Builder::keyboard_interrupt).
 ///
 /// Corresponds to Python's `KeyboardInterrupt`.
 ///
@@ -46,7 +46,7 @@ impl KeyboardInterrupt {
         128 + self.number
     }
 
-    /// Returns the interrupt inside an error of [`Builder::run`], if that is what it is.
+    /// Returns the interrupt inside an error of [`Builder::run`](super::Builder::run), if that is what it is.
     ///
     /// # Examples
     ///
