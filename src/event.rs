@@ -45,7 +45,7 @@ pub struct Event<T = ()> {
 }
 
 /// What was sent. Shared, because a waiter that was woken before a `reset` still gets it, and because
-/// `T::clone` is foreign code and must find nothing borrowed.
+/// `T::clone` is user code and must find nothing borrowed.
 type Sent<T> = Rc<Result<T, Exit>>;
 
 struct Shared<T> {

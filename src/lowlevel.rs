@@ -83,7 +83,7 @@ pub enum Place {
 /// ```
 #[inline]
 pub fn place() -> Place {
-    match hub::ground().is_null() {
+    match hub::current_stack().is_null() {
         true => Place::Elsewhere,
         false if thread::panicking() => Place::Unwinding,
         false => Place::Stack,

@@ -1,4 +1,4 @@
-//! Pools of things that are dear to make and that one green thread at a time uses: connections,
+//! Pools of things that are expensive to make and that one green thread at a time uses: connections,
 //! say.
 //!
 //! [`Pool`] makes its items when they are needed, up to a number; [`TokenPool`] has items that
@@ -215,7 +215,7 @@ impl<T, E> Pool<T, E> {
     /// Chooses whether the item that was put back last is taken first, instead of the one that has
     /// been idle for longest.
     ///
-    /// It fits items that are dear to keep: those on top are used again and again, and
+    /// It fits items that are expensive to keep: those on top are used again and again, and
     /// those below can be seen to idle.
     ///
     /// Corresponds to eventlet's `pools.Pool(order_as_stack=..)`.
@@ -396,7 +396,7 @@ impl<T, E> Pool<T, E> {
             shared.size.set(self.current_size() - 1);
             shared.rights.release();
         }
-        // Last, for its destructor is foreign code.
+        // Last, for its destructor is user code.
         drop(item);
     }
 

@@ -16,7 +16,7 @@
 //!                              └───────────────────────────────┴───────────────────────────┘
 //! ```
 //!
-//! Nothing foreign runs while the line is borrowed: no waker is cloned, woken or dropped, and no
+//! No user code runs while the line is borrowed: no waker is cloned, woken or dropped, and no
 //! offer or grant either. The drop of a waker may free a task, whose destructors may come back in
 //! here. So wakers are handed out as [`Wakeup`]s, to be used when the whole meeting point is in
 //! order again.
@@ -82,7 +82,7 @@ pub(crate) enum Left<Offer, Grant> {
 pub(crate) struct Wakeup(Waker);
 
 impl Wakeup {
-    /// Wakes the waiter. This runs foreign code: whatever is borrowed must have been given back,
+    /// Wakes the waiter. This runs user code: whatever is borrowed must have been given back,
     /// and the meeting point be fit to be used.
     pub(crate) fn wake(self) {
         self.0.wake();
@@ -91,7 +91,7 @@ impl Wakeup {
 
 /// Wakes everybody whom `choose` chooses, in that order, once it has nobody left to choose.
 ///
-/// Waking each at once would let foreign code meet a line that is only half served.
+/// Waking each at once would let user code meet a line that is only half served.
 #[inline]
 pub(crate) fn wake_all(mut choose: impl FnMut() -> Option<Wakeup>) {
     let Some(first) = choose() else { return };
@@ -217,7 +217,7 @@ impl<Offer, Grant> Waiters<Offer, Grant> {
     }
 }
 
-/// The line itself. Its methods only move things: what is foreign goes in and comes out by value.
+/// The line itself. Its methods only move things: what is the user's goes in and comes out by value.
 ///
 /// Most lines, such as that of a green thread's outcome, never have more than one waiter: they stay small, and
 /// never allocate.
@@ -299,7 +299,7 @@ impl<Offer, Grant> Line<Offer, Grant> {
     fn replace(&mut self, ticket: &Ticket, new: Waker) -> (Poll<Grant>, Waker) {
         match self.at(ticket) {
             State::Waiting { waker, .. } => (Poll::Pending, mem::replace(waker, new)),
-            // Cloning the new waker was foreign code: the waiter may have been chosen meanwhile.
+            // Cloning the new waker was user code: the waiter may have been chosen meanwhile.
             State::Chosen(_) => (Poll::Ready(self.remove_chosen(ticket)), new),
         }
     }

@@ -156,7 +156,7 @@ impl Notice {
     }
 
     fn wake_server(&self) {
-        // A statement of its own, for a wakeup runs foreign code.
+        // A statement of its own, for a wakeup runs user code.
         let server = self.server.take();
         if let Some(server) = server {
             server.wake();

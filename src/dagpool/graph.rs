@@ -124,7 +124,7 @@ impl<K: Clone + Eq + Hash, V> Graph<K, V> {
 
     /// Makes a follower of these keys; those that have a value are ready at once, in their order here.
     pub(super) fn follow(&self, keys: impl IntoIterator<Item = K>) -> Rc<Follower<K>> {
-        // The iterator is foreign code: it is run before anything is borrowed.
+        // The iterator is user code: it is run before anything is borrowed.
         let keys: Vec<K> = keys.into_iter().collect();
         let (pending, ready) = (RefCell::default(), RefCell::default());
         let follower = Rc::new(Follower { pending, ready, line: Waiters::new() });

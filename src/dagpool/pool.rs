@@ -19,7 +19,7 @@ use crate::report;
 /// or a green thread that was [spawned](DAGPool::spawn) for it returns it. All green threads run at
 /// once, each as far as the values go on which it depends.
 ///
-/// It is a handle: clones name the same pool. A value is cloned for each who gets it; what is dear to
+/// It is a handle: clones name the same pool. A value is cloned for each who gets it; what is expensive to
 /// clone is put in an [`Rc`].
 ///
 /// Corresponds to eventlet's `dagpool.DAGPool`.

@@ -1,7 +1,7 @@
 //! Whether anything can ever wake a hub again.
 //!
 //! A hub that has nobody ready and no timer waits for a waker to be used. So the question is who has one. Each green
-//! thread gets a waker that counts its clones, while this is asked for. And each is polled once in vain, for the meeting
+//! thread gets a waker that counts its clones, while this is asked for. And each is polled once spuriously, for the meeting
 //! points to [note](crate::probe) that they have a clone, of which only another green thread makes use. Where all clones are
 //! accounted for, for every green thread, nobody is left who could wake any of them.
 //!

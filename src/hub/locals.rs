@@ -38,7 +38,7 @@ pub(crate) enum Found {
 impl Locals {
     /// Returns what a green thread has of a local.
     ///
-    /// The value is shared, not borrowed, so that the map is free while foreign code looks at it.
+    /// The value is shared, not borrowed, so that the map is free while user code looks at it.
     pub(crate) fn find(&self, owner: Key, local: u64) -> Found {
         let of = self.of.borrow();
         let kept = of.get(&owner.serial()).and_then(|values| of_local(values, local));

@@ -15,7 +15,7 @@
 //! | `spans` | green threads as `tracing` spans |
 //! | `usage` | who has used the hub, and for how long |
 //! | `observer` | who observes the hub: the watchdog, who wants to know the time of each turn, who chooses whose turn is next |
-//! | `ground` | on which green stack code runs: the hub on none |
+//! | `current_stack` | on which green stack code runs: the hub on none |
 //! | `prefetch` | whose memory is fetched into the caches before its turn comes |
 //! | `locals`, `notes` | what green threads keep for themselves, and what is noted of them |
 //! | `remote`, `registry` | wakeups that come from other OS threads; finds a hub by its number |
@@ -33,10 +33,10 @@
 mod census;
 mod clock;
 mod current;
+mod current_stack;
 mod deadline;
 mod deadlock;
 mod detector;
-mod ground;
 mod job;
 mod locals;
 mod notes;
@@ -72,8 +72,8 @@ pub use notes::State;
 pub use resolver::{Resolve, Resolving};
 
 pub(crate) use current::{Seat, check, current, expect};
+pub(crate) use current_stack::Outer;
 pub(crate) use deadline::{Within, within};
-pub(crate) use ground::Outer;
 pub(crate) use job::{Job, Key, SpawnedAt};
 pub(crate) use locals::Found;
 #[cfg(feature = "test-util")]
@@ -91,7 +91,7 @@ pub(crate) use prefetch::suspended_at;
 #[cfg(feature = "stackful")]
 pub(crate) use {
     clock::Moment,
+    current_stack::{current_stack, set_current_stack},
     deadline::Enclosing,
-    ground::{ground, set_ground},
     prefetch::{fetch_frame, note_suspended, stack_pointer},
 };

@@ -24,7 +24,7 @@
 //! A destructor may kill another green thread, whose destructor kills a third, and so on. After [`DEEPEST`] of them in
 //! each other on one stack the next one is put off: the outermost `finish` there ends it, before it returns.
 //!
-//! Nothing foreign (a job, a waker, a destructor) runs while a `RefCell` of the hub is borrowed.
+//! No user code (a job, a waker, a destructor) runs while a `RefCell` of the hub is borrowed.
 //!
 //! # How a hub ends
 //!
@@ -43,7 +43,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use super::clock::Clock;
-use super::ground::{Outer, ground};
+use super::current_stack::{Outer, current_stack};
 use super::job::{Job, Key, SpawnedAt, next_serial};
 use super::locals::Locals;
 use super::notes::{Notes, State};
@@ -290,7 +290,7 @@ impl Hub {
     /// Returns how many green threads are being ended on this stack. The code of a green stack has it to itself: it is
     /// no part of what resumed it.
     fn depth_here(&self) -> usize {
-        if ground().is_null() { self.depth.get() } else { 0 }
+        if current_stack().is_null() { self.depth.get() } else { 0 }
     }
 
     /// Lets the green thread that is being polled end at its next wait. The first reason stands, as it does when the

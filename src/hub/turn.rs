@@ -5,7 +5,7 @@
 //!
 //! - nobody is ready: Tokio waits for I/O and timers;
 //! - Tokio's cooperative budget is used up: it is one for each poll, so the hub asks to be polled again
-//!   at once and goes on with a new one, and nobody is polled in vain. It does so [`POLLS_PER_LOOK`] times in a
+//!   at once and goes on with a new one, and nobody is polled spuriously. It does so [`POLLS_PER_LOOK`] times in a
 //!   row at most, then as below;
 //! - [`RUNS_PER_POLL`] green threads have run, or they have run for [`TIME_PER_POLL`]: the hub asks to be
 //!   polled again *after* Tokio has looked at I/O and timers, so green threads that spin never starve
@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use tokio::task::coop;
 
 use super::clock::Alarm;
-use super::ground::Outer;
+use super::current_stack::Outer;
 use super::job::Key;
 use super::prefetch::{self, AT_ONCE};
 use super::scheduler::{Hub, Turn};

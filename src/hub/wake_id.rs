@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A waker may outlive its green thread and even its hub. It then names nothing, or, once the numbers
-//! have come round, somebody else, who is polled once in vain: futures allow for that.
+//! have come round, somebody else, which is polled once spuriously: futures allow for that.
 
 use super::job::Key;
 use super::registry::MAX_HUBS;

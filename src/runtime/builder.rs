@@ -217,7 +217,7 @@ impl Builder {
     /// `run`: a [`HubThread`](super::HubThread) waits for orders, and who is in a runtime beside a [`local`](super::local) hub is not
     /// known. On a paused clock it is found at once, before time goes on.
     ///
-    /// It costs some ten nanoseconds for each wait, and when the hub has nothing to do, a poll of one green thread in vain.
+    /// It costs some ten nanoseconds for each wait, and when the hub has nothing to do, a spurious poll of one green thread.
     ///
     /// Corresponds to what Go does in every program.
     ///

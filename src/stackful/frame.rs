@@ -5,7 +5,7 @@
 //!   +-------------------+                   +------------------+
 //!   | hub               |                   | closure          |
 //!   | Stackful::poll(cx)| ---- resume ----> | ...              |
-//!   |   saves GROUND,   |     (cx)          | future.block()   |
+//!   |   saves CURRENT_STACK,   |     (cx)          | future.block()   |
 //!   |   restores it     |                   |   Frame::poll    |
 //!   |                   | <--- suspend ---- |   Frame::suspend |
 //!   +-------------------+                   +------------------+
@@ -13,7 +13,7 @@
 //!
 //! Green stacks nest: the hub may be itself on a green stack's back, as when a green stack
 //! waits for a `stackful` future, or kills another green thread. So whoever switches to a green stack
-//! saves the ground and restores it afterwards, whichever way it gets control back ([`Outer`](crate::hub::Outer)), and whoever
+//! saves the current stack and restores it afterwards, whichever way it gets control back ([`Outer`](crate::hub::Outer)), and whoever
 //! gets control on a green stack enters its own frame there, whichever way ([`Frame::suspend`]). The hub
 //! itself stands on none: what it runs and ends there cannot put aside the stack of whoever called it.
 //!
@@ -26,7 +26,7 @@
 //!
 //! # Invariants
 //!
-//! - **I1**: the [`ground`] is null, or points to a `Frame` that lives on the green stack that is executing.
+//! - **I1**: the [`current_stack`] is null, or points to a `Frame` that lives on the green stack that is executing.
 //!   It is set in this file only, by code on that stack, and [`Outer`](crate::hub::Outer) restores what was there
 //!   before control goes on elsewhere. A frame outlives all code that runs on its stack between its
 //!   creation and the return of the closure, and no other code sees it.
@@ -35,7 +35,7 @@
 //!   and nobody else uses it.
 //! - **I3**: `Frame::yielder` points to the yielder of the stack that the frame lives on, which is valid
 //!   as long as that stack is.
-//! - **I4**: while [`Frame::poll`] polls a future the ground is null, so no code inside that can switch stacks under it. A
+//! - **I4**: while [`Frame::poll`] polls a future the current stack is null, so no code inside that can switch stacks under it. A
 //!   future that somebody else polls on a green stack, such as `futures::executor::block_on`, is plain code to us: it is put
 //!   aside with the whole stack, that poll included, and goes on when the stack does.
 //! - **I5**: `Frame::front` points to the front of the future that owns the stack, until `ending` is set: that is done
@@ -54,7 +54,7 @@ use corosensei::Yielder;
 
 use super::asked;
 use super::spans::{self, Spans};
-use crate::hub::{self, Enclosing, Moment, Timer, ground, set_ground};
+use crate::hub::{self, Enclosing, Moment, Timer, current_stack, set_current_stack};
 use crate::report;
 
 /// What a green stack is resumed with: the context of the poll that resumes it, or `None` when it is asked where it
@@ -187,7 +187,7 @@ impl Frame {
     /// a poll.
     #[inline(always)]
     pub(crate) fn with_current<R>(code: impl FnOnce(Option<&Frame>) -> R) -> R {
-        let current = ground().cast::<Frame>();
+        let current = current_stack().cast::<Frame>();
         // SAFETY: by I1 a frame that is not null is alive, and stays so until this stack's closure
         // returns, which is after `code`, as `code` runs on that stack.
         code(unsafe { current.as_ref() })
@@ -195,7 +195,7 @@ impl Frame {
 
     #[inline]
     fn enter(&self) {
-        set_ground(ptr::from_ref(self).cast());
+        set_current_stack(ptr::from_ref(self).cast());
     }
 
     /// Polls a future with the context that this stack was resumed with.
@@ -204,7 +204,7 @@ impl Frame {
     #[inline(always)]
     pub(crate) fn poll<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
         let _entered_again = Enters(self);
-        set_ground(ptr::null());
+        set_current_stack(ptr::null());
         if self.has(LIMITED) {
             return self.poll_limited(future);
         }
@@ -463,7 +463,7 @@ impl Frame {
 impl Drop for Frame {
     #[inline]
     fn drop(&mut self) {
-        set_ground(ptr::null());
+        set_current_stack(ptr::null());
         if cfg!(debug_assertions) && self.is_ending() {
             // Another frame may be there next.
             UNWINDS.set((0, 0));

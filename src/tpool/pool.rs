@@ -3,7 +3,7 @@
 //! Not Tokio's blocking pool, though it would do most of this: its threads belong to one runtime,
 //! their number is fixed when that is built, and a runtime that ends waits for their jobs.
 //!
-//! A lock and a condition variable suffice, as a job is worth microseconds at the least. No foreign
+//! A lock and a condition variable suffice, as a job is worth microseconds at the least. No user
 //! code runs under the lock.
 
 use std::cell::Cell;

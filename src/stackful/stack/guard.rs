@@ -11,7 +11,7 @@
 
 use std::io;
 
-use super::pieces;
+use super::process_madvise;
 
 /// `MADV_GUARD_INSTALL` of Linux's `asm-generic/mman-common.h`.
 const GUARD_INSTALL: libc::c_int = 102;
@@ -32,7 +32,7 @@ impl Guards {
         let mut installed = 0;
         if *self == Guards::Markers {
             // SAFETY: by I1.
-            installed = unsafe { pieces::advise(starts, bytes, GUARD_INSTALL) };
+            installed = unsafe { process_madvise::advise(starts, bytes, GUARD_INSTALL) };
         }
         for &start in &starts[installed..] {
             match self.install_one(start, bytes) {

@@ -9,15 +9,13 @@
 //! | `pool` | the stacks of this OS thread: those that are kept, in which order, and how many |
 //! | `slab` | many stacks in one mapping, and how deep each has been used |
 //! | `guard` | what a stack that runs over meets |
-//! | `pieces` | one call of the operating system for many guards, or pages |
+//! | `process_madvise` | one call of the operating system for many guards, or pages |
 //! | `overflow` | what is said when somebody meets it |
 //! | `label` | whose stack it is, for that |
 //! | `limits` | which limit it was, when the system refuses a stack |
 //! | `stats` | the numbers by which to choose a size |
-//! | `elsewhere` | in place of `pool`, `slab`, `guard`, `pieces`, `overflow` and `label` on systems other than Linux: corosensei's own stacks |
+//! | `portable` | in place of `pool`, `slab`, `guard`, `process_madvise`, `overflow` and `label` on systems other than Linux: corosensei's own stacks |
 
-#[cfg(not(target_os = "linux"))]
-mod elsewhere;
 #[cfg(target_os = "linux")]
 mod guard;
 #[cfg(target_os = "linux")]
@@ -26,17 +24,19 @@ mod limits;
 #[cfg(target_os = "linux")]
 mod overflow;
 #[cfg(target_os = "linux")]
-mod pieces;
-#[cfg(target_os = "linux")]
 mod pool;
+#[cfg(not(target_os = "linux"))]
+mod portable;
+#[cfg(target_os = "linux")]
+mod process_madvise;
 #[cfg(target_os = "linux")]
 mod slab;
 mod stats;
 
-#[cfg(not(target_os = "linux"))]
-use elsewhere as platform;
 #[cfg(target_os = "linux")]
 use pool as platform;
+#[cfg(not(target_os = "linux"))]
+use portable as platform;
 
 #[cfg(all(feature = "backtrace", target_os = "linux"))]
 pub(crate) use slab::end_of_stack;

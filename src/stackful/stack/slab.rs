@@ -41,7 +41,7 @@ use corosensei::stack::{STACK_ALIGNMENT, Stack, StackPointer};
 
 use super::guard::Guards;
 use super::label::Label;
-use super::{Place, pieces};
+use super::{Place, process_madvise};
 use crate::hub;
 
 /// Bytes that nobody can touch below each stack. Rust's frames touch every page on their way, so one page
@@ -264,7 +264,7 @@ fn populate(blanks: &[Blank]) {
     let page = page_size();
     let pages: Vec<usize> = blanks.iter().map(|blank| blank.top - page).collect();
     // SAFETY: by I1 and I2 these are pages of ours. What is in them stays.
-    let _some = unsafe { pieces::advise(&pages, page, libc::MADV_POPULATE_WRITE) };
+    let _some = unsafe { process_madvise::advise(&pages, page, libc::MADV_POPULATE_WRITE) };
 }
 
 /// What lies at the top of a stack.
