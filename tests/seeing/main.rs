@@ -8,6 +8,8 @@ mod backdoor;
 mod blocking;
 mod console;
 mod deadlock;
+#[cfg(target_os = "linux")]
+mod gdb;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod schedules;
