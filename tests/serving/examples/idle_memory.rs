@@ -56,7 +56,11 @@ fn plain_hyper() {
         loop {
             let (io, _) = listener.accept().await.unwrap();
             tokio::task::spawn_local(async move {
-                let hello = || Response::new(Full::new(Bytes::from_static(b"hello")));
+                // With the one header that all the others send, too: hyper keeps the map for the next request.
+                let hello = || {
+                    let response = Response::builder().header("content-type", "text/plain");
+                    response.body(Full::new(Bytes::from_static(b"hello"))).unwrap()
+                };
                 let service =
                     hyper::service::service_fn(
                         move |_| async move { Ok::<_, Infallible>(hello()) },

@@ -165,24 +165,27 @@ impl Drop for Files {
     }
 }
 
+// By asyncio: the threads of `websockets.sync` read and write one connection of OpenSSL at the same time, which Python's
+// `ssl` did not guard before 3.13, and then hang now and then.
 const CLIENT: &str = r#"
-import faulthandler, ssl, sys
-faulthandler.dump_traceback_later(40, exit=True)
-from websockets.sync.client import connect
+import asyncio, ssl, sys
+from websockets.asyncio.client import connect
 url, ca = sys.argv[1].split()
-context = ssl.create_default_context(cafile=ca)
-for compression in (None, "deflate"):
-    with connect(url, ssl=context, compression=compression, max_size=None) as ws:
-        for message in ("κόσμε", b"\0\xff", "", "long " * 100000):
-            ws.send(message)
-            assert ws.recv() == message
-        ws.close(4000, "bye")
-        assert ws.protocol.close_rcvd.code == 4000
-try:
-    connect(url)
-    assert False, "it trusts anybody"
-except ssl.SSLCertVerificationError:
-    pass
+async def main():
+    context = ssl.create_default_context(cafile=ca)
+    for compression in (None, "deflate"):
+        async with connect(url, ssl=context, compression=compression, max_size=None) as ws:
+            for message in ("κόσμε", b"\0\xff", "", "long " * 100000):
+                await ws.send(message)
+                assert await ws.recv() == message
+            await ws.close(4000, "bye")
+            assert ws.protocol.close_rcvd.code == 4000
+    try:
+        await connect(url)
+        assert False, "it trusts anybody"
+    except ssl.SSLCertVerificationError:
+        pass
+asyncio.run(main())
 "#;
 
 #[test]
@@ -201,16 +204,18 @@ fn a_client_of_python() {
 }
 
 const SERVER: &str = r#"
-import ssl, sys
-from websockets.sync.server import serve
-def echo(ws):
-    for message in ws:
-        ws.send(message)
-context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-context.load_cert_chain(sys.argv[1])
-with serve(echo, "127.0.0.1", 0, ssl=context) as server:
-    print(server.socket.getsockname()[1], flush=True)
-    server.serve_forever()
+import asyncio, ssl, sys
+from websockets.asyncio.server import serve
+async def echo(ws):
+    async for message in ws:
+        await ws.send(message)
+async def main():
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(sys.argv[1])
+    async with serve(echo, "127.0.0.1", 0, ssl=context) as server:
+        print(server.sockets[0].getsockname()[1], flush=True)
+        await asyncio.get_running_loop().create_future()
+asyncio.run(main())
 "#;
 
 #[test]
