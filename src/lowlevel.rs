@@ -46,6 +46,7 @@ use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
 use std::future::IntoFuture;
+use std::hint;
 use std::pin::{Pin, pin};
 use std::ptr;
 use std::task::Poll;
@@ -103,6 +104,23 @@ pub fn place() -> Place {
 /// ```
 pub fn has_hub() -> bool {
     hub::current().is_some_and(|hub| hub.current().is_some())
+}
+
+/// Returns whether what executes is on the green stack itself, and not in a signal handler that has a stack of its own. `None` where
+/// this is not known, as the green thread is being ended, or where there is no green stack.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::{lowlevel, stackful};
+///
+/// assert_eq!(lowlevel::executes_on_stack(), None);
+/// eventlet::run(stackful(|| assert_eq!(lowlevel::executes_on_stack(), Some(true))));
+/// ```
+pub fn executes_on_stack() -> Option<bool> {
+    let local = 0_u8;
+    let here = ptr::from_ref(hint::black_box(&local)).addr();
+    Frame::with_current(|frame| frame?.holds(here))
 }
 
 /// Calls a function as if it were on no green stack: what it has to wait for blocks the OS thread.

@@ -37,6 +37,9 @@ pub(crate) fn note_blocked() {
 }
 
 fn is_in_handler() -> bool {
+    if let Some(on_stack) = lowlevel::executes_on_stack() {
+        return !on_stack;
+    }
     // SAFETY: all zeroes is a value of it.
     let mut stack: libc::stack_t = unsafe { mem::zeroed() };
     // SAFETY: it writes to `stack`.

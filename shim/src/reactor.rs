@@ -66,7 +66,7 @@ pub(crate) fn wait_for(
     deadline: &mut Deadline,
 ) -> Result<Woken, c_int> {
     let reactor = Reactor::current().map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))?;
-    let mut waits = Waits { reactor, wait: Rc::default(), descriptors: Vec::new() };
+    let mut waits = Waits { reactor, wait: Rc::default(), first: None, others: Vec::new() };
     for (descriptor, interest) in wanted {
         waits.add(descriptor, interest)?;
     }
@@ -92,12 +92,15 @@ impl Wait {
 struct Waits {
     reactor: Rc<Reactor>,
     wait: Rc<Wait>,
-    descriptors: Vec<RawFd>,
+    first: Option<RawFd>,
+    others: Vec<RawFd>,
 }
 
 impl Waits {
     fn add(&mut self, descriptor: RawFd, interest: u32) -> Result<(), c_int> {
-        self.descriptors.push(descriptor);
+        if let Some(another) = self.first.replace(descriptor) {
+            self.others.push(another);
+        }
         self.reactor.enter(descriptor, interest, &self.wait)
     }
 
@@ -115,7 +118,7 @@ impl Waits {
 
 impl Drop for Waits {
     fn drop(&mut self) {
-        for descriptor in &self.descriptors {
+        for descriptor in self.first.iter().chain(&self.others) {
             self.reactor.leave(*descriptor, &self.wait);
         }
     }
@@ -252,28 +255,28 @@ impl Reactor {
         }
     }
 
-    /// Wakes those who wait for what has happened to a descriptor, and arms it again for the others.
-    fn happened(&self, descriptor: RawFd, events: u32) {
+    /// Ends the waits for what has happened to a descriptor, and arms it again for the others.
+    fn happened(&self, descriptor: RawFd, events: u32, wakers: &mut Vec<Waker>) {
         let failed = events & FAILED != 0;
         let concerns = |waiter: &Waiter| failed || waiter.interest & events != 0;
-        let ended = self.end(descriptor, Woken::Ready, concerns);
-        let left = {
-            let mut table = self.table.borrow_mut();
-            let entry = table.entry(descriptor);
-            (!entry.is_empty()).then(|| union(entry))
-        };
+        let left = self.end(descriptor, Woken::Ready, concerns, wakers);
         // Whoever waits for what cannot be watched any more tries again, and finds out.
         if left.is_some_and(|left| self.arm(descriptor, left).is_err()) {
-            self.end(descriptor, Woken::Ready, |_| true).into_iter().for_each(Waker::wake);
+            self.end(descriptor, Woken::Ready, |_| true, wakers);
         }
-        ended.into_iter().for_each(Waker::wake);
     }
 
-    /// Ends some of the waits for a descriptor, and returns who is to be woken.
-    fn end(&self, descriptor: RawFd, woken: Woken, which: impl Fn(&Waiter) -> bool) -> Vec<Waker> {
+    /// Ends some of the waits for a descriptor. Returns what those that are left wait for.
+    fn end(
+        &self,
+        descriptor: RawFd,
+        woken: Woken,
+        which: impl Fn(&Waiter) -> bool,
+        wakers: &mut Vec<Waker>,
+    ) -> Option<u32> {
         let mut table = self.table.borrow_mut();
-        let mut wakers = Vec::new();
-        table.entry(descriptor).retain(|waiter| {
+        let entry = table.entry(descriptor);
+        entry.retain(|waiter| {
             let ends = which(waiter);
             if ends {
                 shared_by(descriptor).waiting.fetch_sub(1, Ordering::SeqCst);
@@ -281,7 +284,7 @@ impl Reactor {
             }
             !ends
         });
-        wakers
+        (!entry.is_empty()).then(|| union(entry))
     }
 
     /// Looks at what has happened. Returns whether there may be more.
@@ -292,12 +295,14 @@ impl Reactor {
         // SAFETY: there is room for so many events.
         let count = unsafe { Call::new(libc::SYS_epoll_pwait, arguments) }.make();
         let seen = &events[..count.clamp(0, events.len() as isize) as usize];
+        let mut wakers = Vec::with_capacity(seen.len());
         for event in seen {
             match event.u64 {
                 INBOX => self.read_inbox(),
-                descriptor => self.happened(descriptor as RawFd, event.events),
+                descriptor => self.happened(descriptor as RawFd, event.events, &mut wakers),
             }
         }
+        wakers.into_iter().for_each(Waker::wake);
         seen.len() == events.len()
     }
 
@@ -310,7 +315,9 @@ impl Reactor {
     /// Ends the waits for a descriptor that is closed: those that began before.
     fn closed(&self, descriptor: RawFd, generation: u32) {
         let before = |waiter: &Waiter| (generation.wrapping_sub(waiter.generation) as i32) > 0;
-        self.end(descriptor, Woken::Closed, before).into_iter().for_each(Waker::wake);
+        let mut wakers = Vec::new();
+        self.end(descriptor, Woken::Closed, before, &mut wakers);
+        wakers.into_iter().for_each(Waker::wake);
     }
 }
 

@@ -78,6 +78,27 @@ fn much_data_goes_through_sockets_and_pipes_whole() {
 }
 
 #[test]
+fn io_copy_moves_files_pipes_and_sockets_while_others_run() {
+    run(|| {
+        let path = std::env::temp_dir().join(format!("eventlet-shim-copy-{}", std::process::id()));
+        let data: Vec<u8> = (0..3 << 20).map(|at: u32| at as u8).collect();
+        std::fs::write(&path, &data).unwrap();
+        let (mut ours, mut theirs) = UnixStream::pair().unwrap();
+        let mut file = std::fs::File::open(&path).unwrap();
+        let sending = green(move || std::io::copy(&mut file, &mut ours).unwrap());
+        assert!(!sending.dead(), "the socket is full, and others run");
+        let (mut reader, mut writer) = std::io::pipe().unwrap();
+        let through = green(move || std::io::copy(&mut theirs, &mut writer).unwrap());
+        let mut arrived = Vec::new();
+        reader.read_to_end(&mut arrived).unwrap();
+        assert_eq!(sending.block().unwrap(), 3 << 20);
+        assert_eq!(through.block().unwrap(), 3 << 20);
+        assert!(arrived == data);
+        std::fs::remove_file(path).unwrap();
+    });
+}
+
+#[test]
 fn the_limits_of_sockets_hold() {
     run(|| {
         let (ours, _theirs) = UnixStream::pair().unwrap();

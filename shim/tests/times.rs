@@ -221,3 +221,26 @@ fn sched_yield_is_a_turn() {
         spinning.block().unwrap();
     });
 }
+
+#[test]
+fn a_signal_handler_that_has_a_stack_of_its_own_is_not_put_aside() {
+    use std::sync::atomic::{AtomicI64, Ordering};
+    static BLOCKED: AtomicI64 = AtomicI64::new(-1);
+    extern "C" fn handler(_: libc::c_int) {
+        let before = eventlet_shim::stats().blocked;
+        // SAFETY: it has no arguments but numbers.
+        unsafe { libc::usleep(1_000) };
+        BLOCKED.store((eventlet_shim::stats().blocked - before) as i64, Ordering::SeqCst);
+    }
+    run(|| {
+        // SAFETY: all zeroes is a value of it.
+        let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+        action.sa_sigaction = handler as *const () as usize;
+        action.sa_flags = libc::SA_ONSTACK;
+        // SAFETY: the handler calls nothing but `usleep`, which is a system call there.
+        assert_eq!(unsafe { libc::sigaction(libc::SIGUSR2, &action, ptr::null_mut()) }, 0);
+        // SAFETY: there is a handler.
+        assert_eq!(unsafe { libc::raise(libc::SIGUSR2) }, 0);
+    });
+    assert_eq!(BLOCKED.load(Ordering::SeqCst), 1);
+}

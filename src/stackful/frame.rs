@@ -452,6 +452,11 @@ impl Frame {
         Some(unsafe { self.front.as_ref() }.limit)
     }
 
+    /// Returns whether that address is on this stack. `None` where its green thread is being ended: nobody knows any more.
+    pub(crate) fn holds(&self, address: usize) -> Option<bool> {
+        Some((self.limit()?..ptr::from_ref(self).addr()).contains(&address))
+    }
+
     /// Returns the front of the future that owns this stack.
     pub(super) fn front(&self) -> NonNull<Front> {
         self.front

@@ -145,15 +145,27 @@ impl Waiting {
         mut attempt: impl FnMut() -> isize,
         plain: impl FnOnce() -> isize,
     ) -> isize {
+        match attempt() {
+            AGAIN => self.wait_and_repeat(attempt, plain),
+            result => result,
+        }
+    }
+
+    /// As [`repeat`](Waiting::repeat), where the first attempt has been made.
+    pub(super) fn wait_and_repeat(
+        &mut self,
+        mut attempt: impl FnMut() -> isize,
+        plain: impl FnOnce() -> isize,
+    ) -> isize {
         loop {
-            let result = attempt();
-            if result != AGAIN {
-                return result;
-            }
             match self.wait() {
                 Next::Retry => {}
                 Next::Return(result) => return result,
                 Next::Plain => return plain(),
+            }
+            match attempt() {
+                AGAIN => {}
+                result => return result,
             }
         }
     }

@@ -6,6 +6,7 @@
 //!   what they point to is there until it returns, on whatever stack.
 //! - **I2**: nothing here unwinds: the functions are `extern "C"`, and none panics.
 
+mod copy;
 mod descriptor;
 mod netdb;
 mod poll;
@@ -35,6 +36,9 @@ type Known = (&'static CStr, Option<Area>, *const ());
 
 /// All of them.
 pub(crate) const SYMBOLS: &[Known] = &[
+    (c"sendfile", Some(Area::Socket), copy::sendfile as *const ()),
+    (c"sendfile64", Some(Area::Socket), copy::sendfile64 as *const ()),
+    (c"splice", Some(Area::Socket), copy::splice as *const ()),
     (c"read", Some(Area::Socket), unistd::read as *const ()),
     (c"readv", Some(Area::Socket), unistd::readv as *const ()),
     (c"write", Some(Area::Socket), unistd::write as *const ()),

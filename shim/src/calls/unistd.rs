@@ -108,43 +108,50 @@ impl Pieces {
 
     /// Makes a call of other streams with what is left, without waiting.
     fn on_stream(&self, number: c_long, descriptor: RawFd) -> isize {
-        let nowait = libc::RWF_NOWAIT as usize;
-        let at = self.as_ptr().addr();
-        let arguments = [descriptor as usize, at, self.count(), usize::MAX, usize::MAX, nowait];
+        let arguments = on_stream(descriptor, self.as_ptr(), self.count());
         // SAFETY: the pieces are there by the promise of `new`.
         unsafe { Call::new(number, arguments) }.make()
     }
 }
 
-/// Reads as `plain` would, from whatever the descriptor is.
-fn read_green(descriptor: RawFd, pieces: &Pieces, plain: Call) -> isize {
-    let mut waiting = Waiting::new(descriptor, Way::In);
-    let first = pieces.on_socket(libc::SYS_recvmsg, descriptor);
-    if first == NOT_A_SOCKET {
-        return read_stream(descriptor, pieces, plain);
-    }
-    let mut first = Some(first);
-    waiting.repeat(
-        || first.take().unwrap_or_else(|| pieces.on_socket(libc::SYS_recvmsg, descriptor)),
-        || plain.make(),
-    )
+/// The calls that read the same without waiting, from a socket and from another stream.
+struct Attempts {
+    socket: Call,
+    stream: Call,
 }
 
-fn read_stream(descriptor: RawFd, pieces: &Pieces, plain: Call) -> isize {
-    if !areas::is_patched(Area::Os) || kind(descriptor) == Kind::File {
-        return plain.make();
+impl Attempts {
+    /// Reads as `plain` would, from whatever the descriptor is.
+    #[inline]
+    fn read(&self, descriptor: RawFd, plain: Call) -> isize {
+        match self.socket.make() {
+            AGAIN => Waiting::new(descriptor, Way::In)
+                .wait_and_repeat(|| self.socket.make(), || plain.make()),
+            NOT_A_SOCKET => self.read_stream(descriptor, plain),
+            result => result,
+        }
     }
-    let mut waiting = Waiting::new(descriptor, Way::In);
-    let attempt = || pieces.on_stream(libc::SYS_preadv2, descriptor);
-    match waiting.repeat(attempt, || plain.make()) {
-        NO_SUCH_FLAG => waiting.when_ready(|| plain.make()),
-        result => result,
+
+    fn read_stream(&self, descriptor: RawFd, plain: Call) -> isize {
+        if !areas::is_patched(Area::Os) || kind(descriptor) == Kind::File {
+            return plain.make();
+        }
+        let mut waiting = Waiting::new(descriptor, Way::In);
+        match waiting.repeat(|| self.stream.make(), || plain.make()) {
+            NO_SUCH_FLAG => waiting.when_ready(|| plain.make()),
+            result => result,
+        }
     }
+}
+
+/// Returns the arguments of `preadv2` and `pwritev2` for a stream that is not to wait.
+fn on_stream(descriptor: RawFd, pieces: *const iovec, count: usize) -> [usize; 6] {
+    let nowait = libc::RWF_NOWAIT as usize;
+    [descriptor as usize, pieces.addr(), count, usize::MAX, usize::MAX, nowait]
 }
 
 /// Writes all, as a descriptor does that waits.
-fn write_green(descriptor: RawFd, pieces: &mut Pieces, plain: Call) -> isize {
-    let first = pieces.on_socket(libc::SYS_sendmsg, descriptor);
+fn write_green(descriptor: RawFd, pieces: &mut Pieces, first: isize, plain: Call) -> isize {
     if first == NOT_A_SOCKET {
         return write_stream(descriptor, pieces, plain);
     }
@@ -211,9 +218,14 @@ pub(super) unsafe extern "C" fn read(
         return plain.answer();
     }
     let piece = iovec { iov_base: buffer, iov_len: size };
-    // SAFETY: I1.
-    let pieces = unsafe { Pieces::new(&piece, 1) };
-    answer(read_green(descriptor, &pieces, plain))
+    let at = [descriptor as usize, buffer.addr(), size, libc::MSG_DONTWAIT as usize, 0, 0];
+    let attempts = Attempts {
+        // SAFETY: I1.
+        socket: unsafe { Call::new(libc::SYS_recvfrom, at) },
+        // SAFETY: I1, and the piece is there as long as this.
+        stream: unsafe { Call::new(libc::SYS_preadv2, on_stream(descriptor, &piece, 1)) },
+    };
+    answer(attempts.read(descriptor, plain))
 }
 
 /// As `readv` of libc.
@@ -234,11 +246,21 @@ pub(super) unsafe extern "C" fn readv(
         return plain.answer();
     };
     // SAFETY: I1.
-    let pieces = unsafe { Pieces::new(pieces, count) };
-    if pieces.len() == 0 {
+    let is_empty = unsafe { Pieces::new(pieces, count) }.len() == 0;
+    if is_empty {
         return plain.answer();
     }
-    answer(read_green(descriptor, &pieces, plain))
+    // SAFETY: all zeroes is a value of it.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    (message.msg_iov, message.msg_iovlen) = (pieces.cast_mut(), count);
+    let at = [descriptor as usize, (&raw mut message).addr(), libc::MSG_DONTWAIT as usize];
+    let attempts = Attempts {
+        // SAFETY: I1, and the message is there as long as this.
+        socket: unsafe { Call::new(libc::SYS_recvmsg, at) },
+        // SAFETY: I1.
+        stream: unsafe { Call::new(libc::SYS_preadv2, on_stream(descriptor, pieces, count)) },
+    };
+    answer(attempts.read(descriptor, plain))
 }
 
 /// As `write` of libc.
@@ -257,10 +279,16 @@ pub(super) unsafe extern "C" fn write(
     if size == 0 || is_standard(descriptor) || !gate::is_green(Area::Socket) {
         return plain.answer();
     }
+    let at = [descriptor as usize, buffer.addr(), size, libc::MSG_DONTWAIT as usize, 0, 0];
+    // SAFETY: I1.
+    let first = unsafe { Call::new(libc::SYS_sendto, at) }.make();
+    if first == size as isize {
+        return first;
+    }
     let piece = iovec { iov_base: buffer.cast_mut(), iov_len: size };
     // SAFETY: I1.
     let mut pieces = unsafe { Pieces::new(&piece, 1) };
-    answer(write_green(descriptor, &mut pieces, plain))
+    answer(write_green(descriptor, &mut pieces, first, plain))
 }
 
 /// As `writev` of libc.
@@ -286,7 +314,8 @@ pub(super) unsafe extern "C" fn writev(
     if pieces.len() == 0 {
         return plain.answer();
     }
-    answer(write_green(descriptor, &mut pieces, plain))
+    let first = pieces.on_socket(libc::SYS_sendmsg, descriptor);
+    answer(write_green(descriptor, &mut pieces, first, plain))
 }
 
 fn is_standard(descriptor: RawFd) -> bool {
