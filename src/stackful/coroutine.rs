@@ -260,7 +260,8 @@ where
             hub::fetch_frame(self.front.frame.get().addr());
         }
         match &mut self.state {
-            State::Started(coroutine) => coroutine,
+            // One whose closure panicked has ended, too.
+            State::Started(coroutine) if !coroutine.done() => coroutine,
             _ => panic!("a stackful future was polled after it had ended"),
         }
     }
