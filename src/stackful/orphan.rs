@@ -8,7 +8,7 @@
 //! # How a hub ends
 //!
 //! Nobody has a turn any more, but what the waits are for may come yet: from the destructors of other green threads, or from
-//! another OS thread. Each orphan has a look at the end of every generation (see [`hub`](crate::hub)), and a short while to wait in it:
+//! another OS thread. Each orphan has a look at the end of every generation (see [`hub`]), and a short while to wait in it:
 //! [`GRACE`] for all of them together. What is left then is abandoned, with a warning: its future is dropped, so that it
 //! takes no wakeup that is meant for others, but the stack is never unwound and never freed.
 #![allow(unsafe_code)]
