@@ -23,6 +23,4 @@ pub use sleep::{Sleep, sleep};
 pub use spawn::{spawn, spawn_after, spawn_after_local, spawn_n};
 
 pub(crate) use failure::failure_in;
-#[cfg(feature = "wsgi")]
-pub(crate) use spawn::spawn_delivered_next;
 pub(crate) use spawn::{spawn_delivered, spawn_from, spawn_n_from};

@@ -212,21 +212,6 @@ where
     Greenlet::spawn(Rc::pin(Delivered::new(future, deliver)), false, spawned_at)
 }
 
-/// The same for one whose turn is next, before all that are ready.
-#[cfg_attr(not(feature = "wsgi"), expect(dead_code))]
-pub(crate) fn spawn_delivered_next<F, D>(
-    future: F,
-    deliver: D,
-    spawned_at: &'static Location<'static>,
-) -> Greenlet
-where
-    F: Future + 'static,
-    D: FnOnce(Result<F::Output, Exit>) + 'static,
-{
-    let hub = hub::expect("spawning a green thread");
-    Greenlet::new(hub.spawn_next(Rc::pin(Delivered::new(future, deliver)), spawned_at))
-}
-
 #[inline]
 #[track_caller]
 fn start<F>(

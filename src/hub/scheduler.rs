@@ -220,19 +220,6 @@ impl Hub {
         key
     }
 
-    /// Adds a green thread whose turn is next, before all that are ready now.
-    ///
-    /// For one that does a piece of its spawner's work: what that has just touched is near the processor still, and so is
-    /// the stack that the one before it left.
-    pub(crate) fn spawn_next(&self, job: Pin<Rc<dyn Job>>, spawned_at: SpawnedAt) -> Key {
-        if self.forgotten.get().is_some() {
-            return self.spawn(job, false, spawned_at);
-        }
-        let key = self.slots.borrow_mut().insert_first(next_serial(), job, spawned_at);
-        self.rouse();
-        key
-    }
-
     /// Returns whether a green thread has ended.
     pub(crate) fn dead(&self, key: Key) -> bool {
         self.state(key).is_none()

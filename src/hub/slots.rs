@@ -84,33 +84,6 @@ impl Slots {
         delayed: bool,
         spawned_at: &'static Location<'static>,
     ) -> Key {
-        let key = self.occupy(serial, job, delayed, spawned_at);
-        self.append(key.slot() as u32);
-        key
-    }
-
-    /// Gives a green thread a slot, and the first place in the queue.
-    #[inline]
-    pub(super) fn insert_first(
-        &mut self,
-        serial: NonZeroU64,
-        job: Pin<Rc<dyn Job>>,
-        spawned_at: &'static Location<'static>,
-    ) -> Key {
-        let key = self.occupy(serial, job, false, spawned_at);
-        self.prepend(key.slot() as u32);
-        key
-    }
-
-    /// Gives a green thread a slot, where it is to be put in the queue.
-    #[inline]
-    fn occupy(
-        &mut self,
-        serial: NonZeroU64,
-        job: Pin<Rc<dyn Job>>,
-        delayed: bool,
-        spawned_at: &'static Location<'static>,
-    ) -> Key {
         if self.vacant == END {
             self.add();
         }
@@ -126,6 +99,7 @@ impl Slots {
         slot.job = Some(job);
         self.len += 1;
         self.taken[at as usize / 64] |= 1 << (at % 64);
+        self.append(at);
         Key::new(at as usize, serial)
     }
 
@@ -178,17 +152,6 @@ impl Slots {
             self.slots[self.last as usize].next = at;
         }
         self.last = at;
-        self.ready += 1;
-    }
-
-    /// Links a slot that is ready to the beginning of the queue.
-    #[inline]
-    fn prepend(&mut self, at: u32) {
-        if self.first == END {
-            self.last = at;
-        }
-        self.slots[at as usize].next = self.first;
-        self.first = at;
         self.ready += 1;
     }
 
@@ -374,24 +337,6 @@ mod tests {
             insert(&mut slots, 5);
             assert_eq!(turn(&mut slots).flatten().unwrap().serial(), 5);
         }
-    }
-
-    #[test]
-    fn whoever_is_inserted_first_comes_before_all_that_are_ready() {
-        let mut slots = Slots::default();
-        let insert_first = |slots: &mut Slots, serial| {
-            slots.insert_first(
-                NonZeroU64::new(serial).unwrap(),
-                Rc::pin(Nothing),
-                Location::caller(),
-            )
-        };
-        insert_first(&mut slots, 1);
-        insert(&mut slots, 2);
-        insert_first(&mut slots, 3);
-        assert_eq!(slots.ready(), 3);
-        let turns = [(); 3].map(|()| turn(&mut slots).flatten().unwrap().serial());
-        assert_eq!((turns, turn(&mut slots)), ([3, 1, 2], None));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::exchange::{Exchange, Outcome};
 use super::response::IntoResponse;
 use super::site::{Answer, Handler, Outgoing, Site};
 use super::start_response::StartResponse;
-use crate::greenthread::spawn_delivered_next;
+use crate::greenthread::spawn_delivered;
 
 /// A function of the environ.
 impl<F, R> Site<fn(Environ) -> R> for F
@@ -97,7 +97,7 @@ impl<C: Call> Handler for Callable<C> {
         let spawned_at = connection.options.spawned_at;
         // It goes on where the connection stops, with the request that was just read.
         let settle = move |outcome| of_end.settle(outcome);
-        let handler = spawn_delivered_next(job, settle, spawned_at);
+        let handler = spawn_delivered(job, settle, spawned_at);
         exchange.is_run_by(handler);
         Answering { exchange: Some(exchange), handler }
     }
