@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn people_get_columns_and_no_control_characters() {
-        let text = "id     name            idle\n\
+        let text = "id     name          idle\n\
                     7      a\"\\u{1b}[2J\\  1.500000\n\
                     12345\n";
         assert_eq!(table().text(), text);
