@@ -5,9 +5,9 @@
 //! cargo bench --bench stacks -- 1000000    so many at a time
 //! ```
 //!
-//! Each line is a crowd of green threads that are all alive at the same time, waiting for the same event.
-//! Times are those of the CPU, so neighbours do not count. What is resident is everything that the process
-//! has more than at its start.
+//! Each line is a crowd of green threads that are all alive at the same time, waiting for the same
+//! event. Times are those of the CPU, so neighbours do not count. What is resident is everything
+//! that the process has more than at its start.
 
 mod support;
 

@@ -1,4 +1,5 @@
-//! A program with a backdoor: two green threads take turns, and whoever connects sees them, and commands them.
+//! A program with a backdoor: two green threads take turns, and whoever connects sees them, and
+//! commands them.
 //!
 //! ```console
 //! $ cargo run --example backdoor -- 3000
@@ -9,8 +10,9 @@
 //! >>> quit
 //! ```
 //!
-//! With a path in place of the port it is a Unix socket: `socat - UNIX-CONNECT:door.sock`. With `--stackful` the
-//! workers and the command are plain code on stacks of their own, and `dump` shows where they wait.
+//! With a path in place of the port it is a Unix socket: `socat - UNIX-CONNECT:door.sock`. With
+//! `--stackful` the workers and the command are plain code on stacks of their own, and `dump` shows
+//! where they wait.
 
 use std::cell::Cell;
 use std::env;

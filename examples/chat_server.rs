@@ -3,9 +3,9 @@
 //!     cargo run --release --example chat_server
 //!     nc 127.0.0.1 3001
 //!
-//! Each client has a green thread and a short queue. A client who does not read fills its queue, and is
-//! put out of the room: the others neither wait for it nor keep its lines for ever.
-//! Another address can be given as the argument. Corresponds to eventlet's `examples/chat_server.py`.
+//! Each client has a green thread and a short queue. A client who does not read fills its queue,
+//! and is put out of the room: the others neither wait for it nor keep its lines for ever. Another
+//! address can be given as the argument. Corresponds to eventlet's `examples/chat_server.py`.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -1,4 +1,5 @@
-//! Asks several servers the same thing at once, and prints the answers in the order of the questions.
+//! Asks several servers the same thing at once, and prints the answers in the order of the
+//! questions.
 //!
 //!     cargo run --release --example connect
 //!     cargo run --release --example connect www.rust-lang.org:80 tokio.rs:80

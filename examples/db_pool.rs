@@ -1,5 +1,6 @@
-//! A hundred green threads of both colours move money between accounts, over four connections to PostgreSQL; one
-//! of them is killed in the middle of a transaction. A pool of connections to Redis counts what they do.
+//! A hundred green threads of both colours move money between accounts, over four connections to
+//! PostgreSQL; one of them is killed in the middle of a transaction. A pool of connections to Redis
+//! counts what they do.
 //!
 //! It starts both servers itself, and says so where they are not installed.
 //!

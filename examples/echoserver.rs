@@ -3,7 +3,8 @@
 //!     cargo run --release --example echoserver
 //!     nc 127.0.0.1 6000
 //!
-//! Another address can be given as the argument. Corresponds to eventlet's `examples/echoserver.py`.
+//! Another address can be given as the argument. Corresponds to eventlet's
+//! `examples/echoserver.py`.
 
 use std::env;
 use std::io;

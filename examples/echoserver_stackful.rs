@@ -3,7 +3,8 @@
 //!     cargo run --release --example echoserver_stackful
 //!     nc 127.0.0.1 6000
 //!
-//! Compare it with `echoserver`: the same server, but `echo` uses std's traits and waits where it likes.
+//! Compare it with `echoserver`: the same server, but `echo` uses std's traits and waits where it
+//! likes.
 
 use std::env;
 use std::io::{self, BufRead, BufReader, Write};

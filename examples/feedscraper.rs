@@ -4,10 +4,10 @@
 //!     cargo run --release --example feedscraper_testclient
 //!     curl --data-binary $'http://127.0.0.1:9010/1\nhttp://127.0.0.1:9010/2\n' http://127.0.0.1:9010/
 //!
-//! Each request has a `GreenPile` of its own, so its results come in its order. All piles are over one
-//! `GreenPool`, so all requests together never fetch more than so many pages at a time. What is not a POST
-//! is answered with a page to fetch, so that there is something to try it on.
-//! It serves until Ctrl-C or SIGTERM. Corresponds to eventlet's `examples/feedscraper.py`.
+//! Each request has a `GreenPile` of its own, so its results come in its order. All piles are over
+//! one `GreenPool`, so all requests together never fetch more than so many pages at a time. What is
+//! not a POST is answered with a page to fetch, so that there is something to try it on. It serves
+//! until Ctrl-C or SIGTERM. Corresponds to eventlet's `examples/feedscraper.py`.
 
 use std::env;
 use std::io;

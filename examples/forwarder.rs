@@ -3,10 +3,10 @@
 //!     cargo run --release --example forwarder
 //!     cargo run --release --example forwarder 127.0.0.1:7000 www.rust-lang.org:80
 //!
-//! Each connection has a green thread, which copies both ways. When one side has nothing more to say the
-//! other is told so, and may still answer; a connection on which nobody says anything for a minute is closed.
-//! Without arguments it forwards to a server of its own, and talks to that. Corresponds to eventlet's
-//! `examples/forwarder.py`.
+//! Each connection has a green thread, which copies both ways. When one side has nothing more to
+//! say the other is told so, and may still answer; a connection on which nobody says anything for a
+//! minute is closed. Without arguments it forwards to a server of its own, and talks to that.
+//! Corresponds to eventlet's `examples/forwarder.py`.
 
 use std::env;
 use std::time::Duration;

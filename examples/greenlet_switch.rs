@@ -2,12 +2,14 @@
 //!
 //!     cargo run --example greenlet_switch
 //!
-//! A green thread runs when it is woken, not when it is switched to. So a switch is made of two waits: it puts
-//! a token into the queue of the other, which wakes it, and waits for one in its own.
+//! A green thread runs when it is woken, not when it is switched to. So a switch is made of two
+//! waits: it puts a token into the queue of the other, which wakes it, and waits for one in its
+//! own.
 
 use eventlet::{Block, GreenThread, Queue, run, spawn, stackful};
 
-/// What hands control to a green thread. Without room for tokens, so who hands one over has met its taker.
+/// What hands control to a green thread. Without room for tokens, so who hands one over has met its
+/// taker.
 type Switch = Queue<()>;
 
 /// Goes on with the other, and returns when somebody switches back here.

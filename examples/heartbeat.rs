@@ -2,8 +2,8 @@
 //!
 //!     cargo run --example heartbeat
 //!
-//! It prints how many beats were missed beside work that never waits, beside work that gives up its turn
-//! now and then, and beside the same work in an OS thread of `tpool`.
+//! It prints how many beats were missed beside work that never waits, beside work that gives up its
+//! turn now and then, and beside the same work in an OS thread of `tpool`.
 
 use std::cell::Cell;
 use std::hint::black_box;

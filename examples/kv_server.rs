@@ -3,8 +3,9 @@
 //!     cargo run --release --example kv_server
 //!     nc 127.0.0.1 6380
 //!
-//! It is `kv_server_std`, a program of the standard library, with two changes: three of its `use` lines name
-//! `eventlet::green`, and `main` runs `serve` on a green stack. Now a client costs a green thread.
+//! It is `kv_server_std`, a program of the standard library, with two changes: three of its `use`
+//! lines name `eventlet::green`, and `main` runs `serve` on a green stack. Now a client costs a
+//! green thread.
 
 use std::collections::HashMap;
 use std::env;

@@ -3,8 +3,8 @@
 //!     cargo run --release --example producer_consumer
 //!     cargo run --release --example producer_consumer https://www.rust-lang.org
 //!
-//! Only links below the first URL are followed. Without one it crawls a small site that it serves itself.
-//! Corresponds to eventlet's `examples/producer_consumer.py`.
+//! Only links below the first URL are followed. Without one it crawls a small site that it serves
+//! itself. Corresponds to eventlet's `examples/producer_consumer.py`.
 
 use std::collections::HashSet;
 use std::env;

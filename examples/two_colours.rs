@@ -2,8 +2,8 @@
 //!
 //!     cargo run --example two_colours
 //!
-//! Where the async fn waits it says `.await`; where the plain one waits it says `.block()`. Nothing else
-//! differs: they take turns on one OS thread, first come, first served.
+//! Where the async fn waits it says `.await`; where the plain one waits it says `.block()`. Nothing
+//! else differs: they take turns on one OS thread, first come, first served.
 
 use std::time::Duration;
 

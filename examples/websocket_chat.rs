@@ -4,9 +4,9 @@
 //! cargo run --features websocket --example websocket_chat
 //! ```
 //!
-//! Open <http://127.0.0.1:8094/> in two windows. Two green threads share each socket: the handler waits for what its
-//! visitor says, and a second one sends what the others say. A visitor who does not read what he is sent holds nobody
-//! up: he is shown out when a hundred lines wait for him.
+//! Open <http://127.0.0.1:8094/> in two windows. Two green threads share each socket: the handler
+//! waits for what its visitor says, and a second one sends what the others say. A visitor who does
+//! not read what he is sent holds nobody up: he is shown out when a hundred lines wait for him.
 //!
 //! It serves until Ctrl-C or SIGTERM, and then says goodbye to its visitors.
 

@@ -20,8 +20,8 @@ use crate::waiters::{Place, Waiters};
 ///
 /// # Differences
 ///
-/// Waiters are woken in the order in which they came, not in an arbitrary one, and a wait that timed
-/// out can be told from a value that was sent: see [`wait_timeout`](Event::wait_timeout).
+/// Waiters are woken in the order in which they came, not in an arbitrary one, and a wait that
+/// timed out can be told from a value that was sent: see [`wait_timeout`](Event::wait_timeout).
 ///
 /// # Examples
 ///
@@ -44,8 +44,8 @@ pub struct Event<T = ()> {
     shared: Rc<Shared<T>>,
 }
 
-/// What was sent. Shared, because a waiter that was woken before a `reset` still gets it, and because
-/// `T::clone` is user code and must find nothing borrowed.
+/// What was sent. Shared, because a waiter that was woken before a `reset` still gets it, and
+/// because `T::clone` is user code and must find nothing borrowed.
 type Sent<T> = Rc<Result<T, Exit>>;
 
 struct Shared<T> {
@@ -337,7 +337,8 @@ impl<T: Clone> Event<T> {
 impl<T> Event<T> {
     /// Returns the error that was sent, or `None` when none was.
     ///
-    /// Corresponds to eventlet's `Event.poll_exception`, and returns the error instead of raising it.
+    /// Corresponds to eventlet's `Event.poll_exception`, and returns the error instead of raising
+    /// it.
     ///
     /// # Examples
     ///

@@ -22,8 +22,9 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// Tells why a green thread ended without giving a value.
 ///
 /// It is the error half of everything that waits for a green thread. Cloning it is cheap, and all
-/// clones speak of the same end: a result may be waited for any number of times. Dropping the last one drops
-/// the error or the payload of the panic; should that panic, it is reported and goes no further.
+/// clones speak of the same end: a result may be waited for any number of times. Dropping the last
+/// one drops the error or the payload of the panic; should that panic, it is reported and goes no
+/// further.
 ///
 /// Corresponds to the exception that eventlet's `GreenThread.wait()` raises: `GreenletExit` when
 /// [`is_killed`](Exit::is_killed), the exception thrown in by `kill(g, exc)` when
@@ -45,7 +46,8 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// ```
 #[derive(Clone)]
 pub struct Exit {
-    /// `None` for a kill. One word, as every result has room for it: a small one is handed on in registers.
+    /// `None` for a kill. One word, as every result has room for it: a small one is handed on in
+    /// registers.
     reason: Option<Arc<Reason>>,
 }
 

@@ -13,7 +13,8 @@ pub(crate) fn is_any(name: &str, parts: &[&str]) -> bool {
     parts.iter().any(|part| name.contains(part))
 }
 
-/// Leaves out how a wait was noted at the top, the hub at the bottom, and how a green stack was started in between.
+/// Leaves out how a wait was noted at the top, the hub at the bottom, and how a green stack was
+/// started in between.
 ///
 /// The text tells by names which frames those are; where it has none it is left as it is.
 pub(crate) fn of_code(text: &str) -> String {

@@ -1,8 +1,8 @@
 //! Cheap green threads and plain, blocking-looking network code, on one OS thread.
 //!
-//! This is Python's eventlet for Rust: its names, its order of events and its ease, as a facade over a
-//! current-thread Tokio runtime. A *green thread* is a future that the hub of an OS thread runs; it is spawned, killed,
-//! linked and waited for as in eventlet.
+//! This is Python's eventlet for Rust: its names, its order of events and its ease, as a facade
+//! over a current-thread Tokio runtime. A *green thread* is a future that the hub of an OS thread
+//! runs; it is spawned, killed, linked and waited for as in eventlet.
 //!
 //! ```
 //! use eventlet::{GreenPool, run};
@@ -22,9 +22,9 @@
 //!
 //! # Two colours
 //!
-//! Everything that waits is a future. A *stackless* green thread, an async fn, waits for it with `.await`; a
-//! *stackful* one, a plain closure on a stack of its own, with `.block()`. So porting follows one rule:
-//! where the eventlet call could switch, append the one or the other.
+//! Everything that waits is a future. A *stackless* green thread, an async fn, waits for it with
+//! `.await`; a *stackful* one, a plain closure on a stack of its own, with `.block()`. So porting
+//! follows one rule: where the eventlet call could switch, append the one or the other.
 //!
 //! ```
 //! # #[cfg(feature = "stackful")] {
@@ -65,31 +65,33 @@
 //!
 //! # Beside Tokio
 //!
-//! The hub is one local task of a Tokio runtime, so `tokio::spawn`, `select!`, timers, sockets and every
-//! library made for Tokio work in green threads, and handles of green threads work in Tokio's tasks on the
-//! same OS thread. They are `!Send`: what crosses OS threads is Tokio's channels, a
+//! The hub is one local task of a Tokio runtime, so `tokio::spawn`, `select!`, timers, sockets and
+//! every library made for Tokio work in green threads, and handles of green threads work in Tokio's
+//! tasks on the same OS thread. They are `!Send`: what crosses OS threads is Tokio's channels, a
 //! [`SharedQueue`](queue::SharedQueue), and the handles of a [`HubThread`].
 //!
 //! # Features
 //!
 //! - `stackful` (default): green threads with stacks of their own. Without it the crate needs no
-//!   corosensei, and has no `unsafe` but where a future is pinned, a waker made out of a number, memory prefetched, and where the
-//!   watchdog reads a place.
+//!   corosensei, and has no `unsafe` but where a future is pinned, a waker made out of a number,
+//!   memory prefetched, and where the watchdog reads a place.
 //! - `wsgi`: HTTP/1.1 servers, by hyper, for functions and for tower services.
 //! - `http2`: HTTP/2 in them.
 //! - `websocket`: websocket servers and clients, with compression; it turns on `wsgi`.
-//! - `ssl`: TLS, by rustls; `aws-lc-rs` changes its cryptography from ring, and `webpki-roots` has Mozilla's authorities
-//!   stand in where the system has none.
-//! - `greendns`: names are asked of name servers as `resolv.conf` says, by hickory, without an OS thread for each.
+//! - `ssl`: TLS, by rustls; `aws-lc-rs` changes its cryptography from ring, and `webpki-roots` has
+//!   Mozilla's authorities stand in where the system has none.
+//! - `greendns`: names are asked of name servers as `resolv.conf` says, by hickory, without an OS
+//!   thread for each.
 //! - `backtrace`: the blocking detector shows what runs.
 //! - `metrics`: numbers of a hub for the facade of that name.
 //! - `full`: `backtrace`, `stackful`, `wsgi`, `websocket`, `ssl` and `greendns`.
-//! - `test-util`: a paused clock, with Tokio's feature of that name, and `testing`, which runs a program under many
-//!   orders of turns.
+//! - `test-util`: a paused clock, with Tokio's feature of that name, and `testing`, which runs a
+//!   program under many orders of turns.
 //!
 //! # Elsewhere
 //!
-//! `monkey_patch` is in a crate of its own, `eventlet-shim`: it replaces functions of libc in the whole program.
+//! `monkey_patch` is in a crate of its own, `eventlet-shim`: it replaces functions of libc in the
+//! whole program.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod apply;

@@ -1,10 +1,11 @@
 //! What code needs that waits on behalf of C: a wait that never unwinds.
 //!
-//! [`Block::block`] waits on a green stack, and ends by unwinding when its green thread is killed or a time limit
-//! passes. No unwind may pass a function of C, nor an `extern "C"` function of Rust: the process aborts. So a
-//! function that C calls, and that is to wait, does it with [`wait`], which returns [`Cancelled`] instead. The function
-//! reports that as C does, such as by `ECANCELED`, and so do those that C calls on its way out; when
-//! control is back in Rust, the next ordinary wait unwinds.
+//! [`Block::block`] waits on a green stack, and ends by unwinding when its green thread is killed
+//! or a time limit passes. No unwind may pass a function of C, nor an `extern "C"` function of
+//! Rust: the process aborts. So a function that C calls, and that is to wait, does it with
+//! [`wait`], which returns [`Cancelled`] instead. The function reports that as C does, such as by
+//! `ECANCELED`, and so do those that C calls on its way out; when control is back in Rust, the next
+//! ordinary wait unwinds.
 //!
 //! ```
 //! use eventlet::{Block, Timeout, lowlevel, sleep, stackful};
@@ -35,8 +36,8 @@
 //! }));
 //! ```
 //!
-//! Some waits of C have no error to give, as that for a lock: [`wait_shielded`] is for them. The crate `eventlet-shim` is made
-//! out of these two.
+//! Some waits of C have no error to give, as that for a lock: [`wait_shielded`] is for them. The
+//! crate `eventlet-shim` is made out of these two.
 //!
 //! Eventlet has no need of it: its green threads wait in C, where `greenlet` switches.
 //!
@@ -66,8 +67,8 @@ pub enum Place {
     Elsewhere,
     /// On a green stack: [`wait`] and [`wait_shielded`] put it aside.
     Stack,
-    /// In a destructor that an unwinding green stack runs. It is not put aside: other green threads would run while the
-    /// OS thread counts as panicking.
+    /// In a destructor that an unwinding green stack runs. It is not put aside: other green threads
+    /// would run while the OS thread counts as panicking.
     Unwinding,
 }
 
@@ -91,8 +92,8 @@ pub fn place() -> Place {
     }
 }
 
-/// Returns whether this code is a green thread's of a hub. A green stack may be polled by others, and then there is no hub to
-/// sleep in.
+/// Returns whether this code is a green thread's of a hub. A green stack may be polled by others,
+/// and then there is no hub to sleep in.
 ///
 /// # Examples
 ///
@@ -106,8 +107,9 @@ pub fn has_hub() -> bool {
     hub::current().is_some_and(|hub| hub.current().is_some())
 }
 
-/// Returns whether what executes is on the green stack itself, and not in a signal handler that has a stack of its own. `None` where
-/// this is not known, as the green thread is being ended, or where there is no green stack.
+/// Returns whether what executes is on the green stack itself, and not in a signal handler that has
+/// a stack of its own. `None` where this is not known, as the green thread is being ended, or where
+/// there is no green stack.
 ///
 /// # Examples
 ///
@@ -140,12 +142,13 @@ pub fn without_waiting<R>(function: impl FnOnce() -> R) -> R {
     function()
 }
 
-/// Returns whether this code may [`wait`]: it is on a green stack, not inside a poll, and not in a destructor that a
-/// panic runs.
+/// Returns whether this code may [`wait`]: it is on a green stack, not inside a poll, and not in a
+/// destructor that a panic runs.
 ///
 /// Where it is false, what has to wait must block the OS thread, as it would without green threads.
 ///
-/// On a green stack whose green thread is being ended it is true, also in a destructor: `wait` returns at once there.
+/// On a green stack whose green thread is being ended it is true, also in a destructor: `wait`
+/// returns at once there.
 ///
 /// # Examples
 ///
@@ -166,8 +169,8 @@ pub fn may_wait() -> bool {
 
 /// Returns whether this code is inside the poll of a future, for a green thread of this OS thread.
 ///
-/// To block the OS thread here blocks all its green threads. That is so too on the stack of Tokio's own
-/// tasks, of which this does not know.
+/// To block the OS thread here blocks all its green threads. That is so too on the stack of Tokio's
+/// own tasks, of which this does not know.
 ///
 /// # Examples
 ///
@@ -187,12 +190,13 @@ pub fn inside_poll() -> bool {
 
 /// Waits for a future on a green stack, without ever unwinding.
 ///
-/// It is for code that is called from C; all other code waits with [`Block::block`](crate::Block::block). A panic of the
-/// future is handed on, so it must have none.
+/// It is for code that is called from C; all other code waits with
+/// [`Block::block`](crate::Block::block). A panic of the future is handed on, so it must have none.
 ///
 /// # Panics
 ///
-/// In the caller's line, when this code is not on a green stack, or is inside a poll: ask [`may_wait`] first.
+/// In the caller's line, when this code is not on a green stack, or is inside a poll: ask
+/// [`may_wait`] first.
 ///
 /// # Yields
 ///
@@ -200,20 +204,21 @@ pub fn inside_poll() -> bool {
 ///
 /// # Killed
 ///
-/// The future is dropped, and the wait is cancelled. The green thread runs on, for whoever kills it waits meanwhile,
-/// as it does for its destructors: each further `wait` is cancelled at once, without a look at its future. With
-/// the next ordinary wait its stack is unwound from there. If it does not come to one it runs to its end, and what
-/// it returns is dropped.
+/// The future is dropped, and the wait is cancelled. The green thread runs on, for whoever kills it
+/// waits meanwhile, as it does for its destructors: each further `wait` is cancelled at once,
+/// without a look at its future. With the next ordinary wait its stack is unwound from there. If it
+/// does not come to one it runs to its end, and what it returns is dropped.
 ///
-/// C may take no notice of the error, and call again in a loop. After 64 cancelled waits in a row whoever
-/// kills it does not wait any longer: the stack is left to itself, as in [`wait_shielded`], and each further wait takes a
-/// millisecond before it is cancelled. So it is with a limit that has passed.
+/// C may take no notice of the error, and call again in a loop. After 64 cancelled waits in a row
+/// whoever kills it does not wait any longer: the stack is left to itself, as in [`wait_shielded`],
+/// and each further wait takes a millisecond before it is cancelled. So it is with a limit that has
+/// passed.
 ///
 /// # Errors
 ///
 /// [`Cancelled`] when the green thread is being ended; when a time limit
-/// ([`Timeout::run_blocking`](crate::Timeout::run_blocking)) has passed, unless the future is ready; in a destructor that a
-/// panic runs, likewise.
+/// ([`Timeout::run_blocking`](crate::Timeout::run_blocking)) has passed, unless the future is
+/// ready; in a destructor that a panic runs, likewise.
 ///
 /// # Examples
 ///
@@ -278,7 +283,8 @@ thread_local! {
     static CANCELLED: Cell<(Waiter, usize)> = const { Cell::new(((0, 0), 0)) };
 }
 
-/// Who waits: the address of the stack's frame, and the number of the green thread, as another may have that stack next.
+/// Who waits: the address of the stack's frame, and the number of the green thread, as another may
+/// have that stack next.
 type Waiter = (usize, u64);
 
 /// Counts a cancelled wait, and slows down whoever does not listen.
@@ -317,11 +323,13 @@ fn pause_with_limit(frame: &Frame, pause: impl IntoFuture) {
 
 /// Waits for a future on a green stack, whatever happens to the green thread.
 ///
-/// It is for waits of C that have no error to give, as that for a lock: who waits for it runs on only with the lock.
+/// It is for waits of C that have no error to give, as that for a lock: who waits for it runs on
+/// only with the lock.
 ///
 /// # Panics
 ///
-/// In the caller's line, where [`place`] is not [`Place::Stack`]. A panic of the future is handed on, so it must have none.
+/// In the caller's line, where [`place`] is not [`Place::Stack`]. A panic of the future is handed
+/// on, so it must have none.
 ///
 /// # Yields
 ///
@@ -329,16 +337,19 @@ fn pause_with_limit(frame: &Frame, pause: impl IntoFuture) {
 ///
 /// # Killed
 ///
-/// The green thread ends at once for all others: the kill returns, its handle has its result, its links have run. Its
-/// stack is left to itself. When the future is ready the code goes on there, with each [`wait`] cancelled, until its next
-/// ordinary wait unwinds it. So it is when a limit around its future passes. Until then it lives on as a
-/// nameless green thread, without the [locals](crate::corolocal) of the one that ended.
+/// The green thread ends at once for all others: the kill returns, its handle has its result, its
+/// links have run. Its stack is left to itself. When the future is ready the code goes on there,
+/// with each [`wait`] cancelled, until its next ordinary wait unwinds it. So it is when a limit
+/// around its future passes. Until then it lives on as a nameless green thread, without the
+/// [locals](crate::corolocal) of the one that ended.
 ///
-/// A [scope](crate::green::thread::scope) waits for such stacks of its members. A scope's owner that is itself unwound, and whose
-/// member comes to a shielded wait only while it is being ended, cannot: the process is aborted with words.
+/// A [scope](crate::green::thread::scope) waits for such stacks of its members. A scope's owner
+/// that is itself unwound, and whose member comes to a shielded wait only while it is being ended,
+/// cannot: the process is aborted with words.
 ///
-/// When its hub ends, or where there is none, the OS thread waits up to a second for all such stacks of the hub together. Each
-/// that is left is abandoned with a warning: the future is dropped, but the stack is never unwound, and not freed.
+/// When its hub ends, or where there is none, the OS thread waits up to a second for all such
+/// stacks of the hub together. Each that is left is abandoned with a warning: the future is
+/// dropped, but the stack is never unwound, and not freed.
 ///
 /// # Examples
 ///

@@ -1,5 +1,5 @@
-//! Pools of things that are expensive to make and that one green thread at a time uses: connections,
-//! say.
+//! Pools of things that are expensive to make and that one green thread at a time uses:
+//! connections, say.
 //!
 //! [`Pool`] makes its items when they are needed, up to a number; [`TokenPool`] has items that
 //! stand for something else.

@@ -1,7 +1,9 @@
-//! Asks what a green thread waits for: while it is polled spuriously, each meeting point that it stands in line at notes so.
+//! Asks what a green thread waits for: while it is polled spuriously, each meeting point that it
+//! stands in line at notes so.
 //!
-//! Nothing is kept of a wait that nobody asks about. A future that is polled although nothing happened says again what it
-//! waits for, and where that is can be read off its stack at that moment, in either colour.
+//! Nothing is kept of a wait that nobody asks about. A future that is polled although nothing
+//! happened says again what it waits for, and where that is can be read off its stack at that
+//! moment, in either colour.
 
 use std::backtrace::Backtrace;
 use std::cell::RefCell;

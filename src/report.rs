@@ -1,13 +1,15 @@
 //! Says aloud what nobody else will hear of, and contains the code of others that we run or drop.
 //!
-//! Eventlet prints a traceback on standard error. Here a report is a `tracing` event, which reaches whatever log the
-//! program keeps; a program that keeps none gets it on standard error, as from eventlet.
+//! Eventlet prints a traceback on standard error. Here a report is a `tracing` event, which reaches
+//! whatever log the program keeps; a program that keeps none gets it on standard error, as from
+//! eventlet.
 //!
 //! Two rules hold for whoever calls in here:
 //!
-//! - **No report fails its reporter.** A log that panics, an error that cannot be displayed, a standard error that nobody
-//!   reads or that is full: none of them is a reason to unwind.
-//! - **Nothing of the user's unwinds into us**, neither code ([`contain`]) nor a destructor ([`discard`], [`Contained`]).
+//! - **No report fails its reporter.** A log that panics, an error that cannot be displayed, a
+//!   standard error that nobody reads or that is full: none of them is a reason to unwind.
+//! - **Nothing of the user's unwinds into us**, neither code ([`contain`]) nor a destructor
+//!   ([`discard`], [`Contained`]).
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -36,7 +38,8 @@ pub(crate) fn report_failures(report: bool) {
     let _too_late = MUTED.try_with(|muted| muted.set(!report));
 }
 
-/// Reports how a green thread, or something that was run for one, failed. The program can turn this off.
+/// Reports how a green thread, or something that was run for one, failed. The program can turn this
+/// off.
 pub(crate) fn failure(what: &str, error: &dyn fmt::Display) {
     if !MUTED.try_with(Cell::get).unwrap_or(false) && !is_collected(what, error) {
         trouble(what, error);
@@ -173,8 +176,8 @@ fn say(text: &str, event: impl FnOnce()) {
     }
 }
 
-/// Drops the payload of a panic. Should its destructor panic, then the payload of that is forgotten: this could go
-/// on forever.
+/// Drops the payload of a panic. Should its destructor panic, then the payload of that is
+/// forgotten: this could go on forever.
 fn drop_payload(payload: Payload) {
     if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         mem::forget(another);

@@ -1,10 +1,12 @@
 //! Time limits.
 //!
-//! A limit is a scope: it bounds one future, or the time that a guard lives, or, on a green stack, one call
-//! of a plain function. It cannot fire outside its scope, before or after, and it does not lose what it bounds:
-//! whatever was on its way to the future that is dropped goes to the next in line.
+//! A limit is a scope: it bounds one future, or the time that a guard lives, or, on a green stack,
+//! one call of a plain function. It cannot fire outside its scope, before or after, and it does not
+//! lose what it bounds: whatever was on its way to the future that is dropped goes to the next in
+//! line.
 //!
-//! Limits nest. Of several that have passed the earliest takes effect, and of equal ones the outermost.
+//! Limits nest. Of several that have passed the earliest takes effect, and of equal ones the
+//! outermost.
 //!
 //! Corresponds to `eventlet.timeout`.
 //!
@@ -46,8 +48,8 @@ use crate::hub::{self, Key, Timer, Within};
 ///
 /// # Differences
 ///
-/// In eventlet a timeout that is not cancelled fires later, in whatever its green thread does then. An
-/// exception from outside can be caught and ignored; a limit here drops what it bounds.
+/// In eventlet a timeout that is not cancelled fires later, in whatever its green thread does then.
+/// An exception from outside can be caught and ignored; a limit here drops what it bounds.
 ///
 /// # Examples
 ///
@@ -104,9 +106,9 @@ impl Timeout {
 
     /// Waits for a future, no longer than the limit.
     ///
-    /// The clock starts in the first poll, when the future first waits for a time or a limit in there, and at the
-    /// latest when that poll has found it not ready: what is ready at once never has the clock read. With a limit
-    /// of zero the future gets one turn.
+    /// The clock starts in the first poll, when the future first waits for a time or a limit in
+    /// there, and at the latest when that poll has found it not ready: what is ready at once never
+    /// has the clock read. With a limit of zero the future gets one turn.
     ///
     /// Corresponds to eventlet's `with Timeout(seconds):`.
     ///
@@ -189,8 +191,8 @@ impl Timeout {
 
     /// Ends the running green thread when the limit passes, unless the guard is dropped first.
     ///
-    /// Whoever waits for the green thread gets an [`Exit`] whose error is this `Timeout`. The guard bounds
-    /// everything that the green thread does while it lives.
+    /// Whoever waits for the green thread gets an [`Exit`] whose error is this `Timeout`. The guard
+    /// bounds everything that the green thread does while it lives.
     ///
     /// # Panics
     ///
@@ -270,8 +272,8 @@ impl Timeout {
 /// Returns a number that no other limit of this process has.
 #[inline]
 fn next_id() -> u64 {
-    /// Numbers are handed to OS threads in blocks: an atomic operation for each limit would be a good
-    /// part of what the limit costs.
+    /// Numbers are handed to OS threads in blocks: an atomic operation for each limit would be a
+    /// good part of what the limit costs.
     const BLOCK: u64 = 1 << 16;
     static NEXT_BLOCK: AtomicU64 = AtomicU64::new(0);
     thread_local! {
@@ -358,8 +360,8 @@ impl From<Timeout> for io::Error {
 
 /// Makes an error around it, for functions that return [`io::Result`].
 ///
-/// Its kind is [`TimedOut`](io::ErrorKind::TimedOut) when a time limit ended the green thread, that of the
-/// error that did if it was an `io::Error`, and otherwise [`Other`](io::ErrorKind::Other).
+/// Its kind is [`TimedOut`](io::ErrorKind::TimedOut) when a time limit ended the green thread, that
+/// of the error that did if it was an `io::Error`, and otherwise [`Other`](io::ErrorKind::Other).
 ///
 /// # Examples
 ///
@@ -409,7 +411,8 @@ impl Exit {
 
 /// Waits for a future, no longer than `limit`: shorthand for [`Timeout::new`] and [`Timeout::run`].
 ///
-/// Eventlet's `timeout_value` is what `unwrap_or` gives. A limit around this one is not mistaken for it.
+/// Eventlet's `timeout_value` is what `unwrap_or` gives. A limit around this one is not mistaken
+/// for it.
 ///
 /// Corresponds to `eventlet.with_timeout`.
 ///
@@ -456,10 +459,10 @@ pub fn with_timeout<F: Awaitable<T>, T, L: Into<Option<Duration>>>(
 
 /// Returns whether an error says that some time limit has passed.
 ///
-/// That is a [`Timeout`], Tokio's [`Elapsed`](tokio::time::error::Elapsed), an [`io::Error`] of kind
-/// [`TimedOut`](io::ErrorKind::TimedOut) or of a socket of `green` whose time was up, a
-/// channel's [`RecvTimeoutError`], an [`Exit`] by one of them, or an error that has one of them inside or as
-/// its source.
+/// That is a [`Timeout`], Tokio's [`Elapsed`](tokio::time::error::Elapsed), an [`io::Error`] of
+/// kind [`TimedOut`](io::ErrorKind::TimedOut) or of a socket of `green` whose time was up, a
+/// channel's [`RecvTimeoutError`], an [`Exit`] by one of them, or an error that has one of them
+/// inside or as its source.
 ///
 /// Corresponds to `eventlet.is_timeout`.
 ///

@@ -1,9 +1,9 @@
 //! Calls that nothing can interrupt: which of them are under way, and which wait for an OS thread.
 //!
-//! Opening a FIFO, reading from a network drive or asking a silent name server may take forever, and the
-//! operating system offers no way to end such a call. Whoever gave it up goes on without it. But nobody is
-//! to be puzzled by what is left of it: a hub that ends says which calls it leaves behind, and one that
-//! found no OS thread for a long time says so.
+//! Opening a FIFO, reading from a network drive or asking a silent name server may take forever,
+//! and the operating system offers no way to end such a call. Whoever gave it up goes on without
+//! it. But nobody is to be puzzled by what is left of it: a hub that ends says which calls it
+//! leaves behind, and one that found no OS thread for a long time says so.
 
 use std::cell::RefCell;
 use std::fmt;

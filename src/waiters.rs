@@ -5,9 +5,10 @@
 //! lets us drop their locks, atomics and fences, and with them the window between "nothing to be
 //! had" and "in line": nobody can slip in between.
 //!
-//! A waiter brings an *offer* (a blocked putter brings its item) and leaves with a *grant* (a getter
-//! is granted the item itself). What is granted belongs to that waiter from then on, so nobody who
-//! comes later can overtake it, and whoever throws the waiter away gets the grant back to pass on.
+//! A waiter brings an *offer* (a blocked putter brings its item) and leaves with a *grant* (a
+//! getter is granted the item itself). What is granted belongs to that waiter from then on, so
+//! nobody who comes later can overtake it, and whoever throws the waiter away gets the grant back
+//! to pass on.
 //!
 //! ```text
 //!            join(offer)              choose(grant) -> offer           poll -> grant
@@ -217,10 +218,11 @@ impl<Offer, Grant> Waiters<Offer, Grant> {
     }
 }
 
-/// The line itself. Its methods only move things: what is the user's goes in and comes out by value.
+/// The line itself. Its methods only move things: what is the user's goes in and comes out by
+/// value.
 ///
-/// Most lines, such as that of a green thread's outcome, never have more than one waiter: they stay small, and
-/// never allocate.
+/// Most lines, such as that of a green thread's outcome, never have more than one waiter: they stay
+/// small, and never allocate.
 enum Line<Offer, Grant> {
     Empty,
     /// Number 0 is in line, or was chosen and has not resumed.
@@ -329,7 +331,8 @@ impl<Offer, Grant> Line<Offer, Grant> {
         match mem::replace(self, Line::Empty) {
             Line::One(state) => state,
             other => {
-                // What may have to be dropped here is moved through memory, and read while it is still written.
+                // What may have to be dropped here is moved through memory, and read while it is
+                // still written.
                 mem::forget(other);
                 unreachable!("{IN_LINE}")
             }

@@ -41,8 +41,8 @@ async fn shortage() {
     let handler = |mut conn: TcpStream, _addr| async move { conn.write_all(b"hello").await };
     let server = spawn(serve(listener, handler, 1000));
     for _ in 0..2 {
-        // The clients first, as they need descriptors of their own; and without giving up the turn, so
-        // that nobody accepts them yet.
+        // The clients first, as they need descriptors of their own; and without giving up the turn,
+        // so that nobody accepts them yet.
         let connect = |_| std::net::TcpStream::connect(addr).unwrap();
         let clients: Vec<_> = (0..5).map(connect).collect();
         let hoard: Vec<File> = iter::from_fn(|| File::open("/dev/null").ok()).collect();

@@ -1,5 +1,5 @@
-//! Ctrl-C and SIGTERM reach the main green thread of a process. Each test is the parent of a process that
-//! runs the same test as its child.
+//! Ctrl-C and SIGTERM reach the main green thread of a process. Each test is the parent of a
+//! process that runs the same test as its child.
 #![cfg(unix)]
 
 use std::env;
@@ -22,8 +22,8 @@ impl Drop for Says {
     }
 }
 
-/// Runs `child` in a process of its own, sends it a signal when it says `ready`, and returns what it
-/// printed and its exit code.
+/// Runs `child` in a process of its own, sends it a signal when it says `ready`, and returns what
+/// it printed and its exit code.
 fn signalled(test: &str, signal: Signal, child: impl FnOnce()) -> (Vec<String>, Option<i32>) {
     if env::var_os(CHILD).is_some() {
         child();

@@ -1,5 +1,5 @@
-//! A green thread that runs over its stack ends the process with words, and nobody else's fault is taken for
-//! that.
+//! A green thread that runs over its stack ends the process with words, and nobody else's fault is
+//! taken for that.
 //!
 //! Each test runs its own body in a child process, which dies of it.
 #![cfg(all(feature = "stackful", target_os = "linux"))]

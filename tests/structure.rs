@@ -1,7 +1,7 @@
 //! The structure of `src`: imports point down only, and no files import each other in a circle.
 //!
-//! [`FLOORS`] lists the rooms, files and folders of `src`, from the ground up. A room may import those
-//! on its own floor and below. `docs/architecture.md` draws the same picture.
+//! [`FLOORS`] lists the rooms, files and folders of `src`, from the ground up. A room may import
+//! those on its own floor and below. `docs/architecture.md` draws the same picture.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -46,7 +46,8 @@ const FLOORS: &[&[&str]] = &[
     &["websocket"],
 ];
 
-/// Rooms with files that import each other in a circle. None should: whoever opens one takes it out here.
+/// Rooms with files that import each other in a circle. None should: whoever opens one takes it out
+/// here.
 const CIRCLES: &[&str] = &["wsgi"];
 
 /// A module, as the path from the crate's root to it.
@@ -136,7 +137,8 @@ fn code(text: &str) -> String {
     lines.map(|line| line.split("//").next().unwrap_or("")).collect::<Vec<_>>().join("\n")
 }
 
-/// Returns each path that begins with `crate`, `super` or `self`, with groups in braces written out.
+/// Returns each path that begins with `crate`, `super` or `self`, with groups in braces written
+/// out.
 fn paths(text: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for start in ["crate::", "super::", "self::"] {
@@ -150,7 +152,8 @@ fn paths(text: &str) -> Vec<Vec<String>> {
     found
 }
 
-/// Returns the paths of what `use` statements make known: in a `mod.rs` those without a prefix, too.
+/// Returns the paths of what `use` statements make known: in a `mod.rs` those without a prefix,
+/// too.
 fn uses(text: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     let begins = |at: &usize| !text[..*at].ends_with(|c: char| c.is_alphanumeric() || c == '_');

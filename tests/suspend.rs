@@ -1,7 +1,9 @@
-//! A process that is stopped and continued goes on: what waits for I/O or for the clock does not notice.
+//! A process that is stopped and continued goes on: what waits for I/O or for the clock does not
+//! notice.
 //!
-//! Follows eventlet tests/hub_test.py, class TestSuspend, at c8f903a3. On Linux a wait for I/O that a stop interrupts
-//! fails with `EINTR` when the process goes on. The stopped process is a child; no clock is slept on.
+//! Follows eventlet tests/hub_test.py, class TestSuspend, at c8f903a3. On Linux a wait for I/O that
+//! a stop interrupts fails with `EINTR` when the process goes on. The stopped process is a child;
+//! no clock is slept on.
 #![cfg(target_os = "linux")]
 
 use std::env;

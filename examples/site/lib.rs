@@ -1,4 +1,5 @@
-//! A small web site for the crawlers, served on loopback by the program that crawls it, and a client.
+//! A small web site for the crawlers, served on loopback by the program that crawls it, and a
+//! client.
 
 pub mod http;
 

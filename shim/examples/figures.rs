@@ -1,7 +1,8 @@
-//! Figures of the shim, each beside what it is to be compared with: `cargo run --release -p eventlet-shim --example figures`.
+//! Figures of the shim, each beside what it is to be compared with: `cargo run --release -p
+//! eventlet-shim --example figures`.
 //!
-//! Round trips of one byte over pairs of sockets, by `green::os::unix::net` and by unmodified `std`; the cost of a call that does
-//! not wait, with and without the shim in between; sleeps.
+//! Round trips of one byte over pairs of sockets, by `green::os::unix::net` and by unmodified
+//! `std`; the cost of a call that does not wait, with and without the shim in between; sleeps.
 
 #![allow(unsafe_code)]
 
@@ -14,7 +15,8 @@ use std::time::{Duration, Instant};
 use eventlet::green::os::unix::net::UnixStream as GreenStream;
 use eventlet::{Block, spawn, stackful};
 
-/// Bounces a byte so many times between two ends, by so many pairs at once, and returns nanoseconds for a round trip.
+/// Bounces a byte so many times between two ends, by so many pairs at once, and returns nanoseconds
+/// for a round trip.
 fn bounce<S: Read + Write + 'static>(
     pairs: usize,
     rounds: usize,
@@ -86,7 +88,8 @@ fn ready_reads(read: impl Fn(i32, *mut u8) -> isize) -> f64 {
 /// By a function that is not replaced.
 fn bare(descriptor: i32, byte: *mut u8) -> isize {
     let piece = libc::iovec { iov_base: byte.cast(), iov_len: 1 };
-    // SAFETY: there is room for the byte. `preadv2` is not replaced, and with this offset reads as `readv`.
+    // SAFETY: there is room for the byte. `preadv2` is not replaced, and with this offset reads as
+    // `readv`.
     unsafe { libc::preadv2(descriptor, &piece, 1, -1, 0) }
 }
 

@@ -57,8 +57,8 @@ pub(crate) fn is_any_patched() -> bool {
 
 /// Which areas to patch: `monkey_patch` with keywords.
 ///
-/// Corresponds to `eventlet.monkey_patch(socket=True, time=True)`: where none is named true, all are patched that are
-/// not named false.
+/// Corresponds to `eventlet.monkey_patch(socket=True, time=True)`: where none is named true, all
+/// are patched that are not named false.
 ///
 /// # Examples
 ///
@@ -119,9 +119,11 @@ impl fmt::Debug for Patch {
     }
 }
 
-/// Patches everything: from now on synchronous code that waits on a green stack suspends its green thread.
+/// Patches everything: from now on synchronous code that waits on a green stack suspends its green
+/// thread.
 ///
-/// It may be called at any time and any number of times. With `EVENTLET_SHIM=off` in the environment it does nothing.
+/// It may be called at any time and any number of times. With `EVENTLET_SHIM=off` in the
+/// environment it does nothing.
 ///
 /// Corresponds to `eventlet.monkey_patch()`.
 ///

@@ -31,8 +31,8 @@ pub struct Doctor {
     pub symbols: Vec<Symbol>,
     /// Whether `EVENTLET_SHIM=off` is in the environment.
     pub switched_off: bool,
-    /// Whether a byte went through a pipe from one green thread to another. `None` where no area of it is patched, or
-    /// this OS thread has a runtime already.
+    /// Whether a byte went through a pipe from one green thread to another. `None` where no area of
+    /// it is patched, or this OS thread has a runtime already.
     pub round_trip: Option<bool>,
     /// Whether the kernel has descriptors of processes.
     pub has_pidfd: bool,
@@ -47,7 +47,8 @@ impl Doctor {
     }
 }
 
-/// Looks whether the functions of this crate are those that the program calls, and lets two green threads talk.
+/// Looks whether the functions of this crate are those that the program calls, and lets two green
+/// threads talk.
 ///
 /// # Examples
 ///

@@ -2,20 +2,23 @@
 //!
 //! # No wakeup is lost
 //!
-//! A waiter counts itself, and then reads the word. A waker has written the word, and then reads the count. Both are
-//! sequentially consistent, so one of them sees the other. A waiter that is dropped with a wakeup that it has not used hands it on.
+//! A waiter counts itself, and then reads the word. A waker has written the word, and then reads
+//! the count. Both are sequentially consistent, so one of them sees the other. A waiter that is
+//! dropped with a wakeup that it has not used hands it on.
 //!
 //! # Parking
 //!
-//! `std::thread::park` has one word for each OS thread, which it counts down from `EMPTY`, and waits while the word is `PARKED`. All
-//! green threads of a hub share it, and a second one would count it on and never wait. So whoever parks greenly clears
-//! the word. To clear it hides that somebody is parked, so whoever unparks wakes nobody: the first of those who are parked looks
-//! at the word again and again, and lets all go on when there is a token. Each of them gets a token of its own then.
+//! `std::thread::park` has one word for each OS thread, which it counts down from `EMPTY`, and
+//! waits while the word is `PARKED`. All green threads of a hub share it, and a second one would
+//! count it on and never wait. So whoever parks greenly clears the word. To clear it hides that
+//! somebody is parked, so whoever unparks wakes nobody: the first of those who are parked looks at
+//! the word again and again, and lets all go on when there is a token. Each of them gets a token of
+//! its own then.
 //!
 //! # Invariants
 //!
-//! - **I1**: the address of a [`Word`] is that of a futex, which is there as long as somebody waits or wakes there: the caller of
-//!   the system call sees to it.
+//! - **I1**: the address of a [`Word`] is that of a futex, which is there as long as somebody waits
+//!   or wakes there: the caller of the system call sees to it.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -287,7 +290,8 @@ fn poll_parked(
     deadline.poll(cx).map(|()| Waited::Late)
 }
 
-/// When the first of those who are parked looks at their word: after half a millisecond, one, two, up to eight.
+/// When the first of those who are parked looks at their word: after half a millisecond, one, two,
+/// up to eight.
 struct Ticks {
     count: u32,
     next: Deadline,
@@ -313,8 +317,8 @@ impl Ticks {
         Poll::Ready(())
     }
 
-    /// Returns whether it is time to let all look for themselves: half a second. A token may have gone to one who parked just
-    /// after it came, and who knows nothing of it.
+    /// Returns whether it is time to let all look for themselves: half a second. A token may have
+    /// gone to one who parked just after it came, and who knows nothing of it.
     fn are_many(&self) -> bool {
         self.count >= 64
     }

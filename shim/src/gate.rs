@@ -1,4 +1,5 @@
-//! The one question each function asks: may it wait greenly? And the wait itself, with `errno` as C wants it.
+//! The one question each function asks: may it wait greenly? And the wait itself, with `errno` as C
+//! wants it.
 
 use std::ffi::c_int;
 use std::mem;
@@ -19,10 +20,11 @@ pub(crate) fn is_green(area: Area) -> bool {
     areas::is_patched(area) && lowlevel::place() != Place::Elsewhere
 }
 
-/// Returns whether a green thread may be suspended here. Where not, the call blocks the OS thread, and is counted.
+/// Returns whether a green thread may be suspended here. Where not, the call blocks the OS thread,
+/// and is counted.
 ///
-/// A signal handler runs on whatever stack it interrupted, in the middle of anything. It is told by the stack that it has of its
-/// own.
+/// A signal handler runs on whatever stack it interrupted, in the middle of anything. It is told by
+/// the stack that it has of its own.
 pub(crate) fn may_suspend() -> bool {
     let may = lowlevel::has_hub() && !is_in_handler();
     if !may {
@@ -47,7 +49,8 @@ fn is_in_handler() -> bool {
     stack.ss_flags & libc::SS_ONSTACK != 0
 }
 
-/// Waits for a future. The error is what `errno` is to be. Until then `errno` is as it was, whoever ran meanwhile.
+/// Waits for a future. The error is what `errno` is to be. Until then `errno` is as it was, whoever
+/// ran meanwhile.
 pub(crate) fn wait<F: Future>(future: F) -> Result<F::Output, c_int> {
     WAITS.fetch_add(1, Ordering::Relaxed);
     let errno = real::errno();
@@ -77,7 +80,8 @@ pub(crate) fn wait_shielded<F: Future>(future: F) -> F::Output {
 pub struct Stats {
     /// Calls that suspended a green thread, or would have but for a kill.
     pub waits: u64,
-    /// Those of them that ended with `ECANCELED` or `ETIMEDOUT`, as their green thread was killed or a limit passed.
+    /// Those of them that ended with `ECANCELED` or `ETIMEDOUT`, as their green thread was killed
+    /// or a limit passed.
     pub cancelled: u64,
     /// Calls on a green stack that blocked its OS thread instead.
     pub blocked: u64,

@@ -1,8 +1,9 @@
 //! Unmodified synchronous code turns green: what eventlet's `monkey_patch` is, for Rust and C.
 //!
-//! A program that names this crate has functions of libc's names of its own, such as `read`, `connect` and `poll`. All that
-//! the program is linked with calls them: `std`, crates, and libraries of C. Called on a [green stack](eventlet::stackful()), they
-//! suspend their green thread where libc's block the OS thread. Everywhere else they do what libc's do.
+//! A program that names this crate has functions of libc's names of its own, such as `read`,
+//! `connect` and `poll`. All that the program is linked with calls them: `std`, crates, and
+//! libraries of C. Called on a [green stack](eventlet::stackful()), they suspend their green thread
+//! where libc's block the OS thread. Everywhere else they do what libc's do.
 //!
 //! ```
 //! use eventlet::{Block, spawn, stackful};

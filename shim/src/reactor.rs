@@ -1,16 +1,18 @@
-//! Who waits for which descriptor: one epoll per hub, which the hub's Tokio runtime watches in its own.
+//! Who waits for which descriptor: one epoll per hub, which the hub's Tokio runtime watches in its
+//! own.
 //!
-//! A wait arms its descriptor for one event. Nothing is remembered of a descriptor beyond the waits for it, and no copy of
-//! it is kept: a number that is closed and used again is just another descriptor. Whoever is woken tries again, so an event too
-//! many does no harm.
+//! A wait arms its descriptor for one event. Nothing is remembered of a descriptor beyond the waits
+//! for it, and no copy of it is kept: a number that is closed and used again is just another
+//! descriptor. Whoever is woken tries again, so an event too many does no harm.
 //!
-//! A descriptor that is closed wakes nobody by itself. So `close` asks whether somebody waits for that number, in any
-//! hub, and tells them. Each wait knows the generation of its number, which a close raises, so that who waits for the next
-//! descriptor of that number is not told.
+//! A descriptor that is closed wakes nobody by itself. So `close` asks whether somebody waits for
+//! that number, in any hub, and tells them. Each wait knows the generation of its number, which a
+//! close raises, so that who waits for the next descriptor of that number is not told.
 //!
 //! # Invariants
 //!
-//! - **I1**: `Reactor::epoll` and `Inbox::event` are open as long as the `Reactor` and the `Inbox` are.
+//! - **I1**: `Reactor::epoll` and `Inbox::event` are open as long as the `Reactor` and the `Inbox`
+//!   are.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_int;
@@ -59,8 +61,8 @@ impl Deadline {
     }
 }
 
-/// Suspends the green thread until one of the descriptors may be ready for what it is wanted for, which are the flags of
-/// `poll`. The error is an error number.
+/// Suspends the green thread until one of the descriptors may be ready for what it is wanted for,
+/// which are the flags of `poll`. The error is an error number.
 pub(crate) fn wait_for(
     wanted: impl Iterator<Item = (RawFd, u32)>,
     deadline: &mut Deadline,
@@ -328,7 +330,8 @@ fn union(entry: &[Waiter]) -> u32 {
     entry.iter().fold(0, |interests, waiter| interests | waiter.interest)
 }
 
-/// Brings the events of a reactor, as a green thread of its hub. When it is dropped, those who still wait try again.
+/// Brings the events of a reactor, as a green thread of its hub. When it is dropped, those who
+/// still wait try again.
 struct Pump(Rc<Reactor>);
 
 impl Pump {
@@ -405,7 +408,8 @@ impl Inbox {
     }
 }
 
-/// Tells everybody who waits for a descriptor that it is closed now. Costs one load where nobody does.
+/// Tells everybody who waits for a descriptor that it is closed now. Costs one load where nobody
+/// does.
 #[inline]
 pub(crate) fn closing(descriptor: RawFd) {
     if descriptor >= 0 && shared_by(descriptor).waiting.load(Ordering::SeqCst) > 0 {

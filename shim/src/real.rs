@@ -2,8 +2,10 @@
 //!
 //! # Invariants
 //!
-//! - **I1**: the arguments of a [`Call`] are what its system call wants, from [`Call::new`] to its last use.
-//! - **I2**: a system call changes no register but those that it is declared to, and only the memory that its arguments name.
+//! - **I1**: the arguments of a [`Call`] are what its system call wants, from [`Call::new`] to its
+//!   last use.
+//! - **I2**: a system call changes no register but those that it is declared to, and only the
+//!   memory that its arguments name.
 
 use std::arch::asm;
 use std::ffi::{CStr, c_int, c_long, c_void};
@@ -38,7 +40,8 @@ impl Call {
         unsafe { system_call(self.number, self.arguments) }
     }
 
-    /// Makes the call, and returns its value or -1, as a function of C does, with the error in `errno`.
+    /// Makes the call, and returns its value or -1, as a function of C does, with the error in
+    /// `errno`.
     #[inline]
     pub(crate) fn answer(&self) -> isize {
         answer(self.make())

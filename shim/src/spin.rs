@@ -1,4 +1,5 @@
-//! A lock that is held for a few instructions. One of `std` would wait through the functions of this crate.
+//! A lock that is held for a few instructions. One of `std` would wait through the functions of
+//! this crate.
 
 use std::cell::UnsafeCell;
 use std::hint;
@@ -6,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// # Invariants
 ///
-/// - **I1**: only who has changed `locked` from false to true touches `value`, until it is false again.
+/// - **I1**: only who has changed `locked` from false to true touches `value`, until it is false
+///   again.
 pub(crate) struct Spin<T> {
     locked: AtomicBool,
     value: UnsafeCell<T>,

@@ -1,4 +1,5 @@
-//! Nothing happens while nothing happens. In a process of its own: the tests beside it would tell this hub what they close.
+//! Nothing happens while nothing happens. In a process of its own: the tests beside it would tell
+//! this hub what they close.
 
 #![allow(unsafe_code)]
 

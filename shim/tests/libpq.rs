@@ -1,7 +1,9 @@
-//! The showpiece: a hundred connections of libpq, a library of C that knows nothing of green threads, on one OS thread.
+//! The showpiece: a hundred connections of libpq, a library of C that knows nothing of green
+//! threads, on one OS thread.
 //!
-//! It starts a server of its own where PostgreSQL is installed (Debian's paths, or `PG_BIN`), and says so where it is not. The
-//! server does not run as root: then it is started as the user `postgres`.
+//! It starts a server of its own where PostgreSQL is installed (Debian's paths, or `PG_BIN`), and
+//! says so where it is not. The server does not run as root: then it is started as the user
+//! `postgres`.
 
 #![allow(unsafe_code)]
 

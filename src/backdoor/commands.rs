@@ -23,7 +23,8 @@ use crate::awaitable::Awaitable;
 pub struct Args(Vec<String>);
 
 impl Args {
-    /// Returns the word at a place, counted from 0. Options, words that begin with `--`, do not count.
+    /// Returns the word at a place, counted from 0. Options, words that begin with `--`, do not
+    /// count.
     pub fn get(&self, at: usize) -> Option<&str> {
         self.words().nth(at)
     }
@@ -45,7 +46,8 @@ impl From<&str> for Args {
     }
 }
 
-/// Where a command writes what the client is to read, as to a `String`. It is sent when the command has ended.
+/// Where a command writes what the client is to read, as to a `String`. It is sent when the command
+/// has ended.
 ///
 /// It is a handle: clones write to the same client.
 #[derive(Clone, Debug, Default)]
@@ -127,10 +129,11 @@ impl Commands {
         Commands::default()
     }
 
-    /// Adds a command: its name, a line for `help`, and what it does, in either colour. One of this name that there is
-    /// already is replaced.
+    /// Adds a command: its name, a line for `help`, and what it does, in either colour. One of this
+    /// name that there is already is replaced.
     ///
-    /// It runs in a green thread of its own. When it panics, the client is told, and its session goes on.
+    /// It runs in a green thread of its own. When it panics, the client is told, and its session
+    /// goes on.
     ///
     /// # Panics
     ///
@@ -176,10 +179,12 @@ impl Commands {
         self
     }
 
-    /// Lets clients in from other machines that send this password as their first line. The password and all that
-    /// is said goes over the network as it is: anybody on the way can read and change it.
+    /// Lets clients in from other machines that send this password as their first line. The
+    /// password and all that is said goes over the network as it is: anybody on the way can read
+    /// and change it.
     ///
-    /// With a password, clients of every TCP listener must know it. Three that are wrong close the connection.
+    /// With a password, clients of every TCP listener must know it. Three that are wrong close the
+    /// connection.
     ///
     /// # Panics
     ///
@@ -196,8 +201,8 @@ impl Commands {
         self
     }
 
-    /// Adds the command `log LEVEL`, which calls this with the level: a reload handle of `tracing-subscriber`, for one. An
-    /// error is shown to the client.
+    /// Adds the command `log LEVEL`, which calls this with the level: a reload handle of
+    /// `tracing-subscriber`, for one. An error is shown to the client.
     ///
     /// # Examples
     ///

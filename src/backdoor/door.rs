@@ -17,8 +17,8 @@ use crate::greenthread::getcurrent;
 /// Clients that are in at a time.
 const MOST_CLIENTS: usize = 32;
 
-/// A listener that can be a backdoor: [`TcpListener`] and [`UnixListener`] of Tokio, as [`listen`](crate::listen) makes
-/// them.
+/// A listener that can be a backdoor: [`TcpListener`] and [`UnixListener`] of Tokio, as
+/// [`listen`](crate::listen) makes them.
 pub trait Door: sealed::Sealed {}
 
 mod sealed {
@@ -102,8 +102,8 @@ impl sealed::Sealed for UnixListener {
 ///
 /// # Errors
 ///
-/// When the listener is of TCP, on an address that is not loopback, and no password was [chosen](Commands::allow_remote).
-/// When the file of a Unix socket cannot be made `0600`.
+/// When the listener is of TCP, on an address that is not loopback, and no password was
+/// [chosen](Commands::allow_remote). When the file of a Unix socket cannot be made `0600`.
 ///
 /// # Examples
 ///

@@ -29,7 +29,8 @@ const PROMPT: &str = ">>> ";
 
 /// Serves a console to one client, until it quits or goes away.
 ///
-/// It asks for no password, and does not ask who the client is: [`backdoor_server`](super::backdoor_server) does.
+/// It asks for no password, and does not ask who the client is:
+/// [`backdoor_server`](super::backdoor_server) does.
 ///
 /// Corresponds to `eventlet.backdoor.backdoor`.
 ///
@@ -47,8 +48,8 @@ const PROMPT: &str = ">>> ";
 ///
 /// # Errors
 ///
-/// When the connection fails. A client that says nothing for too long, that sends a line that is too long, or that does
-/// not read, is sent away, which is none.
+/// When the connection fails. A client that says nothing for too long, that sends a line that is
+/// too long, or that does not read, is sent away, which is none.
 ///
 /// # Examples
 ///

@@ -15,12 +15,13 @@ use crate::resolve;
 /// | [`SocketAddr`], `(IpAddr, port)`, and the same of either version | [`Tcp`] |
 /// | `&Path`, `PathBuf`, on Unix | `Unix` |
 ///
-/// The host may be a name. The system's resolver looks it up in an OS thread, so the hub goes on meanwhile,
-/// and each address it has is tried in turn.
+/// The host may be a name. The system's resolver looks it up in an OS thread, so the hub goes on
+/// meanwhile, and each address it has is tried in turn.
 ///
-/// At most 64 names are looked up at a time in a process, and others wait for their turn. A lookup cannot
-/// be interrupted: one that was given up, in a limit for instance, keeps its place until the system
-/// answers, ten seconds or more after its name server fell silent. No hub waits for it when it ends.
+/// At most 64 names are looked up at a time in a process, and others wait for their turn. A lookup
+/// cannot be interrupted: one that was given up, in a limit for instance, keeps its place until the
+/// system answers, ten seconds or more after its name server fell silent. No hub waits for it when
+/// it ends.
 ///
 /// Corresponds to the arguments `addr` and `family` of eventlet's functions.
 ///

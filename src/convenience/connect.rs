@@ -11,8 +11,8 @@ use super::opening::Opening;
 
 /// Connects to a server.
 ///
-/// Wait for what it returns: with `.await`, or with `.block()` on a green stack. A TCP address gives a
-/// [`tokio::net::TcpStream`], a path a [`tokio::net::UnixStream`].
+/// Wait for what it returns: with `.await`, or with `.block()` on a green stack. A TCP address
+/// gives a [`tokio::net::TcpStream`], a path a [`tokio::net::UnixStream`].
 ///
 /// Corresponds to `eventlet.connect`.
 ///
@@ -26,8 +26,8 @@ use super::opening::Opening;
 ///
 /// # Errors
 ///
-/// When the name cannot be resolved, or none of its addresses takes the connection: then the error is that
-/// of the last one. The error names the address; the error of the operating system is its
+/// When the name cannot be resolved, or none of its addresses takes the connection: then the error
+/// is that of the last one. The error names the address; the error of the operating system is its
 /// [`source`](std::error::Error::source).
 ///
 /// # Differences

@@ -23,7 +23,8 @@ impl<L: Listener> Door<L> {
 
     /// Waits for the next connection, however long that takes.
     ///
-    /// Trouble that outlasts one connection is reported when it begins. What `ends` says yes to is not waited out.
+    /// Trouble that outlasts one connection is reported when it begins. What `ends` says yes to is
+    /// not waited out.
     pub(crate) async fn next(
         &mut self,
         ends: impl Fn(&io::Error) -> bool,

@@ -18,8 +18,8 @@ use crate::ssl::is_handshake_error;
 
 /// What a handler of [`serve`](super::serve()) may return: nothing, or a `Result` of nothing.
 ///
-/// The error is anything that converts into `Box<dyn Error + Send + Sync>`, a text too. It is reported,
-/// unless it is a [`StopServe`], by itself or inside an `io::Error`.
+/// The error is anything that converts into `Box<dyn Error + Send + Sync>`, a text too. It is
+/// reported, unless it is a [`StopServe`], by itself or inside an `io::Error`.
 pub trait HandlerResult: sealed::Sealed {
     #[doc(hidden)]
     fn into_result(self) -> Result<(), BoxError>;

@@ -12,9 +12,9 @@ use super::opening::Opening;
 
 /// Opens a socket for clients to connect to.
 ///
-/// Wait for what it returns: with `.await`, or with `.block()` on a green stack. A TCP address gives a
-/// [`tokio::net::TcpListener`], a path a [`tokio::net::UnixListener`]. Port 0 lets the operating system
-/// choose one.
+/// Wait for what it returns: with `.await`, or with `.block()` on a green stack. A TCP address
+/// gives a [`tokio::net::TcpListener`], a path a [`tokio::net::UnixListener`]. Port 0 lets the
+/// operating system choose one.
 ///
 /// Corresponds to `eventlet.listen`.
 ///
@@ -28,8 +28,8 @@ use super::opening::Opening;
 ///
 /// # Errors
 ///
-/// When the name cannot be resolved, or no address can be listened on, because it is in use for one. The
-/// error names the address; the error of the operating system is its
+/// When the name cannot be resolved, or no address can be listened on, because it is in use for
+/// one. The error names the address; the error of the operating system is its
 /// [`source`](std::error::Error::source).
 ///
 /// # Differences
@@ -38,8 +38,8 @@ use super::opening::Opening;
 /// started by mistake takes half of the connections. Here it is refused, and
 /// [`reuse_port`](Listen::reuse_port) asks for sharing.
 ///
-/// TCP sockets have `TCP_NODELAY` set; where the operating system lets a connection inherit it, as Linux
-/// does, so do those that are accepted.
+/// TCP sockets have `TCP_NODELAY` set; where the operating system lets a connection inherit it, as
+/// Linux does, so do those that are accepted.
 ///
 /// # Examples
 ///
@@ -87,11 +87,11 @@ impl<F> Listen<F> {
 }
 
 impl Listen<Tcp> {
-    /// Sets whether a port may be listened on while connections of its last listener linger. The default
-    /// is that it may: a server can be restarted.
+    /// Sets whether a port may be listened on while connections of its last listener linger. The
+    /// default is that it may: a server can be restarted.
     ///
-    /// On Windows this does nothing. There it may always, and `SO_REUSEADDR` would let another process take
-    /// the port over.
+    /// On Windows this does nothing. There it may always, and `SO_REUSEADDR` would let another
+    /// process take the port over.
     ///
     /// Corresponds to the argument `reuse_addr` of `eventlet.listen`.
     ///
@@ -107,8 +107,9 @@ impl Listen<Tcp> {
         self
     }
 
-    /// Sets whether several listeners, of this process or others of the same user, may share the port and
-    /// the connections that come in. All of them must ask for it. The default is that they may not.
+    /// Sets whether several listeners, of this process or others of the same user, may share the
+    /// port and the connections that come in. All of them must ask for it. The default is that they
+    /// may not.
     ///
     /// So N processes or hubs serve on N cores. Where the operating system has no such option,
     /// as Windows and illumos have not, this does nothing.

@@ -8,8 +8,8 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A source of connections for [`serve`](super::serve()).
 ///
-/// Tokio's listeners are sources. A program's own can wrap one, to set options on what it accepts or
-/// to wrap it in TLS.
+/// Tokio's listeners are sources. A program's own can wrap one, to set options on what it accepts
+/// or to wrap it in TLS.
 ///
 /// Corresponds to the argument `sock` of `eventlet.serve`.
 ///
@@ -58,12 +58,12 @@ pub trait Listener {
     /// # Errors
     ///
     /// An error does not end a server. One of kind `ConnectionAborted`, `ConnectionRefused`,
-    /// `ConnectionReset` or `Interrupted` concerns a single connection, and the server asks for the next at
-    /// once; after any other it waits a little.
+    /// `ConnectionReset` or `Interrupted` concerns a single connection, and the server asks for the
+    /// next at once; after any other it waits a little.
     fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Io, Self::Addr)>>;
 
-    /// Returns whether its connections are encrypted, which makes the scheme of `wsgi`'s URLs `https`. Not unless said
-    /// otherwise.
+    /// Returns whether its connections are encrypted, which makes the scheme of `wsgi`'s URLs
+    /// `https`. Not unless said otherwise.
     fn is_secure(&self) -> bool {
         false
     }

@@ -7,8 +7,8 @@
 //! | [`serve()`] | a server: a green thread for each connection |
 //! | [`prefork()`] | a server on several cores: a hub for each |
 //!
-//! The sockets are Tokio's own types, so everything made for those works with them. On a green stack,
-//! `eventlet::green::net` has their counterparts, which convert from and to them.
+//! The sockets are Tokio's own types, so everything made for those works with them. On a green
+//! stack, `eventlet::green::net` has their counterparts, which convert from and to them.
 //!
 //! ```
 //! use eventlet::{connect, listen, serve, spawn_n};
@@ -36,12 +36,13 @@
 //!
 //! # Differences
 //!
-//! TCP sockets have `TCP_NODELAY` set. Without it, a protocol that writes a head and a body apart pays
-//! 40 ms for each answer, and a stream runs at half its speed.
+//! TCP sockets have `TCP_NODELAY` set. Without it, a protocol that writes a head and a body apart
+//! pays 40 ms for each answer, and a stream runs at half its speed.
 //!
 //! # Not here
 //!
-//! `wrap_ssl`: it is in `eventlet::ssl`, by feature. The argument `family`, as the address says what family it is of.
+//! `wrap_ssl`: it is in `eventlet::ssl`, by feature. The argument `family`, as the address says
+//! what family it is of.
 
 mod address;
 mod connect;

@@ -16,14 +16,17 @@ use crate::runtime::{HubThread, RemoteGreenThread};
 
 /// Serves a TCP address with several hubs, each on an OS thread of its own.
 ///
-/// Each hub gets a listener of its own on the address, and the operating system spreads the connections
-/// over them. `server` makes of a listener what serves it, with [`serve`](super::serve()) for one. It is
-/// cloned for each hub and called there, so nothing that it makes has to be `Send`.
+/// Each hub gets a listener of its own on the address, and the operating system spreads the
+/// connections over them. `server` makes of a listener what serves it, with
+/// [`serve`](super::serve()) for one. It is cloned for each hub and called there, so nothing that
+/// it makes has to be `Send`.
 ///
-/// Wait for what it returns: when it is ready all hubs listen, and the [`Prefork`] that it gives waits for
-/// their ends. Nothing is left if it fails: all listeners are opened before the first hub starts.
+/// Wait for what it returns: when it is ready all hubs listen, and the [`Prefork`] that it gives
+/// waits for their ends. Nothing is left if it fails: all listeners are opened before the first hub
+/// starts.
 ///
-/// Corresponds to what programs of eventlet do with `listen` and `os.fork`, one process for each core.
+/// Corresponds to what programs of eventlet do with `listen` and `os.fork`, one process for each
+/// core.
 ///
 /// # Panics
 ///
@@ -39,13 +42,13 @@ use crate::runtime::{HubThread, RemoteGreenThread};
 ///
 /// # Errors
 ///
-/// When an address cannot be listened on, as for [`listen`](super::listen()), or the operating system
-/// refuses an OS thread.
+/// When an address cannot be listened on, as for [`listen`](super::listen()), or the operating
+/// system refuses an OS thread.
 ///
 /// # Differences
 ///
-/// OS threads share memory, where processes do not, and a crash ends all. The listeners share the port by
-/// `SO_REUSEPORT`, as Linux and the BSDs have it; elsewhere only one hub can listen.
+/// OS threads share memory, where processes do not, and a crash ends all. The listeners share the
+/// port by `SO_REUSEPORT`, as Linux and the BSDs have it; elsewhere only one hub can listen.
 ///
 /// # Examples
 ///
@@ -110,8 +113,8 @@ where
 
 /// Hubs that serve one address: what [`prefork`] gives.
 ///
-/// It is a future, which is ready when all servers have ended: with the first error of any of them, at
-/// once, or without one when the last has. Dropping it ends the hubs, and nobody waits for that.
+/// It is a future, which is ready when all servers have ended: with the first error of any of them,
+/// at once, or without one when the last has. Dropping it ends the hubs, and nobody waits for that.
 #[must_use = "dropping it ends the servers"]
 pub struct Prefork {
     addr: SocketAddr,

@@ -15,8 +15,9 @@ use crate::report;
 
 /// Accepts connections and calls a handler for each, in a green thread of its own.
 ///
-/// The handler gets the connection and the peer's address, and owns the connection: it is closed when the
-/// handler has ended, in whatever way, unless it was handed on. A handler of either colour will do:
+/// The handler gets the connection and the peer's address, and owns the connection: it is closed
+/// when the handler has ended, in whatever way, unless it was handed on. A handler of either colour
+/// will do:
 ///
 /// ```
 /// # #[cfg(feature = "stackful")] mod both {
@@ -33,13 +34,14 @@ use crate::report;
 ///
 /// A listener of `green::net` hands it the stream of a green stack, as it is.
 ///
-/// At most `concurrency` handlers run at a time; while that many do, nobody is accepted, and clients wait
-/// in the backlog. With 0 nobody ever is, as in a [`GreenPool`] of that size. Eventlet's default is 1000. A
-/// [`GreenPool`] in place of a number is shared: with other servers and other jobs, or with whoever wants
-/// to wait for the handlers that are left when the server was killed.
+/// At most `concurrency` handlers run at a time; while that many do, nobody is accepted, and
+/// clients wait in the backlog. With 0 nobody ever is, as in a [`GreenPool`] of that size.
+/// Eventlet's default is 1000. A [`GreenPool`] in place of a number is shared: with other servers
+/// and other jobs, or with whoever wants to wait for the handlers that are left when the server was
+/// killed.
 ///
-/// A handler that fails harms nobody else: its error or panic is reported with the peer's address, and
-/// the server goes on. A handler ends the server with [`StopServe`](super::StopServe).
+/// A handler that fails harms nobody else: its error or panic is reported with the peer's address,
+/// and the server goes on. A handler ends the server with [`StopServe`](super::StopServe).
 ///
 /// Corresponds to `eventlet.serve`.
 ///
@@ -57,9 +59,9 @@ use crate::report;
 ///
 /// # Errors
 ///
-/// The error that a `StopServe` carried, inside an [`io::Error`] unless it is one. Failing to accept is no error: a connection that was reset before it
-/// was accepted is passed over, and anything else, a lack of file descriptors for one, is reported
-/// once and waited out.
+/// The error that a `StopServe` carried, inside an [`io::Error`] unless it is one. Failing to
+/// accept is no error: a connection that was reset before it was accepted is passed over, and
+/// anything else, a lack of file descriptors for one, is reported once and waited out.
 ///
 /// # Differences
 ///

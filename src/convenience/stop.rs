@@ -13,8 +13,8 @@ use crate::exit::BoxError;
 
 /// The error with which a handler ends the server that called it.
 ///
-/// The server accepts nobody any more, waits for its other handlers, and returns: `Ok`, or the error that
-/// is carried. When several handlers ask, the first is heard.
+/// The server accepts nobody any more, waits for its other handlers, and returns: `Ok`, or the
+/// error that is carried. When several handlers ask, the first is heard.
 ///
 /// A handler that returns `io::Result` converts it, with `?` or `.into()`.
 ///
@@ -22,8 +22,8 @@ use crate::exit::BoxError;
 ///
 /// # Differences
 ///
-/// In eventlet the exception carries nothing, the other handlers are not waited for, and the listening
-/// socket stays open.
+/// In eventlet the exception carries nothing, the other handlers are not waited for, and the
+/// listening socket stays open.
 ///
 /// # Examples
 ///

@@ -76,8 +76,8 @@ impl<K> From<Collision<K>> for SpawnError<K> {
 /// There is no value under a key, because the green thread that was to give it ended without one.
 ///
 /// When that green thread failed because a key that it depends on has no value either, `exc` holds
-/// the `PropagateError` of that one: the [`chain`](PropagateError::chain) leads to where it began, the
-/// [`root`](PropagateError::root). The chain is that of [`source`](Error::source) too.
+/// the `PropagateError` of that one: the [`chain`](PropagateError::chain) leads to where it began,
+/// the [`root`](PropagateError::root). The chain is that of [`source`](Error::source) too.
 ///
 /// A function of the pool can hand it on with `?` where `K` is `Send` and `Sync`.
 ///

@@ -1,11 +1,12 @@
 //! What is known of each key, and who waits for it: no handles and no futures.
 //!
-//! A node is a key with its value, its green thread, and those who wait for its value: the followers.
-//! When the value comes, each follower moves the key from those that are pending to those that are ready.
-//! So a value costs as much as there are who wait for it, and comes to each in the order of availability.
+//! A node is a key with its value, its green thread, and those who wait for its value: the
+//! followers. When the value comes, each follower moves the key from those that are pending to
+//! those that are ready. So a value costs as much as there are who wait for it, and comes to each
+//! in the order of availability.
 //!
-//! No value is cloned or dropped and nobody is woken while the graph is borrowed. The keys' own `Hash`,
-//! `Eq` and `Clone` are called then: they must not use the pool.
+//! No value is cloned or dropped and nobody is woken while the graph is borrowed. The keys' own
+//! `Hash`, `Eq` and `Clone` are called then: they must not use the pool.
 
 use std::cell::{Cell, RefCell};
 use std::collections::hash_map::{Entry, OccupiedEntry};
@@ -94,8 +95,8 @@ pub(super) struct Job<K> {
 struct Node<K, V> {
     /// With a number that grows from value to value.
     posted: Option<(u64, Rc<Posted<K, V>>)>,
-    /// With a number that grows from green thread to green thread. One that has posted its own value is
-    /// still there with it.
+    /// With a number that grows from green thread to green thread. One that has posted its own
+    /// value is still there with it.
     job: Option<(u64, Job<K>)>,
     followers: Vec<Rc<Follower<K>>>,
 }
@@ -122,7 +123,8 @@ impl<K: Clone + Eq + Hash, V> Graph<K, V> {
         Graph { nodes: RefCell::default(), next: Cell::new(0) }
     }
 
-    /// Makes a follower of these keys; those that have a value are ready at once, in their order here.
+    /// Makes a follower of these keys; those that have a value are ready at once, in their order
+    /// here.
     pub(super) fn follow(&self, keys: impl IntoIterator<Item = K>) -> Rc<Follower<K>> {
         // The iterator is user code: it is run before anything is borrowed.
         let keys: Vec<K> = keys.into_iter().collect();
@@ -234,7 +236,8 @@ impl<K: Clone + Eq + Hash, V> Graph<K, V> {
         nodes.find(|(_, node)| node.job.as_ref().is_some_and(is_its)).map(|(key, _)| key.clone())
     }
 
-    /// Returns the keys with a green thread, in the order of spawning, and what each still waits for.
+    /// Returns the keys with a green thread, in the order of spawning, and what each still waits
+    /// for.
     pub(super) fn jobs(&self) -> Vec<(K, HashSet<K>)> {
         self.sorted(|node| {
             let (order, job) = node.job.as_ref()?;
@@ -283,16 +286,16 @@ fn remove_if_unused<K, V>(entry: OccupiedEntry<'_, K, Node<K, V>>) {
     }
 }
 
-/// Looks for keys that wait for each other, among those that `starts` lead to: the path of them, with the
-/// first key again at its end.
+/// Looks for keys that wait for each other, among those that `starts` lead to: the path of them,
+/// with the first key again at its end.
 pub(super) fn find_cycle<K: Clone + Eq + Hash>(
     starts: impl IntoIterator<Item = K>,
     depends: impl Fn(&K) -> HashSet<K>,
 ) -> Option<Vec<K>> {
     let mut seen = HashSet::new();
     for start in starts {
-        // The path from the start to where the search is, and for each on it those still to be tried.
-        // A loop, not recursion: graphs may be deeper than a green stack.
+        // The path from the start to where the search is, and for each on it those still to be
+        // tried. A loop, not recursion: graphs may be deeper than a green stack.
         let mut path: Vec<(K, Vec<K>)> = Vec::new();
         let mut on_path = HashSet::new();
         let mut next = Some(start);

@@ -15,21 +15,21 @@ use crate::report;
 
 /// A pool of green threads that wait not for slots but for each other's values.
 ///
-/// Each key has at most one value. It was there from the start, or somebody [posts](DAGPool::post) it,
-/// or a green thread that was [spawned](DAGPool::spawn) for it returns it. All green threads run at
-/// once, each as far as the values go on which it depends.
+/// Each key has at most one value. It was there from the start, or somebody [posts](DAGPool::post)
+/// it, or a green thread that was [spawned](DAGPool::spawn) for it returns it. All green threads
+/// run at once, each as far as the values go on which it depends.
 ///
-/// It is a handle: clones name the same pool. A value is cloned for each who gets it; what is expensive to
-/// clone is put in an [`Rc`].
+/// It is a handle: clones name the same pool. A value is cloned for each who gets it; what is
+/// expensive to clone is put in an [`Rc`].
 ///
 /// Corresponds to eventlet's `dagpool.DAGPool`.
 ///
 /// # Differences
 ///
-/// A function is a future that gives a `Result`, with any error in a box: what eventlet's raises is its
-/// `Err`. A panic, a kill and a time limit become a [`PropagateError`] as well; in eventlet the last two
-/// leave those who depend on it waiting forever. Values that are there already come in the order of the
-/// keys, and listings are ordered.
+/// A function is a future that gives a `Result`, with any error in a box: what eventlet's raises is
+/// its `Err`. A panic, a kill and a time limit become a [`PropagateError`] as well; in eventlet the
+/// last two leave those who depend on it waiting forever. Values that are there already come in the
+/// order of the keys, and listings are ordered.
 ///
 /// # Examples
 ///
@@ -82,8 +82,8 @@ where
 
     /// Starts a green thread whose value goes under `key`, and that depends on other keys.
     ///
-    /// It runs `function(key, results)`. It starts at once, whatever it depends on; it waits where it
-    /// asks `results`, which give the values of those keys as they come.
+    /// It runs `function(key, results)`. It starts at once, whatever it depends on; it waits where
+    /// it asks `results`, which give the values of those keys as they come.
     ///
     /// Corresponds to eventlet's `DAGPool.spawn`.
     ///
@@ -97,9 +97,10 @@ where
     ///
     /// # Errors
     ///
-    /// [`SpawnError::Collision`] when the key has a value or a green thread, and [`SpawnError::Cycle`]
-    /// when the new green thread would depend on itself, through whomever. Nothing was started then. A
-    /// green thread that dropped its `results` depends on nothing any more.
+    /// [`SpawnError::Collision`] when the key has a value or a green thread, and
+    /// [`SpawnError::Cycle`] when the new green thread would depend on itself, through whomever.
+    /// Nothing was started then. A green thread that dropped its `results` depends on nothing any
+    /// more.
     ///
     /// # Examples
     ///
@@ -191,8 +192,8 @@ where
 
     /// Gives a key its value, and wakes those who wait for it.
     ///
-    /// The green thread of a key may post its value itself, and go on; what it returns in the end is
-    /// dropped then.
+    /// The green thread of a key may post its value itself, and go on; what it returns in the end
+    /// is dropped then.
     ///
     /// Corresponds to eventlet's `DAGPool.post`.
     ///
@@ -202,7 +203,8 @@ where
     ///
     /// # Errors
     ///
-    /// [`Collision`] when the key has a value, or a green thread other than the one that calls this.
+    /// [`Collision`] when the key has a value, or a green thread other than the one that calls
+    /// this.
     ///
     /// # Examples
     ///
@@ -248,7 +250,8 @@ where
         Ok(())
     }
 
-    /// Gives a key an error instead of a value: those who wait for it get a [`PropagateError`] around it.
+    /// Gives a key an error instead of a value: those who wait for it get a [`PropagateError`]
+    /// around it.
     ///
     /// Corresponds to eventlet's `DAGPool.post(key, PropagateError(key, error))`.
     ///
@@ -258,7 +261,8 @@ where
     ///
     /// # Errors
     ///
-    /// [`Collision`] when the key has a value, or a green thread other than the one that calls this.
+    /// [`Collision`] when the key has a value, or a green thread other than the one that calls
+    /// this.
     ///
     /// # Examples
     ///
@@ -279,7 +283,8 @@ where
 
     /// Waits until all these keys have values, and returns those.
     ///
-    /// A function of the pool that waits for its own key waits forever, unless it posts that key meanwhile.
+    /// A function of the pool that waits for its own key waits forever, unless it posts that key
+    /// meanwhile.
     ///
     /// Corresponds to eventlet's `DAGPool.wait`.
     ///
@@ -312,14 +317,15 @@ where
 
     /// Waits until all keys that the pool knows of now have values, and returns those.
     ///
-    /// It is [`wait`](DAGPool::wait) for the [`known_keys`](DAGPool::known_keys) of the moment of the
-    /// call.
+    /// It is [`wait`](DAGPool::wait) for the [`known_keys`](DAGPool::known_keys) of the moment of
+    /// the call.
     ///
     /// Corresponds to eventlet's `DAGPool.waitall`.
     ///
     /// # Panics
     ///
-    /// Inside a green thread of this pool that has no value yet, which would wait for itself forever.
+    /// Inside a green thread of this pool that has no value yet, which would wait for itself
+    /// forever.
     ///
     /// # Yields
     ///
@@ -496,7 +502,8 @@ where
         self.graph.posted(key).map(|posted| posted.copy()).transpose()
     }
 
-    /// Returns the keys that have a value, or an error in its place, in the order in which they got it.
+    /// Returns the keys that have a value, or an error in its place, in the order in which they got
+    /// it.
     ///
     /// Corresponds to eventlet's `DAGPool.keys`.
     ///
@@ -568,8 +575,8 @@ where
         self.graph.jobs().into_iter().map(|(key, _)| key).collect()
     }
 
-    /// Returns the keys that have a value, or an error in its place, or a green thread; the last ones
-    /// last.
+    /// Returns the keys that have a value, or an error in its place, or a green thread; the last
+    /// ones last.
     ///
     /// It is what eventlet's `wait`, `wait_each` and the others wait for when they get no keys.
     ///
@@ -603,8 +610,8 @@ where
         self.waiting_for_all().len()
     }
 
-    /// Returns on which keys without a value the green thread of a key depends: none if it has ended.
-    /// `None` for a key that the pool does not know.
+    /// Returns on which keys without a value the green thread of a key depends: none if it has
+    /// ended. `None` for a key that the pool does not know.
     ///
     /// Corresponds to eventlet's `DAGPool.waiting_for(key)`.
     ///
@@ -647,9 +654,9 @@ where
 
     /// Returns the keys that somebody waits for, and that have neither a value nor a green thread.
     ///
-    /// Somebody is a green thread of the pool that depends on it, or whoever called `wait`. These keys
-    /// are what the program still has to post or to spawn. When it has nothing more to add, they are
-    /// mistakes, and those who wait for them wait forever, unless they are told:
+    /// Somebody is a green thread of the pool that depends on it, or whoever called `wait`. These
+    /// keys are what the program still has to post or to spawn. When it has nothing more to add,
+    /// they are mistakes, and those who wait for them wait forever, unless they are told:
     ///
     /// ```
     /// use eventlet::dagpool::DAGPool;
@@ -676,8 +683,8 @@ where
     /// Ends the green thread of a key, and returns whether there was one.
     ///
     /// Those who wait for the key get a [`PropagateError`] whose [`Exit`] is
-    /// [killed](Exit::is_killed). But a green thread that has not started is forgotten: the key can be
-    /// spawned again, and those who wait for it go on waiting.
+    /// [killed](Exit::is_killed). But a green thread that has not started is forgotten: the key can
+    /// be spawned again, and those who wait for it go on waiting.
     ///
     /// Corresponds to eventlet's `DAGPool.kill`.
     ///
@@ -722,8 +729,9 @@ where
                 return Err(Collision(key.clone()).into());
             }
         }
-        // A circle goes through one of the new keys, so somebody must depend on that one. Mostly nobody
-        // does, as what is spawned first depends on nothing; then there is nothing to be searched.
+        // A circle goes through one of the new keys, so somebody must depend on that one. Mostly
+        // nobody does, as what is spawned first depends on nothing; then there is nothing to be
+        // searched.
         let closes = |(key, on): &(K, Vec<K>)| {
             self.graph.is_awaited(key) || on.iter().any(|on| depends.contains_key(on))
         };

@@ -15,16 +15,17 @@ use super::error::PropagateError;
 use super::graph::{Follower, Graph, Outcome};
 use crate::waiters::Place;
 
-/// The values of some keys, each as soon as it is there: those that are there already, in the order of
-/// the keys, and then the others in the order in which they come.
+/// The values of some keys, each as soon as it is there: those that are there already, in the order
+/// of the keys, and then the others in the order in which they come.
 ///
-/// It is a [`Stream`] that ends after the last; [`next`](Results::next) needs no import. A key without a
-/// value gives its [`PropagateError`], and the stream goes on.
+/// It is a [`Stream`] that ends after the last; [`next`](Results::next) needs no import. A key
+/// without a value gives its [`PropagateError`], and the stream goes on.
 ///
 /// [`DAGPool::wait_each`](super::DAGPool::wait_each) makes it, and the functions of a pool get
 /// one with what they depend on. A function that drops it waits for nothing any more.
 ///
-/// Corresponds to what eventlet's `DAGPool.wait_each` generates, and to the `results` of a function.
+/// Corresponds to what eventlet's `DAGPool.wait_each` generates, and to the `results` of a
+/// function.
 ///
 /// # Killed
 ///
@@ -159,8 +160,8 @@ impl<K: Clone + Eq + Hash + fmt::Debug, V> fmt::Debug for Results<K, V> {
 
 /// The values of some keys, each as soon as it is there, without the keys that have none.
 ///
-/// It is a [`Stream`] that ends when every key has a value or an error; [`next`](Successes::next) needs
-/// no import. [`DAGPool::wait_each_success`](super::DAGPool::wait_each_success) makes it.
+/// It is a [`Stream`] that ends when every key has a value or an error; [`next`](Successes::next)
+/// needs no import. [`DAGPool::wait_each_success`](super::DAGPool::wait_each_success) makes it.
 ///
 /// # Killed
 ///
@@ -169,7 +170,8 @@ impl<K: Clone + Eq + Hash + fmt::Debug, V> fmt::Debug for Results<K, V> {
 pub struct Successes<K: Clone + Eq + Hash, V>(pub(super) Results<K, V>);
 
 impl<K: Clone + Eq + Hash, V: Clone> Successes<K, V> {
-    /// Waits for the next key that has a value. `None` when every other key has one or has an error.
+    /// Waits for the next key that has a value. `None` when every other key has one or has an
+    /// error.
     ///
     /// # Yields
     ///
@@ -234,7 +236,8 @@ impl<K: Clone + Eq + Hash + fmt::Debug, V> fmt::Debug for Successes<K, V> {
 pub struct Exceptions<K: Clone + Eq + Hash, V>(pub(super) Results<K, V>);
 
 impl<K: Clone + Eq + Hash, V: Clone> Exceptions<K, V> {
-    /// Waits for the next key that has an error. `None` when every other key has one or has a value.
+    /// Waits for the next key that has an error. `None` when every other key has one or has a
+    /// value.
     ///
     /// # Yields
     ///

@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::database::Database;
 
-/// A database, and how its connections are cleaned when they come back: for those that say nothing of it, as
-/// closures, `Bb8` and `Deadpool`.
+/// A database, and how its connections are cleaned when they come back: for those that say nothing
+/// of it, as closures, `Bb8` and `Deadpool`.
 ///
 /// Corresponds to the `cleanup` that eventlet's pools are given.
 ///

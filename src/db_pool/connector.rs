@@ -46,8 +46,9 @@ pub struct DatabaseConnector<D: Database, C> {
 }
 
 impl<D: Database, C> DatabaseConnector<D, C> {
-    /// Makes a connector of the credentials of each host, and a function that makes the pool of a host, a
-    /// database and credentials. Those of the host `default` are for all hosts without their own.
+    /// Makes a connector of the credentials of each host, and a function that makes the pool of a
+    /// host, a database and credentials. Those of the host `default` are for all hosts without
+    /// their own.
     ///
     /// # Examples
     ///

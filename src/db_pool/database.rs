@@ -3,17 +3,19 @@
 use std::error::Error;
 use std::future::{IntoFuture, ready};
 
-/// A database that can be connected to: what a [`ConnectionPool`](super::ConnectionPool) has to know of it.
+/// A database that can be connected to: what a [`ConnectionPool`](super::ConnectionPool) has to
+/// know of it.
 ///
-/// A function or closure that returns the future of a connection is a database that cannot clean its
-/// connections, nor tell that they are broken. [`Cleaned`](super::Cleaned) adds how they are cleaned.
+/// A function or closure that returns the future of a connection is a database that cannot clean
+/// its connections, nor tell that they are broken. [`Cleaned`](super::Cleaned) adds how they are
+/// cleaned.
 ///
 /// Corresponds to the DB-API module, and the `cleanup`, that eventlet's pools are given.
 ///
 /// # Differences
 ///
-/// Eventlet's default is to roll back what comes back. Here a driver says how that is done, as each has a
-/// way of its own.
+/// Eventlet's default is to roll back what comes back. Here a driver says how that is done, as each
+/// has a way of its own.
 ///
 /// # Examples
 ///
@@ -83,21 +85,23 @@ pub trait Database: 'static {
         ready(Ok(()))
     }
 
-    /// Returns whether [`cleanup`](Database::cleanup) undoes whatever a borrower may have left undone, as
-    /// a transaction that was begun and not ended.
+    /// Returns whether [`cleanup`](Database::cleanup) undoes whatever a borrower may have left
+    /// undone, as a transaction that was begun and not ended.
     ///
     /// The default is `false`. Then only a connection that its borrower gave back with
-    /// [`Pooled::put`](super::Pooled::put) is lent again. One whose guard was dropped is closed, for that may
-    /// have been in the middle of anything: the borrower was killed, say, or ran out of time.
+    /// [`Pooled::put`](super::Pooled::put) is lent again. One whose guard was dropped is closed,
+    /// for that may have been in the middle of anything: the borrower was killed, say, or ran out
+    /// of time.
     fn cleans(&self) -> bool {
         false
     }
 
-    /// Asks a connection that was idle for some time whether it is alive, before it is lent again: it
-    /// sends a ping, say.
+    /// Asks a connection that was idle for some time whether it is alive, before it is lent again:
+    /// it sends a ping, say.
     ///
-    /// A connection is closed, and another one tried, where this fails or takes longer than the pool's
-    /// [`connect_timeout`](super::ConnectionPool::connect_timeout). The default asks nothing.
+    /// A connection is closed, and another one tried, where this fails or takes longer than the
+    /// pool's [`connect_timeout`](super::ConnectionPool::connect_timeout). The default asks
+    /// nothing.
     fn check(
         &self,
         connection: &mut Self::Connection,
@@ -106,8 +110,8 @@ pub trait Database: 'static {
         ready(Ok(()))
     }
 
-    /// Returns whether a connection is known to be of no use any more, without asking the other side.
-    /// The default is `false`.
+    /// Returns whether a connection is known to be of no use any more, without asking the other
+    /// side. The default is `false`.
     fn is_broken(&self, connection: &mut Self::Connection) -> bool {
         let _ = connection;
         false

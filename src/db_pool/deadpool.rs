@@ -8,8 +8,8 @@ use super::database::Database;
 
 /// A database by its manager for the pool crate deadpool, of which many drivers have one.
 ///
-/// The manager's `recycle` is called before an idle connection is lent again. deadpool itself does not
-/// run. It knows no cleaning: see [`Cleaned`](super::Cleaned).
+/// The manager's `recycle` is called before an idle connection is lent again. deadpool itself does
+/// not run. It knows no cleaning: see [`Cleaned`](super::Cleaned).
 ///
 /// # Examples
 ///

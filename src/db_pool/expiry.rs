@@ -21,8 +21,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Returns when a connection that was made then and is idle since then is to be closed. `None` where
-    /// that is beyond what the clock can say.
+    /// Returns when a connection that was made then and is idle since then is to be closed. `None`
+    /// where that is beyond what the clock can say.
     pub(super) fn end(self, made: Instant, idle_since: Instant) -> Option<Instant> {
         let ends = [made.checked_add(self.max_age), idle_since.checked_add(self.max_idle)];
         ends.into_iter().flatten().min()

@@ -15,16 +15,17 @@ use super::stats::{PoolStats, count};
 
 /// Connections to one database, of which each is lent to one green thread at a time.
 ///
-/// It is a handle: clones name the same pool. The connection that came back last is lent first, so those
-/// that are not needed become idle and are closed. Who waits for one is served in the order of arrival.
+/// It is a handle: clones name the same pool. The connection that came back last is lent first, so
+/// those that are not needed become idle and are closed. Who waits for one is served in the order
+/// of arrival.
 ///
-/// Corresponds to eventlet's `db_pool.ConnectionPool`, in its form `RawConnectionPool`. For the other one,
-/// `TpooledConnectionPool`, see [`Tpooled`](super::Tpooled).
+/// Corresponds to eventlet's `db_pool.ConnectionPool`, in its form `RawConnectionPool`. For the
+/// other one, `TpooledConnectionPool`, see [`Tpooled`](super::Tpooled).
 ///
 /// # Differences
 ///
-/// A connect that fails leaves nobody waiting: the next in the queue tries. A cleaning that fails, panics or
-/// hangs costs the connection and nothing else.
+/// A connect that fails leaves nobody waiting: the next in the queue tries. A cleaning that fails,
+/// panics or hangs costs the connection and nothing else.
 ///
 /// # Examples
 ///
@@ -78,8 +79,8 @@ impl<D: Database> ConnectionPool<D> {
         self
     }
 
-    /// Sets how long a connection may be idle before it is closed. The default is 10 seconds; with zero every
-    /// connection is closed when it comes back. [`Duration::MAX`] sets no limit.
+    /// Sets how long a connection may be idle before it is closed. The default is 10 seconds; with
+    /// zero every connection is closed when it comes back. [`Duration::MAX`] sets no limit.
     ///
     /// # Examples
     ///
@@ -97,8 +98,9 @@ impl<D: Database> ConnectionPool<D> {
         self
     }
 
-    /// Sets how old a connection may be before it is closed rather than lent again. The default is 30 seconds;
-    /// with zero every connection is closed when it comes back. [`Duration::MAX`] sets no limit.
+    /// Sets how old a connection may be before it is closed rather than lent again. The default is
+    /// 30 seconds; with zero every connection is closed when it comes back. [`Duration::MAX`] sets
+    /// no limit.
     ///
     /// A connection that is lent is never closed.
     ///
@@ -114,7 +116,8 @@ impl<D: Database> ConnectionPool<D> {
         self
     }
 
-    /// Sets how long connecting may take, and cleaning and checking a connection. The default is 5 seconds.
+    /// Sets how long connecting may take, and cleaning and checking a connection. The default is 5
+    /// seconds.
     ///
     /// # Examples
     ///
@@ -227,7 +230,8 @@ impl<D: Database> ConnectionPool<D> {
 
     /// Changes how many connections there may be.
     ///
-    /// More places wake who waits. With fewer, connections that come back are closed until there are few enough.
+    /// More places wake who waits. With fewer, connections that come back are closed until there
+    /// are few enough.
     ///
     /// Corresponds to eventlet's `pool.resize`.
     ///
@@ -245,8 +249,8 @@ impl<D: Database> ConnectionPool<D> {
         let _closed = self.shared.take_surplus();
     }
 
-    /// Returns how many green threads can borrow a connection without waiting for another to return one. It
-    /// is below zero while more are lent than the size says.
+    /// Returns how many green threads can borrow a connection without waiting for another to return
+    /// one. It is below zero while more are lent than the size says.
     ///
     /// # Examples
     ///

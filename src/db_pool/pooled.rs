@@ -18,12 +18,13 @@ use crate::timeout::with_timeout;
 /// A connection that a [`ConnectionPool`](super::ConnectionPool) has lent. It goes back with
 /// [`put`](Pooled::put), or when this is dropped.
 ///
-/// Before the next borrower gets it, it is cleaned, by [`Database::cleanup`]. Dropping this leaves that to a
-/// small green thread; until that is done the connection counts as lent. [`put`](Pooled::put) waits for it.
+/// Before the next borrower gets it, it is cleaned, by [`Database::cleanup`]. Dropping this leaves
+/// that to a small green thread; until that is done the connection counts as lent.
+/// [`put`](Pooled::put) waits for it.
 ///
-/// This is dropped also when its borrower was killed, panicked, or ran out of time, perhaps in the middle of a
-/// transaction. So a connection of a database that does not [clean](Database::cleans) is closed when this is
-/// dropped, and lent again only when it was put back.
+/// This is dropped also when its borrower was killed, panicked, or ran out of time, perhaps in the
+/// middle of a transaction. So a connection of a database that does not [clean](Database::cleans)
+/// is closed when this is dropped, and lent again only when it was put back.
 ///
 /// Corresponds to eventlet's `PooledConnectionWrapper`.
 ///
@@ -130,8 +131,8 @@ impl<D: Database<Connection: fmt::Debug>> fmt::Debug for Pooled<D> {
     }
 }
 
-/// A connection and its place in the pool. The fields are dropped in this order, so the place is free when
-/// the connection is closed.
+/// A connection and its place in the pool. The fields are dropped in this order, so the place is
+/// free when the connection is closed.
 pub(super) struct Lease<D: Database> {
     connection: D::Connection,
     made: Instant,

@@ -17,8 +17,9 @@ use crate::timeout::with_timeout;
 /// What the handles of a pool share, and what its connections go back to.
 pub(super) struct Shared<D: Database> {
     pub(super) database: D,
-    /// A permit is the right to have a connection. It is handed over in order, and who has one finds an idle
-    /// connection or makes one: so a connection is never on its way to a green thread that is killed.
+    /// A permit is the right to have a connection. It is handed over in order, and who has one
+    /// finds an idle connection or makes one: so a connection is never on its way to a green thread
+    /// that is killed.
     pub(super) rights: Semaphore,
     pub(super) max_size: Cell<usize>,
     /// Those that came back last are last.
@@ -122,8 +123,8 @@ impl<D: Database> Shared<D> {
         self.idle.borrow().iter().filter_map(ends).min()
     }
 
-    /// Sees to it that idle connections are closed when they expire: by one green thread, which ends when
-    /// none is left.
+    /// Sees to it that idle connections are closed when they expire: by one green thread, which
+    /// ends when none is left.
     fn watch(self: &Rc<Self>) {
         if self.watch.get().is_none() && self.next_end().is_some() {
             let watch = spawn_n(Watch(Rc::downgrade(self)).close_what_expires());

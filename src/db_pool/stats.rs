@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 
-/// What a pool has, and what it has done: what [`ConnectionPool::stats`](super::ConnectionPool::stats)
-/// gives.
+/// What a pool has, and what it has done: what
+/// [`ConnectionPool::stats`](super::ConnectionPool::stats) gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolStats {

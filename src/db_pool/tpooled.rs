@@ -13,7 +13,8 @@ type Treat<C, E> = Arc<dyn Fn(&mut C) -> Result<(), E> + Send + Sync>;
 
 /// A database whose driver blocks: it is connected to and used on the OS threads of [`tpool`].
 ///
-/// Its connections are [`TpooledConnection`]s, whose calls run there, one at a time for each connection.
+/// Its connections are [`TpooledConnection`]s, whose calls run there, one at a time for each
+/// connection.
 ///
 /// Corresponds to eventlet's `db_pool.TpooledConnectionPool`.
 ///
@@ -72,9 +73,9 @@ impl<C, E> Tpooled<C, E> {
         Tpooled { connect: Arc::new(connect), cleanup: None, check: None }
     }
 
-    /// Sets the function that cleans a connection which comes back: it rolls back, say. It runs on an OS
-    /// thread of [`tpool`]. Without one, only connections that were [put back](super::Pooled::put) are lent
-    /// again.
+    /// Sets the function that cleans a connection which comes back: it rolls back, say. It runs on
+    /// an OS thread of [`tpool`]. Without one, only connections that were [put
+    /// back](super::Pooled::put) are lent again.
     ///
     /// # Examples
     ///
@@ -87,8 +88,8 @@ impl<C, E> Tpooled<C, E> {
         self
     }
 
-    /// Sets the function that asks an idle connection whether it is alive, before it is lent again. It runs
-    /// on an OS thread of [`tpool`]. The default asks nothing.
+    /// Sets the function that asks an idle connection whether it is alive, before it is lent again.
+    /// It runs on an OS thread of [`tpool`]. The default asks nothing.
     ///
     /// # Examples
     ///
@@ -167,7 +168,8 @@ impl<C: Send + 'static> TpooledConnection<C> {
         self.proxy.as_ref().expect("a connection is closed when its owner goes")
     }
 
-    /// Runs a function with the connection on an OS thread, and waits for its value, as [`Proxy::call`] does.
+    /// Runs a function with the connection on an OS thread, and waits for its value, as
+    /// [`Proxy::call`] does.
     ///
     /// # Yields, Killed, Panics
     ///

@@ -9,44 +9,51 @@ use crate::watchdog::{self, Watched};
 
 pub use crate::watchdog::Stall;
 
-/// Switches on or off that turns of this OS thread's hub are reported which take longer than `resolution`.
+/// Switches on or off that turns of this OS thread's hub are reported which take longer than
+/// `resolution`.
 ///
-/// A green thread that computes, or calls what blocks, keeps all others of its hub from running. With this on, an OS
-/// thread of the process, the watchdog, notices, and reports it *while it happens*: the green thread, where it was spawned,
-/// for how long it has run, and with the feature `backtrace` what runs now, in either colour and also inside C code.
-/// Nothing is ended or switched by that.
+/// A green thread that computes, or calls what blocks, keeps all others of its hub from running.
+/// With this on, an OS thread of the process, the watchdog, notices, and reports it *while it
+/// happens*: the green thread, where it was spawned, for how long it has run, and with the feature
+/// `backtrace` what runs now, in either colour and also inside C code. Nothing is ended or switched
+/// by that.
 ///
-/// A stall is reported once, and a hub has one report a second at most: the next one says how many were left
-/// out. It is counted in any case: [`GreenThreadInfo::stalls`](super::GreenThreadInfo::stalls) tells whose they were, and
-/// [`stalls`] how many there were in all. A report is a `tracing` event of the target `eventlet`, in the log that this OS thread
-/// has now; where it has none, it is lines on standard error. [`set_blocking_hook`] has a closure called, too.
+/// A stall is reported once, and a hub has one report a second at most: the next one says how many
+/// were left out. It is counted in any case:
+/// [`GreenThreadInfo::stalls`](super::GreenThreadInfo::stalls) tells whose they were, and
+/// [`stalls`] how many there were in all. A report is a `tracing` event of the target `eventlet`,
+/// in the log that this OS thread has now; where it has none, it is lines on standard error.
+/// [`set_blocking_hook`] has a closure called, too.
 ///
-/// The time is real, also where the clock of the hub is paused. It is that of one turn: many short turns in a row
-/// are no stall. What Tokio's own tasks do, those of `spawn_local`, is no turn, and is not seen. A destructor or a link
-/// that runs when a green thread ends counts for that one.
+/// The time is real, also where the clock of the hub is paused. It is that of one turn: many short
+/// turns in a row are no stall. What Tokio's own tasks do, those of `spawn_local`, is no turn, and
+/// is not seen. A destructor or a link that runs when a green thread ends counts for that one.
 ///
-/// Off, it costs nothing. On, it costs some nanoseconds in each turn. To call it again changes the resolution, and counts
-/// anew.
+/// Off, it costs nothing. On, it costs some nanoseconds in each turn. To call it again changes the
+/// resolution, and counts anew.
 ///
 /// # Backtraces
 ///
-/// The OS thread of the hub is sent `SIGURG`, once for each report, and the handler copies the top of its stack, up to
-/// 64 KiB. This is for Linux on x86-64 and aarch64; elsewhere there are no backtraces. Of stacks within stacks the backtrace shows the
-/// innermost. A system call that
-/// it interrupts goes on, but for those that Linux never restarts: `poll`, `epoll_wait`, `nanosleep` and the like return
-/// `EINTR`, which std and Tokio take in their stride, and C code that calls `usleep` sleeps for less. A handler that the
-/// program has for this signal goes on to work when it was there first, and turns the backtraces off when it came later.
+/// The OS thread of the hub is sent `SIGURG`, once for each report, and the handler copies the top
+/// of its stack, up to 64 KiB. This is for Linux on x86-64 and aarch64; elsewhere there are no
+/// backtraces. Of stacks within stacks the backtrace shows the innermost. A system call that it
+/// interrupts goes on, but for those that Linux never restarts: `poll`, `epoll_wait`, `nanosleep`
+/// and the like return `EINTR`, which std and Tokio take in their stride, and C code that calls
+/// `usleep` sleeps for less. A handler that the program has for this signal goes on to work when it
+/// was there first, and turns the backtraces off when it came later.
 ///
 /// Corresponds to `eventlet.debug.hub_blocking_detection`.
 ///
 /// # Errors
 ///
-/// When the resolution is less than a millisecond, or the system refuses the OS thread or the signal handler.
+/// When the resolution is less than a millisecond, or the system refuses the OS thread or the
+/// signal handler.
 ///
 /// # Panics
 ///
 /// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
-/// [`Builder::blocking_detection`](crate::runtime::Builder::blocking_detection) sets it for a hub to come.
+/// [`Builder::blocking_detection`](crate::runtime::Builder::blocking_detection) sets it for a hub
+/// to come.
 ///
 /// # Yields
 ///
@@ -85,11 +92,11 @@ pub fn hub_blocking_detection(detect: bool, resolution: Duration) -> io::Result<
     Ok(())
 }
 
-/// Has a closure called with each [`Stall`] that is reported, of any hub of the process, in place of the one that was set
-/// before.
+/// Has a closure called with each [`Stall`] that is reported, of any hub of the process, in place
+/// of the one that was set before.
 ///
-/// It is called on the OS thread of the watchdog, which looks at no hub meanwhile, after the `tracing` event. A panic of it
-/// is reported.
+/// It is called on the OS thread of the watchdog, which looks at no hub meanwhile, after the
+/// `tracing` event. A panic of it is reported.
 ///
 /// Corresponds to [`std::panic::set_hook`].
 ///
@@ -103,8 +110,8 @@ pub fn set_blocking_hook(hook: impl Fn(&Stall) + Send + Sync + 'static) {
     watchdog::set_hook(Arc::new(hook));
 }
 
-/// Returns how many turns blocked this OS thread's hub since the [detector](hub_blocking_detection) was switched on, and how
-/// long they took in all.
+/// Returns how many turns blocked this OS thread's hub since the [detector](hub_blocking_detection)
+/// was switched on, and how long they took in all.
 ///
 /// # Panics
 ///

@@ -7,18 +7,20 @@ use crate::report;
 ///
 /// It does at first. Then this is reported, once:
 ///
-/// - the panic of a green thread, and the `Err` that is its value, when nobody looks at its result: it was started with
-///   [`spawn_n`](crate::spawn_n), or the last handle of it was dropped without a wait or a link. The report has the line that
-///   spawned it;
+/// - the panic of a green thread, and the `Err` that is its value, when nobody looks at its result:
+///   it was started with [`spawn_n`](crate::spawn_n), or the last handle of it was dropped without
+///   a wait or a link. The report has the line that spawned it;
 /// - the error or panic of a handler of [`serve`](crate::serve());
 /// - the panic of a link, and that of a destructor in a green thread that was ended.
 ///
-/// A report is a `tracing` event of the target `eventlet`. Where the program has no subscriber, it is a line on
-/// standard error. The panic hook is not concerned, and what the system refuses is reported in any case.
+/// A report is a `tracing` event of the target `eventlet`. Where the program has no subscriber, it
+/// is a line on standard error. The panic hook is not concerned, and what the system refuses is
+/// reported in any case.
 ///
-/// What an error says is in the report where its type is one of std's or a text: `io::Error`, `Box<dyn Error>`
-/// with or without `Send` and `Sync`, [`Exit`](crate::Exit), `String`, `&'static str`, in a `Result` of nothing, of numbers, bytes or
-/// text. Of any other the report names the type: handle such an error in the green thread, or wait for it.
+/// What an error says is in the report where its type is one of std's or a text: `io::Error`,
+/// `Box<dyn Error>` with or without `Send` and `Sync`, [`Exit`](crate::Exit), `String`, `&'static
+/// str`, in a `Result` of nothing, of numbers, bytes or text. Of any other the report names the
+/// type: handle such an error in the green thread, or wait for it.
 ///
 /// Corresponds to `eventlet.debug.hub_exceptions`.
 ///

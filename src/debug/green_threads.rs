@@ -42,8 +42,8 @@ pub struct GreenThreadInfo {
     pub stalled: Duration,
 }
 
-/// Returns all green threads of this OS thread's hub that have not ended, the main one included, in the order in
-/// which they were spawned.
+/// Returns all green threads of this OS thread's hub that have not ended, the main one included, in
+/// the order in which they were spawned.
 ///
 /// # Panics
 ///
@@ -83,8 +83,8 @@ pub fn green_threads() -> Vec<GreenThreadInfo> {
     info.collect()
 }
 
-/// Returns a line for each green thread that has not ended: number, name, what it does, for how long, and where it
-/// was spawned.
+/// Returns a line for each green thread that has not ended: number, name, what it does, for how
+/// long, and where it was spawned.
 ///
 /// # Panics
 ///
@@ -107,7 +107,8 @@ pub fn format_green_threads() -> String {
     green_threads().iter().map(|info| format!("{info}\n")).collect()
 }
 
-/// Switches on or off that this OS thread's hub notes the time of every turn, for [`GreenThreadInfo::idle`].
+/// Switches on or off that this OS thread's hub notes the time of every turn, for
+/// [`GreenThreadInfo::idle`].
 ///
 /// It is off at first, as asking the clock costs more than a turn does.
 ///

@@ -25,9 +25,9 @@ pub struct ListenerInfo {
 
 /// Returns who waits for which descriptor on this OS thread, in the order of their numbers.
 ///
-/// They are those of [`trampoline`](crate::hubs::trampoline). Sockets of Tokio, and so those of `connect`, `listen` and
-/// `green::net`, wait in Tokio's reactor, which shows nobody: of these it can be seen which green threads wait, and for stackful
-/// ones where.
+/// They are those of [`trampoline`](crate::hubs::trampoline). Sockets of Tokio, and so those of
+/// `connect`, `listen` and `green::net`, wait in Tokio's reactor, which shows nobody: of these it
+/// can be seen which green threads wait, and for stackful ones where.
 ///
 /// # Yields
 ///

@@ -13,7 +13,7 @@ use crate::hub;
 /// [`metrics`](https://docs.rs/metrics) facade, again and again.
 ///
 /// It is done by a green thread, which is returned: kill it to have no more of this. It switches
-/// [`keep_usage`](super::keep_usage) on, which asks the clock twice for each turn.
+/// [`keep_usage`] on, which asks the clock twice for each turn.
 ///
 /// | name | kind | of |
 /// |---|---|---|
@@ -27,8 +27,9 @@ use crate::hub;
 /// | `eventlet_loop_lag_seconds` | histogram | how late a sleep was over: what timers and sockets wait for their turn |
 /// | `eventlet_stalls_total` | counter | turns that blocked the hub, where the [detector](super::hub_blocking_detection) is on |
 ///
-/// Each has the label `thread`, with the name of the OS thread. Stacks are counted by `stackful::stack_stats`, and pools by their
-/// own `running` and `waiting`: what matters of them the program hands over itself.
+/// Each has the label `thread`, with the name of the OS thread. Stacks are counted by
+/// `stackful::stack_stats`, and pools by their own `running` and `waiting`: what matters of them
+/// the program hands over itself.
 ///
 /// # Panics
 ///

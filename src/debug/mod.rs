@@ -12,19 +12,21 @@
 //! # });
 //! ```
 //!
-//! Of those with stacks it can be seen where the code on them waits, too: `format_green_threads_with_backtraces` and
-//! `GreenThreadInfo::parked_stacks`. A signal can have all of it printed: `dump_on_signal`. And whoever blocks the hub is
-//! reported while that lasts: [`hub_blocking_detection`].
+//! Of those with stacks it can be seen where the code on them waits, too:
+//! `format_green_threads_with_backtraces` and `GreenThreadInfo::parked_stacks`. A signal can have
+//! all of it printed: `dump_on_signal`. And whoever blocks the hub is reported while that lasts:
+//! [`hub_blocking_detection`].
 //!
 //! Corresponds to `eventlet.debug`.
 //!
 //! # Not here
 //!
-//! `hub_listener_stacks` and `hub_timer_stacks`: a green thread is known by the line that spawned it, and of stackful ones it can
-//! be seen where they wait at any time. `format_threads_info` is [`format_green_threads`].
-//! `spew` and `unspew`, which trace lines of Python. `tpool_exceptions`: what fails in the pool of OS threads with nobody
-//! waiting is always reported.
-//! `hub_prevent_multiple_readers` is [`hubs::prevent_multiple_readers`](crate::hubs::prevent_multiple_readers).
+//! `hub_listener_stacks` and `hub_timer_stacks`: a green thread is known by the line that spawned
+//! it, and of stackful ones it can be seen where they wait at any time. `format_threads_info` is
+//! [`format_green_threads`]. `spew` and `unspew`, which trace lines of Python. `tpool_exceptions`:
+//! what fails in the pool of OS threads with nobody waiting is always reported.
+//! `hub_prevent_multiple_readers` is
+//! [`hubs::prevent_multiple_readers`](crate::hubs::prevent_multiple_readers).
 
 mod blocking;
 mod exceptions;

@@ -11,20 +11,22 @@ use super::format_green_threads_with_backtraces as format;
 use crate::greenthread::{Greenlet, spawn_n};
 use crate::report;
 
-/// Prints all green threads of this hub on standard error, each time the process gets that signal: with the backtraces
-/// of those that have stacks.
+/// Prints all green threads of this hub on standard error, each time the process gets that signal:
+/// with the backtraces of those that have stacks.
 ///
-/// It is done by a green thread that waits for the signal, and is returned: kill it to have no more of this. So the hub
-/// must turn. A hub that somebody blocks does not answer: then a debugger tells who it is.
+/// It is done by a green thread that waits for the signal, and is returned: kill it to have no more
+/// of this. So the hub must turn. A hub that somebody blocks does not answer: then a debugger tells
+/// who it is.
 ///
-/// The signal does nothing else in this process from now on, not even after the green thread was killed. Each hub
-/// that asked for it prints.
+/// The signal does nothing else in this process from now on, not even after the green thread was
+/// killed. Each hub that asked for it prints.
 ///
 /// Corresponds to a signal handler that prints eventlet's `debug.format_hub_listeners()`.
 ///
 /// # Panics
 ///
-/// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local). In a Tokio runtime without I/O.
+/// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local). In a Tokio
+/// runtime without I/O.
 ///
 /// # Yields
 ///

@@ -10,7 +10,8 @@ use crate::stackful::{Seen, is_bottom, look};
 
 /// A green stack that is put aside, and where the code on it waits.
 ///
-/// Its `Display` is the backtrace, without the calls that wait and without those by which the stack was started.
+/// Its `Display` is the backtrace, without the calls that wait and without those by which the stack
+/// was started.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ParkedStack {
@@ -24,25 +25,27 @@ impl ParkedStack {
         ParkedStack { made_at: seen.place, backtrace: seen.backtrace }
     }
 
-    /// Returns the backtrace, from the wait to the bottom of the stack and further on to whoever looked. `None` where the
-    /// stack had less than 32 KiB left: to capture a backtrace takes room, too.
+    /// Returns the backtrace, from the wait to the bottom of the stack and further on to whoever
+    /// looked. `None` where the stack had less than 32 KiB left: to capture a backtrace takes room,
+    /// too.
     pub fn backtrace(&self) -> Option<&Backtrace> {
         self.backtrace.as_ref()
     }
 }
 
 impl GreenThreadInfo {
-    /// Looks at the stacks of this green thread: each is resumed at the place where it was put aside, captures a backtrace,
-    /// and is put aside again.
+    /// Looks at the stacks of this green thread: each is resumed at the place where it was put
+    /// aside, captures a backtrace, and is put aside again.
     ///
-    /// A stackful green thread has one, and those on which it waits for `stackful` futures within, in the order in which they
-    /// were started: of stacks within stacks the last one says what is waited for. There is none while it
-    /// runs, before it has started, and for one that is stackless altogether. A stackful future that several green threads poll in turn
-    /// is that of the first.
+    /// A stackful green thread has one, and those on which it waits for `stackful` futures within,
+    /// in the order in which they were started: of stacks within stacks the last one says what is
+    /// waited for. There is none while it runs, before it has started, and for one that is
+    /// stackless altogether. A stackful future that several green threads poll in turn is that of
+    /// the first.
     ///
-    /// This takes some ten microseconds for each stack, and memory of it: the stack is used some kilobytes deeper than
-    /// it was. It goes through all green stacks of the OS thread: to see all of them, use
-    /// [`format_green_threads_with_backtraces`].
+    /// This takes some ten microseconds for each stack, and memory of it: the stack is used some
+    /// kilobytes deeper than it was. It goes through all green stacks of the OS thread: to see all
+    /// of them, use [`format_green_threads_with_backtraces`].
     ///
     /// # Yields
     ///
@@ -76,11 +79,11 @@ impl GreenThreadInfo {
 /// Green threads whose stacks are shown at once.
 const MOST_SHOWN: usize = 500;
 
-/// Returns what [`format_green_threads`](super::format_green_threads) does, and below each green thread the backtraces
-/// of its [stacks](GreenThreadInfo::parked_stacks).
+/// Returns what [`format_green_threads`](super::format_green_threads) does, and below each green
+/// thread the backtraces of its [stacks](GreenThreadInfo::parked_stacks).
 ///
-/// The hub stands still meanwhile, a tenth of a millisecond for each stack. So of many green threads, the first 500 are
-/// shown with backtraces, and then the text says how many are not.
+/// The hub stands still meanwhile, a tenth of a millisecond for each stack. So of many green
+/// threads, the first 500 are shown with backtraces, and then the text says how many are not.
 ///
 /// Stacks of this OS thread that are no green thread's, but those of a Tokio task, come last.
 ///
@@ -148,7 +151,8 @@ impl fmt::Display for ParkedStack {
     }
 }
 
-/// Cuts out of a backtrace what is the same for every stack: how it was put aside, and how it was started.
+/// Cuts out of a backtrace what is the same for every stack: how it was put aside, and how it was
+/// started.
 ///
 /// The text tells by names which frames those are; where it has none it is left as it is.
 fn trimmed(text: &str) -> String {
@@ -160,7 +164,8 @@ fn trimmed(text: &str) -> String {
     lines[waits..bottom].iter().flat_map(|line| [*line, "\n"]).collect()
 }
 
-/// Returns whether a line names a frame, as `  12: some::function`, rather than its place, as `  at src/some.rs:34:5`.
+/// Returns whether a line names a frame, as ` 12: some::function`, rather than its place, as ` at
+/// src/some.rs:34:5`.
 fn is_frame(line: &str) -> bool {
     line.trim_start().starts_with(|first: char| first.is_ascii_digit())
 }

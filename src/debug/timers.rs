@@ -14,8 +14,9 @@ use crate::hub;
 pub struct TimerInfo {
     /// How long it is until then.
     pub due_in: Duration,
-    /// Who waits. `None` where that is not a green thread but a task of Tokio's or a future with a waker of its own, where
-    /// [deadlocks are detected](crate::runtime::Builder::deadlock_detection), and for a
+    /// Who waits. `None` where that is not a green thread but a task of Tokio's or a future with a
+    /// waker of its own, where [deadlocks are
+    /// detected](crate::runtime::Builder::deadlock_detection), and for a
     /// [limit](crate::Timeout::start) that ends its green thread.
     pub greenlet: Option<Greenlet>,
 }

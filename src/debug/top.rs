@@ -44,16 +44,20 @@ pub struct Top {
     pub longest: Duration,
     /// How long they took in the last second that is over.
     pub last_second: Duration,
-    /// All that have not ended: those first that used the most in the last second, and of these the ones that used the most in all.
+    /// All that have not ended: those first that used the most in the last second, and of these the
+    /// ones that used the most in all.
     pub green_threads: Vec<Usage>,
 }
 
-/// Switches on or off that this OS thread's hub counts the turns of each green thread, and the time that they take, for [`top`].
+/// Switches on or off that this OS thread's hub counts the turns of each green thread, and the time
+/// that they take, for [`top`].
 ///
-/// It is off at first: asking the clock twice costs more than a turn does. To switch it on again counts anew.
+/// It is off at first: asking the clock twice costs more than a turn does. To switch it on again
+/// counts anew.
 ///
-/// The time is that of the clock on the wall. So it has whatever the system did meanwhile, other processes included: what the
-/// processor did for each green thread the system does not tell for less than a system call a turn.
+/// The time is that of the clock on the wall. So it has whatever the system did meanwhile, other
+/// processes included: what the processor did for each green thread the system does not tell for
+/// less than a system call a turn.
 ///
 /// # Panics
 ///
@@ -93,7 +97,8 @@ pub(crate) fn keeps_usage() -> bool {
     hub::expect("counting who uses the hub").keeps_usage()
 }
 
-/// Returns who has used this OS thread's hub, and how much, since [`keep_usage`] was switched on. All is zero where it is off.
+/// Returns who has used this OS thread's hub, and how much, since [`keep_usage`] was switched on.
+/// All is zero where it is off.
 ///
 /// # Panics
 ///

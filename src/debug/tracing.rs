@@ -2,16 +2,17 @@
 
 use crate::hub;
 
-/// Switches on or off that each green thread of this OS thread's hub is a `tracing` span, with the name and the fields of
-/// those that Tokio makes for its tasks.
+/// Switches on or off that each green thread of this OS thread's hub is a `tracing` span, with the
+/// name and the fields of those that Tokio makes for its tasks.
 ///
-/// So [tokio-console](https://docs.rs/console-subscriber) lists green threads as tasks: with name, number, the line that spawned each,
-/// turns, time busy and idle, and wakeups. A span is made at the first turn: whoever has no name by then has none there.
-/// It is entered around each turn. Clones of wakers are not told of, so the console's count of those is zero.
+/// So [tokio-console](https://docs.rs/console-subscriber) lists green threads as tasks: with name,
+/// number, the line that spawned each, turns, time busy and idle, and wakeups. A span is made at
+/// the first turn: whoever has no name by then has none there. It is entered around each turn.
+/// Clones of wakers are not told of, so the console's count of those is zero.
 ///
-/// It needs no feature of this crate, and no `tokio_unstable` for what this crate does. `console-subscriber` itself asks for that flag
-/// when it is compiled, or for its feature that does without; Tokio's own tasks and resources are in the console only with
-/// the flag.
+/// It needs no feature of this crate, and no `tokio_unstable` for what this crate does.
+/// `console-subscriber` itself asks for that flag when it is compiled, or for its feature that does
+/// without; Tokio's own tasks and resources are in the console only with the flag.
 ///
 /// It is off at first. On, a turn costs what the subscriber does with it.
 ///

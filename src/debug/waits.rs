@@ -4,14 +4,15 @@ use crate::stackful;
 
 /// Sets whether debug builds look for waits on green stacks that are unsound, and panic there.
 ///
-/// No code may wait inside the initializer of a [`std::thread_local!`], nor inside a `set` of the crate `scoped-tls`: see
-/// `docs/soundness.md`. With this such a wait panics, before it is one, with a message that names the cure. Turn it on in
-/// tests. It is off at first, holds for all OS threads, and does nothing in a build without debug assertions.
+/// No code may wait inside the initializer of a [`std::thread_local!`], nor inside a `set` of the
+/// crate `scoped-tls`: see `docs/soundness.md`. With this such a wait panics, before it is one,
+/// with a message that names the cure. Turn it on in tests. It is off at first, holds for all OS
+/// threads, and does nothing in a build without debug assertions.
 ///
-/// Each new way to a wait has its backtrace taken, a quarter of a second for the first of a program and then a quarter of a
-/// millisecond. A way is known by what is waited for and how deep the stack is there, so a wait is missed that is
-/// equally deep as another of its type was. It is missed, too, in a program without symbols, or where the stack has less than
-/// 32 KiB left.
+/// Each new way to a wait has its backtrace taken, a quarter of a second for the first of a program
+/// and then a quarter of a millisecond. A way is known by what is waited for and how deep the stack
+/// is there, so a wait is missed that is equally deep as another of its type was. It is missed,
+/// too, in a program without symbols, or where the stack has less than 32 KiB left.
 ///
 /// What is called from C ([`lowlevel::wait`](crate::lowlevel::wait)) is not looked at.
 ///

@@ -83,8 +83,8 @@ impl<Io: Output> Socket<Io> {
     }
 }
 
-/// What is tried until it does not fail with `WouldBlock`: first at once or not, then whenever Tokio says that it may
-/// work, which is when somebody who waited is woken.
+/// What is tried until it does not fail with `WouldBlock`: first at once or not, then whenever
+/// Tokio says that it may work, which is when somebody who waited is woken.
 struct Attempts<const FIRST: bool> {
     begun: bool,
 }
@@ -140,10 +140,10 @@ trait Connection {
 
 /// Reads or writes up to `length` bytes.
 ///
-/// One who got less than was asked for, or got rid of less, knows that there is no more, or no more room, and does not ask
-/// the operating system once more to hear it. Tokio's `poll_read` and `poll_write` know that too, but need its type
-/// mutably, and clones of one of `std` share it. So the news are brought through `try_io`, in the words that it
-/// understands.
+/// One who got less than was asked for, or got rid of less, knows that there is no more, or no more
+/// room, and does not ask the operating system once more to hear it. Tokio's `poll_read` and
+/// `poll_write` know that too, but need its type mutably, and clones of one of `std` share it. So
+/// the news are brought through `try_io`, in the words that it understands.
 #[inline]
 fn try_some(
     io: &impl Connection,
@@ -162,8 +162,8 @@ fn try_some(
     short.map_or(tried, Ok)
 }
 
-/// Whoever writes to a connection that was closed gets an error and no signal, as with `std`. Apple's systems have an option
-/// for that instead, which each connection of Tokio has.
+/// Whoever writes to a connection that was closed gets an error and no signal, as with `std`.
+/// Apple's systems have an option for that instead, which each connection of Tokio has.
 #[cfg(all(unix, not(target_vendor = "apple")))]
 const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
 #[cfg(not(all(unix, not(target_vendor = "apple"))))]

@@ -1,7 +1,7 @@
 //! The standard library for code on green stacks: the same names, and only the green thread waits.
 //!
-//! Where a program had `use std::net::TcpStream`, it has `use eventlet::green::net::TcpStream`, runs its
-//! closures as [`stackful`](crate::stackful()) green threads, and nothing else changes.
+//! Where a program had `use std::net::TcpStream`, it has `use eventlet::green::net::TcpStream`,
+//! runs its closures as [`stackful`](crate::stackful()) green threads, and nothing else changes.
 //!
 //! ```
 //! use std::io::{BufRead, BufReader, Write};
@@ -25,10 +25,10 @@
 //! }));
 //! ```
 //!
-//! Everything here that waits panics, in the caller's line, where there is no green stack to wait on:
-//! on a plain thread, and in an async fn, where Tokio's own types are the ones to use. While a green
-//! stack unwinds nobody can wait on it either, but that is where destructors run: there I/O that cannot
-//! be done at once is an error.
+//! Everything here that waits panics, in the caller's line, where there is no green stack to wait
+//! on: on a plain thread, and in an async fn, where Tokio's own types are the ones to use. While a
+//! green stack unwinds nobody can wait on it either, but that is where destructors run: there I/O
+//! that cannot be done at once is an error.
 //!
 //! Corresponds to `eventlet.green`.
 //!

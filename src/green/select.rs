@@ -1,4 +1,5 @@
-//! Waiting for several descriptors: `select` and `poll`, which are futures, to be waited for with `.block()`.
+//! Waiting for several descriptors: `select` and `poll`, which are futures, to be waited for with
+//! `.block()`.
 //!
 //! Corresponds to `eventlet.green.select`, and to Python's `select`.
 //!

@@ -14,8 +14,8 @@ use crate::stackful::{Refused, try_block};
 use crate::timeout::Timeout;
 use crate::waiters::{Left, Place, Waiters};
 
-/// What waiting gives while the green stack unwinds, be it for a panic or because its green thread is
-/// ended. It is never a panic: it happens in destructors, where a panic would end the process.
+/// What waiting gives while the green stack unwinds, be it for a panic or because its green thread
+/// is ended. It is never a panic: it happens in destructors, where a panic would end the process.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unwinding;
 
@@ -173,7 +173,8 @@ fn too_late(limit: Duration) -> io::Error {
     io::Error::new(io::ErrorKind::WouldBlock, Timeout::new(limit))
 }
 
-/// What is done once it is its turn. By hand, as the compiler's future for it costs three times as much.
+/// What is done once it is its turn. By hand, as the compiler's future for it costs three times as
+/// much.
 struct InTurn<'a, F> {
     _turn: Turn<'a>,
     limit: Limit,
@@ -186,8 +187,8 @@ impl<F> Unpin for InTurn<'_, F> {}
 impl<T, F: FnMut(&mut Context<'_>) -> Poll<io::Result<T>>> Future for InTurn<'_, F> {
     type Output = io::Result<T>;
 
-    // In one frame with whoever waits: a green stack is the shallower for it, and each line of it has to be
-    // fetched anew when its turn comes.
+    // In one frame with whoever waits: a green stack is the shallower for it, and each line of it
+    // has to be fetched anew when its turn comes.
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         match (self.poll)(cx) {

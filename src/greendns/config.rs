@@ -50,8 +50,8 @@ pub struct Config {
     pub search: Vec<String>,
     /// From how many dots on a name is first asked for as it stands.
     pub ndots: usize,
-    /// How long a server may take to answer. No longer than this, times the attempts, times the servers, is
-    /// waited for an answer.
+    /// How long a server may take to answer. No longer than this, times the attempts, times the
+    /// servers, is waited for an answer.
     pub timeout: Duration,
     /// How many times each server is asked.
     pub attempts: usize,
@@ -62,8 +62,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the system's `/etc/resolv.conf`. If that cannot be read, the name server of this machine is
-    /// asked.
+    /// Reads the system's `/etc/resolv.conf`. If that cannot be read, the name server of this
+    /// machine is asked.
     ///
     /// # Yields
     ///
@@ -83,7 +83,8 @@ impl Config {
         Config::parse(text)
     }
 
-    /// Understands the text of a `resolv.conf`. What cannot be understood is skipped with a warning.
+    /// Understands the text of a `resolv.conf`. What cannot be understood is skipped with a
+    /// warning.
     ///
     /// # Examples
     ///

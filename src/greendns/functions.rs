@@ -8,7 +8,8 @@ use super::system::resolver;
 
 /// Finds the addresses of a name, and gives each the port.
 ///
-/// Corresponds to eventlet's `greendns.getaddrinfo`; see [`Resolver::getaddrinfo`](super::Resolver::getaddrinfo).
+/// Corresponds to eventlet's `greendns.getaddrinfo`; see
+/// [`Resolver::getaddrinfo`](super::Resolver::getaddrinfo).
 ///
 /// # Examples
 ///
@@ -24,7 +25,8 @@ pub async fn getaddrinfo(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 
 /// Finds the addresses of a name, of one family or both.
 ///
-/// Corresponds to eventlet's `greendns.resolve`; see [`Resolver::resolve`](super::Resolver::resolve).
+/// Corresponds to eventlet's `greendns.resolve`; see
+/// [`Resolver::resolve`](super::Resolver::resolve).
 ///
 /// # Examples
 ///
@@ -92,7 +94,8 @@ pub async fn resolve_cname(host: &str) -> io::Result<String> {
 
 /// Finds the names that lead from this one to its canonical name.
 ///
-/// Corresponds to eventlet's `greendns.getaliases`; see [`Resolver::getaliases`](super::Resolver::getaliases).
+/// Corresponds to eventlet's `greendns.getaliases`; see
+/// [`Resolver::getaliases`](super::Resolver::getaliases).
 ///
 /// # Examples
 ///

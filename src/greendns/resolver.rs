@@ -48,7 +48,8 @@ impl Family {
     }
 }
 
-/// Asks name servers for names, keeps their answers, and asks once for those who ask at the same time.
+/// Asks name servers for names, keeps their answers, and asks once for those who ask at the same
+/// time.
 ///
 /// A clone is the same resolver. Hubs may share one; each keeps answers of its own.
 ///
@@ -108,8 +109,8 @@ impl Resolver {
     ///
     /// [`NotFound`](ErrorKind::NotFound) when there is no such name, or no address of this family;
     /// [`TimedOut`](ErrorKind::TimedOut) when nobody answered in time;
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for what cannot be a name; another with the words of the
-    /// name server, when that failed.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for what cannot be a name; another with the words
+    /// of the name server, when that failed.
     ///
     /// # Examples
     ///
@@ -158,8 +159,8 @@ impl Resolver {
         found.ok_or_else(|| about(name, ErrorKind::NotFound, none))
     }
 
-    /// Asks for one of the names that a text may stand for after the other, as the C library does: until
-    /// there is an answer, or nobody answers. Returns the name that has one, too.
+    /// Asks for one of the names that a text may stand for after the other, as the C library does:
+    /// until there is an answer, or nobody answers. Returns the name that has one, too.
     async fn search(&self, text: &str, kind: RecordType) -> io::Result<(Name, Lookup)> {
         let mut failure = None;
         for name in self.config.candidates(text)? {
@@ -193,8 +194,8 @@ impl Resolver {
     ///
     /// # Panics, Yields, Killed, Errors
     ///
-    /// As for [`resolve`](Resolver::resolve). An address with an interface, as `fe80::1%eth0`, is asked of the
-    /// system, which does not ask anybody.
+    /// As for [`resolve`](Resolver::resolve). An address with an interface, as `fe80::1%eth0`, is
+    /// asked of the system, which does not ask anybody.
     ///
     /// # Examples
     ///
@@ -249,8 +250,8 @@ impl Resolver {
         Ok((canonical, names, ips))
     }
 
-    /// Finds the canonical name of a host: what its `CNAME` records lead to, or the first in its line of
-    /// the file of hosts.
+    /// Finds the canonical name of a host: what its `CNAME` records lead to, or the first in its
+    /// line of the file of hosts.
     ///
     /// Corresponds to eventlet's `resolve_cname`.
     ///
@@ -265,7 +266,8 @@ impl Resolver {
         Ok(self.names(host).await?.pop().unwrap_or_else(|| host.to_owned()))
     }
 
-    /// Finds the names that lead from this one to its canonical name, that one included and this one not.
+    /// Finds the names that lead from this one to its canonical name, that one included and this
+    /// one not.
     ///
     /// Corresponds to eventlet's `getaliases`.
     ///
@@ -294,8 +296,8 @@ impl Resolver {
         Ok(chain(&name, &found))
     }
 
-    /// Finds the name of an address, and gives the port as text. An address without a name is given in
-    /// numbers.
+    /// Finds the name of an address, and gives the port as text. An address without a name is given
+    /// in numbers.
     ///
     /// Corresponds to eventlet's `getnameinfo`.
     ///

@@ -1,7 +1,8 @@
-//! The name servers as one Tokio runtime sees them: connections, the cache, and what is being asked.
+//! The name servers as one Tokio runtime sees them: connections, the cache, and what is being
+//! asked.
 //!
-//! Hickory's connections are tasks of the runtime where they were made. So each runtime gets its own, though
-//! hubs share a resolver.
+//! Hickory's connections are tasks of the runtime where they were made. So each runtime gets its
+//! own, though hubs share a resolver.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

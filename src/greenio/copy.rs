@@ -12,14 +12,14 @@ use tokio::time::Instant;
 use crate::hub::within;
 use crate::timeout::Timeout;
 
-/// Copies what comes from either stream to the other, until both have ended, and returns how many bytes went
-/// from `a` to `b`, and from `b` to `a`.
+/// Copies what comes from either stream to the other, until both have ended, and returns how many
+/// bytes went from `a` to `b`, and from `b` to `a`.
 ///
-/// When one has nothing more to say, the other is told so, and may go on. With `idle`, it gives up when
-/// nothing has come from either for so long.
+/// When one has nothing more to say, the other is told so, and may go on. With `idle`, it gives up
+/// when nothing has come from either for so long.
 ///
-/// It is for proxies. On a green stack, wait for it with `.block()`; a stream of `green::net` becomes one of
-/// Tokio with its `into_tokio`.
+/// It is for proxies. On a green stack, wait for it with `.block()`; a stream of `green::net`
+/// becomes one of Tokio with its `into_tokio`.
 ///
 /// Corresponds to the two green threads of eventlet's `examples/forwarder.py`, and to
 /// [`tokio::io::copy_bidirectional`].
@@ -38,8 +38,8 @@ use crate::timeout::Timeout;
 ///
 /// # Errors
 ///
-/// Those of the streams, each of which ends both ways. [`TimedOut`](io::ErrorKind::TimedOut), with a
-/// [`Timeout`] inside, after `idle`.
+/// Those of the streams, each of which ends both ways. [`TimedOut`](io::ErrorKind::TimedOut), with
+/// a [`Timeout`] inside, after `idle`.
 ///
 /// # Examples
 ///

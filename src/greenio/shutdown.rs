@@ -9,8 +9,8 @@ use socket2::SockRef;
 
 /// Shuts a socket down both ways, unless that has happened already.
 ///
-/// Whoever waits for it goes on. It takes sockets of Tokio, of `std` and of `green::net`, and leaves them
-/// open: the descriptor is closed when the socket is dropped.
+/// Whoever waits for it goes on. It takes sockets of Tokio, of `std` and of `green::net`, and
+/// leaves them open: the descriptor is closed when the socket is dropped.
 ///
 /// Corresponds to `eventlet.greenio.shutdown_safe`.
 ///

@@ -13,20 +13,22 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A handle of a stream: of a connection, of TLS over one, of a pipe, of a compressor.
 ///
-/// Handles are cheap to clone, and each reads and writes, so one green thread may read while another
-/// writes. The stream is closed when the last of them is dropped.
+/// Handles are cheap to clone, and each reads and writes, so one green thread may read while
+/// another writes. The stream is closed when the last of them is dropped.
 ///
-/// In async code a handle reads and writes through Tokio's [`AsyncRead`] and [`AsyncWrite`], and on a green
-/// stack through [`Read`](io::Read) and [`Write`](io::Write), which a reference to it has as well. Have the
-/// traits of one of the two in scope: `read` names a method of both.
+/// In async code a handle reads and writes through Tokio's [`AsyncRead`] and [`AsyncWrite`], and on
+/// a green stack through [`Read`](io::Read) and [`Write`](io::Write), which a reference to it has
+/// as well. Have the traits of one of the two in scope: `read` names a method of both.
 ///
-/// Of several green threads that read at once each gets a part of what comes; that goes for writing, too.
+/// Of several green threads that read at once each gets a part of what comes; that goes for
+/// writing, too.
 ///
 /// Corresponds to `eventlet.greenio.GreenSocket`.
 ///
 /// # Differences
 ///
-/// Eventlet's is a socket, and has its methods: [`get_ref`](GreenSocket::get_ref) lends the stream for that.
+/// Eventlet's is a socket, and has its methods: [`get_ref`](GreenSocket::get_ref) lends the stream
+/// for that.
 ///
 /// # Examples
 ///
@@ -61,10 +63,11 @@ struct Shared<S> {
     waker: Waker,
 }
 
-/// Everybody who waits for the stream. All are woken when it has news: a stream of TLS may have to write
-/// before it can read, and knows only the last who asked.
+/// Everybody who waits for the stream. All are woken when it has news: a stream of TLS may have to
+/// write before it can read, and knows only the last who asked.
 ///
-/// The news may come on any OS thread, and before whoever was told to wait is in here: hence the count.
+/// The news may come on any OS thread, and before whoever was told to wait is in here: hence the
+/// count.
 #[derive(Default)]
 struct Waiting {
     /// How often there were news.

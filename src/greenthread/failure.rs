@@ -1,13 +1,15 @@
 //! An `Err` as the value of a green thread, found in whatever type the value has.
 //!
-//! Eventlet prints the traceback of whatever ends a green thread. Here a green thread ends with a value of any type, and
-//! when nobody looks at that, an `Err` in it would be lost. To ask for a trait that tells would turn away most of what is
-//! spawned: stable Rust cannot give one to all types and then say more for `Result`. So it is found without:
+//! Eventlet prints the traceback of whatever ends a green thread. Here a green thread ends with a
+//! value of any type, and when nobody looks at that, an `Err` in it would be lost. To ask for a
+//! trait that tells would turn away most of what is spawned: stable Rust cannot give one to all
+//! types and then say more for `Result`. So it is found without:
 //!
-//! - The name of the type says that it is a `Result`, and the `Discriminant` of the value, shown to a hasher, that it is the
-//!   second variant. Neither is promised by std. Should one change, then the tests below fail, and what is lost is a
-//!   report.
-//! - What the error says is known for the types of [`KNOWN`]. Of any other the report names the type.
+//! - The name of the type says that it is a `Result`, and the `Discriminant` of the value, shown to
+//!   a hasher, that it is the second variant. Neither is promised by std. Should one change, then
+//!   the tests below fail, and what is lost is a report.
+//! - What the error says is known for the types of [`KNOWN`]. Of any other the report names the
+//!   type.
 
 use std::any::{Any, type_name};
 use std::error::Error;
@@ -19,7 +21,8 @@ use std::mem;
 use crate::exit::Exit;
 use crate::report;
 
-/// Returns what to say of an outcome that nobody looks at: of a panic, and of a value that is an `Err`.
+/// Returns what to say of an outcome that nobody looks at: of a panic, and of a value that is an
+/// `Err`.
 #[inline]
 pub(crate) fn failure_in<T: 'static>(outcome: &Result<T, Exit>) -> Option<String> {
     match outcome {
@@ -28,7 +31,8 @@ pub(crate) fn failure_in<T: 'static>(outcome: &Result<T, Exit>) -> Option<String
     }
 }
 
-/// Returns what to say of a value that is an `Err`. An [`Exit`] that is a kill is no failure, as in eventlet.
+/// Returns what to say of a value that is an `Err`. An [`Exit`] that is a kill is no failure, as in
+/// eventlet.
 #[inline]
 pub(super) fn error_in<T: 'static>(value: &T) -> Option<String> {
     if is_result(type_name::<T>()) && is_second_variant(value) {
@@ -142,7 +146,8 @@ impl Tell for Exit {
     }
 }
 
-/// Returns the second argument in the name of a `Result`, or all of the name where it is written in some other way.
+/// Returns the second argument in the name of a `Result`, or all of the name where it is written in
+/// some other way.
 fn error_type(name: &str) -> &str {
     let arguments = name.strip_prefix(RESULT).and_then(|rest| rest.strip_suffix('>'));
     let Some(arguments) = arguments else { return name };

@@ -82,7 +82,8 @@ impl Greenlet {
         self.key.serial()
     }
 
-    /// Gives the green thread a name, which [`debug`](crate::debug) shows. One that has ended gets none.
+    /// Gives the green thread a name, which [`debug`](crate::debug) shows. One that has ended gets
+    /// none.
     ///
     /// # Examples
     ///
@@ -132,16 +133,17 @@ impl Greenlet {
 
     /// Ends the green thread before this call returns.
     ///
-    /// Whatever it was waiting for, it stops there: a stackless one is dropped, the stack of a stackful
-    /// one is unwound. Its destructors and its links have run when this returns, and whoever waits for it gets
-    /// an [`Exit`] that [`is_killed`](Exit::is_killed). One that has not started never starts. One that
-    /// has ended is left alone.
+    /// Whatever it was waiting for, it stops there: a stackless one is dropped, the stack of a
+    /// stackful one is unwound. Its destructors and its links have run when this returns, and
+    /// whoever waits for it gets an [`Exit`] that [`is_killed`](Exit::is_killed). One that has not
+    /// started never starts. One that has ended is left alone.
     ///
     /// A green thread that kills itself goes on to its next wait, and ends there.
     ///
-    /// A destructor may kill another green thread, whose destructor kills a third, and so on. Inside sixteen of
-    /// them `kill` returns at once, and the outermost one ends that victim before it returns, so a chain of any
-    /// length fits on the stack. Victims with stacks of their own do not count.
+    /// A destructor may kill another green thread, whose destructor kills a third, and so on.
+    /// Inside sixteen of them `kill` returns at once, and the outermost one ends that victim before
+    /// it returns, so a chain of any length fits on the stack. Victims with stacks of their own do
+    /// not count.
     ///
     /// Corresponds to eventlet's `GreenThread.kill()`.
     ///
@@ -225,7 +227,8 @@ impl Greenlet {
         hub::current()?.current().map(Greenlet::new)
     }
 
-    /// Ends the green thread as [`kill`](Greenlet::kill) does, however deep inside other ends this is.
+    /// Ends the green thread as [`kill`](Greenlet::kill) does, however deep inside other ends this
+    /// is.
     #[cfg_attr(not(feature = "stackful"), expect(dead_code))]
     pub(crate) fn kill_now(self) {
         if let Some(hub) = hub::current() {

@@ -35,12 +35,12 @@ use crate::waiters::Place;
 ///
 /// # Panics
 ///
-/// A panic that ends the green thread does not spread: it is the `Err` of the result. If the handle is
-/// dropped with nobody having looked, the panic is [reported](crate::debug::hub_exceptions), and so is a value that
-/// is an `Err`.
+/// A panic that ends the green thread does not spread: it is the `Err` of the result. If the handle
+/// is dropped with nobody having looked, the panic is [reported](crate::debug::hub_exceptions), and
+/// so is a value that is an `Err`.
 ///
-/// Awaiting it panics in the very green thread, which would wait for itself forever, and when its result was
-/// taken before.
+/// Awaiting it panics in the very green thread, which would wait for itself forever, and when its
+/// result was taken before.
 ///
 /// # Killed
 ///
@@ -70,8 +70,8 @@ impl<T> GreenThread<T> {
         GreenThread { greenlet, job, place: Place::default() }
     }
 
-    /// Makes the handle of something that has ended already, with this result, in the name of the line that asked
-    /// for it.
+    /// Makes the handle of something that has ended already, with this result, in the name of the
+    /// line that asked for it.
     pub(crate) fn ended(result: Result<T, Exit>, spawned_at: SpawnedAt) -> GreenThread<T>
     where
         T: 'static,
@@ -82,7 +82,8 @@ impl<T> GreenThread<T> {
         GreenThread::new(Greenlet::ended(), Rc::pin(outcome))
     }
 
-    /// Makes a second handle, for somebody else to wait with. The result goes to the first who awaits.
+    /// Makes a second handle, for somebody else to wait with. The result goes to the first who
+    /// awaits.
     pub(crate) fn share(&self) -> GreenThread<T> {
         GreenThread::new(self.greenlet, Pin::clone(&self.job))
     }
@@ -96,8 +97,8 @@ impl<T> GreenThread<T> {
     ///
     /// # Panics
     ///
-    /// When the result was taken by awaiting the handle, and in the very green thread, which would wait for
-    /// itself forever.
+    /// When the result was taken by awaiting the handle, and in the very green thread, which would
+    /// wait for itself forever.
     ///
     /// # Yields
     ///
@@ -128,16 +129,16 @@ impl<T> GreenThread<T> {
 
     /// Calls a function with the result, right when the green thread ends.
     ///
-    /// Links run in the order in which they were added, before anybody who waits for the green thread
-    /// resumes. On one that has ended, the link runs before this returns. A link that panics
+    /// Links run in the order in which they were added, before anybody who waits for the green
+    /// thread resumes. On one that has ended, the link runs before this returns. A link that panics
     /// is reported and stops no other. A link cannot wait, but it can spawn.
     ///
     /// Corresponds to eventlet's `GreenThread.link`.
     ///
     /// # Panics
     ///
-    /// When the result was taken by awaiting the handle: there is nothing left to call the function with. After
-    /// [`wait`](GreenThread::wait) there is.
+    /// When the result was taken by awaiting the handle: there is nothing left to call the function
+    /// with. After [`wait`](GreenThread::wait) there is.
     ///
     /// # Yields
     ///

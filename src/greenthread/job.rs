@@ -1,7 +1,7 @@
 //! A future as the work of a green thread.
 //!
-//! A job is shared by the hub, which polls and finishes it, and the handles of the green thread. So its future is
-//! in a cell. The hub alone opens it, one poll at a time.
+//! A job is shared by the hub, which polls and finishes it, and the handles of the green thread. So
+//! its future is in a cell. The hub alone opens it, one poll at a time.
 
 use std::cell::Cell;
 use std::fmt;

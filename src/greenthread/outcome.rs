@@ -25,8 +25,8 @@ impl Link {
     const CALLED: Link = Link(u64::MAX);
 }
 
-/// Where a handle finds the outcome of its green thread: in the job, which it keeps for that. So a green
-/// thread is one allocation, and its handle needs not know what future it runs.
+/// Where a handle finds the outcome of its green thread: in the job, which it keeps for that. So a
+/// green thread is one allocation, and its handle needs not know what future it runs.
 pub(super) trait HasOutcome<T> {
     fn outcome(&self) -> &Outcome<T>;
 
@@ -185,7 +185,8 @@ impl<T> Outcome<T> {
 
     fn call(&self, callbacks: impl IntoIterator<Item = Callback<T>>) {
         self.unseen.set(None);
-        // The outcome is lent to the callbacks, so they must be over before anybody else has a turn.
+        // The outcome is lent to the callbacks, so they must be over before anybody else has a
+        // turn.
         let _on_no_stack = Outer::leave();
         let state = self.state.borrow();
         let State::Known(outcome) = &*state else { return };

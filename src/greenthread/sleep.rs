@@ -10,13 +10,14 @@ use crate::hub::Timer;
 /// Waits for at least so long; [`Duration::ZERO`] gives up one turn.
 ///
 /// With zero, everyone who is ready runs once before the caller goes on: three green threads that
-/// alternate run as `abcabcabc`. Longer sleeps end at the next millisecond. The clock runs from the call.
+/// alternate run as `abcabcabc`. Longer sleeps end at the next millisecond. The clock runs from the
+/// call.
 ///
-/// Who waits for a socket is ready once the hub has looked at I/O, not when the data arrives. While green
-/// threads are ready the hub looks after 256 turns, or after a millisecond if that is sooner. So a green
-/// thread that spins on `sleep(ZERO)` alone keeps a socket waiting for a few microseconds, and others with
-/// longer turns for at most a millisecond and a turn. Where nobody else is ready,
-/// [`tokio::task::yield_now`] has the hub look at once: it costs some twenty turns.
+/// Who waits for a socket is ready once the hub has looked at I/O, not when the data arrives. While
+/// green threads are ready the hub looks after 256 turns, or after a millisecond if that is sooner.
+/// So a green thread that spins on `sleep(ZERO)` alone keeps a socket waiting for a few
+/// microseconds, and others with longer turns for at most a millisecond and a turn. Where nobody
+/// else is ready, [`tokio::task::yield_now`] has the hub look at once: it costs some twenty turns.
 ///
 /// Corresponds to `eventlet.sleep`.
 ///
@@ -35,8 +36,8 @@ use crate::hub::Timer;
 ///
 /// # Differences
 ///
-/// Eventlet looks at I/O after every round of turns. That is a system call for each round, which costs as
-/// much as twenty turns.
+/// Eventlet looks at I/O after every round of turns. That is a system call for each round, which
+/// costs as much as twenty turns.
 ///
 /// The duration has no default, and cannot be negative. One beyond what the clock can hold,
 /// [`Duration::MAX`] for one, never ends.
@@ -68,8 +69,8 @@ pub fn sleep(duration: Duration) -> Sleep {
 pub struct Sleep(Kind);
 
 enum Kind {
-    /// Not `tokio::task::yield_now`: it goes through the I/O driver, ten times the cost of a turn, and
-    /// lets every other round run in reverse.
+    /// Not `tokio::task::yield_now`: it goes through the I/O driver, ten times the cost of a turn,
+    /// and lets every other round run in reverse.
     Turn {
         given: bool,
     },

@@ -18,10 +18,10 @@ use crate::hub;
 /// The caller keeps its turn; the green thread gets its first one after all that are ready now.
 /// A stackful green thread is `spawn(stackful(closure))`.
 ///
-/// While a hub ends, destructors and links may still spawn. What they do never starts, and is killed in turn, with
-/// its destructors and links. Should those spawn again, and so on, then the hub forgets what is spawned from the ninth time
-/// on, as [`std::mem::forget`] does, and reports that: a supervisor that starts its worker whenever that ends
-/// does not keep its hub from ending.
+/// While a hub ends, destructors and links may still spawn. What they do never starts, and is
+/// killed in turn, with its destructors and links. Should those spawn again, and so on, then the
+/// hub forgets what is spawned from the ninth time on, as [`std::mem::forget`] does, and reports
+/// that: a supervisor that starts its worker whenever that ends does not keep its hub from ending.
 ///
 /// Corresponds to `eventlet.spawn`.
 ///
@@ -226,8 +226,8 @@ where
     GreenThread::new(Greenlet::spawn(job.clone(), delayed, spawned_at), job)
 }
 
-/// Makes what a green thread waits for before it starts. Where there is no delay it is nothing: its first
-/// turn comes in the order of the spawns.
+/// Makes what a green thread waits for before it starts. Where there is no delay it is nothing: its
+/// first turn comes in the order of the spawns.
 #[track_caller]
 fn wait_for(delay: Duration) -> Option<Sleep> {
     if delay.is_zero() { None } else { Some(sleep(delay)) }

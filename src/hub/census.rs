@@ -101,7 +101,8 @@ impl Hub {
         })
     }
 
-    /// Returns in how long each timer comes that somebody waits for, and who does, where that is known.
+    /// Returns in how long each timer comes that somebody waits for, and who does, where that is
+    /// known.
     pub(crate) fn pending_timers(&self) -> Vec<(Duration, Option<Key>)> {
         let pending = self.clock.pending(id_of);
         let key = |id| self.key_of(id);

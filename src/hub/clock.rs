@@ -1,11 +1,13 @@
 //! Sleeps and limits of green threads, kept over one Tokio sleep.
 //!
-//! Most limits never pass: they are set around an operation and dropped right after it. So setting and
-//! dropping one is cheap here (see [`Wheel`]), and the more so within one poll of the hub, at whose end only what is left
-//! is sorted. Tokio's timer is touched only when an earlier moment than all others is set.
+//! Most limits never pass: they are set around an operation and dropped right after it. So setting
+//! and dropping one is cheap here (see [`Wheel`]), and the more so within one poll of the hub, at
+//! whose end only what is left is sorted. Tokio's timer is touched only when an earlier moment than
+//! all others is set.
 //!
-//! Deadlines are Tokio's `Instant`s: they follow a paused clock, and round up to Tokio's millisecond.
-//! Equal deadlines pass in the order in which they were asked for, whoever is polled first.
+//! Deadlines are Tokio's `Instant`s: they follow a paused clock, and round up to Tokio's
+//! millisecond. Equal deadlines pass in the order in which they were asked for, whoever is polled
+//! first.
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
@@ -36,11 +38,11 @@ fn next_order() -> u64 {
     NEXT_ORDER.replace(NEXT_ORDER.get() + 1)
 }
 
-/// The start of a timer that is perhaps not needed: it takes its turn among equal deadlines now, and reads
-/// the clock when it is.
+/// The start of a timer that is perhaps not needed: it takes its turn among equal deadlines now,
+/// and reads the clock when it is.
 ///
-/// By then others may have read it. The first of their readings counts for this timer too: so of timers of equal
-/// length, those that started since are not due before it.
+/// By then others may have read it. The first of their readings counts for this timer too: so of
+/// timers of equal length, those that started since are not due before it.
 pub(super) struct Start {
     order: u64,
     /// The first reading since the start around this one.
@@ -67,7 +69,8 @@ impl Drop for Start {
 /// Compared field by field.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment {
-    /// Nanoseconds since the clock was made: half the size of an `Instant`, and compared in one step.
+    /// Nanoseconds since the clock was made: half the size of an `Instant`, and compared in one
+    /// step.
     at: u64,
     order: u64,
 }
@@ -142,7 +145,8 @@ impl Clock {
         timers.wheel.len() - timers.over
     }
 
-    /// Returns in how long each timer comes that somebody waits for, and what `who` makes of its waker.
+    /// Returns in how long each timer comes that somebody waits for, and what `who` makes of its
+    /// waker.
     pub(super) fn pending<R>(
         &self,
         who: impl Fn(&Waker) -> Option<R>,
@@ -234,7 +238,8 @@ impl Clock {
         rings
     }
 
-    /// Takes the alarms of all whose moments have come, one after the other: giving one may set others.
+    /// Takes the alarms of all whose moments have come, one after the other: giving one may set
+    /// others.
     pub(super) fn alarms(&self) -> impl Iterator<Item = Alarm> {
         let now = self.now();
         self.timers.borrow_mut().advance(now);

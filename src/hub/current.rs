@@ -1,7 +1,7 @@
 //! The hub of this OS thread.
 //!
-//! As in eventlet, an OS thread has one hub or none. All that this crate keeps per OS thread for its
-//! scheduler is in one place, here.
+//! As in eventlet, an OS thread has one hub or none. All that this crate keeps per OS thread for
+//! its scheduler is in one place, here.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,8 +1,9 @@
 //! The green stack that executes on this OS thread, or none.
 //!
-//! Only the room of the stacks knows what the address means. It is kept down here because of one rule of the hub: the hub itself
-//! runs on no green stack, whoever calls it. What it runs, ends and drops, be it a destructor or a link, does not belong to
-//! the stack of whoever calls, and must not suspend that stack in the middle of the hub's work.
+//! Only the room of the stacks knows what the address means. It is kept down here because of one
+//! rule of the hub: the hub itself runs on no green stack, whoever calls it. What it runs, ends and
+//! drops, be it a destructor or a link, does not belong to the stack of whoever calls, and must not
+//! suspend that stack in the middle of the hub's work.
 
 use std::cell::Cell;
 use std::ptr;
@@ -17,7 +18,8 @@ pub(crate) fn current_stack() -> *const () {
     CURRENT_STACK.get()
 }
 
-/// Sets the address by which the green stack that executes is known. The room of the green stacks alone does so.
+/// Sets the address by which the green stack that executes is known. The room of the green stacks
+/// alone does so.
 #[inline]
 #[cfg_attr(not(feature = "stackful"), expect(dead_code))]
 pub(crate) fn set_current_stack(stack: *const ()) {

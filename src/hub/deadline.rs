@@ -1,10 +1,11 @@
 //! Limits: a future is waited for until a moment comes.
 //!
-//! Limits nest, and several may pass at once, when somebody computed for a while, or when they were set to
-//! the same time. Then the earliest is the one that takes effect, and of equal ones the outermost. But a future is
-//! polled from the outside in and answers from the inside out, so the innermost would speak first. So whoever
-//! polls under a limit that has passed says so here for the time of the poll, and a limit inside that has passed
-//! later keeps quiet and leaves the word to the earlier one.
+//! Limits nest, and several may pass at once, when somebody computed for a while, or when they were
+//! set to the same time. Then the earliest is the one that takes effect, and of equal ones the
+//! outermost. But a future is polled from the outside in and answers from the inside out, so the
+//! innermost would speak first. So whoever polls under a limit that has passed says so here for the
+//! time of the poll, and a limit inside that has passed later keeps quiet and leaves the word to
+//! the earlier one.
 
 use std::cell::Cell;
 use std::pin::Pin;
@@ -55,8 +56,8 @@ fn takes_effect(limit: Moment) -> bool {
 }
 
 impl Timer {
-    /// Returns whether this limit ends a wait that is not over, and inside of which there are no limits. If it does not,
-    /// `cx` is woken when it has passed.
+    /// Returns whether this limit ends a wait that is not over, and inside of which there are no
+    /// limits. If it does not, `cx` is woken when it has passed.
     #[inline]
     #[cfg_attr(not(feature = "stackful"), expect(dead_code))]
     pub(crate) fn ends_wait(&mut self, cx: &Context<'_>) -> bool {
@@ -68,10 +69,12 @@ impl Timer {
     }
 }
 
-/// Waits for the future at most so long, counted from the first poll. `None` when the limit passed first.
+/// Waits for the future at most so long, counted from the first poll. `None` when the limit passed
+/// first.
 ///
-/// The future is asked before the clock: what is ready at once costs no reading, and with a limit of zero the
-/// future still gets one try. See [`Start`] for how limits inside are not due before those of equal length around them.
+/// The future is asked before the clock: what is ready at once costs no reading, and with a limit
+/// of zero the future still gets one try. See [`Start`] for how limits inside are not due before
+/// those of equal length around them.
 ///
 /// # Panics
 ///
@@ -94,8 +97,8 @@ pin_project! {
     }
 }
 
-/// A limit starts in the first poll, not when it is made: in `outer.run(inner.run(..))` the inner one is
-/// made first, and the outer one must be the earlier.
+/// A limit starts in the first poll, not when it is made: in `outer.run(inner.run(..))` the inner
+/// one is made first, and the outer one must be the earlier.
 enum Limit {
     New(Duration),
     Started(Timer),
@@ -132,7 +135,8 @@ impl<F: Future> Future for Within<F> {
     }
 }
 
-/// Polls a future whose limit has passed: what is ready counts all the same, and so does an earlier limit.
+/// Polls a future whose limit has passed: what is ready counts all the same, and so does an earlier
+/// limit.
 #[cold]
 fn poll_late<F: Future>(
     future: Pin<&mut F>,

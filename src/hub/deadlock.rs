@@ -1,12 +1,14 @@
 //! Whether anything can ever wake a hub again.
 //!
-//! A hub that has nobody ready and no timer waits for a waker to be used. So the question is who has one. Each green
-//! thread gets a waker that counts its clones, while this is asked for. And each is polled once spuriously, for the meeting
-//! points to [note](crate::probe) that they have a clone, of which only another green thread makes use. Where all clones are
-//! accounted for, for every green thread, nobody is left who could wake any of them.
+//! A hub that has nobody ready and no timer waits for a waker to be used. So the question is who
+//! has one. Each green thread gets a waker that counts its clones, while this is asked for. And
+//! each is polled once spuriously, for the meeting points to [note](crate::probe) that they have a
+//! clone, of which only another green thread makes use. Where all clones are accounted for, for
+//! every green thread, nobody is left who could wake any of them.
 //!
-//! A clone that somebody else has, a socket, a channel of Tokio's, an OS thread, a future within one that has wakers of its own,
-//! is taken for one that will be used. So this never says too much, and may say nothing where it could.
+//! A clone that somebody else has, a socket, a channel of Tokio's, an OS thread, a future within
+//! one that has wakers of its own, is taken for one that will be used. So this never says too much,
+//! and may say nothing where it could.
 
 use std::backtrace::Backtrace;
 use std::error::Error;
@@ -28,8 +30,8 @@ use crate::probe::{self, Wait};
 /// Every green thread of a hub waits for another, and nothing else can wake any of them.
 ///
 /// It is what [`Builder::run`](crate::runtime::Builder::run) returns, inside an `io::Error`, when
-/// [`deadlock_detection`](crate::runtime::Builder::deadlock_detection) is on. Its `Display` is the report: who waits,
-/// for what, and where.
+/// [`deadlock_detection`](crate::runtime::Builder::deadlock_detection) is on. Its `Display` is the
+/// report: who waits, for what, and where.
 ///
 /// # Examples
 ///
@@ -72,15 +74,16 @@ pub struct Stuck {
 }
 
 impl Stuck {
-    /// Returns where it waits: the backtrace of each of its waits. There is none where it waits for nothing at all, as
-    /// `std::future::pending` does.
+    /// Returns where it waits: the backtrace of each of its waits. There is none where it waits for
+    /// nothing at all, as `std::future::pending` does.
     pub fn waits_at(&self) -> impl Iterator<Item = String> {
         self.backtraces.iter().map(|backtrace| frames::of_code(&backtrace.to_string()))
     }
 }
 
 impl Deadlock {
-    /// Returns the deadlock that an error of [`run`](crate::runtime::Builder::run) reports, if it does.
+    /// Returns the deadlock that an error of [`run`](crate::runtime::Builder::run) reports, if it
+    /// does.
     pub fn from_error(error: &std::io::Error) -> Option<&Deadlock> {
         error.get_ref()?.downcast_ref()
     }
@@ -95,8 +98,9 @@ impl Deadlock {
         &self.stuck
     }
 
-    /// Returns green threads of which each waits for the end of the next, and the last one for that of the first, if there are
-    /// such. Who has a permit or a lock is not known, so a circle through those is not found.
+    /// Returns green threads of which each waits for the end of the next, and the last one for that
+    /// of the first, if there are such. Who has a permit or a lock is not known, so a circle
+    /// through those is not found.
     pub fn cycle(&self) -> Option<Vec<u64>> {
         self.stuck.iter().find_map(|first| self.cycle_from(first.id))
     }
@@ -180,7 +184,8 @@ impl From<Deadlock> for std::io::Error {
 }
 
 impl Hub {
-    /// Ends the main green thread if nobody is left who could wake any. Called when nobody is ready.
+    /// Ends the main green thread if nobody is left who could wake any. Called when nobody is
+    /// ready.
     pub(super) fn look_for_deadlock(&self, main: Key) {
         if self.is_deadlocked(main) {
             let deadlock = Deadlock { stuck: self.stuck().into() };
@@ -210,7 +215,8 @@ impl Hub {
         self.ready() == 0 && self.timers() == 0 && tasks.is_ok_and(|tasks| tasks <= 1)
     }
 
-    /// Returns whether somebody else than a green thread can wake this one: it is polled to find that out.
+    /// Returns whether somebody else than a green thread can wake this one: it is polled to find
+    /// that out.
     fn is_free(&self, key: Key) -> bool {
         let waits = self.probe(key, false);
         self.state(key) != Some(State::Waiting) || self.observer.detector.clones(key) > waits.len()

@@ -17,8 +17,8 @@ thread_local! {
 
 /// The work of a green thread, and what becomes of its outcome.
 pub(crate) trait Job {
-    /// Goes on with the work. `Ready` when it is done and its value is stored. The hub never polls a job
-    /// that is being polled.
+    /// Goes on with the work. `Ready` when it is done and its value is stored. The hub never polls
+    /// a job that is being polled.
     fn poll(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<()>;
 
     /// Ends the job: with the value that `poll` stored, or, for `exit`, without one.

@@ -1,7 +1,7 @@
 //! What green threads keep for themselves: the values behind [`corolocal`](crate::corolocal).
 //!
-//! They lie beside the green threads, not in them. So a green thread that keeps nothing pays no memory
-//! for it, and at its end one look at the map, which is empty in most programs.
+//! They lie beside the green threads, not in them. So a green thread that keeps nothing pays no
+//! memory for it, and at its end one look at the map, which is empty in most programs.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -48,8 +48,8 @@ impl Locals {
         }
     }
 
-    /// Keeps a value that was not found, and returns what is kept from now on: the first comes first,
-    /// should making the value have made another one.
+    /// Keeps a value that was not found, and returns what is kept from now on: the first comes
+    /// first, should making the value have made another one.
     pub(crate) fn keep(&self, owner: Key, local: u64, value: Rc<dyn Any>) -> Rc<dyn Any> {
         if let Found::Value(first) = self.find(owner, local) {
             return first;

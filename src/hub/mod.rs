@@ -59,7 +59,8 @@ mod usage;
 mod wake_id;
 mod waker;
 
-/// What `remote` is built from; `tests/interleavings/tests/remote.rs` builds it from loom's instead.
+/// What `remote` is built from; `tests/interleavings/tests/remote.rs` builds it from loom's
+/// instead.
 mod sync {
     pub(crate) use std::sync::Mutex;
     pub(crate) use std::sync::atomic::{AtomicBool, Ordering};

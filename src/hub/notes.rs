@@ -1,7 +1,7 @@
 //! What is noted of green threads for whoever looks into the hub.
 //!
-//! The scheduler needs none of this, so it is kept in a side table, and a program that asks for nothing pays one look at
-//! an empty map for each green thread that ends.
+//! The scheduler needs none of this, so it is kept in a side table, and a program that asks for
+//! nothing pays one look at an empty map for each green thread that ends.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -34,7 +34,8 @@ pub(crate) struct Notes {
     namers: RefCell<Vec<Weak<dyn Names>>>,
 }
 
-/// Names green threads when somebody looks: for those that are too many and too short to be given names.
+/// Names green threads when somebody looks: for those that are too many and too short to be given
+/// names.
 pub(crate) trait Names {
     /// Tells the names of those that it knows.
     fn names(&self, tell: &mut dyn FnMut(Key, String));

@@ -1,6 +1,7 @@
 //! What is done around each turn for whoever observes the hub.
 //!
-//! A hub that nobody observes looks at one flag before each turn and around each poll, and at each end of a green thread.
+//! A hub that nobody observes looks at one flag before each turn and around each poll, and at each
+//! end of a green thread.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

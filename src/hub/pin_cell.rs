@@ -2,8 +2,9 @@
 //!
 //! # Invariants
 //!
-//! - **I1**: a value is reached only through [`PinCell::borrow_mut`], by a `Pin` of its cell. Nothing here moves it or hands out
-//!   `&mut` of it, so what is pinned stays where it is until it is dropped there.
+//! - **I1**: a value is reached only through [`PinCell::borrow_mut`], by a `Pin` of its cell.
+//!   Nothing here moves it or hands out `&mut` of it, so what is pinned stays where it is until it
+//!   is dropped there.
 #![allow(unsafe_code)]
 
 use std::cell::{RefCell, RefMut};

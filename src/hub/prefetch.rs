@@ -1,21 +1,24 @@
 //! Prefetching: the memory of a green thread is asked for before its turn comes.
 //!
-//! A green thread that ran a moment ago is still in the caches. One that waited for a client or a timer is not: between
-//! two turns of it others had theirs, and the kernel did its part for each of them. Each of its cache misses then takes a
-//! hundred nanoseconds, and each depends on the one before. But the hub knows who is next, and a processor serves the misses of
-//! several green threads at the same time.
+//! A green thread that ran a moment ago is still in the caches. One that waited for a client or a
+//! timer is not: between two turns of it others had theirs, and the kernel did its part for each of
+//! them. Each of its cache misses then takes a hundred nanoseconds, and each depends on the one
+//! before. But the hub knows who is next, and a processor serves the misses of several green
+//! threads at the same time.
 //!
-//! What a turn touches first is the job and, if it has a stack, its frame and the stack around the place where it was
-//! suspended. No other green thread is in the same page, so each costs a TLB miss, too. The room of the stacks notes that place
-//! here when it is another one than the last time, by the number of the green thread's slot. An entry may be out of
-//! date: then the prefetch is wasted, and nothing else happens.
+//! What a turn touches first is the job and, if it has a stack, its frame and the stack around the
+//! place where it was suspended. No other green thread is in the same page, so each costs a TLB
+//! miss, too. The room of the stacks notes that place here when it is another one than the last
+//! time, by the number of the green thread's slot. An entry may be out of date: then the prefetch
+//! is wasted, and nothing else happens.
 //!
-//! It takes a twelfth off the work of an echo server with 1,000 clients, and a quarter off a spawn among 10,000.
+//! It takes a twelfth off the work of an echo server with 1,000 clients, and a quarter off a spawn
+//! among 10,000.
 //!
 //! # Invariants
 //!
-//! - **I1**: a prefetch is a hint and no access: whatever the address is, it is not an error, and nothing that a program
-//!   can see changes.
+//! - **I1**: a prefetch is a hint and no access: whatever the address is, it is not an error, and
+//!   nothing that a program can see changes.
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
@@ -38,8 +41,9 @@ pub(super) struct Far {
 }
 
 impl Far {
-    /// Notes how many are ready when a poll begins. Those who became so since the last one are far, as they waited for
-    /// something outside, and so is whoever is before them. Of more than [`NEAR`] all are.
+    /// Notes how many are ready when a poll begins. Those who became so since the last one are far,
+    /// as they waited for something outside, and so is whoever is before them. Of more than
+    /// [`NEAR`] all are.
     pub(super) fn begin(&self, ready: usize) {
         if ready > self.left.get().min(NEAR) {
             self.count.set(ready);
@@ -52,7 +56,8 @@ impl Far {
         self.left.set(ready);
     }
 
-    /// Returns whether the next [`AT_ONCE`] are to be fetched, before the turn of that number in a poll: the first is 1.
+    /// Returns whether the next [`AT_ONCE`] are to be fetched, before the turn of that number in a
+    /// poll: the first is 1.
     #[inline]
     pub(super) fn must_fetch(&self, turn: usize) -> bool {
         turn <= self.count.get() && turn % AT_ONCE == 1
@@ -62,13 +67,15 @@ impl Far {
 /// Bytes that are fetched at once.
 const LINE: usize = 64;
 
-/// Lines of a stack that are fetched: what a wait, those whom it calls and its caller need, as a rule.
+/// Lines of a stack that are fetched: what a wait, those whom it calls and its caller need, as a
+/// rule.
 const FRAMES: usize = 8;
 
 /// How many of them are below the place where it was suspended.
 const BELOW: usize = 3;
 
-/// Lines of a job that are fetched at most. A larger one keeps a future's own data, which it may not need at once.
+/// Lines of a job that are fetched at most. A larger one keeps a future's own data, which it may
+/// not need at once.
 const JOB: usize = 5;
 
 /// Bytes before a job: its `Rc` counts there, and the hub makes itself one more.
@@ -141,14 +148,15 @@ pub(super) fn fetch(slot: usize, job: &dyn Job) {
     fetch_lines(start, (COUNTS + size_of_val(job)).div_ceil(LINE).min(JOB));
 }
 
-/// Fetches the frame of a stack that is resumed next. Its address is on that stack, so the two misses would come one after
-/// the other. That is a twentieth of a turn among a hundred.
+/// Fetches the frame of a stack that is resumed next. Its address is on that stack, so the two
+/// misses would come one after the other. That is a twentieth of a turn among a hundred.
 #[inline]
 pub(crate) fn fetch_frame(frame: usize) {
     fetch_line(frame);
 }
 
-/// Fetches the upper end of a stack that somebody will start on. Only Linux keeps stacks that know their tops.
+/// Fetches the upper end of a stack that somebody will start on. Only Linux keeps stacks that know
+/// their tops.
 #[cfg_attr(not(target_os = "linux"), expect(dead_code))]
 #[inline]
 pub(crate) fn fetch_top(top: usize) {

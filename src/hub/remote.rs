@@ -1,18 +1,19 @@
 //! Wakeups of green threads that come from other OS threads.
 //!
 //! The blocking pool, another runtime or a plain thread may wake a green thread at any moment. It
-//! leaves the green thread's name here and wakes the hub's Tokio task; the hub collects the names at
-//! the start of its next poll.
+//! leaves the green thread's name here and wakes the hub's Tokio task; the hub collects the names
+//! at the start of its next poll.
 //!
 //! No wakeup is lost, whatever the interleaving:
 //!
 //! - A name is pushed, and `pending` set, before the hub's task is woken. A hub that looked at
 //!   `pending` too early is woken after that, and Tokio polls a task again that was woken while it
 //!   was being polled.
-//! - Who finds names already waiting need not wake the hub: whoever left the first of them does, and
-//!   the hub takes all of them at once.
-//! - A name that is waiting already is not left again: the hub takes it after that, and then the green thread
-//!   has its turn. So there is one name for a green thread at most, however often it is woken.
+//! - Who finds names already waiting need not wake the hub: whoever left the first of them does,
+//!   and the hub takes all of them at once.
+//! - A name that is waiting already is not left again: the hub takes it after that, and then the
+//!   green thread has its turn. So there is one name for a green thread at most, however often it
+//!   is woken.
 //! - The hub attaches its waker before it looks at `pending` for the first time.
 //!
 //! `tests/interleavings/tests/remote.rs` runs this very file under loom, in every interleaving.

@@ -17,20 +17,22 @@
 //!
 //! # Who polls, who drops
 //!
-//! Only [`Hub::run`] polls a job, which it shares with the slot meanwhile, so whatever the job does to the
-//! hub finds no borrow in its way. A job ends in one place too, [`Hub::finish`]: its slot is
+//! Only [`Hub::run`] polls a job, which it shares with the slot meanwhile, so whatever the job does
+//! to the hub finds no borrow in its way. A job ends in one place too, [`Hub::finish`]: its slot is
 //! freed first, so that its destructors, links and waiters all see it dead.
 //!
-//! A destructor may kill another green thread, whose destructor kills a third, and so on. After [`DEEPEST`] of them in
-//! each other on one stack the next one is put off: the outermost `finish` there ends it, before it returns.
+//! A destructor may kill another green thread, whose destructor kills a third, and so on. After
+//! [`DEEPEST`] of them in each other on one stack the next one is put off: the outermost `finish`
+//! there ends it, before it returns.
 //!
 //! No user code (a job, a waker, a destructor) runs while a `RefCell` of the hub is borrowed.
 //!
 //! # How a hub ends
 //!
-//! [`Hub::end`] ends every green thread. What their destructors and links spawn is added as ever, never runs, and is
-//! ended next: a generation of its own. After [`GENERATIONS`] of them what is spawned is forgotten, as
-//! [`mem::forget`] does: a supervisor that starts its worker again whenever it ends would go on forever.
+//! [`Hub::end`] ends every green thread. What their destructors and links spawn is added as ever,
+//! never runs, and is ended next: a generation of its own. After [`GENERATIONS`] of them what is
+//! spawned is forgotten, as [`mem::forget`] does: a supervisor that starts its worker again
+//! whenever it ends would go on forever.
 
 use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -58,8 +60,8 @@ use super::wake_id::WakeId;
 use crate::exit::Exit;
 use crate::report;
 
-/// Green threads that are ended inside of each other on one stack at most, each by a destructor or a link of the one
-/// before. That may be a green stack, of 64 KiB at the least.
+/// Green threads that are ended inside of each other on one stack at most, each by a destructor or
+/// a link of the one before. That may be a green stack, of 64 KiB at the least.
 const DEEPEST: usize = 16;
 
 /// Generations of green threads that a hub ends which were spawned while it ended.
@@ -77,7 +79,8 @@ pub(crate) struct Hub {
     /// Set when the green thread that is being polled was killed, by itself or by something that it
     /// called: it ends at its next wait.
     doom: RefCell<Option<Exit>>,
-    /// How many green threads are being ended now on the stack that executes, each inside of the one before.
+    /// How many green threads are being ended now on the stack that executes, each inside of the
+    /// one before.
     depth: Cell<usize>,
     /// Those that were killed too deep inside other ends.
     put_off: RefCell<VecDeque<(Key, Exit)>>,
@@ -274,16 +277,17 @@ impl Hub {
         }
     }
 
-    /// Returns how many green threads are being ended on this stack. The code of a green stack has it to itself: it is
-    /// no part of what resumed it.
+    /// Returns how many green threads are being ended on this stack. The code of a green stack has
+    /// it to itself: it is no part of what resumed it.
     fn depth_here(&self) -> usize {
         if current_stack().is_null() { self.depth.get() } else { 0 }
     }
 
-    /// Lets the green thread that is being polled end at its next wait. The first reason stands, as it does when the
-    /// victim is not running.
+    /// Lets the green thread that is being polled end at its next wait. The first reason stands, as
+    /// it does when the victim is not running.
     fn doom(&self, exit: Exit) {
-        // A statement of its own, for a reason may own anything, and is dropped when the borrow has ended.
+        // A statement of its own, for a reason may own anything, and is dropped when the borrow has
+        // ended.
         let is_doomed = self.doom.borrow().is_some();
         if !is_doomed {
             let _none = self.doom.replace(Some(exit));
@@ -300,8 +304,9 @@ impl Hub {
 
     /// Lets the next ready green thread run until it waits or ends.
     ///
-    /// It is woken by the waker that `waker` makes for it. Unwinds when the green thread panics: [`finish_panicked`](Hub::finish_panicked) is next then. To catch
-    /// the panic here would cost every turn what a panic should.
+    /// It is woken by the waker that `waker` makes for it. Unwinds when the green thread panics:
+    /// [`finish_panicked`](Hub::finish_panicked) is next then. To catch the panic here would cost
+    /// every turn what a panic should.
     #[inline]
     pub(super) fn run_next(&self, waker: impl FnOnce(Key) -> Waker) -> Turn {
         if self.observer.is_on() {
@@ -348,7 +353,8 @@ impl Hub {
     /// Ends the green thread whose panic made `run_next` unwind.
     pub(super) fn finish_panicked(&self, payload: Box<dyn Any + Send>) {
         let Some(key) = self.polled.take() else {
-            // Not the panic of a green thread, but of the hub itself: a bug that must not be hidden.
+            // Not the panic of a green thread, but of the hub itself: a bug that must not be
+            // hidden.
             resume_unwind(payload);
         };
         self.current.set(None);
@@ -371,8 +377,8 @@ impl Hub {
         let (job, spawned_at) = removed.expect("a green thread ends once");
         let _current = self.enter(key, spawned_at);
         job.finish(exit, spawned_at);
-        // Last, for the green thread's own destructors and its links may use them. Whoever was woken by
-        // its end runs after this, unless on another OS thread.
+        // Last, for the green thread's own destructors and its links may use them. Whoever was
+        // woken by its end runs after this, unless on another OS thread.
         self.locals.drop_all(key);
         self.notes.forget(key);
         if self.observer.is_on() {

@@ -3,8 +3,8 @@
 /// What the stacks of a hub's stackful green threads may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stacks {
-    /// Bytes for a green thread that does not ask for a size. Address space, not memory: a stack takes
-    /// memory page by page as it is used.
+    /// Bytes for a green thread that does not ask for a size. Address space, not memory: a stack
+    /// takes memory page by page as it is used.
     pub(crate) size: usize,
     /// Bytes of memory that stacks may have which wait for their next use.
     pub(crate) max_idle_bytes: usize,

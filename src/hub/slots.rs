@@ -2,11 +2,12 @@
 //!
 //! This is a slab, with the serial numbers in it, and two differences.
 //!
-//! A slot is always in one chain at most: that of the vacant ones, or the queue. So both go through the slots
-//! themselves, and waking a green thread never allocates.
+//! A slot is always in one chain at most: that of the vacant ones, or the queue. So both go through
+//! the slots themselves, and waking a green thread never allocates.
 //!
-//! And a green thread is written to its slot word by word. A slot that is moved as a whole is read in other pieces than
-//! it was just written in, and a processor waits for the writes then: that took a twelfth of each of 100,000 spawns.
+//! And a green thread is written to its slot word by word. A slot that is moved as a whole is read
+//! in other pieces than it was just written in, and a processor waits for the writes then: that
+//! took a twelfth of each of 100,000 spawns.
 
 use std::iter;
 use std::num::NonZeroU64;
@@ -29,7 +30,8 @@ pub(super) struct Slots {
     ready: usize,
     /// Slots that are taken.
     len: usize,
-    /// A bit for each slot, set while it is taken: a walk over a few in a large table skips 64 vacant ones at a time.
+    /// A bit for each slot, set while it is taken: a walk over a few in a large table skips 64
+    /// vacant ones at a time.
     taken: Vec<u64>,
 }
 
@@ -40,7 +42,8 @@ const END: u32 = u32::MAX;
 pub(super) struct Slot {
     /// `None` while nobody is here.
     serial: Option<NonZeroU64>,
-    /// Whether it is in the queue. Who is killed there leaves a slot that is vacant once its turn has come.
+    /// Whether it is in the queue. Who is killed there leaves a slot that is vacant once its turn
+    /// has come.
     pub(super) ready: bool,
     pub(super) started: bool,
     /// Whether it says itself when it starts: it was spawned to start later.
@@ -114,8 +117,8 @@ impl Slots {
         self.slots.push(Slot::vacant());
     }
 
-    /// Takes a green thread out, and tells where it was spawned. Its slot is the next one that is taken, unless it is in
-    /// the queue.
+    /// Takes a green thread out, and tells where it was spawned. Its slot is the next one that is
+    /// taken, unless it is in the queue.
     pub(super) fn remove(&mut self, key: Key) -> Option<(Pin<Rc<dyn Job>>, SpawnedAt)> {
         let vacant = self.vacant;
         let slot = self.get_mut(key)?;
@@ -130,7 +133,8 @@ impl Slots {
         removed
     }
 
-    /// Puts that green thread in the queue, unless it has ended or is there, and returns whether it did.
+    /// Puts that green thread in the queue, unless it has ended or is there, and returns whether it
+    /// did.
     #[inline]
     pub(super) fn wake(&mut self, id: WakeId) -> bool {
         let Some(slot) = self.slots.get_mut(id.slot()) else { return false };
@@ -195,8 +199,8 @@ impl Slots {
         self.ready
     }
 
-    /// Returns those whose turns are among the next `most`, with their slots. Those that are gone count, too: there
-    /// may be any number of them.
+    /// Returns those whose turns are among the next `most`, with their slots. Those that are gone
+    /// count, too: there may be any number of them.
     pub(super) fn next(&self, most: usize) -> impl Iterator<Item = (usize, &dyn Job)> {
         let first = self.slots.get(self.first as usize).map(|slot| (self.first, slot));
         let queue = iter::successors(first, |(_at, slot)| {
@@ -431,7 +435,8 @@ mod tests {
     }
 
     proptest! {
-        /// The queue is what a plain list of keys would be, whoever is woken or killed in it, and in whatever order.
+        /// The queue is what a plain list of keys would be, whoever is woken or killed in it, and
+        /// in whatever order.
         #[test]
         fn turns_come_in_the_order_in_which_green_threads_became_ready(steps in steps()) {
             let mut slots = Slots::default();

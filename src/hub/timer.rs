@@ -83,7 +83,8 @@ impl Timer {
         }
     }
 
-    /// Goes on in the hub of this OS thread, as its own has ended: nobody would ring there any more.
+    /// Goes on in the hub of this OS thread, as its own has ended: nobody would ring there any
+    /// more.
     #[cold]
     #[track_caller]
     fn move_to_this_hub(&mut self) {
@@ -99,8 +100,8 @@ impl Timer {
         self.hub = hub;
     }
 
-    /// Ends a green thread when the moment comes, unless the timer is dropped first. `exit` is asked for
-    /// only then.
+    /// Ends a green thread when the moment comes, unless the timer is dropped first. `exit` is
+    /// asked for only then.
     pub(crate) fn end_then(mut self, victim: Key, exit: impl FnOnce() -> Exit + 'static) -> Timer {
         if let Some(moment) = self.moment {
             self.set(moment, Alarm::End(Box::new(move || (victim, exit()))));

@@ -1,18 +1,19 @@
 //! A timer wheel: many things to come, most of which are called off before they do.
 //!
-//! Adding and removing take the same short time whatever else is in the wheel, and nothing that was removed
-//! stays behind. A heap, which this replaces, keeps what was called off until it is swept, and moves
-//! entries about for each one that comes.
+//! Adding and removing take the same short time whatever else is in the wheel, and nothing that was
+//! removed stays behind. A heap, which this replaces, keeps what was called off until it is swept,
+//! and moves entries about for each one that comes.
 //!
-//! An entry is fresh at first: it stands in a bucket of its own until [`Wheel::sort`] gives it its place, so one that is
-//! removed before that never needed a place, and nobody computed one.
+//! An entry is fresh at first: it stands in a bucket of its own until [`Wheel::sort`] gives it its
+//! place, so one that is removed before that never needed a place, and nobody computed one.
 //!
-//! Time goes in ticks. Level 0 has a slot for each of the next 64 ticks, level 1 a slot for each 64 ticks, level
-//! 2 for each 64 × 64, and so on. An entry stands in the bucket of a slot of the highest level in which its tick differs
-//! from the wheel's; when the wheel gets there, the entries of the slot go down to where they now belong. The
-//! idea is Varghese and Lauck's, the arithmetic Tokio's. They link the entries of a slot to each other. A bucket is an array of
-//! their keys, so that the processor can fetch many entries at once that lie far apart: where there are 100,000, that is
-//! most of the work.
+//! Time goes in ticks. Level 0 has a slot for each of the next 64 ticks, level 1 a slot for each 64
+//! ticks, level 2 for each 64 × 64, and so on. An entry stands in the bucket of a slot of the
+//! highest level in which its tick differs from the wheel's; when the wheel gets there, the entries
+//! of the slot go down to where they now belong. The idea is Varghese and Lauck's, the arithmetic
+//! Tokio's. They link the entries of a slot to each other. A bucket is an array of their keys, so
+//! that the processor can fetch many entries at once that lie far apart: where there are 100,000,
+//! that is most of the work.
 
 use std::mem;
 
@@ -90,7 +91,8 @@ impl<T: Due> Wheel<T> {
         key
     }
 
-    /// Gives every fresh entry its place. One whose tick is not in the future is put [out](Wheel::is_out).
+    /// Gives every fresh entry its place. One whose tick is not in the future is put
+    /// [out](Wheel::is_out).
     #[inline]
     pub(super) fn sort(&mut self, mut out: impl FnMut(usize, &T)) {
         if !self.fresh.is_empty() {
@@ -151,7 +153,8 @@ impl<T: Due> Wheel<T> {
         &mut self.entries[key].value
     }
 
-    /// Returns a tick at which the wheel should be advanced: nothing comes before, except what is fresh.
+    /// Returns a tick at which the wheel should be advanced: nothing comes before, except what is
+    /// fresh.
     pub(super) fn next_tick(&self) -> Option<u64> {
         self.next_slot().map(|(_, _, tick)| tick)
     }

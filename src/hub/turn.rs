@@ -4,16 +4,17 @@
 //! when
 //!
 //! - nobody is ready: Tokio waits for I/O and timers;
-//! - Tokio's cooperative budget is used up: it is one for each poll, so the hub asks to be polled again
-//!   at once and goes on with a new one, and nobody is polled spuriously. It does so [`POLLS_PER_LOOK`] times in a
-//!   row at most, then as below;
-//! - [`RUNS_PER_POLL`] green threads have run, or they have run for [`TIME_PER_POLL`]: the hub asks to be
-//!   polled again *after* Tokio has looked at I/O and timers, so green threads that spin never starve
-//!   those that wait.
+//! - Tokio's cooperative budget is used up: it is one for each poll, so the hub asks to be polled
+//!   again at once and goes on with a new one, and nobody is polled spuriously. It does so
+//!   [`POLLS_PER_LOOK`] times in a row at most, then as below;
+//! - [`RUNS_PER_POLL`] green threads have run, or they have run for [`TIME_PER_POLL`]: the hub asks
+//!   to be polled again *after* Tokio has looked at I/O and timers, so green threads that spin
+//!   never starve those that wait.
 //!
-//! Not `cx.waker().wake_by_ref()` for the last: a `LocalSet` polls a task that woke itself 61 times,
-//! and its runtime it 61 times, before the driver gets a look. `tokio::task::yield_now` goes through
-//! the driver; that makes it a bad way for a green thread to yield (300 ns) and the right way here.
+//! Not `cx.waker().wake_by_ref()` for the last: a `LocalSet` polls a task that woke itself 61
+//! times, and its runtime it 61 times, before the driver gets a look. `tokio::task::yield_now` goes
+//! through the driver; that makes it a bad way for a green thread to yield (300 ns) and the right
+//! way here.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -30,24 +31,26 @@ use super::scheduler::{Hub, Turn};
 use super::wake_id::WakeId;
 use super::waker::waker;
 
-/// Green threads that run before Tokio looks at I/O and timers. A look costs about 300 ns, so at this
-/// number it adds about 1 ns to a turn, and delays I/O by what the green threads take.
+/// Green threads that run before Tokio looks at I/O and timers. A look costs about 300 ns, so at
+/// this number it adds about 1 ns to a turn, and delays I/O by what the green threads take.
 const RUNS_PER_POLL: usize = 256;
 
-/// The time after which Tokio looks at I/O and timers, should green threads take long over their turns.
+/// The time after which Tokio looks at I/O and timers, should green threads take long over their
+/// turns.
 const TIME_PER_POLL: Duration = Duration::from_millis(1);
 
 /// Polls in a row that end as Tokio's budget is used up, until Tokio looks at I/O and timers.
 ///
-/// A look brings 1,024 of a crowd of clients at most, and a budget is good for 64 that read and write. They are all served
-/// before the next look: others that it brings would come in between, and wait, and by then be far from the processor.
-/// A look after each 256 turns cost a server of 8,000 clients a tenth.
+/// A look brings 1,024 of a crowd of clients at most, and a budget is good for 64 that read and
+/// write. They are all served before the next look: others that it brings would come in between,
+/// and wait, and by then be far from the processor. A look after each 256 turns cost a server of
+/// 8,000 clients a tenth.
 const POLLS_PER_LOOK: usize = 16;
 
 /// The green threads that have run in one poll.
 ///
-/// The clock is asked after 1, 2, 4, 8 of them and so on: eight times in a full poll, which is less than a nanosecond
-/// for each, and soon enough where each takes long.
+/// The clock is asked after 1, 2, 4, 8 of them and so on: eight times in a full poll, which is less
+/// than a nanosecond for each, and soon enough where each takes long.
 #[derive(Default)]
 struct Runs {
     count: usize,
@@ -96,8 +99,8 @@ impl Hub {
         if self.dead(main) { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Runs who is ready until nobody is, `main` has ended, or it is time to give the poll back. Unwinds when one of
-    /// them panics.
+    /// Runs who is ready until nobody is, `main` has ended, or it is time to give the poll back.
+    /// Unwinds when one of them panics.
     fn run_ready(&self, main: Key, runs: &mut Runs, cx: &mut Context<'_>) {
         while runs.may_go_on() {
             if !coop::has_budget_remaining() {

@@ -1,4 +1,5 @@
-//! How a waker names a green thread: *which hub, which slot, which green thread in that slot*, in one word.
+//! How a waker names a green thread: *which hub, which slot, which green thread in that slot*, in
+//! one word.
 //!
 //! ```text
 //!   63        52 51                      32 31                             0
@@ -7,8 +8,8 @@
 //!  +------------+--------------------------+--------------------------------+
 //! ```
 //!
-//! A waker may outlive its green thread and even its hub. It then names nothing, or, once the numbers
-//! have come round, somebody else, which is polled once spuriously: futures allow for that.
+//! A waker may outlive its green thread and even its hub. It then names nothing, or, once the
+//! numbers have come round, somebody else, which is polled once spuriously: futures allow for that.
 
 use super::job::Key;
 use super::registry::MAX_HUBS;

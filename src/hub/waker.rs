@@ -1,13 +1,13 @@
 //! The waker of a green thread: a number that names it.
 //!
-//! Tokio's own wakers count references, an atomic operation for each clone and each drop. Ours is one
-//! word, a [`WakeId`]: cloning copies it, dropping does nothing, and waking on the hub's own OS thread touches
-//! no atomic and no lock.
+//! Tokio's own wakers count references, an atomic operation for each clone and each drop. Ours is
+//! one word, a [`WakeId`]: cloning copies it, dropping does nothing, and waking on the hub's own OS
+//! thread touches no atomic and no lock.
 //!
 //! # Invariants
 //!
-//! - **I1**: the data pointer of our wakers is a number. Nothing ever reads through it, and nothing is
-//!   owned by it, so copies and drops need no care, on any OS thread, at any time.
+//! - **I1**: the data pointer of our wakers is a number. Nothing ever reads through it, and nothing
+//!   is owned by it, so copies and drops need no care, on any OS thread, at any time.
 //! - **I2**: `wake` and `wake_by_ref` touch only the waker's number, the calling OS thread's own
 //!   hub, and [`registry`] and [`Remote`](super::remote::Remote), which are `Sync`.
 #![allow(unsafe_code)]

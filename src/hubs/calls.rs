@@ -57,8 +57,8 @@ impl Hub {
     ///
     /// # Differences
     ///
-    /// In eventlet the function runs in the hub itself, and must not wait. Here it cannot: what is to wait is
-    /// for [`spawn_after`].
+    /// In eventlet the function runs in the hub itself, and must not wait. Here it cannot: what is
+    /// to wait is for [`spawn_after`].
     ///
     /// # Examples
     ///

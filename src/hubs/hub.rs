@@ -17,7 +17,8 @@ use crate::runtime::Aborted;
 ///
 /// # Differences
 ///
-/// Eventlet makes a hub when there is none. Here [`run`](crate::run) and [`local`](crate::local) do.
+/// Eventlet makes a hub when there is none. Here [`run`](crate::run) and [`local`](crate::local)
+/// do.
 ///
 /// # Examples
 ///
@@ -94,15 +95,15 @@ impl Hub {
     /// Ends this hub, from any of its green threads: its main green thread is ended by the error
     /// [`Aborted`].
     ///
-    /// The destructors of the main green thread have run when this returns, unless that is the caller: then it
-    /// ends at its next wait. The caller goes on, and it and others that are ready may have some more turns.
-    /// Then all green threads that are left are dropped, and their destructors run, as at the end of any hub.
-    /// Calls that are scheduled are forgotten.
+    /// The destructors of the main green thread have run when this returns, unless that is the
+    /// caller: then it ends at its next wait. The caller goes on, and it and others that are ready
+    /// may have some more turns. Then all green threads that are left are dropped, and their
+    /// destructors run, as at the end of any hub. Calls that are scheduled are forgotten.
     ///
-    /// [`Builder::run`](crate::runtime::Builder::run) returns the error, an [`io::Error`](std::io::Error) of the
-    /// kind [`Interrupted`](std::io::ErrorKind::Interrupted), and [`run`](crate::run) and [`local`](crate::local), which
-    /// have no value to return, panic. A [`HubThread`](crate::HubThread) ends as after
-    /// [`shutdown`](crate::HubThread::shutdown).
+    /// [`Builder::run`](crate::runtime::Builder::run) returns the error, an
+    /// [`io::Error`](std::io::Error) of the kind [`Interrupted`](std::io::ErrorKind::Interrupted),
+    /// and [`run`](crate::run) and [`local`](crate::local), which have no value to return, panic. A
+    /// [`HubThread`](crate::HubThread) ends as after [`shutdown`](crate::HubThread::shutdown).
     ///
     /// Corresponds to `BaseHub.abort`.
     ///
@@ -112,8 +113,9 @@ impl Hub {
     ///
     /// # Differences
     ///
-    /// Eventlet's `abort` ends the loop and leaves its green threads where they are; they go on with the next hub
-    /// that runs. `abort(True)` waits for the end: here that is what whoever called `run` does.
+    /// Eventlet's `abort` ends the loop and leaves its green threads where they are; they go on
+    /// with the next hub that runs. `abort(True)` waits for the end: here that is what whoever
+    /// called `run` does.
     ///
     /// # Examples
     ///

@@ -20,14 +20,15 @@ use crate::report;
 pub struct Listener(Greenlet);
 
 impl Hub {
-    /// Calls a function each time that a descriptor is ready, until the listener is [removed](Hub::remove).
+    /// Calls a function each time that a descriptor is ready, until the listener is
+    /// [removed](Hub::remove).
     ///
-    /// The function has to take what is ready, as it is called again otherwise: once a turn. It has the
-    /// descriptor itself; what is given here may be an `Rc` of it, or a duplicate. It is called in a green
-    /// thread of the listener's own, and cannot wait.
+    /// The function has to take what is ready, as it is called again otherwise: once a turn. It has
+    /// the descriptor itself; what is given here may be an `Rc` of it, or a duplicate. It is called
+    /// in a green thread of the listener's own, and cannot wait.
     ///
-    /// A panic of the function ends the listener, and is reported, and so does and is an error of a descriptor
-    /// that cannot be waited for, or for which somebody waits already.
+    /// A panic of the function ends the listener, and is reported, and so does and is an error of a
+    /// descriptor that cannot be waited for, or for which somebody waits already.
     ///
     /// Corresponds to `BaseHub.add`.
     ///
@@ -41,8 +42,9 @@ impl Hub {
     ///
     /// # Differences
     ///
-    /// There is no `mark_as_closed`: the listener owns what it was given, so its number is nobody else's.
-    /// [`notify_close`](super::notify_close) is eventlet's `remove_descriptor`, and ends it quietly.
+    /// There is no `mark_as_closed`: the listener owns what it was given, so its number is nobody
+    /// else's. [`notify_close`](super::notify_close) is eventlet's `remove_descriptor`, and ends it
+    /// quietly.
     ///
     /// # Examples
     ///

@@ -71,7 +71,8 @@ impl fmt::Debug for Events {
 
 /// Descriptors to wait for together.
 ///
-/// It keeps what it is given: descriptors, references to them, or [`BorrowedFd`](std::os::fd::BorrowedFd)s.
+/// It keeps what it is given: descriptors, references to them, or
+/// [`BorrowedFd`](std::os::fd::BorrowedFd)s.
 ///
 /// Corresponds to Python's `select.poll()`.
 ///
@@ -158,8 +159,8 @@ impl<F: AsFd> Poll<F> {
         Some(self.registered.remove(at).0)
     }
 
-    /// Waits until one of the descriptors at least is ready, no longer than `limit`, and returns those that are,
-    /// with what they are ready for. They are none when the limit has passed.
+    /// Waits until one of the descriptors at least is ready, no longer than `limit`, and returns
+    /// those that are, with what they are ready for. They are none when the limit has passed.
     ///
     /// A limit of zero looks and does not wait.
     ///
@@ -169,8 +170,8 @@ impl<F: AsFd> Poll<F> {
     ///
     /// # Errors
     ///
-    /// What the operating system says of a descriptor that cannot be waited for. That one is none is no
-    /// error: it is ready for [`Events::NVAL`].
+    /// What the operating system says of a descriptor that cannot be waited for. That one is none
+    /// is no error: it is ready for [`Events::NVAL`].
     ///
     /// # Examples
     ///

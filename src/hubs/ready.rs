@@ -1,7 +1,7 @@
 //! Waiting for the first of several descriptors.
 //!
-//! As in `trampoline`: `poll(2)` says what is ready, and Tokio's reactor when to ask again, by duplicates that
-//! are registered for as long as somebody waits.
+//! As in `trampoline`: `poll(2)` says what is ready, and Tokio's reactor when to ask again, by
+//! duplicates that are registered for as long as somebody waits.
 
 use std::future::poll_fn;
 use std::io;
@@ -21,12 +21,13 @@ pub(super) struct Asked<'a> {
     pub(super) fd: BorrowedFd<'a>,
     /// What it is asked for.
     pub(super) flags: PollFlags,
-    /// What ends the wait. The system also tells of ends and errors, for which nobody may have asked.
+    /// What ends the wait. The system also tells of ends and errors, for which nobody may have
+    /// asked.
     pub(super) told: PollFlags,
 }
 
-/// Waits until one of several descriptors at least is ready, no longer than `limit`. Returns what is told of
-/// each of them.
+/// Waits until one of several descriptors at least is ready, no longer than `limit`. Returns what
+/// is told of each of them.
 pub(super) async fn first_ready(
     asked: &[Asked<'_>],
     limit: Option<Duration>,
@@ -70,7 +71,8 @@ async fn wait(asked: &[Asked<'_>]) -> io::Result<Vec<PollFlags>> {
         if is_any(&told) {
             return Ok(told);
         }
-        // One that has ended has nothing to tell any more, and Tokio would tell of its end again and again.
+        // One that has ended has nothing to tell any more, and Tokio would tell of its end again
+        // and again.
         let ended = |found: &PollFlags| found.intersects(PollFlags::HUP | PollFlags::ERR);
         news.iter_mut()
             .zip(&found)
@@ -80,8 +82,8 @@ async fn wait(asked: &[Asked<'_>]) -> io::Result<Vec<PollFlags>> {
     }
 }
 
-/// Waits until there is news of one descriptor, which is old from then on: what comes after that is news
-/// again.
+/// Waits until there is news of one descriptor, which is old from then on: what comes after that is
+/// news again.
 async fn first(news: &[Option<News>]) -> io::Result<()> {
     let mut each: Vec<_> = news.iter().flatten().map(|news| Box::pin(news.wait())).collect();
     poll_fn(|cx| {
@@ -100,7 +102,8 @@ struct News {
 impl News {
     fn new(asked: &Asked<'_>) -> io::Result<News> {
         let interest = interest(asked.flags);
-        // Deprecated from Tokio 1.54 on, as it takes what may be closed under it. An `OwnedFd` cannot be.
+        // Deprecated from Tokio 1.54 on, as it takes what may be closed under it. An `OwnedFd`
+        // cannot be.
         #[allow(deprecated)]
         let registration = AsyncFd::with_interest(asked.fd.try_clone_to_owned()?, interest)?;
         Ok(News { registration, interest })

@@ -2,15 +2,15 @@
 //!
 //! # How
 //!
-//! Whether a descriptor is ready is asked of `poll(2)`, which knows; when to ask again is learned from
-//! Tokio's reactor. So waiting is level-triggered, as in eventlet, though Tokio's is not: whoever comes
-//! when it is ready already goes on at once, and of several who wait none is told of what another has
-//! read.
+//! Whether a descriptor is ready is asked of `poll(2)`, which knows; when to ask again is learned
+//! from Tokio's reactor. So waiting is level-triggered, as in eventlet, though Tokio's is not:
+//! whoever comes when it is ready already goes on at once, and of several who wait none is told of
+//! what another has read.
 //!
-//! What is registered with Tokio is a duplicate of the descriptor. Epoll takes a descriptor once only,
-//! and that of a socket of Tokio's is taken; and a duplicate that we own cannot be closed by anybody
-//! else, so no registration ever speaks of a stranger. There is one for each descriptor that somebody
-//! waits for, however many wait.
+//! What is registered with Tokio is a duplicate of the descriptor. Epoll takes a descriptor once
+//! only, and that of a socket of Tokio's is taken; and a duplicate that we own cannot be closed by
+//! anybody else, so no registration ever speaks of a stranger. There is one for each descriptor
+//! that somebody waits for, however many wait.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
@@ -80,9 +80,9 @@ impl fmt::Display for Interest {
 /// Waits until a descriptor can be read or written, no longer than `limit`.
 ///
 /// It is for descriptors of other libraries, of C ones for instance; sockets of Tokio and of
-/// `green::net` wait by themselves. The descriptor is borrowed while somebody waits, so nobody closes it
-/// meanwhile by mistake. It should be non-blocking: another process may be faster. Regular files are
-/// always ready.
+/// `green::net` wait by themselves. The descriptor is borrowed while somebody waits, so nobody
+/// closes it meanwhile by mistake. It should be non-blocking: another process may be faster.
+/// Regular files are always ready.
 ///
 /// Corresponds to `eventlet.hubs.trampoline`.
 ///
@@ -101,16 +101,17 @@ impl fmt::Display for Interest {
 /// # Errors
 ///
 /// - [`TimedOut`](io::ErrorKind::TimedOut), with a [`Timeout`] inside, when the limit passes first.
-/// - [`ResourceBusy`](io::ErrorKind::ResourceBusy), when another green thread waits for the same thing:
-///   what one of them reads, the other misses. See [`prevent_multiple_readers`].
+/// - [`ResourceBusy`](io::ErrorKind::ResourceBusy), when another green thread waits for the same
+///   thing: what one of them reads, the other misses. See [`prevent_multiple_readers`].
 /// - [`NotConnected`](io::ErrorKind::NotConnected) after [`notify_close`].
 /// - What the operating system says of a descriptor that cannot be waited for.
-/// - What Tokio says when its runtime has ended: a wait that began in one `run` cannot go on in the next.
+/// - What Tokio says when its runtime has ended: a wait that began in one `run` cannot go on in the
+///   next.
 ///
 /// # Differences
 ///
-/// Eventlet gives up a turn even if the descriptor is ready. It takes two flags, of which both and neither
-/// are mistakes; here those cannot be written.
+/// Eventlet gives up a turn even if the descriptor is ready. It takes two flags, of which both and
+/// neither are mistakes; here those cannot be written.
 ///
 /// # Examples
 ///
@@ -146,8 +147,8 @@ pub fn trampoline<F: AsFd, L: Into<Option<Duration>>>(
 
 /// Wakes everybody who waits for a descriptor on this OS thread, with an error.
 ///
-/// They give back what they borrowed then, so the owner can close it. Nobody is woken by a close alone:
-/// the operating system does not tell.
+/// They give back what they borrowed then, so the owner can close it. Nobody is woken by a close
+/// alone: the operating system does not tell.
 ///
 /// Corresponds to `eventlet.hubs.notify_close`.
 ///
@@ -186,11 +187,11 @@ pub fn notify_close(fd: impl AsFd) {
     }
 }
 
-/// Sets whether a second green thread of this OS thread that waits to read from the same descriptor, or
-/// to write to it, gets an error. The default is that it does.
+/// Sets whether a second green thread of this OS thread that waits to read from the same
+/// descriptor, or to write to it, gets an error. The default is that it does.
 ///
-/// If not, they are served in order: the first reads what there is, and the other waits for what comes
-/// then. It applies to those who begin to wait from now on.
+/// If not, they are served in order: the first reads what there is, and the other waits for what
+/// comes then. It applies to those who begin to wait from now on.
 ///
 /// Corresponds to `eventlet.debug.hub_prevent_multiple_readers`.
 ///
@@ -252,8 +253,8 @@ struct Descriptor {
     waits: RefCell<Slab<Wait>>,
     /// Everybody who waits, for the sake of `closed`.
     waiters: Waiters<(), ()>,
-    /// With whose runtime it is registered. When that hub has ended, what is left of its waits is nobody
-    /// else's matter.
+    /// With whose runtime it is registered. When that hub has ended, what is left of its waits is
+    /// nobody else's matter.
     hub: Rc<hub::Hub>,
 }
 
@@ -292,7 +293,8 @@ async fn until_ready(fd: BorrowedFd<'_>, interest: Interest) -> io::Result<()> {
     listener.unless_closed(listener.wait(fd)).await
 }
 
-/// Returns whether a descriptor is ready now. In trouble counts as ready: reading or writing tells more.
+/// Returns whether a descriptor is ready now. In trouble counts as ready: reading or writing tells
+/// more.
 fn is_ready(fd: BorrowedFd<'_>, interest: Interest) -> io::Result<bool> {
     let mut fds = [PollFd::from_borrowed_fd(fd, interest.asks())];
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -419,7 +421,8 @@ impl Descriptor {
         if let Some(registration) = self.registration.get() {
             return Ok(registration);
         }
-        // Deprecated from Tokio 1.54 on, as it takes what may be closed under it. An `OwnedFd` cannot be.
+        // Deprecated from Tokio 1.54 on, as it takes what may be closed under it. An `OwnedFd`
+        // cannot be.
         #[allow(deprecated)]
         let registration = AsyncFd::new(fd.try_clone_to_owned()?)?;
         Ok(self.registration.get_or_init(|| registration))

@@ -56,7 +56,7 @@ impl Options {
 }
 
 impl Builder {
-    /// Makes a builder with the options that [`run`](super::run) uses.
+    /// Makes a builder with the options that [`run`](super::run()) uses.
     ///
     /// # Examples
     ///
@@ -82,8 +82,8 @@ impl Builder {
         }
     }
 
-    /// Names the OS threads of the blocking pool, and that of a [`HubThread`](super::HubThread). The
-    /// default is `eventlet`.
+    /// Names the OS threads of the blocking pool, and that of a [`HubThread`](super::HubThread).
+    /// The default is `eventlet`.
     ///
     /// # Examples
     ///
@@ -119,8 +119,8 @@ impl Builder {
     }
 
     /// Sets the bytes of stack of a stackful green thread that does not ask for a size itself, with
-    /// `Stackful::stack_size`. The default is 256 KiB: of address space, as memory is taken page by page
-    /// when it is used. The least is 64 KiB.
+    /// `Stackful::stack_size`. The default is 256 KiB: of address space, as memory is taken page by
+    /// page when it is used. The least is 64 KiB.
     ///
     /// Without the feature `stackful` nobody asks for a stack, and this changes nothing.
     ///
@@ -134,13 +134,15 @@ impl Builder {
         self
     }
 
-    /// Sets how many bytes of memory stacks may keep that no green thread uses. The default is 512 MiB.
+    /// Sets how many bytes of memory stacks may keep that no green thread uses. The default is 512
+    /// MiB.
     ///
-    /// A stack that was used is kept for the next green thread, as it is hundreds of times cheaper than a
-    /// new one. So an OS thread has about as much memory for stacks as its green threads ever used at a
-    /// time. This is a bound on what is left of that when they have ended: what is more goes back to the
-    /// system, those first that wait longest. A single stack keeps 32 KiB at most in any case. The pool
-    /// looks after itself once for 256 stacks that are given back, so it may have some MiB more for a while.
+    /// A stack that was used is kept for the next green thread, as it is hundreds of times cheaper
+    /// than a new one. So an OS thread has about as much memory for stacks as its green threads
+    /// ever used at a time. This is a bound on what is left of that when they have ended: what is
+    /// more goes back to the system, those first that wait longest. A single stack keeps 32 KiB at
+    /// most in any case. The pool looks after itself once for 256 stacks that are given back, so it
+    /// may have some MiB more for a while.
     ///
     /// Without the feature `stackful` there are no stacks, and this changes nothing.
     ///
@@ -156,8 +158,9 @@ impl Builder {
         self
     }
 
-    /// Sets whether the hub reports how green threads fail that nobody waits for. It does unless it is told not to, here
-    /// or with [`debug::hub_exceptions`](crate::debug::hub_exceptions), which says more.
+    /// Sets whether the hub reports how green threads fail that nobody waits for. It does unless it
+    /// is told not to, here or with [`debug::hub_exceptions`](crate::debug::hub_exceptions), which
+    /// says more.
     ///
     /// Corresponds to `eventlet.debug.hub_exceptions`.
     ///
@@ -173,11 +176,13 @@ impl Builder {
         self
     }
 
-    /// Has a turn that takes longer than this reported while it lasts, with whoever has it and what it does: from the
-    /// start of the hub on, what [`debug::hub_blocking_detection`](crate::debug::hub_blocking_detection) switches on, which
+    /// Has a turn that takes longer than this reported while it lasts, with whoever has it and what
+    /// it does: from the start of the hub on, what
+    /// [`debug::hub_blocking_detection`](crate::debug::hub_blocking_detection) switches on, which
     /// says more. It is off unless this is called.
     ///
-    /// Should the system refuse the OS thread that looks, the hub starts without, and that is reported.
+    /// Should the system refuse the OS thread that looks, the hub starts without, and that is
+    /// reported.
     ///
     /// Corresponds to `eventlet.debug.hub_blocking_detection`.
     ///
@@ -204,20 +209,25 @@ impl Builder {
         self
     }
 
-    /// Sets whether [`run`](Builder::run) ends with an error when nothing can wake any green thread any more: each waits for
-    /// another, as in a circle of locks, and no timer, no socket and no other OS thread has a waker of one of them. It is
-    /// off unless it is asked for, and then the program hangs, for good.
+    /// Sets whether [`run`](Builder::run) ends with an error when nothing can wake any green thread
+    /// any more: each waits for another, as in a circle of locks, and no timer, no socket and no
+    /// other OS thread has a waker of one of them. It is off unless it is asked for, and then the
+    /// program hangs, for good.
     ///
-    /// The error is a [`Deadlock`](crate::debug::Deadlock): its text is who waits for what, and where. The main green thread
-    /// is ended where it waits, its destructors run, and then those of all others. To have a panic, `unwrap` it.
+    /// The error is a [`Deadlock`](crate::debug::Deadlock): its text is who waits for what, and
+    /// where. The main green thread is ended where it waits, its destructors run, and then those of
+    /// all others. To have a panic, `unwrap` it.
     ///
-    /// There is never a false alarm. Not every deadlock is found: not one of some green threads while others can go
-    /// on, nor one while a task of Tokio's own is alive on this OS thread, as with [`keyboard_interrupt`](Builder::keyboard_interrupt); and
-    /// futures that have wakers of their own, such as `FuturesUnordered`, are taken for something that will wake. It is only for
-    /// `run`: a [`HubThread`](super::HubThread) waits for orders, and who is in a runtime beside a [`local`](super::local) hub is not
-    /// known. On a paused clock it is found at once, before time goes on.
+    /// There is never a false alarm. Not every deadlock is found: not one of some green threads
+    /// while others can go on, nor one while a task of Tokio's own is alive on this OS thread, as
+    /// with [`keyboard_interrupt`](Builder::keyboard_interrupt); and futures that have wakers of
+    /// their own, such as `FuturesUnordered`, are taken for something that will wake. It is only
+    /// for `run`: a [`HubThread`](super::HubThread) waits for orders, and who is in a runtime
+    /// beside a [`local`](super::local()) hub is not known. On a paused clock it is found at once,
+    /// before time goes on.
     ///
-    /// It costs some ten nanoseconds for each wait, and when the hub has nothing to do, a spurious poll of one green thread.
+    /// It costs some ten nanoseconds for each wait, and when the hub has nothing to do, a spurious
+    /// poll of one green thread.
     ///
     /// Corresponds to what Go does in every program.
     ///
@@ -239,16 +249,17 @@ impl Builder {
         self
     }
 
-    /// Sets how long a hub that ends waits for calls that nothing can interrupt. The default is 5 seconds.
+    /// Sets how long a hub that ends waits for calls that nothing can interrupt. The default is 5
+    /// seconds.
     ///
-    /// Such calls are the closures that were given to Tokio's `spawn_blocking`, and those of `green::fs`: a
-    /// green thread that is killed while it opens a FIFO, or reads from a network drive, leaves its call
-    /// behind. When the time is up the hub ends without them, and reports them as a `tracing` event, or on
-    /// standard error where the program has no subscriber. They go on in their OS threads, and end with the
-    /// process, in the middle if need be.
+    /// Such calls are the closures that were given to Tokio's `spawn_blocking`, and those of
+    /// `green::fs`: a green thread that is killed while it opens a FIFO, or reads from a network
+    /// drive, leaves its call behind. When the time is up the hub ends without them, and reports
+    /// them as a `tracing` event, or on standard error where the program has no subscriber. They go
+    /// on in their OS threads, and end with the process, in the middle if need be.
     ///
-    /// Name lookups and jobs of [`tpool`](crate::tpool) are never waited for. Lookups that are left behind
-    /// are reported, too.
+    /// Name lookups and jobs of [`tpool`](crate::tpool) are never waited for. Lookups that are left
+    /// behind are reported, too.
     ///
     /// Corresponds to [`tokio::runtime::Runtime::shutdown_timeout`].
     ///
@@ -271,8 +282,9 @@ impl Builder {
         self
     }
 
-    /// Sets who resolves the names of hosts, for [`connect`](crate::connect), [`listen`](crate::listen)
-    /// and `green::net`. The default is the system's `getaddrinfo`, in OS threads of its own.
+    /// Sets who resolves the names of hosts, for [`connect`](crate::connect),
+    /// [`listen`](crate::listen) and `green::net`. The default is the system's `getaddrinfo`, in OS
+    /// threads of its own.
     ///
     /// Addresses in numbers are not asked for. The hubs that a builder starts share its resolver.
     ///
@@ -286,17 +298,17 @@ impl Builder {
         self
     }
 
-    /// Sets whether Ctrl-C and SIGTERM end the main green thread, as Ctrl-C does in Python. The default is
-    /// `false`: they end the process at once.
+    /// Sets whether Ctrl-C and SIGTERM end the main green thread, as Ctrl-C does in Python. The
+    /// default is `false`: they end the process at once.
     ///
-    /// A [`KeyboardInterrupt`](super::KeyboardInterrupt) is thrown into the main green thread, which ends at its current wait. Its
-    /// destructors run, then those of all other green threads, and [`run`](Builder::run) returns the
-    /// interrupt as an error.
+    /// A [`KeyboardInterrupt`](super::KeyboardInterrupt) is thrown into the main green thread,
+    /// which ends at its current wait. Its destructors run, then those of all other green threads,
+    /// and [`run`](Builder::run) returns the interrupt as an error.
     ///
     /// # Differences
     ///
-    /// Python interrupts code that computes, too. Here a green thread that never waits keeps the hub from
-    /// seeing the signal.
+    /// Python interrupts code that computes, too. Here a green thread that never waits keeps the
+    /// hub from seeing the signal.
     ///
     /// # Examples
     ///

@@ -24,17 +24,19 @@ use crate::os_thread::assert_may_block;
 
 /// A hub that runs on an OS thread of its own.
 ///
-/// This is a handle, `Send`, `Sync` and cheap to clone, with which any OS thread and any runtime hands
-/// work to the hub and waits for what comes of it. What crosses the border is `Send`; the green threads
-/// themselves and all that they use stay on their OS thread, so they need not be. N of them, each with a
-/// listener of its own that has [`reuse_port`](crate::convenience::Listen::reuse_port), use N cores.
+/// This is a handle, `Send`, `Sync` and cheap to clone, with which any OS thread and any runtime
+/// hands work to the hub and waits for what comes of it. What crosses the border is `Send`; the
+/// green threads themselves and all that they use stay on their OS thread, so they need not be. N
+/// of them, each with a listener of its own that has
+/// [`reuse_port`](crate::convenience::Listen::reuse_port), use N cores.
 ///
-/// The hub ends with [`shutdown`](HubThread::shutdown), or with the last handle: this one and its clones,
-/// and every [`RemoteGreenThread`]. Nobody waits for it then. A process that ends takes its hubs with it
-/// as they are, and no destructor runs there: `shutdown` and wait, where that matters. A hub whose green
-/// threads keep a handle to it ends only by `shutdown`.
+/// The hub ends with [`shutdown`](HubThread::shutdown), or with the last handle: this one and its
+/// clones, and every [`RemoteGreenThread`]. Nobody waits for it then. A process that ends takes its
+/// hubs with it as they are, and no destructor runs there: `shutdown` and wait, where that matters.
+/// A hub whose green threads keep a handle to it ends only by `shutdown`.
 ///
-/// Corresponds to an OS thread of a Python program that uses eventlet: there its hub starts by itself.
+/// Corresponds to an OS thread of a Python program that uses eventlet: there its hub starts by
+/// itself.
 ///
 /// # Differences
 ///
@@ -60,7 +62,7 @@ use crate::os_thread::assert_may_block;
 pub struct HubThread(Arc<Handle>);
 
 impl HubThread {
-    /// Starts a hub on a new OS thread, with the options that [`run`](super::run) uses.
+    /// Starts a hub on a new OS thread, with the options that [`run`](super::run()) uses.
     ///
     /// # Panics
     ///
@@ -83,8 +85,9 @@ impl HubThread {
 
     /// Starts a green thread on the hub, and returns the handle to wait for it.
     ///
-    /// The closure is sent there and called as the first thing that the green thread does. So the future
-    /// that it makes need not be `Send`. A stackful green thread is `spawn(|| stackful(closure))`.
+    /// The closure is sent there and called as the first thing that the green thread does. So the
+    /// future that it makes need not be `Send`. A stackful green thread is `spawn(||
+    /// stackful(closure))`.
     ///
     /// Green threads start in the order in which one caller spawned them.
     ///
@@ -132,13 +135,14 @@ impl HubThread {
         RemoteGreenThread::spawn(&self.0, make, spawned_at)
     }
 
-    /// Ends the hub, and returns what waits for that: await it, or [`join`](Shutdown::join) it from a
-    /// plain thread.
+    /// Ends the hub, and returns what waits for that: await it, or [`join`](Shutdown::join) it from
+    /// a plain thread.
     ///
-    /// Green threads that are left are dropped on their OS thread, their destructors run, and whoever
-    /// waits for one gets an [`Exit`](crate::Exit) that [`is_killed`](crate::Exit::is_killed). One that is
-    /// running goes on to its next wait first. What is spawned from now on never starts, and its result
-    /// says why. To shut down a hub that was shut down changes nothing.
+    /// Green threads that are left are dropped on their OS thread, their destructors run, and
+    /// whoever waits for one gets an [`Exit`](crate::Exit) that
+    /// [`is_killed`](crate::Exit::is_killed). One that is running goes on to its next wait first.
+    /// What is spawned from now on never starts, and its result says why. To shut down a hub that
+    /// was shut down changes nothing.
     ///
     /// # Yields
     ///
@@ -217,8 +221,8 @@ impl Builder {
 
 /// The life of the OS thread of a hub.
 ///
-/// A runtime with a `LocalSet`, not Tokio's `LocalRuntime`: that cannot be made on the OS thread of the
-/// caller, who is to hear when it is refused.
+/// A runtime with a `LocalSet`, not Tokio's `LocalRuntime`: that cannot be made on the OS thread of
+/// the caller, who is to hear when it is refused.
 fn live(
     runtime: &Runtime,
     inbox: mpsc::UnboundedReceiver<Order>,
@@ -233,8 +237,8 @@ fn live(
     }
 }
 
-/// The main green thread of a hub thread: does as it is told, until it is told to end or there is nobody
-/// left to tell it anything.
+/// The main green thread of a hub thread: does as it is told, until it is told to end or there is
+/// nobody left to tell it anything.
 async fn obey(mut inbox: mpsc::UnboundedReceiver<Order>) {
     while let Some(Order::Do(order)) = inbox.recv().await {
         order();
@@ -243,9 +247,9 @@ async fn obey(mut inbox: mpsc::UnboundedReceiver<Order>) {
 
 /// A hub that is being shut down: what [`HubThread::shutdown`] returns.
 ///
-/// It is a future, and `Send`. It is ready once every green thread of the hub has ended, every destructor
-/// has run, and so have the closures that were given to Tokio's `spawn_blocking` there, unless
-/// [they take too long](Builder::shutdown_timeout). Dropping it changes nothing.
+/// It is a future, and `Send`. It is ready once every green thread of the hub has ended, every
+/// destructor has run, and so have the closures that were given to Tokio's `spawn_blocking` there,
+/// unless [they take too long](Builder::shutdown_timeout). Dropping it changes nothing.
 pub struct Shutdown {
     hub: Arc<Handle>,
     ended: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,

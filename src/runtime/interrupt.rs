@@ -20,7 +20,8 @@ use crate::greenthread::Greenlet;
 ///
 /// # Differences
 ///
-/// Python raises it for Ctrl-C only, and ends at once for SIGTERM, which is what service managers send.
+/// Python raises it for Ctrl-C only, and ends at once for SIGTERM, which is what service managers
+/// send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct KeyboardInterrupt {
     name: &'static str,
@@ -34,8 +35,8 @@ impl KeyboardInterrupt {
     /// The request of a service manager.
     pub const SIGTERM: KeyboardInterrupt = KeyboardInterrupt { name: "SIGTERM", number: 15 };
 
-    /// Returns the exit code of a program that was ended so, as shells count: 128 and the number of the
-    /// signal.
+    /// Returns the exit code of a program that was ended so, as shells count: 128 and the number of
+    /// the signal.
     ///
     /// # Examples
     ///
@@ -46,7 +47,8 @@ impl KeyboardInterrupt {
         128 + self.number
     }
 
-    /// Returns the interrupt inside an error of [`Builder::run`](super::Builder::run), if that is what it is.
+    /// Returns the interrupt inside an error of [`Builder::run`](super::Builder::run), if that is
+    /// what it is.
     ///
     /// # Examples
     ///
@@ -85,8 +87,8 @@ impl From<KeyboardInterrupt> for io::Error {
 
 /// Waits until the program is asked to end, by Ctrl-C or SIGTERM.
 ///
-/// From this call on neither signal ends the process by itself, for as long as it runs. Everybody who waits
-/// sees each signal.
+/// From this call on neither signal ends the process by itself, for as long as it runs. Everybody
+/// who waits sees each signal.
 ///
 /// # Yields
 ///
@@ -151,8 +153,8 @@ impl Signals {
         .await
     }
 
-    /// Throws each interrupt into the main green thread, in a task of Tokio's: so the hub's green threads
-    /// are those of the program.
+    /// Throws each interrupt into the main green thread, in a task of Tokio's: so the hub's green
+    /// threads are those of the program.
     pub(super) fn throw_into(mut self, main: Greenlet) {
         tokio::task::spawn_local(async move {
             loop {

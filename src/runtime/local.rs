@@ -11,10 +11,10 @@ use crate::hub::Number;
 
 /// Runs a future as the main green thread of a hub, inside a Tokio runtime that the program has.
 ///
-/// Inside the future and everything it spawns, all of this crate works; so do Tokio's own tasks, timers,
-/// sockets and `spawn_local`. It suits `current_thread` and multi-thread runtimes alike. The hub stays
-/// on the OS thread that first polls the future, so the future is `!Send`: wait for it in `main`, in
-/// `block_on` or in a `LocalSet`, not in `tokio::spawn`.
+/// Inside the future and everything it spawns, all of this crate works; so do Tokio's own tasks,
+/// timers, sockets and `spawn_local`. It suits `current_thread` and multi-thread runtimes alike.
+/// The hub stays on the OS thread that first polls the future, so the future is `!Send`: wait for
+/// it in `main`, in `block_on` or in a `LocalSet`, not in `tokio::spawn`.
 ///
 /// When the future ends, green threads that are left are dropped and their destructors run.
 ///
@@ -22,8 +22,8 @@ use crate::hub::Number;
 ///
 /// # Panics
 ///
-/// When first polled on an OS thread that runs a hub already: `spawn` there instead. When 4,096 hubs are
-/// running. A panic of the future is handed on.
+/// When first polled on an OS thread that runs a hub already: `spawn` there instead. When 4,096
+/// hubs are running. A panic of the future is handed on.
 ///
 /// # Killed
 ///
@@ -50,11 +50,11 @@ where
 }
 
 impl Builder {
-    /// Runs a future as the main green thread of a hub inside a Tokio runtime that the program has, as
-    /// [`local`] does.
+    /// Runs a future as the main green thread of a hub inside a Tokio runtime that the program has,
+    /// as [`local`] does.
     ///
-    /// Of the options the resolver, those of stacks and those of reports count: the rest are the runtime's, which is
-    /// there already.
+    /// Of the options the resolver, those of stacks and those of reports count: the rest are the
+    /// runtime's, which is there already.
     ///
     /// # Panics
     ///

@@ -6,7 +6,8 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{broadcast, mpsc};
 
-/// What all handles of one hub share. Dropping it ends the hub, as it has the only sender of orders.
+/// What all handles of one hub share. Dropping it ends the hub, as it has the only sender of
+/// orders.
 pub(super) struct Handle {
     pub(super) orders: mpsc::UnboundedSender<Order>,
     /// Closed once the hub has ended.
@@ -22,8 +23,8 @@ pub(super) enum Order {
 }
 
 impl Handle {
-    /// Has a closure run on the hub's OS thread. It is dropped here when the hub has ended, and there when
-    /// the hub ends before its turn comes.
+    /// Has a closure run on the hub's OS thread. It is dropped here when the hub has ended, and
+    /// there when the hub ends before its turn comes.
     pub(super) fn order(&self, order: impl FnOnce() + Send + 'static) {
         let _refused = self.orders.send(Order::Do(Box::new(order)));
     }

@@ -3,8 +3,8 @@
 use super::Builder;
 
 impl Builder {
-    /// Starts with the clock paused: time passes only when nothing else can happen, and then at once to
-    /// the next deadline.
+    /// Starts with the clock paused: time passes only when nothing else can happen, and then at
+    /// once to the next deadline.
     ///
     /// Tests of sleeps and timeouts run in no time and with exact results.
     ///

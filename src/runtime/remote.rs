@@ -17,16 +17,17 @@ use crate::report::{self, Contained};
 
 /// A green thread of a [`HubThread`](super::HubThread) and, once it has ended, its result.
 ///
-/// It is a future of the result, and `Send`: it can be awaited in any runtime. A plain thread waits with
-/// [`join`](RemoteGreenThread::join). Dropping it leaves the green thread running, as long as there is
-/// another handle to the hub.
+/// It is a future of the result, and `Send`: it can be awaited in any runtime. A plain thread waits
+/// with [`join`](RemoteGreenThread::join). Dropping it leaves the green thread running, as long as
+/// there is another handle to the hub.
 ///
 /// Corresponds to [`GreenThread`](crate::GreenThread), which stays on its OS thread.
 ///
 /// # Panics
 ///
-/// A panic that ends the green thread does not spread: it is the `Err` of the result. If nobody looks at
-/// it, the panic is [reported](crate::debug::hub_exceptions), and so is a value that is an `Err`.
+/// A panic that ends the green thread does not spread: it is the `Err` of the result. If nobody
+/// looks at it, the panic is [reported](crate::debug::hub_exceptions), and so is a value that is an
+/// `Err`.
 ///
 /// # Killed
 ///
@@ -34,9 +35,9 @@ use crate::report::{self, Contained};
 ///
 /// # Errors
 ///
-/// The [`Exit`] of a green thread without a value. One that was killed, by a shutdown of its hub for one,
-/// [`is_killed`](Exit::is_killed). One that was spawned when its hub had been shut down has an
-/// [`error`](Exit::error) that says so.
+/// The [`Exit`] of a green thread without a value. One that was killed, by a shutdown of its hub
+/// for one, [`is_killed`](Exit::is_killed). One that was spawned when its hub had been shut down
+/// has an [`error`](Exit::error) that says so.
 ///
 /// # Examples
 ///
@@ -122,8 +123,8 @@ impl<T> RemoteGreenThread<T> {
 
     /// Ends the green thread, as [`Greenlet::kill`](crate::Greenlet::kill) does.
     ///
-    /// The hub does it when it gets to it, and this does not wait for that: the result tells. One that
-    /// has not started by then never does.
+    /// The hub does it when it gets to it, and this does not wait for that: the result tells. One
+    /// that has not started by then never does.
     ///
     /// Corresponds to eventlet's `GreenThread.kill()`.
     ///

@@ -15,17 +15,18 @@ use crate::hub::{Deadlock, Number};
 
 /// Runs a future as the main green thread of a new hub, and returns its value.
 ///
-/// This makes a current-thread Tokio runtime, so everything made for Tokio works inside. When the future
-/// ends, green threads that are left are dropped and their destructors run. Calls that nothing can
-/// interrupt are waited for no longer than [a limit](Builder::shutdown_timeout). [`Builder`] has options.
+/// This makes a current-thread Tokio runtime, so everything made for Tokio works inside. When the
+/// future ends, green threads that are left are dropped and their destructors run. Calls that
+/// nothing can interrupt are waited for no longer than [a limit](Builder::shutdown_timeout).
+/// [`Builder`] has options.
 ///
 /// Corresponds to running a Python program that uses eventlet: there the hub starts by itself.
 ///
 /// # Panics
 ///
-/// Inside a Tokio runtime or another `run`: use [`local`](super::local) there, or
-/// [`spawn`](crate::spawn). When the operating system refuses the runtime its resources, or 4,096 hubs are
-/// running. A panic of the future is handed on.
+/// Inside a Tokio runtime or another `run`: use [`local`](super::local()) there, or
+/// [`spawn`](crate::spawn). When the operating system refuses the runtime its resources, or 4,096
+/// hubs are running. A panic of the future is handed on.
 ///
 /// # Examples
 ///
@@ -52,14 +53,15 @@ impl Builder {
     ///
     /// # Panics
     ///
-    /// Inside a Tokio runtime or another `run`: use [`local`](super::local) there, or
+    /// Inside a Tokio runtime or another `run`: use [`local`](super::local()) there, or
     /// [`spawn`](crate::spawn). A panic of the future is handed on.
     ///
     /// # Errors
     ///
     /// When the operating system refuses the runtime what it needs, or 4,096 hubs are running. With
-    /// [`keyboard_interrupt`](Builder::keyboard_interrupt), when that ended the future. [`Aborted`], when the
-    /// hub was. With [`deadlock_detection`](Builder::deadlock_detection), when nothing could wake it any more.
+    /// [`keyboard_interrupt`](Builder::keyboard_interrupt), when that ended the future.
+    /// [`Aborted`], when the hub was. With [`deadlock_detection`](Builder::deadlock_detection),
+    /// when nothing could wake it any more.
     ///
     /// # Examples
     ///

@@ -99,11 +99,11 @@ impl Version {
 }
 
 impl Context<Client> {
-    /// Makes the context of a client: it speaks TLS 1.2 and 1.3, and verifies the server's certificate
-    /// and name against the system's authorities.
+    /// Makes the context of a client: it speaks TLS 1.2 and 1.3, and verifies the server's
+    /// certificate and name against the system's authorities.
     ///
-    /// The system's authorities are read when they are first needed. If there are none, connecting fails, and
-    /// the error says what to do.
+    /// The system's authorities are read when they are first needed. If there are none, connecting
+    /// fails, and the error says what to do.
     ///
     /// Corresponds to Python's `ssl.create_default_context()`.
     ///
@@ -155,7 +155,8 @@ impl Context<Client> {
 
     /// Verifies nothing about the server: **whoever is on the way can read and change everything**.
     ///
-    /// For tests. To trust a certificate that no authority has signed, give it to [`ca_file`](Context::ca_file).
+    /// For tests. To trust a certificate that no authority has signed, give it to
+    /// [`ca_file`](Context::ca_file).
     ///
     /// Corresponds to Python's `CERT_NONE` without `check_hostname`.
     pub fn danger_no_verify(self) -> Context<Client> {
@@ -168,12 +169,13 @@ impl Context<Server> {
     ///
     /// It speaks TLS 1.2 and 1.3. Clients resume their sessions in both.
     ///
-    /// Corresponds to Python's `ssl.create_default_context(Purpose.CLIENT_AUTH)` and `load_cert_chain`.
+    /// Corresponds to Python's `ssl.create_default_context(Purpose.CLIENT_AUTH)` and
+    /// `load_cert_chain`.
     ///
     /// # Errors
     ///
-    /// When a file cannot be read, is no PEM of certificates and a key that is not encrypted, or the key is of
-    /// another certificate. The error names the file, and the line if it can.
+    /// When a file cannot be read, is no PEM of certificates and a key that is not encrypted, or
+    /// the key is of another certificate. The error names the file, and the line if it can.
     pub fn server(chain: impl Into<Pem>, key: impl Into<Pem>) -> io::Result<Context<Server>> {
         let default = Identity { chain: chain.into(), key: key.into() };
         let settings =
@@ -181,8 +183,8 @@ impl Context<Server> {
         Context::new(Common::default(), Server(settings)).checked(|_, _| ())
     }
 
-    /// Shows another certificate to clients that ask for this name (SNI). `*.example.org` stands for any
-    /// name with one label in the star's place.
+    /// Shows another certificate to clients that ask for this name (SNI). `*.example.org` stands
+    /// for any name with one label in the star's place.
     ///
     /// Corresponds to Python's `SSLContext.sni_callback`.
     ///
@@ -199,7 +201,8 @@ impl Context<Server> {
         self.checked(|_, Server(settings)| settings.by_name.push(named))
     }
 
-    /// Requires clients to show a certificate that one of these authorities has signed. Several files add up.
+    /// Requires clients to show a certificate that one of these authorities has signed. Several
+    /// files add up.
     ///
     /// Corresponds to Python's `CERT_REQUIRED` and `load_verify_locations`.
     ///
@@ -247,7 +250,8 @@ impl<S: Side> Context<S> {
         self.with_versions(|each| each <= version)
     }
 
-    /// Reads all files again. New handshakes use what they say now; connections that there are go on.
+    /// Reads all files again. New handshakes use what they say now; connections that there are go
+    /// on.
     ///
     /// Sessions from before are not resumed.
     ///
@@ -282,7 +286,8 @@ impl<S: Side> Context<S> {
         Context::new(common, side)
     }
 
-    /// Changes something whose files are to be read at once, so that an error comes in the caller's line.
+    /// Changes something whose files are to be read at once, so that an error comes in the caller's
+    /// line.
     fn checked(self, change: impl FnOnce(&mut Common, &mut S)) -> io::Result<Context<S>> {
         let context = self.with(change);
         context.reload()?;

@@ -8,8 +8,8 @@ use rustls::{CertificateError, Error as TlsError, InvalidMessage};
 
 /// The error of a handshake, inside the [`io::Error`] that a stream gives.
 ///
-/// Whatever a stranger sends to a server can be one, so [`serve`](crate::serve()) tells `tracing` of it at
-/// DEBUG, and does not report it as a failure of the handler.
+/// Whatever a stranger sends to a server can be one, so [`serve`](crate::serve()) tells `tracing`
+/// of it at DEBUG, and does not report it as a failure of the handler.
 #[derive(Debug)]
 pub struct HandshakeError {
     cause: io::Error,

@@ -24,8 +24,8 @@ pub(super) enum Role {
 pub(super) struct Handshake<T> {
     side: Side<T>,
     limit: Option<Duration>,
-    /// Set with the first step. Tokio's and not the hub's timer, since a stream may be sent to another
-    /// OS thread. Both follow the same clock.
+    /// Set with the first step. Tokio's and not the hub's timer, since a stream may be sent to
+    /// another OS thread. Both follow the same clock.
     timer: Option<Pin<Box<Sleep>>>,
     waiting: Arc<Waiting>,
 }
@@ -98,8 +98,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Handshake<T> {
     }
 }
 
-/// Those who wait for a handshake: a stream may be read and written by two tasks, and the one that took the
-/// last step may be dropped before the next is due.
+/// Those who wait for a handshake: a stream may be read and written by two tasks, and the one that
+/// took the last step may be dropped before the next is due.
 #[derive(Default)]
 struct Waiting(Mutex<[Option<Waker>; 2]>);
 

@@ -11,8 +11,8 @@ use crate::convenience::Listener;
 /// A listener whose connections speak TLS.
 ///
 /// It gives a connection as soon as it is accepted, and the handshake happens in whatever uses it:
-/// a silent client holds nobody up. [`serve`](crate::serve()) and `wsgi::server` take it. The connections of one around
-/// a listener of green stacks are of `eventlet::green::ssl`.
+/// a silent client holds nobody up. [`serve`](crate::serve()) and `wsgi::server` take it. The
+/// connections of one around a listener of green stacks are of `eventlet::green::ssl`.
 ///
 /// Corresponds to what `eventlet.wrap_ssl` makes of a listening socket.
 #[derive(Debug)]

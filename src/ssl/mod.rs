@@ -6,8 +6,8 @@
 //! | be a server | [`Context::server`], and [`wrap_ssl`] around what [`listen`](crate::listen) gives |
 //! | read and write on a green stack | `eventlet::green::ssl::TlsStream` |
 //!
-//! A [`TlsListener`] is a [`Listener`](crate::convenience::Listener), so [`serve`](crate::serve) and
-//! `wsgi::server` take it as any other.
+//! A [`TlsListener`] is a [`Listener`](crate::convenience::Listener), so [`serve`](crate::serve)
+//! and `wsgi::server` take it as any other.
 //!
 //! ```no_run
 //! use eventlet::{connect, listen, serve, spawn_n, ssl, wrap_ssl};
@@ -32,10 +32,11 @@
 //!
 //! # How a connection ends
 //!
-//! `shutdown` tells the peer that nothing was cut off: it sends TLS's `close_notify`. A stream that is
-//! only dropped closes its socket without it, for its green thread may have been killed in the middle of a
-//! message. The peer's reader gets an error then, and so does a reader here: a connection that ends without
-//! `close_notify` gives [`UnexpectedEof`](std::io::ErrorKind::UnexpectedEof), never a silent end.
+//! `shutdown` tells the peer that nothing was cut off: it sends TLS's `close_notify`. A stream that
+//! is only dropped closes its socket without it, for its green thread may have been killed in the
+//! middle of a message. The peer's reader gets an error then, and so does a reader here: a
+//! connection that ends without `close_notify` gives
+//! [`UnexpectedEof`](std::io::ErrorKind::UnexpectedEof), never a silent end.
 //!
 //! Corresponds to `eventlet.green.ssl`.
 //!

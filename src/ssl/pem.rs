@@ -97,7 +97,8 @@ impl Pem {
     }
 }
 
-/// A part of PEM, from its line `-----BEGIN label-----`, the first line being 1, to the end of the text.
+/// A part of PEM, from its line `-----BEGIN label-----`, the first line being 1, to the end of the
+/// text.
 struct Section<'a> {
     line: usize,
     label: &'a [u8],

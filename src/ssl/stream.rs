@@ -17,11 +17,13 @@ use super::handshake::{Handshake, Role};
 /// A TLS connection.
 ///
 /// The handshake of a server's connection happens at its first use, or by
-/// [`handshake`](TlsStream::handshake); that of a client's has happened when [`wrap_ssl`](super::wrap_ssl)
-/// gives it. It takes no longer than [`handshake_timeout`](Context::handshake_timeout) allows.
+/// [`handshake`](TlsStream::handshake); that of a client's has happened when
+/// [`wrap_ssl`](super::wrap_ssl) gives it. It takes no longer than
+/// [`handshake_timeout`](Context::handshake_timeout) allows.
 ///
-/// It reads and writes through Tokio's traits; `eventlet::green::ssl::TlsStream` is made from it for green
-/// stacks. As with all of Tokio's writers, flush it before you wait for the answer. Shut it down when all has been written: see [how a connection ends](super#how-a-connection-ends).
+/// It reads and writes through Tokio's traits; `eventlet::green::ssl::TlsStream` is made from it
+/// for green stacks. As with all of Tokio's writers, flush it before you wait for the answer. Shut
+/// it down when all has been written: see [how a connection ends](super#how-a-connection-ends).
 ///
 /// Corresponds to Python's `ssl.SSLSocket`, eventlet's `GreenSSLSocket`.
 ///
@@ -32,8 +34,8 @@ use super::handshake::{Handshake, Role};
 /// # Errors
 ///
 /// An error of the handshake is a [`HandshakeError`] inside an [`io::Error`] of kind `InvalidData`,
-/// `UnexpectedEof` or `TimedOut`, and is given again by all that follows. A peer that ends the connection
-/// without saying so gives `UnexpectedEof`.
+/// `UnexpectedEof` or `TimedOut`, and is given again by all that follows. A peer that ends the
+/// connection without saying so gives `UnexpectedEof`.
 pub struct TlsStream<T> {
     state: State<T>,
 }
@@ -56,7 +58,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> TlsStream<T> {
         TlsStream { state }
     }
 
-    /// Connects over anything that carries bytes, to the server of that name, and does the handshake.
+    /// Connects over anything that carries bytes, to the server of that name, and does the
+    /// handshake.
     ///
     /// For sockets of Tokio there is [`wrap_ssl`](super::wrap_ssl).
     ///
@@ -152,8 +155,8 @@ impl<T> State<T> {
 }
 
 impl<T> TlsStream<T> {
-    /// Returns the socket below, to look at its addresses and set its options; `None` once the handshake has
-    /// failed, which closes it.
+    /// Returns the socket below, to look at its addresses and set its options; `None` once the
+    /// handshake has failed, which closes it.
     pub fn get_ref(&self) -> Option<&T> {
         match &self.state {
             State::Handshaking(handshake) => handshake.get_ref(),
@@ -162,15 +165,16 @@ impl<T> TlsStream<T> {
         }
     }
 
-    /// Returns the peer's chain of certificates, its own first. `None` before the handshake, and for clients
-    /// that were not asked for any.
+    /// Returns the peer's chain of certificates, its own first. `None` before the handshake, and
+    /// for clients that were not asked for any.
     ///
     /// Corresponds to Python's `SSLSocket.getpeercert`.
     pub fn peer_certificates(&self) -> Option<&[CertificateDer<'static>]> {
         self.session()?.peer_certificates()
     }
 
-    /// Returns the protocol that both sides agreed on. `None` before the handshake, and without one.
+    /// Returns the protocol that both sides agreed on. `None` before the handshake, and without
+    /// one.
     ///
     /// Corresponds to Python's `SSLSocket.selected_alpn_protocol`.
     pub fn alpn(&self) -> Option<&[u8]> {
@@ -184,8 +188,8 @@ impl<T> TlsStream<T> {
         Version::of(self.session()?.protocol_version()?)
     }
 
-    /// Returns the name that the client asked a server for (SNI). `None` before the handshake, and on the
-    /// client's side.
+    /// Returns the name that the client asked a server for (SNI). `None` before the handshake, and
+    /// on the client's side.
     pub fn server_name(&self) -> Option<&str> {
         match &self.state {
             State::Open(open) => match &**open {

@@ -111,8 +111,9 @@ fn nameless() -> io::Error {
 ///
 /// # Errors
 ///
-/// When the connection cannot be made, nobody said which server it is to be, or the handshake fails: then
-/// the error has a [`HandshakeError`](super::HandshakeError) inside, and no byte of data was sent.
+/// When the connection cannot be made, nobody said which server it is to be, or the handshake
+/// fails: then the error has a [`HandshakeError`](super::HandshakeError) inside, and no byte of
+/// data was sent.
 impl<T> IntoFuture for WrapSsl<T>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,

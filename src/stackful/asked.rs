@@ -17,7 +17,8 @@ thread_local! {
 /// What a stack must have left for a capture, with its guard: several times what one takes.
 const NEEDED: usize = 48 * 1024;
 
-/// Calls `resume`, which resumes a stack that is to answer, and returns the answer. `None` where it had no room left.
+/// Calls `resume`, which resumes a stack that is to answer, and returns the answer. `None` where it
+/// had no room left.
 pub(super) fn asking(resume: impl FnOnce()) -> Option<Backtrace> {
     let mut answer = None;
     let _asked = Asked::enter(&mut answer);
@@ -46,7 +47,8 @@ pub(super) fn is_asked() -> bool {
     !ANSWER.get().is_null()
 }
 
-/// Returns whether a stack has room for a capture, of which these are the lowest address and one that is in use.
+/// Returns whether a stack has room for a capture, of which these are the lowest address and one
+/// that is in use.
 pub(super) fn has_room(limit: usize, here: usize) -> bool {
     here - limit >= NEEDED
 }

@@ -25,12 +25,14 @@ pub trait Block: IntoFuture {
     /// In the caller's line, when this code is not on a green stack, or is inside an async fn
     /// that is being polled there: there `.await` is the way to wait.
     ///
-    /// What the hub runs when a green thread has ended is on no green stack: its links, its locals' destructors, and those
-    /// of its future, where that has no stack of its own. What has to wait there is to be spawned.
+    /// What the hub runs when a green thread has ended is on no green stack: its links, its locals'
+    /// destructors, and those of its future, where that has no stack of its own. What has to wait
+    /// there is to be spawned.
     ///
-    /// While this green stack unwinds, because of a panic or because its green thread is
-    /// ended, it cannot be put aside: a future that is ready gives its output, any other panics. That panic ends the process
-    /// unless the destructor catches it, so a destructor that has to wait spawns a green thread that does:
+    /// While this green stack unwinds, because of a panic or because its green thread is ended, it
+    /// cannot be put aside: a future that is ready gives its output, any other panics. That panic
+    /// ends the process unless the destructor catches it, so a destructor that has to wait spawns a
+    /// green thread that does:
     ///
     /// ```
     /// use eventlet::{Block, Queue, spawn, stackful};
@@ -62,9 +64,10 @@ pub trait Block: IntoFuture {
     ///
     /// # Soundness
     ///
-    /// Other code of this OS thread runs while this waits. The initializer of a [`std::thread_local!`] must not wait, nor
-    /// may code wait that a library calls between setting a thread-local and restoring it (`scoped-tls`): they are
-    /// sound only where nothing else runs meanwhile. `green::thread_local!` is made for it. See `docs/soundness.md`.
+    /// Other code of this OS thread runs while this waits. The initializer of a
+    /// [`std::thread_local!`] must not wait, nor may code wait that a library calls between setting
+    /// a thread-local and restoring it (`scoped-tls`): they are sound only where nothing else runs
+    /// meanwhile. `green::thread_local!` is made for it. See `docs/soundness.md`.
     ///
     /// # Yields
     ///
@@ -86,8 +89,9 @@ pub trait Block: IntoFuture {
     /// });
     /// assert_eq!(eventlet::run(sum), 3);
     /// ```
-    // Inlined up to the switch itself: who returns from a function in which the stacks were switched returns
-    // to where the processor does not expect it, which takes longer than the switch.
+    // Inlined up to the switch itself: who returns from a function in which the stacks were
+    // switched returns to where the processor does not expect it, which takes longer than the
+    // switch.
     #[inline(always)]
     #[track_caller]
     fn block(self) -> Self::Output
@@ -134,7 +138,8 @@ impl Refused {
     }
 }
 
-/// Returns whether this code belongs to a green thread that has ended, so that the hub drops what is left of it.
+/// Returns whether this code belongs to a green thread that has ended, so that the hub drops what
+/// is left of it.
 fn of_one_that_has_ended() -> bool {
     hub::current().is_some_and(|hub| hub.current().is_some_and(|key| hub.dead(key)))
 }
@@ -190,8 +195,8 @@ impl<S: Stream> Blocking for S {}
 
 /// The iterator of [`Blocking::blocking`].
 ///
-/// `next` panics, yields and is killed as [`Block::block`] is. An item that was not handed out stays in
-/// the stream.
+/// `next` panics, yields and is killed as [`Block::block`] is. An item that was not handed out
+/// stays in the stream.
 #[must_use = "iterators do nothing unless they are asked"]
 pub struct BlockingIter<S> {
     stream: Pin<Box<S>>,

@@ -1,6 +1,7 @@
 //! Stacks that others have borrowed from: they are unwound when nobody is running who borrows.
 //!
-//! This is the half of [`scope`](super::scope) that the end of every stack asks. See there for the whole.
+//! This is the half of [`scope`](super::scope) that the end of every stack asks. See there for the
+//! whole.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -45,7 +46,8 @@ thread_local! {
         const { Scopes { open: RefCell::new(BTreeMap::new()), deferred: RefCell::new(Vec::new()) } };
 }
 
-/// The scopes that have not ended, outermost first, of each owner: nobody's end or wait looks at those of others.
+/// The scopes that have not ended, outermost first, of each owner: nobody's end or wait looks at
+/// those of others.
 type Open = BTreeMap<usize, Vec<Rc<Lent>>>;
 
 struct Scopes {
@@ -172,8 +174,9 @@ fn address(frame: &Frame) -> usize {
     ptr::from_ref(frame).addr()
 }
 
-/// Returns the members of scopes on the stack of that frame that keep it from being unwound: those that are running, or
-/// in a shielded wait. Of those that are not, the stacks must be ready to be unwound, too.
+/// Returns the members of scopes on the stack of that frame that keep it from being unwound: those
+/// that are running, or in a shielded wait. Of those that are not, the stacks must be ready to be
+/// unwound, too.
 fn held_up(stack: usize) -> Vec<Option<Greenlet>> {
     let mut running = Vec::new();
     let _ended = SCOPES.try_with(|scopes| {
@@ -198,7 +201,8 @@ fn look_for_running(open: &Open, stack: usize, running: &mut Vec<Option<Greenlet
     }
 }
 
-/// Unwinds the stack that has its frame at that address: now, or as soon as nobody who borrows from it is running.
+/// Unwinds the stack that has its frame at that address: now, or as soon as nobody who borrows from
+/// it is running.
 pub(super) fn unwind_when_free(stack: usize, unwind: impl FnOnce() + 'static) {
     let running = held_up(stack);
     if running.is_empty() {
@@ -211,8 +215,9 @@ pub(super) fn unwind_when_free(stack: usize, unwind: impl FnOnce() + 'static) {
     running.into_iter().flatten().for_each(|greenlet| greenlet.kill());
 }
 
-/// Unwinds the stacks that were held up by a member that has ended now. Called when nothing is left of that
-/// member on its stack, rather than by its mark, as it may be an unwind that drops the mark.
+/// Unwinds the stacks that were held up by a member that has ended now. Called when nothing is left
+/// of that member on its stack, rather than by its mark, as it may be an unwind that drops the
+/// mark.
 #[inline]
 pub(super) fn unwind_deferred() {
     if DEFERRED.get() > 0 {

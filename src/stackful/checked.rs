@@ -1,8 +1,9 @@
 //! A check, asked for in debug builds, that no code waits where a wait is unsound.
 //!
-//! `std` does not tell that the initializer of a `thread_local!` runs. Its frame on the stack does, by its name. To read all
-//! names of a stack takes a tenth of a millisecond, so each way to a wait is looked at once: two waits of one type, equally
-//! deep on a stack, are taken to have come there the same way.
+//! `std` does not tell that the initializer of a `thread_local!` runs. Its frame on the stack does,
+//! by its name. To read all names of a stack takes a tenth of a millisecond, so each way to a wait
+//! is looked at once: two waits of one type, equally deep on a stack, are taken to have come there
+//! the same way.
 
 use std::any::type_name;
 use std::backtrace::Backtrace;

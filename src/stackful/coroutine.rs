@@ -2,11 +2,13 @@
 //!
 //! # Invariants
 //!
-//! - **I1**: from its first poll to its end a `Stackful` stays where it is, as it is pinned and not `Unpin`. That first poll
-//!   tells the frame on its stack where its [`Front`] is, which tells [`Front::frame`] where the frame is. So somebody who
-//!   knows nothing of the future can have a look at a stack that is put aside: see [`parked`](super::parked).
-//! - **I2**: whoever resumes a coroutine by its [`Front`] knows that it is put aside, and not being ended. Then nobody is polling or
-//!   dropping its `Stackful`, and nobody else uses a reference to it.
+//! - **I1**: from its first poll to its end a `Stackful` stays where it is, as it is pinned and not
+//!   `Unpin`. That first poll tells the frame on its stack where its [`Front`] is, which tells
+//!   [`Front::frame`] where the frame is. So somebody who knows nothing of the future can have a
+//!   look at a stack that is put aside: see [`parked`](super::parked).
+//! - **I2**: whoever resumes a coroutine by its [`Front`] knows that it is put aside, and not being
+//!   ended. Then nobody is polling or dropping its `Stackful`, and nobody else uses a reference to
+//!   it.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -36,10 +38,11 @@ use crate::report;
 
 /// Makes a future of a plain closure that waits with [`.block()`](super::Block::block).
 ///
-/// The closure gets a stack of its own when the future is first polled. It can be spawned, awaited, raced
-/// and put in pools like any future, and panics like any future: in whoever polls it. Dropping the future
-/// unwinds the stack, so every destructor on it runs. As that of an async fn, it is pinned to be polled:
-/// whoever polls one by hand, or `&mut` of it in a `select!`, pins it first.
+/// The closure gets a stack of its own when the future is first polled. It can be spawned, awaited,
+/// raced and put in pools like any future, and panics like any future: in whoever polls it.
+/// Dropping the future unwinds the stack, so every destructor on it runs. As that of an async fn,
+/// it is pinned to be polled: whoever polls one by hand, or `&mut` of it in a `select!`, pins it
+/// first.
 ///
 /// The future is `!Send`: a stack stays on the OS thread on which it was started.
 ///
@@ -48,16 +51,17 @@ use crate::report;
 /// send(eventlet::stackful(|| ()));
 /// ```
 ///
-/// What runs in the closure must not count on being alone on its OS thread while it waits, as the initializer of a
-/// `std::thread_local!` does: see `# Soundness` at [`Block::block`](super::Block::block).
+/// What runs in the closure must not count on being alone on its OS thread while it waits, as the
+/// initializer of a `std::thread_local!` does: see `# Soundness` at
+/// [`Block::block`](super::Block::block).
 ///
 /// Corresponds to how every green thread of eventlet works.
 ///
 /// # Errors
 ///
-/// When the operating system refuses a stack, the green thread that polls the future
-/// ends with an [`Exit`] whose [`error`](Exit::error) names the limit; outside a green thread, the poll
-/// unwinds with that `Exit`. As often nobody waits for the green thread, it is reported too: the first
+/// When the operating system refuses a stack, the green thread that polls the future ends with an
+/// [`Exit`] whose [`error`](Exit::error) names the limit; outside a green thread, the poll unwinds
+/// with that `Exit`. As often nobody waits for the green thread, it is reported too: the first
 /// time, the second, the fourth, the eighth and so on.
 ///
 /// # Examples
@@ -94,8 +98,8 @@ where
 
 /// Makes a future of a call of a plain function, with its arguments in a tuple.
 ///
-/// It is [`stackful`] of a closure that does nothing but this call, and can be spawned, awaited, raced and
-/// put in pools as that: what is cloned for the call need not be cloned before it.
+/// It is [`stackful`] of a closure that does nothing but this call, and can be spawned, awaited,
+/// raced and put in pools as that: what is cloned for the call need not be cloned before it.
 ///
 /// Corresponds to the arguments of `eventlet.spawn(function, *arguments)`.
 ///
@@ -190,9 +194,9 @@ struct Wanted {
 impl<F, T: 'static> Stackful<F, T> {
     /// Asks for a stack of so many bytes. The hub's default is 256 KiB.
     ///
-    /// It is rounded up to a multiple of 64 KiB, so that is the least: a panic must find room on it to
-    /// print its message and a backtrace. It is address space, of which memory is taken page by page as it
-    /// is used. [`stack_stats`](super::stack_stats) tells how much was.
+    /// It is rounded up to a multiple of 64 KiB, so that is the least: a panic must find room on it
+    /// to print its message and a backtrace. It is address space, of which memory is taken page by
+    /// page as it is used. [`stack_stats`](super::stack_stats) tells how much was.
     ///
     /// # Panics
     ///
@@ -295,13 +299,13 @@ fn front_of<F, T>(future: NonNull<Stackful<F, T>>) -> NonNull<Front> {
     unsafe { future.byte_add(mem::offset_of!(Stackful<F, T>, front)) }.cast()
 }
 
-/// How many bytes a closure may have to be put on its stack as it is. corosensei refuses, with a panic, what
-/// has more than 1024: a future that somebody waits for in a closure is often bigger.
+/// How many bytes a closure may have to be put on its stack as it is. corosensei refuses, with a
+/// panic, what has more than 1024: a future that somebody waits for in a closure is often bigger.
 const BIG: usize = 512;
 
 impl Wanted {
-    /// Returns a stack for the green thread that runs now, and notes both. Unwinds with the error when there is no
-    /// stack.
+    /// Returns a stack for the green thread that runs now, and notes both. Unwinds with the error
+    /// when there is no stack.
     #[inline(never)]
     fn taken_or_unwind(mut self, front: &mut Front) -> GreenStack {
         let hub = hub::current();
@@ -338,7 +342,8 @@ fn label(stack: &mut GreenStack, front: &mut Front, running: Option<(&Hub, Key)>
     stack.set_label(front.id, name.as_deref(), front.place);
 }
 
-/// A stack that was taken ahead of time. It goes back when it was not used, as the closure never ran.
+/// A stack that was taken ahead of time. It goes back when it was not used, as the closure never
+/// ran.
 struct Taken(Option<GreenStack>);
 
 impl Drop for Taken {
@@ -362,9 +367,9 @@ fn refuse(error: io::Error) -> ! {
     resume_unwind(Box::new(Exit::thrown(error.into())))
 }
 
-/// Says aloud that there is no stack. Who waits for the green thread gets the error; but often nobody does,
-/// and who runs into a limit does so many times over: of those the first, second, fourth and so on is
-/// reported.
+/// Says aloud that there is no stack. Who waits for the green thread gets the error; but often
+/// nobody does, and who runs into a limit does so many times over: of those the first, second,
+/// fourth and so on is reported.
 #[cold]
 fn report_refusal(error: &io::Error) {
     static REFUSALS: AtomicUsize = AtomicUsize::new(0);
@@ -405,8 +410,8 @@ impl<F, T: 'static> Stackful<F, T> {
         self.release_stack();
     }
 
-    /// Drops the closure of one that never started. It may be a member of a scope, and what it holds may end the owner, whose
-    /// stack is unwound after that.
+    /// Drops the closure of one that never started. It may be a member of a scope, and what it
+    /// holds may end the owner, whose stack is unwound after that.
     #[cold]
     #[inline(never)]
     fn drop_new(&mut self) {

@@ -1,16 +1,19 @@
 //! Whether this OS thread is ending, so that its thread-locals go, one after the other.
 //!
-//! A green stack may have borrowed from any of them, as in `TEXT.with(|text| ..wait..)`, and nobody can tell which are left.
-//! So from then on a stack that is in use is not unwound: it is left as it is, and so is all that it borrows from other stacks.
+//! A green stack may have borrowed from any of them, as in `TEXT.with(|text| ..wait..)`, and nobody
+//! can tell which are left. So from then on a stack that is in use is not unwound: it is left as it
+//! is, and so is all that it borrows from other stacks.
 //!
-//! Thread-locals are destroyed in the reverse of the order in which they were first used, so none of ours is sure to be the
-//! first of them. But glibc destroys them all in one function: where that is among the callers, they are going. Other
-//! systems are asked whether a thread-local of ours is gone, which was made with the first stack: it is older than
-//! any that a stack has borrowed from, and so misses a stack that is kept by one newer than that.
+//! Thread-locals are destroyed in the reverse of the order in which they were first used, so none
+//! of ours is sure to be the first of them. But glibc destroys them all in one function: where that
+//! is among the callers, they are going. Other systems are asked whether a thread-local of ours is
+//! gone, which was made with the first stack: it is older than any that a stack has borrowed from,
+//! and so misses a stack that is kept by one newer than that.
 //!
 //! # Invariants
 //!
-//! - **I1**: the unwinder calls [`look_at_caller`] with what [`called_by`] gave it, while that waits.
+//! - **I1**: the unwinder calls [`look_at_caller`] with what [`called_by`] gave it, while that
+//!   waits.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_int, c_void};
@@ -58,7 +61,8 @@ struct Sought {
     found: bool,
 }
 
-/// Returns whether a function is among the callers of this one. False where the process has no such function.
+/// Returns whether a function is among the callers of this one. False where the process has no such
+/// function.
 fn called_by(function: &CStr) -> bool {
     // SAFETY: it looks a name up.
     let function = unsafe { libc::dlsym(libc::RTLD_DEFAULT, function.as_ptr()) };

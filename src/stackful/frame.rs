@@ -11,37 +11,42 @@
 //!   +-------------------+                   +------------------+
 //! ```
 //!
-//! Green stacks nest: the hub may be itself on a green stack's back, as when a green stack
-//! waits for a `stackful` future, or kills another green thread. So whoever switches to a green stack
-//! saves the current stack and restores it afterwards, whichever way it gets control back ([`Outer`](crate::hub::Outer)), and whoever
-//! gets control on a green stack enters its own frame there, whichever way ([`Frame::suspend`]). The hub
-//! itself stands on none: what it runs and ends there cannot put aside the stack of whoever called it.
+//! Green stacks nest: the hub may be itself on a green stack's back, as when a green stack waits
+//! for a `stackful` future, or kills another green thread. So whoever switches to a green stack
+//! saves the current stack and restores it afterwards, whichever way it gets control back
+//! ([`Outer`](crate::hub::Outer)), and whoever gets control on a green stack enters its own frame
+//! there, whichever way ([`Frame::suspend`]). The hub itself stands on none: what it runs and ends
+//! there cannot put aside the stack of whoever called it.
 //!
-//! A stack that is resumed without a context is asked where it was put aside ([`parked`](super::parked)), or its green thread is ended.
-//! That is done in two steps. First its stack is resumed so. Code that waits with
-//! [`Frame::put_aside`] may have frames of C above it, through which no unwind may pass: it sees [`Frame::is_ending`] and
-//! returns through them. All other code waits with [`Frame::suspend`], which hands control back at once. Then the
-//! stack is unwound from there. Code that waits with [`Frame::wait_shielded`] is not told, and its stack not unwound, before
-//! that wait is over: an [`orphan`](super::orphan) has it until then.
+//! A stack that is resumed without a context is asked where it was put aside
+//! ([`parked`](super::parked)), or its green thread is ended. That is done in two steps. First its
+//! stack is resumed so. Code that waits with [`Frame::put_aside`] may have frames of C above it,
+//! through which no unwind may pass: it sees [`Frame::is_ending`] and returns through them. All
+//! other code waits with [`Frame::suspend`], which hands control back at once. Then the stack is
+//! unwound from there. Code that waits with [`Frame::wait_shielded`] is not told, and its stack not
+//! unwound, before that wait is over: an [`orphan`](super::orphan) has it until then.
 //!
 //! # Invariants
 //!
-//! - **I1**: the [`current_stack`] is null, or points to a `Frame` that lives on the green stack that is executing.
-//!   It is set in this file only, by code on that stack, and [`Outer`](crate::hub::Outer) restores what was there
-//!   before control goes on elsewhere. A frame outlives all code that runs on its stack between its
-//!   creation and the return of the closure, and no other code sees it.
+//! - **I1**: the [`current_stack`] is null, or points to a `Frame` that lives on the green stack
+//!   that is executing. It is set in this file only, by code on that stack, and
+//!   [`Outer`](crate::hub::Outer) restores what was there before control goes on elsewhere. A frame
+//!   outlives all code that runs on its stack between its creation and the return of the closure,
+//!   and no other code sees it.
 //! - **I2**: `Frame::context` is `Some` only while its stack executes and the `Stackful::poll` that
 //!   resumed it is below, waiting for it to come back: so the `Context` that it points to is alive,
 //!   and nobody else uses it.
-//! - **I3**: `Frame::yielder` points to the yielder of the stack that the frame lives on, which is valid
-//!   as long as that stack is.
-//! - **I4**: while [`Frame::poll`] polls a future the current stack is null, so no code inside that can switch stacks under it. A
-//!   future that somebody else polls on a green stack, such as `futures::executor::block_on`, is plain code to us: it is put
-//!   aside with the whole stack, that poll included, and goes on when the stack does.
-//! - **I5**: `Frame::front` points to the front of the future that owns the stack, until `ending` is set: that is done
-//!   before the future goes. `Front::frame` points to the frame, until that is dropped.
-//! - **I6**: `NEWEST` begins a list, through [`Links`], of exactly the frames of this OS thread that are alive. Each is entered
-//!   when it is where it stays, and leaves when it is dropped.
+//! - **I3**: `Frame::yielder` points to the yielder of the stack that the frame lives on, which is
+//!   valid as long as that stack is.
+//! - **I4**: while [`Frame::poll`] polls a future the current stack is null, so no code inside that
+//!   can switch stacks under it. A future that somebody else polls on a green stack, such as
+//!   `futures::executor::block_on`, is plain code to us: it is put aside with the whole stack, that
+//!   poll included, and goes on when the stack does.
+//! - **I5**: `Frame::front` points to the front of the future that owns the stack, until `ending`
+//!   is set: that is done before the future goes. `Front::frame` points to the frame, until that is
+//!   dropped.
+//! - **I6**: `NEWEST` begins a list, through [`Links`], of exactly the frames of this OS thread
+//!   that are alive. Each is entered when it is where it stays, and leaves when it is dropped.
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, OnceCell, RefCell};
@@ -57,8 +62,8 @@ use super::spans::{self, Spans};
 use crate::hub::{self, Enclosing, Moment, Timer, current_stack, set_current_stack};
 use crate::report;
 
-/// What a green stack is resumed with: the context of the poll that resumes it, or `None` when it is asked where it
-/// was put aside, or when its green thread is being ended.
+/// What a green stack is resumed with: the context of the poll that resumes it, or `None` when it
+/// is asked where it was put aside, or when its green thread is being ended.
 pub(super) type Resume = Option<NonNull<Context<'static>>>;
 
 /// What is known of a stackful future where its type is not.
@@ -82,8 +87,8 @@ impl Front {
     ///
     /// # Safety
     ///
-    /// The future is there. Its coroutine is put aside and not being ended, and puts itself aside again when it is
-    /// resumed.
+    /// The future is there. Its coroutine is put aside and not being ended, and puts itself aside
+    /// again when it is resumed.
     pub(super) unsafe fn resume(front: NonNull<Front>) {
         // SAFETY: the caller says that it is there.
         let resume = unsafe { front.as_ref() }.resume;
@@ -108,8 +113,8 @@ impl Front {
 pub(crate) struct Frame {
     /// Which of the spans that are entered were entered on this stack.
     ///
-    /// First, so that they are where the frame is: a compiler keeps the address of what else it may call at hand across each
-    /// wait, in a line of the stack that nobody else needs.
+    /// First, so that they are where the frame is: a compiler keeps the address of what else it may
+    /// call at hand across each wait, in a line of the stack that nobody else needs.
     spans: Spans,
     yielder: NonNull<Yielder<Resume, ()>>,
     /// `None` when the stack is put aside, and for good once its green thread is being ended.
@@ -120,7 +125,8 @@ pub(crate) struct Frame {
     marks: Cell<u8>,
     /// The low bits of where it was suspended the last time, counted in words.
     noted: Cell<u16>,
-    /// The number of the slot of the green thread that started it; outside green threads one that no slot has.
+    /// The number of the slot of the green thread that started it; outside green threads one that
+    /// no slot has.
     slot: u32,
     front: NonNull<Front>,
     links: Links,
@@ -144,15 +150,17 @@ thread_local! {
     /// The newest frame.
     static NEWEST: Cell<*const Frame> = const { Cell::new(ptr::null()) };
 
-    /// The address of the frame that was unwound last, and how many times in a row. Kept in debug builds.
+    /// The address of the frame that was unwound last, and how many times in a row. Kept in debug
+    /// builds.
     static UNWINDS: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
 }
 
 /// Unwinds of a stack in a row that are too many: its code catches each and waits again.
 const MANY_UNWINDS: usize = 1_000;
 
-/// The limits around the code that runs on a stack, outermost first: each that passes before all those around it. One that
-/// passes later never takes effect, so the last is the only one to be asked.
+/// The limits around the code that runs on a stack, outermost first: each that passes before all
+/// those around it. One that passes later never takes effect, so the last is the only one to be
+/// asked.
 type Limits = RefCell<Vec<Timer>>;
 
 impl Frame {
@@ -183,8 +191,8 @@ impl Frame {
         closure()
     }
 
-    /// Calls `code` with the green stack that it runs on, or with `None` when it runs on none, or inside
-    /// a poll.
+    /// Calls `code` with the green stack that it runs on, or with `None` when it runs on none, or
+    /// inside a poll.
     #[inline(always)]
     pub(crate) fn with_current<R>(code: impl FnOnce(Option<&Frame>) -> R) -> R {
         let current = current_stack().cast::<Frame>();
@@ -200,7 +208,8 @@ impl Frame {
 
     /// Polls a future with the context that this stack was resumed with.
     ///
-    /// A stack whose green thread is being ended has none, and polls with a waker that wakes nobody.
+    /// A stack whose green thread is being ended has none, and polls with a waker that wakes
+    /// nobody.
     #[inline(always)]
     pub(crate) fn poll<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
         let _entered_again = Enters(self);
@@ -211,7 +220,8 @@ impl Frame {
         self.with_context(|cx| future.poll(cx))
     }
 
-    /// As [`poll`](Frame::poll), where there are limits: what is polled can tell that one of them has passed.
+    /// As [`poll`](Frame::poll), where there are limits: what is polled can tell that one of them
+    /// has passed.
     #[inline(never)]
     fn poll_limited<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
         let passed = self.first_limit(|limit| limit.has_passed().then(|| limit.moment()));
@@ -272,7 +282,8 @@ impl Frame {
         self.limits.get()?.borrow_mut().last_mut().and_then(ask)
     }
 
-    /// Returns the limit that is to take effect, if one is. If not, this stack is polled when one passes.
+    /// Returns the limit that is to take effect, if one is. If not, this stack is polled when one
+    /// passes.
     #[inline]
     pub(crate) fn limit_to_take_effect(&self) -> Option<Moment> {
         if self.has(LIMITED) { self.ask_limit() } else { None }
@@ -284,8 +295,8 @@ impl Frame {
         self.first_limit(|limit| ends(limit).then(|| limit.moment())?)
     }
 
-    /// Puts this stack aside until it is polled again. Unwinds if its green thread is ended instead:
-    /// each time it comes here, should the code on the stack have caught the first unwind.
+    /// Puts this stack aside until it is polled again. Unwinds if its green thread is ended
+    /// instead: each time it comes here, should the code on the stack have caught the first unwind.
     #[inline(always)]
     pub(super) fn suspend(&self) {
         if cfg!(debug_assertions) && self.ending.get() {
@@ -319,8 +330,9 @@ impl Frame {
         }
     }
 
-    /// Puts this stack aside until it is polled again, or until its green thread is being ended, and returns whether
-    /// it was polled. If not, it can finish what must not be unwound: the next time it is put aside it is unwound.
+    /// Puts this stack aside until it is polled again, or until its green thread is being ended,
+    /// and returns whether it was polled. If not, it can finish what must not be unwound: the next
+    /// time it is put aside it is unwound.
     #[inline(always)]
     pub(crate) fn put_aside(&self) -> bool {
         if spans::are_traced() {
@@ -354,7 +366,8 @@ impl Frame {
         context.is_some()
     }
 
-    /// Answers whoever wants to know where this stack was put aside, as long as that is all that it was resumed for.
+    /// Answers whoever wants to know where this stack was put aside, as long as that is all that it
+    /// was resumed for.
     #[cold]
     #[inline(never)]
     fn answer(&self) -> Resume {
@@ -376,7 +389,8 @@ impl Frame {
         self.context.get().is_none() && !self.ending.get()
     }
 
-    /// Returns whether the green thread of this stack is being ended. Then the future that owns it may be elsewhere.
+    /// Returns whether the green thread of this stack is being ended. Then the future that owns it
+    /// may be elsewhere.
     #[inline]
     pub(crate) fn is_ending(&self) -> bool {
         self.ending.get()
@@ -402,8 +416,8 @@ impl Frame {
         self.mark(ABANDONED, true);
     }
 
-    /// Waits for a future, whatever happens to the green thread. If that ends meanwhile, the stack is left to itself:
-    /// see [`orphan`](super::orphan).
+    /// Waits for a future, whatever happens to the green thread. If that ends meanwhile, the stack
+    /// is left to itself: see [`orphan`](super::orphan).
     pub(crate) fn wait_shielded<F: Future>(&self, future: F) -> F::Output {
         if let Some(output) = self.poll_shielded(future) {
             return output;
@@ -431,8 +445,8 @@ impl Frame {
         self.ending.set(true);
     }
 
-    /// Tells the hub where this stack is suspended: here. Most wait where they waited before, and it knows that already; to
-    /// write it again would be a twentieth of a turn.
+    /// Tells the hub where this stack is suspended: here. Most wait where they waited before, and
+    /// it knows that already; to write it again would be a twentieth of a turn.
     #[inline(always)]
     fn note_suspended(&self) {
         let here = hub::stack_pointer();
@@ -452,7 +466,8 @@ impl Frame {
         Some(unsafe { self.front.as_ref() }.limit)
     }
 
-    /// Returns whether that address is on this stack. `None` where its green thread is being ended: nobody knows any more.
+    /// Returns whether that address is on this stack. `None` where its green thread is being ended:
+    /// nobody knows any more.
     pub(crate) fn holds(&self, address: usize) -> Option<bool> {
         Some((self.limit()?..ptr::from_ref(self).addr()).contains(&address))
     }
@@ -463,8 +478,8 @@ impl Frame {
     }
 }
 
-/// A frame that is gone is not current (I1), be it only until whoever resumed its stack has restored its own: the
-/// value of a closure may be dropped before that.
+/// A frame that is gone is not current (I1), be it only until whoever resumed its stack has
+/// restored its own: the value of a closure may be dropped before that.
 impl Drop for Frame {
     #[inline]
     fn drop(&mut self) {
@@ -517,7 +532,8 @@ impl Drop for Innermost<'_> {
     }
 }
 
-/// Enters a frame when it is dropped: when a poll is over, or control comes back to the code of the frame.
+/// Enters a frame when it is dropped: when a poll is over, or control comes back to the code of the
+/// frame.
 struct Enters<'a>(&'a Frame);
 
 impl Drop for Enters<'_> {
@@ -573,7 +589,8 @@ fn leave_list(frame: &Frame) {
     }
 }
 
-/// Shows all frames of this OS thread, the newest first. Nothing that is done with one starts or ends another.
+/// Shows all frames of this OS thread, the newest first. Nothing that is done with one starts or
+/// ends another.
 pub(super) fn for_each_frame(mut see: impl FnMut(&Frame)) {
     let mut at = NEWEST.get();
     // SAFETY: by I6. Nobody starts or ends meanwhile: no code runs but ours.

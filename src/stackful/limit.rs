@@ -12,9 +12,10 @@ struct Passed(Moment);
 impl Timeout {
     /// Calls a plain function, no longer than the limit, on a green stack.
     ///
-    /// When the limit passes while the function waits, its stack is unwound from there to here, and every
-    /// destructor on the way runs. It is no panic: no hook is called and nothing is printed. A function that
-    /// does not wait is not interrupted, and one that returns in spite of it has been in time.
+    /// When the limit passes while the function waits, its stack is unwound from there to here, and
+    /// every destructor on the way runs. It is no panic: no hook is called and nothing is printed.
+    /// A function that does not wait is not interrupted, and one that returns in spite of it has
+    /// been in time.
     ///
     /// Corresponds to eventlet's `with Timeout(seconds):`.
     ///

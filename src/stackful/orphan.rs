@@ -1,16 +1,20 @@
-//! How a stack that is in use is ended: it is unwound, unless it is in a shielded wait. Then it outlives its green thread.
+//! How a stack that is in use is ended: it is unwound, unless it is in a shielded wait. Then it
+//! outlives its green thread.
 //!
-//! A wait for a lock below C has no error to give: what waits there cannot be told to give up, and cannot be unwound. So whoever
-//! ends such a green thread does not wait for its stack. That is left to itself, and finds an owner in a green thread of its
-//! own, which has no name, no handle and no locals of the one that ended. When the shielded wait is over its code goes
-//! on as that of any green thread that is being ended: each cancellable wait returns at once, and the first ordinary one unwinds.
+//! A wait for a lock below C has no error to give: what waits there cannot be told to give up, and
+//! cannot be unwound. So whoever ends such a green thread does not wait for its stack. That is left
+//! to itself, and finds an owner in a green thread of its own, which has no name, no handle and no
+//! locals of the one that ended. When the shielded wait is over its code goes on as that of any
+//! green thread that is being ended: each cancellable wait returns at once, and the first ordinary
+//! one unwinds.
 //!
 //! # How a hub ends
 //!
-//! Nobody has a turn any more, but what the waits are for may come yet: from the destructors of other green threads, or from
-//! another OS thread. Each orphan has a look at the end of every generation (see [`hub`]), and a short while to wait in it:
-//! [`GRACE`] for all of them together. What is left then is abandoned, with a warning: its future is dropped, so that it
-//! takes no wakeup that is meant for others, but the stack is never unwound and never freed.
+//! Nobody has a turn any more, but what the waits are for may come yet: from the destructors of
+//! other green threads, or from another OS thread. Each orphan has a look at the end of every
+//! generation (see [`hub`]), and a short while to wait in it: [`GRACE`] for all of them together.
+//! What is left then is abandoned, with a warning: its future is dropped, so that it takes no
+//! wakeup that is meant for others, but the stack is never unwound and never freed.
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;
@@ -31,7 +35,8 @@ use crate::report;
 
 pub(super) type Coroutine<T> = corosensei::Coroutine<Resume, (), T, GreenStack>;
 
-/// Puts the stack of a coroutine back into the pool. Unwinds it before if it is in use: by this frame.
+/// Puts the stack of a coroutine back into the pool. Unwinds it before if it is in use: by this
+/// frame.
 pub(super) fn give_back<T: 'static>(coroutine: Coroutine<T>, frame: *const Frame) {
     if coroutine.done() {
         stack::give_back(coroutine.into_stack());
@@ -54,8 +59,8 @@ fn unwind_and_give_back<T: 'static>(mut coroutine: Coroutine<T>, frame: *const F
     }
 }
 
-/// Unwinds a stack, after it has left the frames that cannot be unwound. Leaves one that is in a shielded wait, or comes
-/// to one on its way, as it is there.
+/// Unwinds a stack, after it has left the frames that cannot be unwound. Leaves one that is in a
+/// shielded wait, or comes to one on its way, as it is there.
 fn unwind<T>(coroutine: &mut Coroutine<T>, frame: *const Frame) {
     let _value_if_any = if is_shielded(coroutine, frame) {
         None

@@ -1,8 +1,9 @@
 //! A look at stacks that are put aside: where does the code on each of them wait?
 //!
-//! What a stack holds nobody can read from outside. But the code on it can: it is resumed in the place where it was put
-//! aside, captures a backtrace, and puts itself aside again. It does so where it would have noticed otherwise that
-//! its green thread is being ended, so those that are resumed to go on take no notice of all this.
+//! What a stack holds nobody can read from outside. But the code on it can: it is resumed in the
+//! place where it was put aside, captures a backtrace, and puts itself aside again. It does so
+//! where it would have noticed otherwise that its green thread is being ended, so those that are
+//! resumed to go on take no notice of all this.
 #![allow(unsafe_code)]
 
 use std::backtrace::Backtrace;
@@ -23,8 +24,8 @@ pub(crate) struct Seen {
     pub(crate) backtrace: Option<Backtrace>,
 }
 
-/// Looks at all stacks of this OS thread that are put aside and were started by those green threads, in the order in
-/// which they were started.
+/// Looks at all stacks of this OS thread that are put aside and were started by those green
+/// threads, in the order in which they were started.
 pub(crate) fn look(by: impl Fn(u64) -> bool) -> Vec<Seen> {
     let mut seen = Vec::new();
     // One look at a time: an allocator that looks again while a stack answers sees nothing.

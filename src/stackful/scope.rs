@@ -11,29 +11,31 @@
 //!   +------------------+
 //! ```
 //!
-//! The type of a body says how long its borrows live; a green thread wants something that lives forever. So
-//! that is forgotten here, and what the compiler can no longer see is kept by hand.
+//! The type of a body says how long its borrows live; a green thread wants something that lives
+//! forever. So that is forgotten here, and what the compiler can no longer see is kept by hand.
 //!
 //! # How a scope ends
 //!
 //! - Its function returns or panics: the owner waits for all members, as in std.
-//! - The owner is killed, or a limit passes: it cannot wait any more. All members are killed then, before the
-//!   owner unwinds any further. A kill ends its victim before it returns, whatever the victim was doing,
-//!   but for a green thread *that is running*: it may be a member that kills the owner, or one that is being ended
-//!   itself and whose destructor does so. It cannot be unwound from above. So the owner's stack is left as it
-//!   is ([`borrowed`](super::borrowed)), that member ends at its next wait, and the owner right after it. No other green thread
-//!   has a turn in between.
-//! - The owner's stack is never unwound, as somebody forgot its future: then it is never freed either.
+//! - The owner is killed, or a limit passes: it cannot wait any more. All members are killed then,
+//!   before the owner unwinds any further. A kill ends its victim before it returns, whatever the
+//!   victim was doing, but for a green thread *that is running*: it may be a member that kills the
+//!   owner, or one that is being ended itself and whose destructor does so. It cannot be unwound
+//!   from above. So the owner's stack is left as it is ([`borrowed`](super::borrowed)), that member
+//!   ends at its next wait, and the owner right after it. No other green thread has a turn in
+//!   between.
+//! - The owner's stack is never unwound, as somebody forgot its future: then it is never freed
+//!   either.
 //!
 //! # Invariants
 //!
-//! - **I1**: a [`Mark`] is dropped after the body that it was made for, be the body called, unwound, or never
-//!   called; and nothing is done with the body, or with what it left, after that. For it is the last field of
-//!   what is called, and the last local of the call.
-//! - **I2**: [`scope`] neither returns nor unwinds into its caller while the `Mark` of one of its members is
-//!   left: [`Ending`] sees to it, and ends the process where it cannot.
-//! - **I3**: what a body borrows outlives the call of `scope`, as `'scope` does. It is on stacks, or reached from
-//!   them, that are not unwound past that call but by code that comes through it.
+//! - **I1**: a [`Mark`] is dropped after the body that it was made for, be the body called,
+//!   unwound, or never called; and nothing is done with the body, or with what it left, after that.
+//!   For it is the last field of what is called, and the last local of the call.
+//! - **I2**: [`scope`] neither returns nor unwinds into its caller while the `Mark` of one of its
+//!   members is left: [`Ending`] sees to it, and ends the process where it cannot.
+//! - **I3**: what a body borrows outlives the call of `scope`, as `'scope` does. It is on stacks,
+//!   or reached from them, that are not unwound past that call but by code that comes through it.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -51,7 +53,8 @@ use crate::exit::Exit;
 use crate::greenthread::{GreenThread, spawn};
 use crate::report;
 
-/// Green threads that may borrow from outside of it, and end before it does: what [`scope`] gives its function.
+/// Green threads that may borrow from outside of it, and end before it does: what [`scope`] gives
+/// its function.
 ///
 /// Corresponds to [`std::thread::Scope`].
 pub struct Scope<'scope, 'env: 'scope> {
@@ -70,8 +73,9 @@ pub(crate) type Body = Stackful<Box<dyn FnOnce()>, ()>;
 ///
 /// # Panics
 ///
-/// Where nobody can wait: where there is no green stack, and while it unwinds. With a panic of the function,
-/// once all its green threads have ended. When one of those that nobody joined has panicked.
+/// Where nobody can wait: where there is no green stack, and while it unwinds. With a panic of the
+/// function, once all its green threads have ended. When one of those that nobody joined has
+/// panicked.
 ///
 /// # Yields
 ///
@@ -79,9 +83,10 @@ pub(crate) type Body = Stackful<Box<dyn FnOnce()>, ()>;
 ///
 /// # Killed
 ///
-/// All green threads of the scope are killed, before anything that they could have borrowed goes. So it
-/// is when a limit passes. Should one of them be running, as it is the one that kills: it ends at its next wait, and
-/// the owner of the scope right after it, before anybody else has a turn.
+/// All green threads of the scope are killed, before anything that they could have borrowed goes.
+/// So it is when a limit passes. Should one of them be running, as it is the one that kills: it
+/// ends at its next wait, and the owner of the scope right after it, before anybody else has a
+/// turn.
 ///
 /// # Differences
 ///
@@ -129,9 +134,9 @@ where
     let scope = Scope { lent: Lent::open(), scope: PhantomData, env: PhantomData };
     let ending = Ending(&scope.lent);
     let result = catch_unwind(AssertUnwindSafe(|| f(&scope)));
-    // Where that was not a panic but the end of this green thread, this unwinds again unless nobody is left.
-    // It is caught, too: while this OS thread unwinds, members that are killed could not be told to end
-    // each time they wait, should they catch the first unwind.
+    // Where that was not a panic but the end of this green thread, this unwinds again unless nobody
+    // is left. It is caught, too: while this OS thread unwinds, members that are killed could not
+    // be told to end each time they wait, should they catch the first unwind.
     let waited = catch_unwind(AssertUnwindSafe(|| scope.lent.wait_for_all()));
     drop(ending);
     match (waited, result) {
@@ -161,9 +166,9 @@ impl<'scope> Scope<'scope, '_> {
         let number = mark.number;
         let marked = Marked { body, mark };
         let body: Box<dyn FnOnce() + 'scope> = Box::new(move || marked.call());
-        // SAFETY: the closure is used no longer than what it borrows lives. By I1 it is gone when its mark
-        // is dropped, by I2 that is before the call of `scope` is over, and by I3 what it borrows is there
-        // until then.
+        // SAFETY: the closure is used no longer than what it borrows lives. By I1 it is gone when
+        // its mark is dropped, by I2 that is before the call of `scope` is over, and by I3 what it
+        // borrows is there until then.
         let body = unsafe { mem::transmute::<Box<dyn FnOnce() + 'scope>, Box<dyn FnOnce()>>(body) };
         let gt = spawn(prepare(stackful(body))?);
         self.lent.is_called(number, *gt);

@@ -1,12 +1,14 @@
 //! The `tracing` spans that a green stack has entered.
 //!
-//! A subscriber keeps the spans that are entered for the OS thread, as a stack: it has no way to know that a
-//! green stack was put aside with the guard of a span on it. So a green stack leaves its spans when it is put aside, and
-//! enters them again when it goes on, as [`tracing::Instrument`] does it for a future at each poll.
+//! A subscriber keeps the spans that are entered for the OS thread, as a stack: it has no way to
+//! know that a green stack was put aside with the guard of a span on it. So a green stack leaves
+//! its spans when it is put aside, and enters them again when it goes on, as
+//! [`tracing::Instrument`] does it for a future at each poll.
 //!
-//! Which spans are its own? Those above the span that was current when the stack was resumed: that one belongs to whoever
-//! polls it. A subscriber tells which span is current and no more, so a span that is entered on a green stack while it
-//! is entered around it already is not told from the one outside.
+//! Which spans are its own? Those above the span that was current when the stack was resumed: that
+//! one belongs to whoever polls it. A subscriber tells which span is current and no more, so a span
+//! that is entered on a green stack while it is entered around it already is not told from the one
+//! outside.
 //!
 //! Where nothing is traced, all this is a look at a number.
 

@@ -13,9 +13,10 @@ use super::coroutine::stackful;
 
 /// Makes a stream of an iterator that waits with [`.block()`](Block::block).
 ///
-/// The iterator gets a stack of its own, as the closure of [`stackful`] does, and is asked for an item when
-/// the stream is. It is the way back of [`Blocking::blocking`](super::Blocking::blocking): what takes a
-/// stream, as [`GreenPool::imap_stream`](crate::GreenPool::imap_stream) does, takes the lines of a
+/// The iterator gets a stack of its own, as the closure of [`stackful`] does, and is asked for an
+/// item when the stream is. It is the way back of
+/// [`Blocking::blocking`](super::Blocking::blocking): what takes a stream, as
+/// [`GreenPool::imap_stream`](crate::GreenPool::imap_stream) does, takes the lines of a
 /// `green::fs::File`.
 ///
 /// # Panics
@@ -58,7 +59,8 @@ where
     Given { giver: Some(Box::pin(giver)), given }
 }
 
-/// Returns whether an item was taken. Nobody has to be woken for that: who takes it polls its giver next.
+/// Returns whether an item was taken. Nobody has to be woken for that: who takes it polls its giver
+/// next.
 fn taken<T>(given: &Cell<Option<T>>) -> Poll<()> {
     let item = given.take();
     let polled = if item.is_none() { Poll::Ready(()) } else { Poll::Pending };

@@ -13,12 +13,13 @@ const VARIABLE: &str = "EVENTLET_SEED";
 
 /// Runs a program with each seed, and panics when it fails: see [the module](super).
 ///
-/// Each run has an OS thread and a hub of its own, and a clock that stands still. The environment variable `EVENTLET_SEED` has it
-/// run one seed or schedule only, that of a failure.
+/// Each run has an OS thread and a hub of its own, and a clock that stands still. The environment
+/// variable `EVENTLET_SEED` has it run one seed or schedule only, that of a failure.
 ///
 /// # Panics
 ///
-/// When the program fails, with the report of the [`Failure`]. When `EVENTLET_SEED` is neither a seed nor a schedule.
+/// When the program fails, with the report of the [`Failure`]. When `EVENTLET_SEED` is neither a
+/// seed nor a schedule.
 ///
 /// # Examples
 ///
@@ -64,8 +65,8 @@ where
     }
 }
 
-/// Runs a program with each seed up to the first that fails, and returns how it failed, under the shortest schedule that was
-/// found to fail.
+/// Runs a program with each seed up to the first that fails, and returns how it failed, under the
+/// shortest schedule that was found to fail.
 ///
 /// `EVENTLET_SEED` changes nothing here.
 ///

@@ -1,7 +1,7 @@
 //! Where choices come from: chance, or a list of them.
 //!
-//! Choice 0 is always the usual one: the hub's own order, and no fault. So a schedule is the choices that are not 0, and
-//! what is left out of it is as usual.
+//! Choice 0 is always the usual one: the hub's own order, and no fault. So a schedule is the
+//! choices that are not 0, and what is left out of it is as usual.
 
 use std::collections::BTreeMap;
 use std::fmt;

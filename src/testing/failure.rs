@@ -36,12 +36,14 @@ impl Failure {
         self.seed
     }
 
-    /// Returns what went wrong: the message of a panic and its place, a deadlock, or what was left behind.
+    /// Returns what went wrong: the message of a panic and its place, a deadlock, or what was left
+    /// behind.
     pub fn what(&self) -> &str {
         &self.what
     }
 
-    /// Returns the shortest schedule that was found to fail, for [`replay`](super::replay) and for `EVENTLET_SEED`.
+    /// Returns the shortest schedule that was found to fail, for [`replay`](super::replay) and for
+    /// `EVENTLET_SEED`.
     pub fn schedule(&self) -> &str {
         &self.schedule
     }

@@ -48,7 +48,8 @@ pub fn may_kill(victim: &Greenlet) {
     }
 }
 
-/// Waits for a future, which the check may give up on, at any moment between two turns, or not at all.
+/// Waits for a future, which the check may give up on, at any moment between two turns, or not at
+/// all.
 ///
 /// Outside [`check`](super::check()) it waits as long as it takes.
 ///
@@ -118,8 +119,8 @@ impl Limit {
     }
 }
 
-/// Returns a number below `options` that the check chooses: 0 is the usual one, and what it tries to get to when it shrinks
-/// a schedule that fails.
+/// Returns a number below `options` that the check chooses: 0 is the usual one, and what it tries
+/// to get to when it shrinks a schedule that fails.
 ///
 /// Outside [`check`](super::check()) it is 0.
 ///
@@ -143,8 +144,8 @@ pub fn choose(options: usize) -> usize {
     schedule::current().map_or(0, |schedule| schedule.choose(options))
 }
 
-/// Has the check fail when a value is another at the end than it is now: the permits of a semaphore, the free places of a
-/// pool, the items of a queue.
+/// Has the check fail when a value is another at the end than it is now: the permits of a
+/// semaphore, the free places of a pool, the items of a queue.
 ///
 /// Outside [`check`](super::check()) it does nothing.
 ///

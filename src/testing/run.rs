@@ -26,7 +26,8 @@ pub(super) struct Ran {
     pub(super) steps: Vec<Step>,
 }
 
-/// Runs a program on an OS thread of its own, so that no run finds anything of another one, not even its numbers.
+/// Runs a program on an OS thread of its own, so that no run finds anything of another one, not
+/// even its numbers.
 pub(super) fn run<M, F>(program: &M, source: Source) -> Ran
 where
     M: Fn() -> F + Sync,
@@ -94,7 +95,8 @@ thread_local! {
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Keeps the panics of this OS thread from being printed: there may be hundreds, of which one is reported in the end.
+/// Keeps the panics of this OS thread from being printed: there may be hundreds, of which one is
+/// reported in the end.
 struct Quiet;
 
 impl Quiet {

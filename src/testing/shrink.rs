@@ -8,9 +8,11 @@ use super::run::Ran;
 /// Runs that may be spent on it.
 const MOST_RUNS: usize = 300;
 
-/// Returns a run that failed, with as few unusual choices as were found to be enough. `run` runs a script.
+/// Returns a run that failed, with as few unusual choices as were found to be enough. `run` runs a
+/// script.
 ///
-/// It leaves out half of them, then quarters, and so on down to single ones: delta debugging, as by Andreas Zeller.
+/// It leaves out half of them, then quarters, and so on down to single ones: delta debugging, as by
+/// Andreas Zeller.
 pub(super) fn shrink(mut best: Ran, run: impl Fn(Script) -> Ran) -> Ran {
     let mut runs = 0;
     let mut size = best.taken.0.len();

@@ -79,9 +79,9 @@ impl<T: Send + 'static> Proxy<T> {
     ///
     /// # Panics
     ///
-    /// As [`execute`](super::execute()) does. A panic leaves the object as it is at that moment, and
-    /// the next call finds it so. A call from inside a call of the same object panics, as it would
-    /// wait for itself.
+    /// As [`execute`](super::execute()) does. A panic leaves the object as it is at that moment,
+    /// and the next call finds it so. A call from inside a call of the same object panics, as it
+    /// would wait for itself.
     ///
     /// # Examples
     ///

@@ -1,7 +1,8 @@
 //! Notices hubs that do not reach their next turn, and says who keeps them from it.
 //!
-//! A hub that is watched writes into its `Pulse` whose turn it is, which takes a few stores. One OS thread of the
-//! process, the watchdog, looks at all pulses again and again. A turn that it sees for longer than the hub's limit is a
+//! A hub that is watched writes into its `Pulse` whose turn it is, which takes a few stores. One OS
+//! thread of the process, the watchdog, looks at all pulses again and again. A turn that it sees
+//! for longer than the hub's limit is a
 //! [`Stall`]: it has the hub's OS thread capture where it is, without disturbing it, and reports that.
 //!
 //! | file | what it holds |

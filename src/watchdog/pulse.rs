@@ -1,8 +1,8 @@
 //! What a hub and the watchdog share.
 //!
-//! The hub writes, without a lock, whose turn it is. Each turn has a number of its own, and so have the parts of one in
-//! which another green thread is ended. The watchdog reads the number before and after the rest: where it is the same,
-//! so is the turn.
+//! The hub writes, without a lock, whose turn it is. Each turn has a number of its own, and so have
+//! the parts of one in which another green thread is ended. The watchdog reads the number before
+//! and after the rest: where it is the same, so is the turn.
 
 use std::collections::HashMap;
 use std::panic::Location;

@@ -51,11 +51,12 @@ impl Stall {
         }
     }
 
-    /// Returns the backtrace of what ran when the stall was noticed: a line for each function, from the innermost down
-    /// to the hub, and a line for its place.
+    /// Returns the backtrace of what ran when the stall was noticed: a line for each function, from
+    /// the innermost down to the hub, and a line for its place.
     ///
-    /// `None` without the feature `backtrace`, on systems other than Linux on x86-64 and aarch64, and where the hub's OS thread
-    /// did not answer: it has the signal `SIGURG` blocked, or somebody else handles that.
+    /// `None` without the feature `backtrace`, on systems other than Linux on x86-64 and aarch64,
+    /// and where the hub's OS thread did not answer: it has the signal `SIGURG` blocked, or
+    /// somebody else handles that.
     pub fn backtrace(&self) -> Option<&str> {
         self.backtrace.as_deref()
     }

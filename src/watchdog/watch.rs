@@ -1,8 +1,9 @@
 //! The watchdog: one OS thread for all hubs of the process that are watched.
 //!
-//! It starts with the first of them and ends after the last. It looks at each several times in a limit, and counts the time
-//! between two looks that saw the same turn. So what it says is never more than what was; where it was itself kept from
-//! running, by a debugger or a crowd of processes, it counts no more than the time between two looks of a usual pace.
+//! It starts with the first of them and ends after the last. It looks at each several times in a
+//! limit, and counts the time between two looks that saw the same turn. So what it says is never
+//! more than what was; where it was itself kept from running, by a debugger or a crowd of
+//! processes, it counts no more than the time between two looks of a usual pace.
 
 use std::cell::Cell;
 use std::io;

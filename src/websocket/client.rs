@@ -31,19 +31,22 @@ const MAX_HEAD: usize = 64 * 1024;
 
 /// Connects to a websocket server.
 ///
-/// The URL is one of `ws://`, or, with the feature `ssl`, of `wss://`: then the server has to show a certificate for the
-/// host of the URL that the system's authorities have signed, and [`ssl`](Connect::ssl) says otherwise. Wait for what this
-/// returns: with `.await`, or with `.block()` on a green stack. Before that, its methods set options.
+/// The URL is one of `ws://`, or, with the feature `ssl`, of `wss://`: then the server has to show
+/// a certificate for the host of the URL that the system's authorities have signed, and
+/// [`ssl`](Connect::ssl) says otherwise. Wait for what this returns: with `.await`, or with
+/// `.block()` on a green stack. Before that, its methods set options.
 ///
 /// Eventlet has no client of its own: its users take the `websocket-client` library, patched.
 ///
 /// # Panics
 ///
-/// Waiting for it panics where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+/// Waiting for it panics where there is no hub: outside [`run`](crate::run) and
+/// [`local`](crate::local).
 ///
 /// # Yields
 ///
-/// Until the server has answered, and not longer than [`handshake_timeout`](Connect::handshake_timeout).
+/// Until the server has answered, and not longer than
+/// [`handshake_timeout`](Connect::handshake_timeout).
 ///
 /// # Killed
 ///
@@ -51,9 +54,10 @@ const MAX_HEAD: usize = 64 * 1024;
 ///
 /// # Errors
 ///
-/// Those of connecting, with a handshake of TLS that fails among them; of kind `InvalidInput`, when the URL or an option cannot be used; of kind
-/// `ConnectionRefused`, when the server answers no, with a [`FailedConnectionError`] inside that has the status; of kind
-/// `InvalidData`, when it answers something that is no websocket; of kind `TimedOut`.
+/// Those of connecting, with a handshake of TLS that fails among them; of kind `InvalidInput`, when
+/// the URL or an option cannot be used; of kind `ConnectionRefused`, when the server answers no,
+/// with a [`FailedConnectionError`] inside that has the status; of kind `InvalidData`, when it
+/// answers something that is no websocket; of kind `TimedOut`.
 ///
 /// # Examples
 ///
@@ -115,7 +119,8 @@ impl Connect {
         self
     }
 
-    /// Offers a subprotocol, besides those that were offered before. The server chooses one, or none.
+    /// Offers a subprotocol, besides those that were offered before. The server chooses one, or
+    /// none.
     pub fn protocol(mut self, protocol: impl Into<String>) -> Connect {
         self.protocols.push(protocol.into());
         self
@@ -127,14 +132,15 @@ impl Connect {
         self
     }
 
-    /// Sets how many bytes a message may have. The default is 8 MiB. A longer one closes the connection, with code 1009.
+    /// Sets how many bytes a message may have. The default is 8 MiB. A longer one closes the
+    /// connection, with code 1009.
     pub fn max_frame_length(mut self, bytes: usize) -> Connect {
         self.max_frame_length = bytes;
         self
     }
 
-    /// Sets after how long a silence a waiting [`WebSocket`] pings the server, or that it does not. The default
-    /// is 30 s. After twice as long a silence the connection is given up.
+    /// Sets after how long a silence a waiting [`WebSocket`] pings the server, or that it does not.
+    /// The default is 30 s. After twice as long a silence the connection is given up.
     pub fn ping_interval(mut self, interval: impl Into<Option<Duration>>) -> Connect {
         self.ping_interval = interval.into();
         self
@@ -146,14 +152,15 @@ impl Connect {
         self
     }
 
-    /// Sets how long connecting may take, with everything up to the server's answer. The default is 10 s.
+    /// Sets how long connecting may take, with everything up to the server's answer. The default is
+    /// 10 s.
     pub fn handshake_timeout(mut self, limit: Duration) -> Connect {
         self.handshake_timeout = limit;
         self
     }
 
-    /// Speaks over a connection that was made in some other way: through TLS or a proxy, or to a Unix socket. Of the URL
-    /// only the host and the path matter then.
+    /// Speaks over a connection that was made in some other way: through TLS or a proxy, or to a
+    /// Unix socket. Of the URL only the host and the path matter then.
     ///
     /// # Yields
     ///

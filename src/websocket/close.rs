@@ -123,8 +123,8 @@ pub trait IntoClose: Sealed {
     ///
     /// # Errors
     ///
-    /// Of kind `InvalidInput`: the code is not one that a frame may have, or the reason has more than 123
-    /// bytes.
+    /// Of kind `InvalidInput`: the code is not one that a frame may have, or the reason has more
+    /// than 123 bytes.
     fn into_close(self) -> io::Result<Close>;
 }
 

@@ -1,8 +1,8 @@
 //! One connection, whoever has handles on it: who reads, who writes, and how it ends.
 //!
-//! Reading and writing are apart, each with a line of its own, so one green thread may wait while another
-//! sends. Everything that reads or writes is a poll that leaves the connection in order, so a kill between two polls
-//! loses nothing. What a poll borrows it gives back before it returns.
+//! Reading and writing are apart, each with a line of its own, so one green thread may wait while
+//! another sends. Everything that reads or writes is a poll that leaves the connection in order, so
+//! a kill between two polls loses nothing. What a poll borrows it gives back before it returns.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -33,7 +33,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Io for T {}
 const READ_SIZE: usize = 64 * 1024;
 
 thread_local! {
-    /// Where bytes are read to. One for all connections, so that an idle one needs none; empty while it is in use.
+    /// Where bytes are read to. One for all connections, so that an idle one needs none; empty
+    /// while it is in use.
     static SPACE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
@@ -56,8 +57,8 @@ pub(super) struct Connection {
     reading: Lock,
     /// The pen: who has it may put a message into the writer.
     writing: Lock,
-    /// Who is in [`poll_wait`](Connection::poll_wait), and who in [`poll_flush`](Connection::poll_flush) as a
-    /// sender: to be woken by what the other does.
+    /// Who is in [`poll_wait`](Connection::poll_wait), and who in
+    /// [`poll_flush`](Connection::poll_flush) as a sender: to be woken by what the other does.
     reader: Cell<Option<Waker>>,
     sender: Cell<Option<Waker>>,
     /// Whether this side has begun to close.
@@ -152,7 +153,8 @@ impl Connection {
         poll_fn(|cx| self.poll_send(cx)).await
     }
 
-    /// Sends a close frame, waits for the peer's, and closes the connection, within the limit for closing.
+    /// Sends a close frame, waits for the peer's, and closes the connection, within the limit for
+    /// closing.
     pub(super) async fn close(&self, close: Close) {
         self.begin_close(close);
         hub::within(Some(self.close_timeout), self.finish()).await;
@@ -449,7 +451,8 @@ impl Drop for Space {
     }
 }
 
-/// Somebody who has the pen. If he is killed, his message is taken back, and who waits sees to what is owed.
+/// Somebody who has the pen. If he is killed, his message is taken back, and who waits sees to what
+/// is owed.
 struct Sending<'a>(&'a Connection);
 
 impl Drop for Sending<'_> {

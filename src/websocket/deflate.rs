@@ -10,11 +10,11 @@ const STEP: usize = 1024;
 
 /// How messages are compressed: the options of permessage-deflate.
 ///
-/// A server agrees to it with clients that offer it, unless it is told [`None`]; a client offers it if it is told to.
-/// Messages under 32 bytes are sent as they are.
+/// A server agrees to it with clients that offer it, unless it is told [`None`]; a client offers it
+/// if it is told to. Messages under 32 bytes are sent as they are.
 ///
-/// A compressed connection needs memory: at 12 window bits 4 KiB to inflate, and some 80 KiB to compress, from the
-/// first compressed message on; at 15 bits 32 KiB and some 300 KiB.
+/// A compressed connection needs memory: at 12 window bits 4 KiB to inflate, and some 80 KiB to
+/// compress, from the first compressed message on; at 15 bits 32 KiB and some 300 KiB.
 ///
 /// Corresponds to what eventlet does with the extension header, which has no options there.
 ///
@@ -56,8 +56,8 @@ impl Deflate {
         self
     }
 
-    /// Sets how far back repetitions are found, as the binary logarithm of bytes, from 9 to 15, in both directions as far
-    /// as the peer allows. The default is 12.
+    /// Sets how far back repetitions are found, as the binary logarithm of bytes, from 9 to 15, in
+    /// both directions as far as the peer allows. The default is 12.
     ///
     /// # Panics
     ///

@@ -5,8 +5,8 @@ use tungstenite::Utf8Bytes;
 
 /// A message: a text or bytes.
 ///
-/// What [`send`](super::WebSocket::send) takes is made from `&str`, `String`, `&[u8]`, `Vec<u8>` and [`Bytes`], too.
-/// Cloning is cheap: the clones share their contents.
+/// What [`send`](super::WebSocket::send) takes is made from `&str`, `String`, `&[u8]`, `Vec<u8>`
+/// and [`Bytes`], too. Cloning is cheap: the clones share their contents.
 ///
 /// Corresponds to the `str` and the `bytes` that eventlet's `wait` returns.
 ///

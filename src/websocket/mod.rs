@@ -23,13 +23,15 @@
 //! | an async handler | 6.3 to 6.6 µs | 0.57 |
 //! | a handler on a green stack | 6.3 to 7.1 µs | 0.59 |
 //!
-//! Three rounds in turn on a busy machine of two cores, fat LTO. An idle websocket of a server costs 5.4 KB with the
-//! connection, its green thread and the request's head; 9.1 KB on a green stack; 134 KB with tokio-tungstenite's defaults.
+//! Three rounds in turn on a busy machine of two cores, fat LTO. An idle websocket of a server
+//! costs 5.4 KB with the connection, its green thread and the request's head; 9.1 KB on a green
+//! stack; 134 KB with tokio-tungstenite's defaults.
 //!
 //! # Not here
 //!
-//! The drafts before RFC 6455, hixie-75 and 76. Sending a message in several frames: [`WebSocket::send`] takes a whole
-//! one. Proxies: a client speaks [`over`](Connect::over) any stream.
+//! The drafts before RFC 6455, hixie-75 and 76. Sending a message in several frames:
+//! [`WebSocket::send`] takes a whole one. Proxies: a client speaks [`over`](Connect::over) any
+//! stream.
 
 mod client;
 mod close;

@@ -155,8 +155,8 @@ pub(super) fn answered(answer: &str, deflate: &Deflate) -> Result<Agreed, &'stat
     Ok(Agreed { level: deflate.level, parameters })
 }
 
-/// Takes the header apart: each extension's name and its parameters. No value that is understood here
-/// has a comma or a semicolon in it, quoted or not.
+/// Takes the header apart: each extension's name and its parameters. No value that is understood
+/// here has a comma or a semicolon in it, quoted or not.
 fn extensions(header: &str) -> impl Iterator<Item = (&str, impl Iterator<Item = &str>)> {
     header.split(',').filter(|extension| !extension.trim().is_empty()).map(|extension| {
         let mut parts = extension.split(';');

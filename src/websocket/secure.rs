@@ -26,8 +26,8 @@ impl Tls {
     }
 }
 
-/// Returns the context of those that name none. It is one for all: the system's authorities are read once, and sessions
-/// are resumed.
+/// Returns the context of those that name none. It is one for all: the system's authorities are
+/// read once, and sessions are resumed.
 fn systems() -> io::Result<&'static Context<Client>> {
     static SYSTEMS: OnceLock<Context<Client>> = OnceLock::new();
     match SYSTEMS.get() {
@@ -40,8 +40,8 @@ fn systems() -> io::Result<&'static Context<Client>> {
 }
 
 impl Connect {
-    /// Sets whom to trust, and which certificate to show, where the URL is of `wss://`. Without this the system's
-    /// authorities are trusted, and none is shown.
+    /// Sets whom to trust, and which certificate to show, where the URL is of `wss://`. Without
+    /// this the system's authorities are trusted, and none is shown.
     ///
     /// # Examples
     ///

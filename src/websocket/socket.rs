@@ -19,12 +19,14 @@ type Next = Pin<Box<dyn Future<Output = io::Result<Option<Message>>>>>;
 
 /// A websocket, of a server or a client.
 ///
-/// It is a handle: clones speak on the same connection. One green thread may wait for messages while others send. The
-/// connection of a client is closed when its last handle is dropped, without a farewell:
-/// [`close`](WebSocket::close) it before. That of a server is closed when its handler has ended.
+/// It is a handle: clones speak on the same connection. One green thread may wait for messages
+/// while others send. The connection of a client is closed when its last handle is dropped, without
+/// a farewell: [`close`](WebSocket::close) it before. That of a server is closed when its handler
+/// has ended.
 ///
-/// As a [`Stream`] it gives the messages one by one up to the end, and so it does as an iterator on a green
-/// stack, with `.blocking()`. Who has polled a stream keeps his place in line until the stream is polled again or dropped.
+/// As a [`Stream`] it gives the messages one by one up to the end, and so it does as an iterator on
+/// a green stack, with `.blocking()`. Who has polled a stream keeps his place in line until the
+/// stream is polled again or dropped.
 ///
 /// Corresponds to `eventlet.websocket.WebSocket`.
 ///
@@ -66,10 +68,11 @@ impl WebSocket {
 
     /// Waits for the next message. `None` says that there will be none, now and ever after.
     ///
-    /// That is so when the peer has closed the connection or has gone, when this side has begun to close it, and when the
-    /// peer did wrong: then it was told so with a close frame.
+    /// That is so when the peer has closed the connection or has gone, when this side has begun to
+    /// close it, and when the peer did wrong: then it was told so with a close frame.
     ///
-    /// Pings are answered while somebody waits. Several may wait; each message goes to the first in line.
+    /// Pings are answered while somebody waits. Several may wait; each message goes to the first in
+    /// line.
     ///
     /// Corresponds to `WebSocket.wait`.
     ///
@@ -83,13 +86,13 @@ impl WebSocket {
     ///
     /// # Errors
     ///
-    /// Once, when the connection is lost: those of the socket, and one of kind `TimedOut` when the peer was
-    /// silent for twice the ping interval.
+    /// Once, when the connection is lost: those of the socket, and one of kind `TimedOut` when the
+    /// peer was silent for twice the ping interval.
     ///
     /// # Differences
     ///
-    /// After its own `close`, eventlet's `wait` raises; and so does it for a second waiter. What was wrong
-    /// with a text or a compressed message raises there, too.
+    /// After its own `close`, eventlet's `wait` raises; and so does it for a second waiter. What
+    /// was wrong with a text or a compressed message raises there, too.
     ///
     /// # Examples
     ///
@@ -112,8 +115,8 @@ impl WebSocket {
 
     /// Sends a message.
     ///
-    /// It is whole when this returns, as far as the operating system's buffers go. Several may send; their
-    /// messages go out in the order in which they called.
+    /// It is whole when this returns, as far as the operating system's buffers go. Several may
+    /// send; their messages go out in the order in which they called.
     ///
     /// Corresponds to `WebSocket.send`.
     ///
@@ -123,13 +126,14 @@ impl WebSocket {
     ///
     /// # Killed
     ///
-    /// In line, or before the first byte: nothing was sent. In the middle of the message the connection is broken for
-    /// writing, as half of it cannot be taken back; what comes in can still be read. A compressed message cannot be taken
-    /// back from its first byte on.
+    /// In line, or before the first byte: nothing was sent. In the middle of the message the
+    /// connection is broken for writing, as half of it cannot be taken back; what comes in can
+    /// still be read. A compressed message cannot be taken back from its first byte on.
     ///
     /// # Errors
     ///
-    /// Of kind `BrokenPipe` when either side has closed the connection, or it is broken; and those of the socket.
+    /// Of kind `BrokenPipe` when either side has closed the connection, or it is broken; and those
+    /// of the socket.
     ///
     /// # Examples
     ///
@@ -152,7 +156,8 @@ impl WebSocket {
         self.connection.send(&message.into()).await
     }
 
-    /// Sends a ping, of at most 125 bytes. The answer is not waited for; it counts as a sign of life.
+    /// Sends a ping, of at most 125 bytes. The answer is not waited for; it counts as a sign of
+    /// life.
     ///
     /// Corresponds to eventlet's `send(payload, control_code=9)`.
     ///
@@ -185,11 +190,12 @@ impl WebSocket {
         self.connection.ping(&payload.into()).await
     }
 
-    /// Closes the connection: sends a close frame, waits a while for the peer's, and closes the socket.
+    /// Closes the connection: sends a close frame, waits a while for the peer's, and closes the
+    /// socket.
     ///
-    /// It takes `()`, a code, or a code and a reason; see [`IntoClose`]. Who waits for a message gets `None`; who sends
-    /// one may finish it. What the peer still sends is thrown away. How long it is waited for is the site's or the client's
-    /// `close_timeout`. To close again does nothing.
+    /// It takes `()`, a code, or a code and a reason; see [`IntoClose`]. Who waits for a message
+    /// gets `None`; who sends one may finish it. What the peer still sends is thrown away. How long
+    /// it is waited for is the site's or the client's `close_timeout`. To close again does nothing.
     ///
     /// Corresponds to `WebSocket.close`.
     ///
@@ -229,8 +235,8 @@ impl WebSocket {
         Ok(())
     }
 
-    /// Returns whether [`wait`](WebSocket::wait) will give no more messages: one of the sides has closed, or
-    /// has gone.
+    /// Returns whether [`wait`](WebSocket::wait) will give no more messages: one of the sides has
+    /// closed, or has gone.
     ///
     /// Corresponds to `WebSocket.websocket_closed`.
     pub fn websocket_closed(&self) -> bool {

@@ -19,8 +19,8 @@ const KEEP: usize = 512;
 
 /// The frames of one side that are on their way.
 ///
-/// At most one message is in here: who sends has the pen until all is out. What control frames are owed goes out
-/// between messages.
+/// At most one message is in here: who sends has the pen until all is out. What control frames are
+/// owed goes out between messages.
 pub(super) struct Writer {
     masks: Option<Masks>,
     deflater: Option<Deflater>,
@@ -97,7 +97,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Answers a ping as soon as that can be; earlier ones that were not answered need no answer then.
+    /// Answers a ping as soon as that can be; earlier ones that were not answered need no answer
+    /// then.
     pub(super) fn owe_pong(&mut self, payload: Bytes) {
         self.pong = Some(payload);
     }

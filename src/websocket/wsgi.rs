@@ -32,7 +32,8 @@ type OriginChecker = Box<dyn Fn(&str, Option<&str>) -> bool>;
 
 /// A site whose requests become websockets.
 ///
-/// The handler gets each [`WebSocket`], in either colour, and the connection is closed when it has ended:
+/// The handler gets each [`WebSocket`], in either colour, and the connection is closed when it has
+/// ended:
 ///
 /// | the handler | close code |
 /// |---|---|
@@ -40,11 +41,12 @@ type OriginChecker = Box<dyn Fn(&str, Option<&str>) -> bool>;
 /// | returns an error, or panics, which is reported | 1011 |
 /// | is killed, or the server is shut down | 1001 |
 ///
-/// When the server is shut down, the close frame is sent at once and `wait` gives `None`; the handler goes on until it has
-/// ended, or the server's patience has. An error of a connection whose client has gone is not reported.
+/// When the server is shut down, the close frame is sent at once and `wait` gives `None`; the
+/// handler goes on until it has ended, or the server's patience has. An error of a connection whose
+/// client has gone is not reported.
 ///
-/// A request that is no good handshake is answered with 400, one of another version than 13 or 8 with 426, and the
-/// connection is closed.
+/// A request that is no good handshake is answered with 400, one of another version than 13 or 8
+/// with 426, and the connection is closed.
 ///
 /// Within another site, [`call`](WebSocketWSGI::call) answers single requests.
 ///
@@ -52,8 +54,9 @@ type OriginChecker = Box<dyn Fn(&str, Option<&str>) -> bool>;
 ///
 /// # Differences
 ///
-/// Methods, HTTP versions and keys are checked. A handler that fails closes with 1011, where eventlet writes an HTTP
-/// response into the websocket. The versions before RFC 6455, hixie-75 and 76, are not spoken. Who is silent is pinged.
+/// Methods, HTTP versions and keys are checked. A handler that fails closes with 1011, where
+/// eventlet writes an HTTP response into the websocket. The versions before RFC 6455, hixie-75 and
+/// 76, are not spoken. Who is silent is pinged.
 ///
 /// # Examples
 ///
@@ -110,15 +113,15 @@ where
         }
     }
 
-    /// Sets how many bytes a message may have: each of its frames, their sum, and what it is when it is inflated. The
-    /// default is 8 MiB. A longer one closes the connection with code 1009.
+    /// Sets how many bytes a message may have: each of its frames, their sum, and what it is when
+    /// it is inflated. The default is 8 MiB. A longer one closes the connection with code 1009.
     pub fn max_frame_length(mut self, bytes: usize) -> Self {
         self.max_frame_length = bytes;
         self
     }
 
-    /// Sets the subprotocols. Of those that a client offers the first that is among these is chosen; a client that offers
-    /// none of them is served all the same, without one.
+    /// Sets the subprotocols. Of those that a client offers the first that is among these is
+    /// chosen; a client that offers none of them is served all the same, without one.
     pub fn supported_protocols(
         mut self,
         protocols: impl IntoIterator<Item = impl Into<String>>,
@@ -127,9 +130,11 @@ where
         self
     }
 
-    /// Sets who may connect: a function of the headers `Host` and `Origin`. Others are answered with 403.
+    /// Sets who may connect: a function of the headers `Host` and `Origin`. Others are answered
+    /// with 403.
     ///
-    /// Browsers let any page connect to any server, and send their cookies along. A site that trusts cookies needs this.
+    /// Browsers let any page connect to any server, and send their cookies along. A site that
+    /// trusts cookies needs this.
     pub fn origin_checker(
         mut self,
         checker: impl Fn(&str, Option<&str>) -> bool + 'static,
@@ -145,9 +150,9 @@ where
         self
     }
 
-    /// Sets after how long a silence a waiting [`WebSocket`] pings its client, or that it does not. The default
-    /// is 30 s. After twice as long a silence `wait` gives an error of kind `TimedOut`, and the connection is closed with
-    /// code 1001.
+    /// Sets after how long a silence a waiting [`WebSocket`] pings its client, or that it does not.
+    /// The default is 30 s. After twice as long a silence `wait` gives an error of kind `TimedOut`,
+    /// and the connection is closed with code 1001.
     pub fn ping_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
         self.ping_interval = interval.into();
         self

@@ -13,11 +13,12 @@ use super::site::Site;
 use super::start_response::StartResponse;
 use crate::stackful::{Block, stackful};
 
-/// Makes a site of a plain function, as WSGI has them: it calls `start_response`, and returns the pieces of the body.
+/// Makes a site of a plain function, as WSGI has them: it calls `start_response`, and returns the
+/// pieces of the body.
 ///
-/// The call and the iteration are on one green stack, so the pieces may be made as they are asked for, and wait in the
-/// making. They are sent as soon as there are 4096 bytes of them, or the site waits. One that ends before has the
-/// length of its body in its head.
+/// The call and the iteration are on one green stack, so the pieces may be made as they are asked
+/// for, and wait in the making. They are sent as soon as there are 4096 bytes of them, or the site
+/// waits. One that ends before has the length of its body in its head.
 ///
 /// Corresponds to the argument `site` of `eventlet.wsgi.server`.
 ///

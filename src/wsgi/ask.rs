@@ -1,4 +1,5 @@
-// Asks sites, for the examples of the documentation: hidden lines of theirs include it. It is no module of the crate.
+// Asks sites, for the examples of the documentation: hidden lines of theirs include it. It is no
+// module of the crate.
 
 use std::net::SocketAddr;
 

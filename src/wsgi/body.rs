@@ -21,8 +21,8 @@ type Boxed = Pin<Box<dyn http_body::Body<Data = Bytes, Error = BoxError>>>;
 
 /// The body of a response: bytes that are known, or a stream of them.
 ///
-/// A stream is asked for its next piece when the client has taken what came before, so a slow client slows it
-/// down, and nobody else.
+/// A stream is asked for its next piece when the client has taken what came before, so a slow
+/// client slows it down, and nobody else.
 ///
 /// # Examples
 ///
@@ -69,7 +69,8 @@ impl Body {
         Body(Kind::Empty)
     }
 
-    /// Makes a body out of a stream of pieces. Where the stream gives an error, the connection is cut.
+    /// Makes a body out of a stream of pieces. Where the stream gives an error, the connection is
+    /// cut.
     ///
     /// # Examples
     ///
@@ -97,8 +98,8 @@ impl Body {
         Body::new(Streamed { stream })
     }
 
-    /// Makes a body out of an iterator of pieces that does not wait. One that waits, on a green stack, is for
-    /// [`application`](super::application()) to go through.
+    /// Makes a body out of an iterator of pieces that does not wait. One that waits, on a green
+    /// stack, is for [`application`](super::application()) to go through.
     ///
     /// Corresponds to the iterable that a WSGI application returns.
     ///
@@ -125,8 +126,8 @@ impl Body {
 
     /// Makes a body that somebody writes.
     ///
-    /// It ends when the last [`Write`] is dropped. Where that happens in a panic the connection is cut, and so it is
-    /// after [`Write::abort`].
+    /// It ends when the last [`Write`] is dropped. Where that happens in a panic the connection is
+    /// cut, and so it is after [`Write::abort`].
     ///
     /// # Examples
     ///

@@ -1,7 +1,7 @@
 //! Pieces of a body on their way from who writes them to the connection.
 //!
-//! Pieces are joined while the writer has more ready. That needs no rule: green threads take turns, so when the
-//! connection gets one, the writer is waiting or has ended, and all there is may go.
+//! Pieces are joined while the writer has more ready. That needs no rule: green threads take turns,
+//! so when the connection gets one, the writer is waiting or has ended, and all there is may go.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -18,7 +18,8 @@ use super::body::BoxError;
 use super::ticket::Incomplete;
 use crate::waiters::{Place, Waiters};
 
-/// As much is held before a writer has to wait, and joined into one piece: eventlet's minimum chunk size.
+/// As much is held before a writer has to wait, and joined into one piece: eventlet's minimum chunk
+/// size.
 pub(super) const ROOM: usize = 4096;
 
 /// Something that has a channel in it.
@@ -74,7 +75,8 @@ impl Channel {
         self.minimum.set(minimum);
     }
 
-    /// Holds one more piece. It is the writer's to wait if there is no [room](Channel::has_room) afterwards.
+    /// Holds one more piece. It is the writer's to wait if there is no [room](Channel::has_room)
+    /// afterwards.
     pub(super) fn push(&self, piece: Bytes) -> io::Result<()> {
         match self.end.get() {
             End::Open => {}
@@ -275,8 +277,8 @@ impl Write {
     ///
     /// # Yields
     ///
-    /// When more than 4096 bytes are on their way, or as many as `minimum_chunk_size` says: then until
-    /// the connection has taken them. So a slow client slows who writes.
+    /// When more than 4096 bytes are on their way, or as many as `minimum_chunk_size` says: then
+    /// until the connection has taken them. So a slow client slows who writes.
     ///
     /// # Killed
     ///
@@ -304,7 +306,8 @@ impl Write {
         channel.room().await
     }
 
-    /// Gives the body up: the connection is cut, so that the client cannot take what it got for the whole.
+    /// Gives the body up: the connection is cut, so that the client cannot take what it got for the
+    /// whole.
     ///
     /// # Examples
     ///

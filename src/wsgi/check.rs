@@ -77,8 +77,8 @@ pub(super) fn header_has_token(
     headers.get_all(name).iter().any(|value| has_token(value.as_bytes(), token))
 }
 
-/// Returns whether the target of a request is one that its method can have: a path, `*`, something absolute, or,
-/// for CONNECT alone, an authority.
+/// Returns whether the target of a request is one that its method can have: a path, `*`, something
+/// absolute, or, for CONNECT alone, an authority.
 fn fits(method: &Method, target: &Uri) -> bool {
     if *method == Method::CONNECT {
         return target.scheme().is_none() && target.path_and_query().is_none();

@@ -27,7 +27,8 @@ use crate::waiters::{Place, Waiters};
 
 /// What is known of a connection.
 pub struct Connection {
-    /// Counts the connections of a server. An address would not do: all of a Unix socket have the same.
+    /// Counts the connections of a server. An address would not do: all of a Unix socket have the
+    /// same.
     pub(super) number: u64,
     pub(super) server: Server,
     pub(super) options: Rc<Options>,

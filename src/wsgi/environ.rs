@@ -20,16 +20,16 @@ use super::peer::End;
 
 /// What a site knows of a request: eventlet's `environ`.
 ///
-/// It is a cheap handle, and everything is worked out when it is asked for. There are getters by name and type, and
-/// [`get`](Environ::get) by the key that CGI and WSGI give it.
+/// It is a cheap handle, and everything is worked out when it is asked for. There are getters by
+/// name and type, and [`get`](Environ::get) by the key that CGI and WSGI give it.
 ///
 /// Corresponds to the dictionary `environ` of WSGI.
 ///
 /// # Differences
 ///
-/// `SERVER_PROTOCOL` is the version of the request; in eventlet it is always HTTP/1.0. `headers_raw` is
-/// [`headers`](Environ::headers), whose names are in lower case. A target in absolute form is taken apart.
-/// Duplicates of `Cookie` are joined by `; `.
+/// `SERVER_PROTOCOL` is the version of the request; in eventlet it is always HTTP/1.0.
+/// `headers_raw` is [`headers`](Environ::headers), whose names are in lower case. A target in
+/// absolute form is taken apart. Duplicates of `Cookie` are joined by `; `.
 ///
 /// # Examples
 ///
@@ -177,7 +177,8 @@ impl Environ {
         ""
     }
 
-    /// Returns the type of the request's body: `CONTENT_TYPE`. As in eventlet it is `text/plain` where none was sent.
+    /// Returns the type of the request's body: `CONTENT_TYPE`. As in eventlet it is `text/plain`
+    /// where none was sent.
     ///
     /// # Examples
     ///
@@ -231,7 +232,8 @@ impl Environ {
         self.0.parts.borrow().version
     }
 
-    /// Returns the address at which the connection came in: `SERVER_NAME`. It is `unix` for a Unix socket.
+    /// Returns the address at which the connection came in: `SERVER_NAME`. It is `unix` for a Unix
+    /// socket.
     ///
     /// # Examples
     ///
@@ -401,7 +403,8 @@ impl Environ {
     ///
     /// # Panics
     ///
-    /// While what [`headers`](Environ::headers) or [`extensions`](Environ::extensions) returned is held.
+    /// While what [`headers`](Environ::headers) or [`extensions`](Environ::extensions) returned is
+    /// held.
     ///
     /// # Examples
     ///
@@ -443,8 +446,8 @@ impl Environ {
     /// Returns the value of a key of CGI's or WSGI's, or of one that the server's
     /// [`environ`](super::Serving::environ) has.
     ///
-    /// Headers have keys such as `HTTP_USER_AGENT`. A header whose own name has an underscore has none: it could pass for
-    /// another.
+    /// Headers have keys such as `HTTP_USER_AGENT`. A header whose own name has an underscore has
+    /// none: it could pass for another.
     ///
     /// # Examples
     ///
@@ -548,8 +551,9 @@ impl Environ {
         map
     }
 
-    /// Has a function called when the response has gone and the site has ended, in whatever way. Those of one request are
-    /// called in order; a panic in one is reported, and the next is called.
+    /// Has a function called when the response has gone and the site has ended, in whatever way.
+    /// Those of one request are called in order; a panic in one is reported, and the next is
+    /// called.
     ///
     /// Corresponds to `environ['eventlet.posthooks']`.
     ///
@@ -576,7 +580,8 @@ impl Environ {
         self.0.add_hook(Box::new(hook));
     }
 
-    /// Says how many bytes of this response are held back until they are sent: 0 sends each piece by itself.
+    /// Says how many bytes of this response are held back until they are sent: 0 sends each piece
+    /// by itself.
     ///
     /// Corresponds to `environ['eventlet.minimum_write_chunk_size']`.
     ///
@@ -596,16 +601,17 @@ impl Environ {
         self.0.channel().set_minimum(Some(bytes));
     }
 
-    /// Takes the connection over: answers 101, and hands the socket to a function, with whatever the client has sent
-    /// already. Return the response it gives, to which headers may be added.
+    /// Takes the connection over: answers 101, and hands the socket to a function, with whatever
+    /// the client has sent already. Return the response it gives, to which headers may be added.
     ///
-    /// The function's future runs in the green thread of the connection, in its slot. When the server is shut down it is
-    /// told by [`Hijacked::closing`]; one that does not listen is cut.
+    /// The function's future runs in the green thread of the connection, in its slot. When the
+    /// server is shut down it is told by [`Hijacked::closing`]; one that does not listen is cut.
     ///
-    /// A request that asks for no upgrade, or cannot have one in HTTP/1.0 or HTTP/2, gives a response of 426, and the
-    /// function is dropped.
+    /// A request that asks for no upgrade, or cannot have one in HTTP/1.0 or HTTP/2, gives a
+    /// response of 426, and the function is dropped.
     ///
-    /// Corresponds to `Input.get_socket` together with `WSGI_LOCAL.already_handled` and `eventlet.set_idle`.
+    /// Corresponds to `Input.get_socket` together with `WSGI_LOCAL.already_handled` and
+    /// `eventlet.set_idle`.
     ///
     /// # Examples
     ///

@@ -1,4 +1,5 @@
-//! A request that a callable answers: all that its environ, its input and its response share, in one allocation.
+//! A request that a callable answers: all that its environ, its input and its response share, in
+//! one allocation.
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;
@@ -114,7 +115,8 @@ impl Exchange {
         !matches!(*self.answer.borrow(), Answer::Nothing)
     }
 
-    /// Reads the rest of the input away, if there is little of it: the next request stands behind it.
+    /// Reads the rest of the input away, if there is little of it: the next request stands behind
+    /// it.
     pub(super) async fn finish_input(&self) {
         let waits_to_be_told = self.expects_continue() && !self.input.was_asked();
         let most = self.connection.options.drain_unread;
@@ -197,7 +199,8 @@ impl Exchange {
         self.part_ended();
     }
 
-    /// Is called when the handler has ended, and when the response has gone. After both the posthooks run.
+    /// Is called when the handler has ended, and when the response has gone. After both the
+    /// posthooks run.
     pub(super) fn part_ended(self: &Rc<Self>) {
         self.under_way.set(self.under_way.get() - 1);
         if self.under_way.get() == 0 {

@@ -24,7 +24,8 @@ pub(super) fn response(status: StatusCode, text: &str) -> Response<Body> {
     response
 }
 
-/// Makes the answer to a failure of the site. What it says of it is for clients of a server that is being debugged alone.
+/// Makes the answer to a failure of the site. What it says of it is for clients of a server that is
+/// being debugged alone.
 #[cold]
 pub(super) fn explained(
     status: StatusCode,

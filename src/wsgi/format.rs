@@ -145,8 +145,8 @@ impl Record<'_> {
 /// The longest `X-Forwarded-For` that is logged.
 const LONGEST: usize = 256;
 
-/// Makes a value of `X-Forwarded-For` fit for a log: without blanks, with control characters escaped, and a comma at
-/// its end.
+/// Makes a value of `X-Forwarded-For` fit for a log: without blanks, with control characters
+/// escaped, and a comma at its end.
 pub(super) fn forwarded(value: &[u8]) -> String {
     let value = &value[..value.len().min(LONGEST)];
     let mut cleaned: String = value
@@ -173,8 +173,8 @@ fn write_date(time: SystemTime, line: &mut String) -> fmt::Result {
 
 /// Returns the date of so many days after 1970-01-01.
 ///
-/// It counts in years that begin in March, so that the odd day is the last, and in eras of 400 years, which are all
-/// equally long. (Howard Hinnant's `civil_from_days`.)
+/// It counts in years that begin in March, so that the odd day is the last, and in eras of 400
+/// years, which are all equally long. (Howard Hinnant's `civil_from_days`.)
 fn civil(days: u64) -> (u64, usize, u64) {
     let days = days + 719_468;
     let (era, of_era) = (days / 146_097, days % 146_097);

@@ -117,7 +117,8 @@ fn refuse<B>(status: StatusCode, ticket: Option<&Ticket>) -> Answer<B> {
     Answer { response: failure::response(status, "").map(Outgoing::ours), exchange: None }
 }
 
-/// Makes the head fit the connection and the body. Returns whether the length of the body is to be shown to hyper.
+/// Makes the head fit the connection and the body. Returns whether the length of the body is to be
+/// shown to hyper.
 fn frame<B>(
     response: &mut Response<Outgoing<B>>,
     ticket: &Ticket,
@@ -160,7 +161,8 @@ enum Declared {
     Nonsense,
 }
 
-/// Returns what a site says of the length of its body. What it says of codings is removed: framing is not its to choose.
+/// Returns what a site says of the length of its body. What it says of codings is removed: framing
+/// is not its to choose.
 fn declared<B>(response: &mut Response<B>) -> Declared {
     let mut declared = Declared::Nothing;
     let mut coded = false;

@@ -43,7 +43,8 @@ where
     answer(StatusCode::SWITCHING_PROTOCOLS, "Upgrade", Some(wanted))
 }
 
-/// Copies what is kept of a head, which is part of the 8 KiB that it was read to: a connection that was taken over lasts.
+/// Copies what is kept of a head, which is part of the 8 KiB that it was read to: a connection that
+/// was taken over lasts.
 fn release_buffer(parts: &mut Parts) {
     for value in parts.headers.values_mut() {
         if let Ok(copy) = HeaderValue::from_bytes(value.as_bytes()) {

@@ -25,7 +25,8 @@ const STREAMS: u32 = 100;
 const SMALLEST_BUFFER: usize = 8192;
 
 impl Protocol {
-    /// HTTP/2 for clients that begin with it, and HTTP/1 for all others. There is no `hijack` in HTTP/2.
+    /// HTTP/2 for clients that begin with it, and HTTP/1 for all others. There is no `hijack` in
+    /// HTTP/2.
     ///
     /// Over TLS, offer `h2` and `http/1.1` by ALPN.
     ///

@@ -147,24 +147,24 @@ fn what_failed(error: &hyper::Error) -> (io::ErrorKind, String) {
 
 /// The body of a request.
 ///
-/// It is a handle: clones read the same body, one at a time. Nothing is read before somebody asks, and a client that
-/// sent `Expect: 100-continue` is told to go on at the first read.
+/// It is a handle: clones read the same body, one at a time. Nothing is read before somebody asks,
+/// and a client that sent `Expect: 100-continue` is told to go on at the first read.
 ///
-/// It is a [`Stream`] of [`Bytes`], and an [`AsyncBufRead`]. With the feature `stackful` it is `std::io::Read` and
-/// `std::io::BufRead` as well, for green stacks.
+/// It is a [`Stream`] of [`Bytes`], and an [`AsyncBufRead`]. With the feature `stackful` it is
+/// `std::io::Read` and `std::io::BufRead` as well, for green stacks.
 ///
 /// Corresponds to `environ['wsgi.input']`.
 ///
 /// # Errors
 ///
-/// Everything that reads gives `UnexpectedEof` when the client left in the middle of the body, `InvalidData` when a
-/// chunk was malformed, and `TimedOut` when nothing came for as long as the server's `socket_timeout`. A site that lets
-/// that error out answers 400, or 408.
+/// Everything that reads gives `UnexpectedEof` when the client left in the middle of the body,
+/// `InvalidData` when a chunk was malformed, and `TimedOut` when nothing came for as long as the
+/// server's `socket_timeout`. A site that lets that error out answers 400, or 408.
 ///
 /// # Not here
 ///
-/// `set_hundred_continue_response_headers` and `send_hundred_continue_response`: hyper sends the one 100
-/// itself. `get_socket`: see [`Environ::hijack`](super::Environ::hijack).
+/// `set_hundred_continue_response_headers` and `send_hundred_continue_response`: hyper sends the
+/// one 100 itself. `get_socket`: see [`Environ::hijack`](super::Environ::hijack).
 #[derive(Clone)]
 pub struct Input {
     exchange: Rc<Exchange>,

@@ -6,8 +6,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::convenience::Listener;
 
-/// What [`server`](super::server()) takes as `sock`: any [`Listener`] whose connections are of Tokio's traits, and the listeners of
-/// green stacks.
+/// What [`server`](super::server()) takes as `sock`: any [`Listener`] whose connections are of
+/// Tokio's traits, and the listeners of green stacks.
 ///
 /// # Examples
 ///
@@ -37,7 +37,8 @@ pub trait IntoListener: 'static {
     ///
     /// # Errors
     ///
-    /// When a listener of green stacks has clones, and the operating system refuses another descriptor.
+    /// When a listener of green stacks has clones, and the operating system refuses another
+    /// descriptor.
     fn into_listener(self) -> io::Result<Self::Listener>;
 }
 

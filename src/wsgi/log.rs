@@ -50,7 +50,8 @@ impl Log {
         }
     }
 
-    /// Logs what only somebody who looks for trouble wants to know. Nothing of it goes to standard error.
+    /// Logs what only somebody who looks for trouble wants to know. Nothing of it goes to standard
+    /// error.
     pub(super) fn debug(&self, line: &dyn fmt::Display) {
         match &self.sink {
             Sink::Off => {}

@@ -9,21 +9,23 @@
 //! # }
 //! ```
 //!
-//! [`server()`] takes a [listener](IntoListener) and a [`Site`], and serves HTTP/1.1 and HTTP/1.0, by hyper. Sites are
-//! functions of an [`Environ`], eventlet's own kind with [`StartResponse`], and tower services, so axum
-//! routers as well. Bodies are streams in both directions, and a slow client slows nobody but its own handler.
+//! [`server()`] takes a [listener](IntoListener) and a [`Site`], and serves HTTP/1.1 and HTTP/1.0,
+//! by hyper. Sites are functions of an [`Environ`], eventlet's own kind with [`StartResponse`], and
+//! tower services, so axum routers as well. Bodies are streams in both directions, and a slow
+//! client slows nobody but its own handler.
 //!
 //! Corresponds to `eventlet.wsgi`.
 //!
 //! # Bad clients
 //!
-//! Whatever a client sends ends in a response or in a closed connection. Heads, idle connections, and waits for bodies have
-//! limits of time, and heads of size as well. Nothing is printed on a client's behalf but lines of the log.
+//! Whatever a client sends ends in a response or in a closed connection. Heads, idle connections,
+//! and waits for bodies have limits of time, and heads of size as well. Nothing is printed on a
+//! client's behalf but lines of the log.
 //!
 //! # Not here
 //!
-//! Several `100 Continue`, and headers in one: hyper sends it. Names of request headers as they were sent: hyper
-//! gives them in lower case. `wsgi.errors`: log with `tracing`.
+//! Several `100 Continue`, and headers in one: hyper sends it. Names of request headers as they
+//! were sent: hyper gives them in lower case. `wsgi.errors`: log with `tracing`.
 
 mod accept;
 #[cfg(feature = "stackful")]

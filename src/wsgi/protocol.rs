@@ -95,7 +95,8 @@ impl Protocol {
         self
     }
 
-    /// How many bytes one header may have, with its name: 8192 unless said otherwise. More are a 431.
+    /// How many bytes one header may have, with its name: 8192 unless said otherwise. More are a
+    /// 431.
     ///
     /// Corresponds to `MAX_HEADER_LINE`.
     ///
@@ -125,7 +126,8 @@ impl Protocol {
         self
     }
 
-    /// How many bytes a head may have, the request line included: 65,536 unless said otherwise. More are a 431.
+    /// How many bytes a head may have, the request line included: 65,536 unless said otherwise.
+    /// More are a 431.
     ///
     /// Corresponds to `MAX_TOTAL_HEADER_SIZE`.
     ///
@@ -156,8 +158,8 @@ impl Protocol {
         self
     }
 
-    /// How long a head may take, from its first byte: 30 seconds unless said otherwise. `None` is forever. Then the
-    /// connection is closed.
+    /// How long a head may take, from its first byte: 30 seconds unless said otherwise. `None` is
+    /// forever. Then the connection is closed.
     ///
     /// # Differences
     ///
@@ -187,8 +189,8 @@ impl Protocol {
         self
     }
 
-    /// Whether to refuse what HTTP forbids but old clients send: a request without `Host` or with two, and codings
-    /// other than `chunked`. On unless said otherwise.
+    /// Whether to refuse what HTTP forbids but old clients send: a request without `Host` or with
+    /// two, and codings other than `chunked`. On unless said otherwise.
     ///
     /// Corresponds to `HttpProtocol.reject_bad_requests`.
     ///

@@ -1,10 +1,12 @@
 //! What a connection is doing, as its socket sees it.
 //!
-//! The sweeper wants to know for how long a connection has been idle, has sent a head, or has stood still. Reading
-//! the clock at each step would cost more than the steps. So a step only counts itself, and the sweeper, which
-//! looks now and then, sees whether anything was counted since it looked last.
+//! The sweeper wants to know for how long a connection has been idle, has sent a head, or has stood
+//! still. Reading the clock at each step would cost more than the steps. So a step only counts
+//! itself, and the sweeper, which looks now and then, sees whether anything was counted since it
+//! looked last.
 //!
-//! hyper's upgrades want a socket that is `Send`, hence the atomics. All are relaxed: one OS thread uses them.
+//! hyper's upgrades want a socket that is `Send`, hence the atomics. All are relaxed: one OS thread
+//! uses them.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
 
@@ -107,15 +109,16 @@ impl Pulse {
         self.lingers.store(lingers, Relaxed);
     }
 
-    /// Notes that the sending side was shut. Where the peer may still be sending, the connection is closing now.
+    /// Notes that the sending side was shut. Where the peer may still be sending, the connection is
+    /// closing now.
     pub(super) fn begin_closing(&self) {
         if self.lingers.load(Relaxed) || self.phase() == Phase::Head {
             self.enter(Phase::Closing);
         }
     }
 
-    /// Counts bytes that came. In a head they do not count: a client that sends one byte at a time does not
-    /// get more time for it.
+    /// Counts bytes that came. In a head they do not count: a client that sends one byte at a time
+    /// does not get more time for it.
     #[inline]
     pub(super) fn has_read(&self) {
         match self.phase() {
@@ -129,7 +132,8 @@ impl Pulse {
 
     #[inline]
     pub(super) fn has_written(&self) {
-        // An answer to half a head does not prolong it, and the end of a body may go out in an idle phase.
+        // An answer to half a head does not prolong it, and the end of a body may go out in an idle
+        // phase.
         if !matches!(self.phase(), Phase::Head | Phase::Closing) {
             self.beat();
         }

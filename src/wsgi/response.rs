@@ -22,7 +22,8 @@ use super::body::{Body, BoxError};
 /// | [`http::Response`] of any [`http_body::Body`] of `Bytes` | itself |
 /// | `Result` of it with any error | `Err` is reported, and is a 500 |
 ///
-/// A header or a status that HTTP does not allow is an error as well: no line break gets into a head.
+/// A header or a status that HTTP does not allow is an error as well: no line break gets into a
+/// head.
 ///
 /// It is not axum's trait of that name, whose bodies must be `Send`.
 ///

@@ -36,8 +36,8 @@ pub(super) fn listener_below(listener: &dyn Any) -> &dyn Any {
     listener
 }
 
-/// Does the handshake of a connection that is to be encrypted, if it is over a socket of Tokio's. Any other does it when
-/// it is first read.
+/// Does the handshake of a connection that is to be encrypted, if it is over a socket of Tokio's.
+/// Any other does it when it is first read.
 pub(super) async fn shake_hands(io: &mut dyn Any) -> io::Result<Option<Session>> {
     if let Some(tls) = io.downcast_mut::<TlsStream<TcpStream>>() {
         return begin(tls).await.map(Some);
@@ -55,8 +55,9 @@ async fn begin<T: AsyncRead + AsyncWrite + Unpin>(tls: &mut TlsStream<T>) -> io:
 }
 
 impl Environ {
-    /// Returns the chain of certificates that the client has shown, its own first. Clients show one where the context of
-    /// the server [requires](crate::ssl::Context::require_client_cert) it. It is known of connections over TCP and Unix sockets.
+    /// Returns the chain of certificates that the client has shown, its own first. Clients show one
+    /// where the context of the server [requires](crate::ssl::Context::require_client_cert) it. It
+    /// is known of connections over TCP and Unix sockets.
     ///
     /// Corresponds to `getpeercert` of the socket that `Input.get_socket` returns.
     ///

@@ -210,9 +210,9 @@ impl Server {
         self.0.stopping.0.choose_all(&());
     }
 
-    /// Ends the server: stops accepting, closes idle connections and those whose request has not come whole, and waits
-    /// for the others, whose answers say `Connection: close`. Those that a site has taken over are told. When `limit` has
-    /// passed, whatever is left is cut.
+    /// Ends the server: stops accepting, closes idle connections and those whose request has not
+    /// come whole, and waits for the others, whose answers say `Connection: close`. Those that a
+    /// site has taken over are told. When `limit` has passed, whatever is left is cut.
     ///
     /// # Yields
     ///
@@ -250,7 +250,8 @@ impl Server {
         Drained { finished: open.saturating_sub(cut), cut }
     }
 
-    /// Has what looks at the hub's green threads see which are of this server, and what they are about.
+    /// Has what looks at the hub's green threads see which are of this server, and what they are
+    /// about.
     pub(super) fn name_green_threads(&self) {
         let shared = Rc::downgrade(&self.0);
         hub::expect("serving").notes.ask_for_names(shared);

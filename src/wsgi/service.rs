@@ -20,8 +20,8 @@ use crate::exit::Exit;
 
 /// Makes a site of a tower service: an axum `Router`, for one.
 ///
-/// It runs inside the green thread of its connection, and is dropped with it. `poll_ready` is honoured. Its error, and a
-/// panic, are reported and answered with a 500.
+/// It runs inside the green thread of its connection, and is dropped with it. `poll_ready` is
+/// honoured. Its error, and a panic, are reported and answered with a 500.
 ///
 /// hyper's upgrades work, and so does `axum::extract::ws`.
 ///

@@ -30,11 +30,12 @@ use crate::greenpool::GreenPool;
 
 /// Serves a site at a listener.
 ///
-/// Wait for what it returns: with `.await`, or with `.block()` on a green stack. Before that, options are set on it.
+/// Wait for what it returns: with `.await`, or with `.block()` on a green stack. Before that,
+/// options are set on it.
 ///
-/// Each connection is a green thread, and each request of a site that is a function one more: what ends it, a panic, a
-/// [`Timeout`](crate::Timeout) or a kill, becomes a 500, and nobody else notices. [`debug::green_threads`] shows it as
-/// `GET /path`.
+/// Each connection is a green thread, and each request of a site that is a function one more: what
+/// ends it, a panic, a [`Timeout`](crate::Timeout) or a kill, becomes a 500, and nobody else
+/// notices. [`debug::green_threads`] shows it as `GET /path`.
 ///
 /// [`debug::green_threads`]: crate::debug::green_threads
 ///
@@ -50,7 +51,8 @@ use crate::greenpool::GreenPool;
 ///
 /// # Errors
 ///
-/// When the listener does not listen. Nothing else ends a server: a lack of file descriptors is waited out.
+/// When the listener does not listen. Nothing else ends a server: a lack of file descriptors is
+/// waited out.
 ///
 /// # Differences
 ///
@@ -115,13 +117,14 @@ pub struct Serving<L, S, K> {
 }
 
 impl<L, S, K> Serving<L, S, K> {
-    /// Returns the handle of the server: to look at it, and to end it. [`Server::stats`] has an example.
+    /// Returns the handle of the server: to look at it, and to end it. [`Server::stats`] has an
+    /// example.
     pub fn handle(&self) -> Server {
         self.server.clone()
     }
 
-    /// Writes the log to a writer. Without this it goes to `tracing`, target `eventlet::wsgi`, or to standard error where
-    /// nobody subscribes.
+    /// Writes the log to a writer. Without this it goes to `tracing`, target `eventlet::wsgi`, or
+    /// to standard error where nobody subscribes.
     ///
     /// A writer that fails ends the log, not the server.
     ///
@@ -149,8 +152,8 @@ impl<L, S, K> Serving<L, S, K> {
         self
     }
 
-    /// Hands each line of the log to a function: requests at `INFO`, failures of the site at `ERROR`, what becomes of
-    /// connections at `DEBUG`.
+    /// Hands each line of the log to a function: requests at `INFO`, failures of the site at
+    /// `ERROR`, what becomes of connections at `DEBUG`.
     ///
     /// # Examples
     ///
@@ -201,8 +204,9 @@ impl<L, S, K> Serving<L, S, K> {
         self
     }
 
-    /// Sets what is logged of a request: `%(client_ip)s`, `client_port`, `date_time` (in UTC), `request_line`,
-    /// `status_code`, `body_length`, `wall_seconds` (`%(wall_seconds).6f`), `request_id`.
+    /// Sets what is logged of a request: `%(client_ip)s`, `client_port`, `date_time` (in UTC),
+    /// `request_line`, `status_code`, `body_length`, `wall_seconds` (`%(wall_seconds).6f`),
+    /// `request_id`.
     ///
     /// # Panics
     ///
@@ -240,7 +244,8 @@ impl<L, S, K> Serving<L, S, K> {
         self
     }
 
-    /// Whether the logged address of a client is preceded by what `X-Forwarded-For` says. On unless said otherwise.
+    /// Whether the logged address of a client is preceded by what `X-Forwarded-For` says. On unless
+    /// said otherwise.
     ///
     /// # Examples
     ///
@@ -295,8 +300,8 @@ impl<L, S, K> Serving<L, S, K> {
 
     /// Sets how many connections there may be at a time: 1024 unless said otherwise.
     ///
-    /// At the bound nobody is accepted. One is accepted ahead, and takes the place of the connection that has been idle for
-    /// longest, which is closed.
+    /// At the bound nobody is accepted. One is accepted ahead, and takes the place of the
+    /// connection that has been idle for longest, which is closed.
     ///
     /// # Panics
     ///
@@ -325,8 +330,8 @@ impl<L, S, K> Serving<L, S, K> {
         self
     }
 
-    /// Has connections be green threads of this pool, which may have other members. Its size is the bound then, and
-    /// [`max_size`](Serving::max_size) is ignored.
+    /// Has connections be green threads of this pool, which may have other members. Its size is the
+    /// bound then, and [`max_size`](Serving::max_size) is ignored.
     ///
     /// # Examples
     ///
@@ -354,8 +359,8 @@ impl<L, S, K> Serving<L, S, K> {
         self
     }
 
-    /// Sets the version of HTTP that answers are in: 1.1 unless said otherwise. In 1.0 nothing is chunked, and a connection
-    /// is closed after its response.
+    /// Sets the version of HTTP that answers are in: 1.1 unless said otherwise. In 1.0 nothing is
+    /// chunked, and a connection is closed after its response.
     ///
     /// # Panics
     ///
@@ -436,8 +441,8 @@ impl<L, S, K> Serving<L, S, K> {
 
     /// Sets how many bytes of a body are held back until they are sent.
     ///
-    /// Unless said otherwise, pieces are joined up to 4096 bytes while the site has more ready; when it waits, what is
-    /// there is sent.
+    /// Unless said otherwise, pieces are joined up to 4096 bytes while the site has more ready;
+    /// when it waits, what is there is sent.
     ///
     /// # Examples
     ///
@@ -460,8 +465,8 @@ impl<L, S, K> Serving<L, S, K> {
         self
     }
 
-    /// Sets for how long a connection may be idle, before its first request and between two: 75 seconds unless said
-    /// otherwise. `false` closes it after each response.
+    /// Sets for how long a connection may be idle, before its first request and between two: 75
+    /// seconds unless said otherwise. `false` closes it after each response.
     ///
     /// It is never the limit of a head: see [`Protocol::header_timeout`].
     ///
@@ -487,7 +492,8 @@ impl<L, S, K> Serving<L, S, K> {
         self
     }
 
-    /// Sets how many bytes a request line may have: 8192 unless said otherwise. A longer one is a 414.
+    /// Sets how many bytes a request line may have: 8192 unless said otherwise. A longer one is a
+    /// 414.
     ///
     /// # Examples
     ///
@@ -511,8 +517,8 @@ impl<L, S, K> Serving<L, S, K> {
         self
     }
 
-    /// Whether clients get to see why the site failed: the text of an error, or the message of a panic with a backtrace. Off
-    /// unless said otherwise, for it is nobody's business outside.
+    /// Whether clients get to see why the site failed: the text of an error, or the message of a
+    /// panic with a backtrace. Off unless said otherwise, for it is nobody's business outside.
     ///
     /// The first server that is told so sets a panic hook, which calls the one before it.
     ///
@@ -537,8 +543,9 @@ impl<L, S, K> Serving<L, S, K> {
         self
     }
 
-    /// Sets how long a wait for a part of a body, or for the client to take some of a response, may last: 60 seconds unless
-    /// said otherwise. `None` is forever. A site that computes or sleeps is never cut.
+    /// Sets how long a wait for a part of a body, or for the client to take some of a response, may
+    /// last: 60 seconds unless said otherwise. `None` is forever. A site that computes or sleeps is
+    /// never cut.
     ///
     /// # Examples
     ///
@@ -562,7 +569,8 @@ impl<L, S, K> Serving<L, S, K> {
         self
     }
 
-    /// Whether the names of headers are sent as `Content-Length`. On unless said otherwise; off saves a sixth of hyper's work.
+    /// Whether the names of headers are sent as `Content-Length`. On unless said otherwise; off
+    /// saves a sixth of hyper's work.
     ///
     /// # Examples
     ///
@@ -636,10 +644,11 @@ impl<L, S, K> Serving<L, S, K> {
         self
     }
 
-    /// Whether a site that is a function is killed when its client has gone. Off unless said otherwise: it runs to its end,
-    /// as in eventlet.
+    /// Whether a site that is a function is killed when its client has gone. Off unless said
+    /// otherwise: it runs to its end, as in eventlet.
     ///
-    /// A client that closes its sending side counts as gone then, though it may wait for its answer.
+    /// A client that closes its sending side counts as gone then, though it may wait for its
+    /// answer.
     ///
     /// # Examples
     ///
@@ -662,8 +671,8 @@ impl<L, S, K> Serving<L, S, K> {
         self
     }
 
-    /// Sets how much of a body that the site did not read is read away, so that the connection can go on: 64 KiB unless
-    /// said otherwise. Where there is more, it is closed.
+    /// Sets how much of a body that the site did not read is read away, so that the connection can
+    /// go on: 64 KiB unless said otherwise. Where there is more, it is closed.
     ///
     /// # Examples
     ///

@@ -47,9 +47,9 @@ impl StartResponse {
 
     /// Sets the status and the headers, and returns what writes pieces of the body.
     ///
-    /// Nothing is sent before the first piece, and until then a later call replaces an earlier one. A status or a
-    /// header that HTTP does not allow, and a call after the head has gone out, are errors of the site: they are
-    /// reported, and the client gets a 500, or is cut off.
+    /// Nothing is sent before the first piece, and until then a later call replaces an earlier one.
+    /// A status or a header that HTTP does not allow, and a call after the head has gone out, are
+    /// errors of the site: they are reported, and the client gets a 500, or is cut off.
     ///
     /// # Yields
     ///

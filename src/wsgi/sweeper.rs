@@ -1,8 +1,8 @@
 //! Ends connections that are idle, slow, or stuck.
 //!
-//! One green thread looks at all connections of a server now and then. It costs a request nothing: no timer is
-//! armed, and no clock is read, for any. The price is that an end may come a little late, by an eighth of the shortest
-//! limit or by a second, whichever is less.
+//! One green thread looks at all connections of a server now and then. It costs a request nothing:
+//! no timer is armed, and no clock is read, for any. The price is that an end may come a little
+//! late, by an eighth of the shortest limit or by a second, whichever is less.
 
 use std::rc::Rc;
 use std::time::Duration;

@@ -10,8 +10,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::pulse::{Phase, Pulse};
 
-/// How much is read away from a peer that is told to go, for its answer to reach it: a socket that is
-/// closed with bytes unread resets the connection, and the answer may be lost.
+/// How much is read away from a peer that is told to go, for its answer to reach it: a socket that
+/// is closed with bytes unread resets the connection, and the answer may be lost.
 const LINGER: usize = 256 * 1024;
 
 /// A socket that notes what moves through it.

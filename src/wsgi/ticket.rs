@@ -50,7 +50,8 @@ impl Ticket {
         }
     }
 
-    /// Reports that the body broke off. One that a handler writes was reported by the handler's end.
+    /// Reports that the body broke off. One that a handler writes was reported by the handler's
+    /// end.
     pub(super) fn failed(&self, error: &BoxError) {
         if !error.is::<Incomplete>() {
             self.connection.options.log.failure(&"in the body of a response", &error.to_string());

@@ -13,8 +13,8 @@ pub(crate) fn green<T: 'static>(test: impl FnOnce() -> T + 'static) -> T {
     })
 }
 
-/// Runs a test on a green stack and a clock that stands still, and goes on by itself only when nothing
-/// else can happen.
+/// Runs a test on a green stack and a clock that stands still, and goes on by itself only when
+/// nothing else can happen.
 pub(crate) fn green_paused<T: 'static>(test: impl FnOnce() -> T + 'static) -> T {
     Builder::new().start_paused(true).run(stackful(test)).unwrap()
 }

@@ -1,5 +1,5 @@
-//! Follows eventlet tests/isolated/green_select.py and tests/greenio_test.py at c8f903a3, and the defect of its
-//! `select`, which finds one descriptor at most.
+//! Follows eventlet tests/isolated/green_select.py and tests/greenio_test.py at c8f903a3, and the
+//! defect of its `select`, which finds one descriptor at most.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -110,8 +110,8 @@ both_colours! {
         wait!(urgent).unwrap();
     }
 
-    /// Nor is one that has hung up told to who does not ask, or looked at again and again: then the paused clock
-    /// would stand still.
+    /// Nor is one that has hung up told to who does not ask, or looked at again and again: then the
+    /// paused clock would stand still.
     fn the_end_is_not_exceptional() {
         let (here, there) = UnixStream::pair().unwrap();
         let (other, _other_end) = UnixStream::pair().unwrap();

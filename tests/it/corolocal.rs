@@ -1,4 +1,5 @@
-//! Follows the Locals of eventlet tests/thread_test.py at c8f903a3, and the laws of `thread_local!`.
+//! Follows the Locals of eventlet tests/thread_test.py at c8f903a3, and the laws of
+//! `thread_local!`.
 
 use std::cell::{Cell, RefCell};
 use std::future::pending;

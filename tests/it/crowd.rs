@@ -5,7 +5,8 @@ use std::panic::resume_unwind;
 use eventlet::{GreenThread, spawn};
 use proptest::prelude::*;
 
-/// Makes a future of the test's colour, like `green!`, that has clones of some handles of the test's.
+/// Makes a future of the test's colour, like `green!`, that has clones of some handles of the
+/// test's.
 macro_rules! sharing {
     ($($handle:ident),+ => $body:block) => {{
         $(let $handle = $handle.clone();)+

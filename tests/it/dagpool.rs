@@ -33,8 +33,8 @@ fn inner<'a>(error: &'a PropagateError<&'static str>) -> &'a PropagateError<&'st
     error.exc.downcast_ref().unwrap()
 }
 
-/// Spawns eventlet's `observe`: a green thread that logs what it gets, waits for an event and returns its
-/// value.
+/// Spawns eventlet's `observe`: a green thread that logs what it gets, waits for an event and
+/// returns its value.
 macro_rules! observe {
     ($pool:expr, $key:expr, $depends:expr, $log:expr, $event:expr) => {{
         let (log, event) = ($log.clone(), $event.clone());
@@ -738,7 +738,8 @@ both_colours! {
 }
 
 proptest! {
-    /// Any graph without circles is run, whatever the order of spawning, and with a circle it is refused.
+    /// Any graph without circles is run, whatever the order of spawning, and with a circle it is
+    /// refused.
     #[test]
     fn every_graph_without_circles_ends(
         graph in btree_map(0_u32..12, hash_set(0_u32..12, 0..4), 1..12),

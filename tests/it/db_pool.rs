@@ -1,5 +1,5 @@
-//! Follows eventlet tests/db_pool_test.py at c8f903a3, over a database that is none, and the defects of its
-//! pools.
+//! Follows eventlet tests/db_pool_test.py at c8f903a3, over a database that is none, and the
+//! defects of its pools.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;

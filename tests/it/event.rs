@@ -1,5 +1,5 @@
-//! Follows eventlet tests/event_test.py and tests/test__event.py at c8f903a3, and what eventlet was seen
-//! to do beyond them.
+//! Follows eventlet tests/event_test.py and tests/test__event.py at c8f903a3, and what eventlet was
+//! seen to do beyond them.
 
 use std::io;
 

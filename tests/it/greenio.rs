@@ -1,5 +1,5 @@
-//! Streams with many handles, and copying between two: eventlet tests/greenio_test.py at c8f903a3, and what
-//! its `examples/forwarder.py` does.
+//! Streams with many handles, and copying between two: eventlet tests/greenio_test.py at c8f903a3,
+//! and what its `examples/forwarder.py` does.
 
 use std::io::ErrorKind;
 

@@ -1,5 +1,5 @@
-//! Follows eventlet tests/greenpool_test.py, class GreenPile and the tests of `imap` and `starmap`, at
-//! c8f903a3, and what eventlet was seen to do beyond it.
+//! Follows eventlet tests/greenpool_test.py, class GreenPile and the tests of `imap` and `starmap`,
+//! at c8f903a3, and what eventlet was seen to do beyond it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -357,7 +357,8 @@ mod map {
             member.kill();
         }
 
-        /// test_imap_multi_args, test_starmap, and test_imap_nonefunc, which is `zip` and an identity.
+        /// test_imap_multi_args, test_starmap, and test_imap_nonefunc, which is `zip` and an
+        /// identity.
         fn tuples_of_inputs_can_be_spread() {
             let pool = GreenPool::new(4);
             let mut pairs = pool.starmap(|a, b| green!({
@@ -528,7 +529,8 @@ mod map {
             assert_eq!(list!(map), [0, 1, 2]);
         }
 
-        /// A map that holds a slot for its next job while its consumer wants one would be a deadlock.
+        /// A map that holds a slot for its next job while its consumer wants one would be a
+        /// deadlock.
         fn a_consumer_may_spawn_into_the_pool_between_two_results() {
             for size in [1, 2] {
                 let (pool, log) = (GreenPool::new(size), Log::new());

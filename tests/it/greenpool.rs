@@ -1,5 +1,5 @@
-//! Follows eventlet tests/greenpool_test.py, class GreenPool, at c8f903a3, and what eventlet was seen to
-//! do beyond it. `imap` and `starmap` are in `greenpile.rs`, as in the source.
+//! Follows eventlet tests/greenpool_test.py, class GreenPool, at c8f903a3, and what eventlet was
+//! seen to do beyond it. `imap` and `starmap` are in `greenpile.rs`, as in the source.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -553,7 +553,8 @@ fn spawning_outside_a_hub_panics_in_the_callers_line() {
     assert_eq!((pool.free(), pool.running()), (1, 0));
 }
 
-/// Eventlet never gives the slot back: `spawn_n` there frees it at the end of a run, which never came.
+/// Eventlet never gives the slot back: `spawn_n` there frees it at the end of a run, which never
+/// came.
 #[test]
 fn members_that_the_hub_ended_before_they_started_freed_their_slots() {
     let pool = GreenPool::new(2);

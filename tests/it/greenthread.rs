@@ -1,4 +1,5 @@
-//! Follows eventlet tests/greenthread_test.py at c8f903a3, and what eventlet was seen to do beyond it.
+//! Follows eventlet tests/greenthread_test.py at c8f903a3, and what eventlet was seen to do beyond
+//! it.
 
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};

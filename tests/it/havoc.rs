@@ -1,10 +1,12 @@
-//! Random programs, of both colours mixed, whose hubs end at any moment: green threads are spawned, waited for, killed and
-//! thrown at, by destructors and links, too; they panic, with payloads that panic when they are dropped; green stacks
-//! nest, have scopes and limits, and catch the unwind of a kill. Whatever they do, the hub ends, every destructor
-//! and every link has run once, no stack is in use, and the process goes on.
+//! Random programs, of both colours mixed, whose hubs end at any moment: green threads are spawned,
+//! waited for, killed and thrown at, by destructors and links, too; they panic, with payloads that
+//! panic when they are dropped; green stacks nest, have scopes and limits, and catch the unwind of
+//! a kill. Whatever they do, the hub ends, every destructor and every link has run once, no stack
+//! is in use, and the process goes on.
 //!
-//! `EVENTLET_HAVOC_SECONDS` says how long it goes on, and `EVENTLET_HAVOC_SEED` which program is the first. With 0
-//! seconds that is the only one: so a failure, which names its program, can be had again.
+//! `EVENTLET_HAVOC_SECONDS` says how long it goes on, and `EVENTLET_HAVOC_SEED` which program is
+//! the first. With 0 seconds that is the only one: so a failure, which names its program, can be
+//! had again.
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;
@@ -27,7 +29,8 @@ use crate::support::{Dice, ZERO, in_a_process_of_its_own, ms};
 /// Green threads that a program may have.
 const CROWD: u32 = 60;
 
-/// Green threads that destructors and links may start, each from the one before: fewer than a hub that ends allows.
+/// Green threads that destructors and links may start, each from the one before: fewer than a hub
+/// that ends allows.
 const GENERATIONS: u32 = 6;
 
 /// The guards that have not been dropped, and the links that have not run, of all programs.
@@ -286,7 +289,8 @@ mod stackful {
         });
     }
 
-    /// Catches whatever ends a step, a kill too, and hands it on or does not. Then the next wait ends this again.
+    /// Catches whatever ends a step, a kill too, and hands it on or does not. Then the next wait
+    /// ends this again.
     fn catch(world: &Rc<World>, generation: u32) {
         let step = catch_unwind(AssertUnwindSafe(|| world.step(generation).block()));
         match step {

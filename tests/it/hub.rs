@@ -446,8 +446,8 @@ mod remote {
         spawn(async move { work!(wait, helpers, dice, rounds) })
     }
 
-    /// A hub in which fifty green threads ask helpers, and some are killed meanwhile. It ends with some
-    /// of them still waiting.
+    /// A hub in which fifty green threads ask helpers, and some are killed meanwhile. It ends with
+    /// some of them still waiting.
     async fn ask_and_kill(seed: u64) {
         let helpers = Rc::new(helpers());
         let mut dice = Dice::new(seed);

@@ -1,4 +1,5 @@
-//! Hubs on OS threads of their own: eventlet tests/thread_test.py at c8f903a3, and what eventlet has not.
+//! Hubs on OS threads of their own: eventlet tests/thread_test.py at c8f903a3, and what eventlet
+//! has not.
 
 use std::cell::{Cell, RefCell};
 use std::future::pending;
@@ -19,8 +20,8 @@ fn this_thread() -> ThreadId {
     thread::current().id()
 }
 
-/// A green thread of `hub` that waits for ever, once it has started. The receiver hears on which OS thread
-/// it was dropped.
+/// A green thread of `hub` that waits for ever, once it has started. The receiver hears on which OS
+/// thread it was dropped.
 fn parked(hub: &HubThread) -> (RemoteGreenThread<()>, mpsc::Receiver<ThreadId>) {
     let (dropped, was_dropped) = mpsc::channel();
     let (started, has_started) = mpsc::channel();
@@ -220,7 +221,8 @@ mod handles {
     #[test]
     fn one_kills_before_the_start() {
         let hub = HubThread::start();
-        // The hub is busy until it is told otherwise, so the victim cannot start before it is killed.
+        // The hub is busy until it is told otherwise, so the victim cannot start before it is
+        // killed.
         let (go_on, told) = mpsc::channel::<()>();
         let busy = hub.spawn(move || async move { told.recv() });
         let victim = hub.spawn(|| async { unreachable!("it was killed") });

@@ -22,7 +22,8 @@ struct Counting;
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         HELD.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: what the caller promises us is what the system's allocator asks of us. So it is below.
+        // SAFETY: what the caller promises us is what the system's allocator asks of us. So it is
+        // below.
         unsafe { System.alloc(layout) }
     }
 

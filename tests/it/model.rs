@@ -1,5 +1,5 @@
-//! Random programs of green threads, of both colours mixed, against a model that knows only this: who
-//! was ended by whom, in which order, and who came to which of its waits.
+//! Random programs of green threads, of both colours mixed, against a model that knows only this:
+//! who was ended by whom, in which order, and who came to which of its waits.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -12,7 +12,8 @@ use proptest::prelude::*;
 
 use crate::support::{OnDrop, ZERO, ms, run};
 
-/// What a green thread does, step by step. Others are meant by any number, modulo how many there are.
+/// What a green thread does, step by step. Others are meant by any number, modulo how many there
+/// are.
 #[derive(Clone, Debug)]
 enum Step {
     Turn,

@@ -1,5 +1,5 @@
-//! What plain code on a green stack may and may not rely on: thread-locals, destructors, executors of others, code that
-//! catches unwinds; and what growing numbers cost.
+//! What plain code on a green stack may and may not rely on: thread-locals, destructors, executors
+//! of others, code that catches unwinds; and what growing numbers cost.
 
 use std::cell::{Cell, RefCell};
 use std::future::pending;
@@ -13,7 +13,8 @@ use eventlet::{Block, Timeout, debug, sleep, spawn, stackful};
 
 use crate::support;
 
-/// Time that each of `count` handlers takes until all of them wait for the one member of their scopes.
+/// Time that each of `count` handlers takes until all of them wait for the one member of their
+/// scopes.
 fn time_of_scopes(count: u32) -> Duration {
     let handler = || {
         let data = 1;

@@ -309,8 +309,8 @@ both_colours! {
         wait!(channel.put("world"));
         log.add("sent_world");
         wait!(getter).unwrap();
-        // Eventlet has the getter log before its putter goes on; here a waiting getter is handed its
-        // item without the putter giving up its turn, so the last word is the getter's.
+        // Eventlet has the getter log before its putter goes on; here a waiting getter is handed
+        // its item without the putter giving up its turn, so the last word is the getter's.
         assert_eq!(log.text(), "sending hello sent_hello sent_world world");
     }
 
@@ -382,7 +382,8 @@ both_colours! {
             .collect();
         wait!(idle());
         assert_eq!(channel.getting(), 20);
-        // Every other is ended in the turn in which the items come, before it and after it was chosen.
+        // Every other is ended in the turn in which the items come, before it and after it was
+        // chosen.
         for item in 0..10 {
             getters[2 * item].throw("away with it");
             channel.put_nowait(item).unwrap();
@@ -618,7 +619,8 @@ impl Model {
         item
     }
 
-    /// Returns whether the green thread was still waiting. A getter that goes passes on what it was granted.
+    /// Returns whether the green thread was still waiting. A getter that goes passes on what it was
+    /// granted.
     fn leave(&mut self, name: u32) -> bool {
         let waiting = self.getters.len() + self.putters.len();
         self.getters.retain(|&getter| getter != name);

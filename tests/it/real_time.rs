@@ -1,7 +1,8 @@
-//! Tests in both colours that wait for I/O or for other OS threads: on these a paused clock does not wait.
+//! Tests in both colours that wait for I/O or for other OS threads: on these a paused clock does
+//! not wait.
 
-/// Makes two tests of each body, as [`both_colours`](crate::support::both_colours) does, with the wall's
-/// clock. No test sleeps on it.
+/// Makes two tests of each body, as [`both_colours`](crate::support::both_colours) does, with the
+/// wall's clock. No test sleeps on it.
 macro_rules! both_colours_in_real_time {
     ($( $(#[$meta:meta])* fn $name:ident() $body:block )*) => {
         mod stackless {

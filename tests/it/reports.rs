@@ -1,5 +1,5 @@
-//! Failures that nobody hears of: each is reported once, no report fails its reporter, and what is wrong with a value that
-//! is dropped ends nobody else.
+//! Failures that nobody hears of: each is reported once, no report fails its reporter, and what is
+//! wrong with a value that is dropped ends nobody else.
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;
@@ -102,7 +102,8 @@ mod bombs {
         }
 
         fn in_a_destructor_of_one_that_is_killed() {
-            // Without a stack of its own: Rust allows no panic in a destructor while a stack unwinds.
+            // Without a stack of its own: Rust allows no panic in a destructor while a stack
+            // unwinds.
             let gt = spawn(async {
                 let _armed = Armed;
                 pending::<()>().await

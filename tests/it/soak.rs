@@ -1,5 +1,6 @@
-//! All meeting points at once, in random use by green threads of both colours that are killed, thrown at,
-//! timed out and panic: nothing is lost or doubled, nobody is stranded, and memory stays flat.
+//! All meeting points at once, in random use by green threads of both colours that are killed,
+//! thrown at, timed out and panic: nothing is lost or doubled, nobody is stranded, and memory stays
+//! flat.
 //!
 //! `EVENTLET_SOAK_SECONDS` says how long it goes on, and `EVENTLET_SOAK_SEED` where it begins.
 
@@ -379,8 +380,8 @@ impl World {
         }
     }
 
-    /// Permits that should be in the capped semaphore, and are not. Fewer than none when releases had taken
-    /// effect and were ended before they could say so.
+    /// Permits that should be in the capped semaphore, and are not. Fewer than none when releases
+    /// had taken effect and were ended before they could say so.
     fn capped_lost(&self) -> isize {
         let expected = CAPPED.0 as isize + self.capped_given.get() - self.capped_taken.get();
         let permits = (self.capped.balance() + CAPPED.1 as isize) / 2 - self.capped_waiting();
@@ -390,7 +391,8 @@ impl World {
         lost
     }
 
-    /// Releasers that wait, less acquirers that wait: the balance counts them as if they were served.
+    /// Releasers that wait, less acquirers that wait: the balance counts them as if they were
+    /// served.
     fn capped_waiting(&self) -> isize {
         if self.capped.bounded() || self.capped.locked() {
             let permits = if self.capped.bounded() { CAPPED.1 as isize } else { 0 };
@@ -812,7 +814,8 @@ fn start(world: &Rc<World>, future: impl Future<Output = u32> + 'static) {
     }
 }
 
-/// Waits until everybody else waits. Those whose time has come together with main's had no turn yet.
+/// Waits until everybody else waits. Those whose time has come together with main's had no turn
+/// yet.
 async fn until_all_wait() {
     idle().await;
     for _ in 0..100 {

@@ -600,7 +600,8 @@ mod unwinding {
                 let log = log.clone();
                 move || {
                     let _guard = OnDrop(move || {
-                        // Not `will_wake`, which may not know a waker of another crate again in a release build.
+                        // Not `will_wake`, which may not know a waker of another crate again in a
+                        // release build.
                         let nobody = Waker::noop().data();
                         let ask = poll_fn(|cx| Poll::Ready(cx.waker().data() == nobody));
                         log.add(ask.block());

@@ -243,7 +243,8 @@ mod limits {
                 drop(gts.into_iter().map(|gt| gt.kill()).collect::<Vec<_>>());
                 trim_stacks();
                 assert_eq!(stack_stats().resident, 0);
-                // What the allocator keeps for the next crowd, and tables: a tenth of what there was.
+                // What the allocator keeps for the next crowd, and tables: a tenth of what there
+                // was.
                 let left = bytes(1).saturating_sub(before);
                 assert!(left < CROWD * 600, "{left} bytes are left");
             })
@@ -271,8 +272,8 @@ mod os_threads {
         future
     }
 
-    /// Thread-locals are dropped in the order of their first use or in the reverse one, so one of the two
-    /// outlives the pool. What they had borrowed may be gone, so neither is unwound.
+    /// Thread-locals are dropped in the order of their first use or in the reverse one, so one of
+    /// the two outlives the pool. What they had borrowed may be gone, so neither is unwound.
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[test]
     fn a_stack_may_outlive_the_pool_of_its_os_thread() {

@@ -18,14 +18,15 @@ use tracing::field::{Field, Visit};
 use tracing::subscriber::DefaultGuard;
 use tracing::{Event, Metadata, Subscriber, span};
 
-/// Makes two tests of each body: in module `stackless` the body is an async fn, in module `stackful` a
-/// closure on a stack of its own.
+/// Makes two tests of each body: in module `stackless` the body is an async fn, in module
+/// `stackful` a closure on a stack of its own.
 ///
 /// In the body `wait!(future)` waits, and `green!({ .. })` makes a future of the same colour as the
-/// test, to be spawned. Each test has a hub of its own with a paused clock, which it must leave empty.
+/// test, to be spawned. Each test has a hub of its own with a paused clock, which it must leave
+/// empty.
 ///
-/// Bodies are boxed: a runtime and a coroutine compiled once more for each of a thousand bodies would be half of what
-/// these tests take to compile.
+/// Bodies are boxed: a runtime and a coroutine compiled once more for each of a thousand bodies
+/// would be half of what these tests take to compile.
 macro_rules! both_colours {
     ($( $(#[$meta:meta])* fn $name:ident() $body:block )*) => {
         mod stackless {
@@ -140,17 +141,17 @@ impl Drop for Turn {
 /// Longer than any test sleeps, and well within what Tokio's timer can hold.
 const TOO_LONG: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
-/// Runs a test under a hub with a paused clock, and asserts that it leaves the hub empty: eventlet's
-/// `verify_hub_empty`.
+/// Runs a test under a hub with a paused clock, and asserts that it leaves the hub empty:
+/// eventlet's `verify_hub_empty`.
 ///
-/// When nobody can go on any more the paused clock runs to the watchdog: a stranded waiter fails its
-/// test instead of hanging it. So what waits for another OS thread needs [`run_in_real_time`].
+/// When nobody can go on any more the paused clock runs to the watchdog: a stranded waiter fails
+/// its test instead of hanging it. So what waits for another OS thread needs [`run_in_real_time`].
 pub(crate) fn run(test: impl Future<Output = ()> + 'static) {
     Builder::new().start_paused(true).run(guarded(Box::pin(test), TOO_LONG)).unwrap();
 }
 
-/// Like [`run`], for a test that waits for other OS threads: the clock is the wall's. No test sleeps
-/// on it.
+/// Like [`run`], for a test that waits for other OS threads: the clock is the wall's. No test
+/// sleeps on it.
 pub(crate) fn run_in_real_time(test: impl Future<Output = ()> + 'static) {
     Builder::new().run(guarded(Box::pin(test), Duration::from_secs(60))).unwrap();
 }
@@ -234,7 +235,8 @@ thread_local! {
 
 /// Returns where and how the last panic on this OS thread since the last call came about.
 ///
-/// It adds a look to the panic hook and leaves the rest of the hook, and all other threads, as they were.
+/// It adds a look to the panic hook and leaves the rest of the hook, and all other threads, as they
+/// were.
 pub(crate) fn last_panic() -> Option<Panicked> {
     watch_panics();
     LAST_PANIC.take()
@@ -333,8 +335,8 @@ impl Visit for Message {
     }
 }
 
-/// Runs one test of this binary, marked `#[ignore]`, in a process of its own, and returns whether it
-/// passed and what it wrote.
+/// Runs one test of this binary, marked `#[ignore]`, in a process of its own, and returns whether
+/// it passed and what it wrote.
 #[allow(dead_code)]
 pub(crate) fn in_a_process_of_its_own(test: &str) -> (bool, String) {
     let output = Command::new(std::env::current_exe().unwrap())

@@ -20,7 +20,8 @@ use crate::support::{
     Ear, OnDrop, ZERO, in_a_process_of_its_own, keeps_turn, ms, run_in_real_time,
 };
 
-/// A job that tells when it has begun, and ends when it is told to, or when nobody can tell it any more.
+/// A job that tells when it has begun, and ends when it is told to, or when nobody can tell it any
+/// more.
 fn held<T: Send + 'static>(
     value: T,
 ) -> (impl FnOnce() -> T + Send + 'static, mpsc::Receiver<()>, mpsc::Sender<()>) {

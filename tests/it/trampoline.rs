@@ -263,7 +263,8 @@ both_colours_in_real_time! {
         let old = reader(&here);
         wait!(sleep(ZERO));
         notify_close(&here);
-        // The old one has not resumed yet. It is not in the way, and when it goes the new one stays.
+        // The old one has not resumed yet. It is not in the way, and when it goes the new one
+        // stays.
         let mut new = Box::pin(trampoline(&here, Interest::Read, FOR_EVER));
         assert!(wait!(poll_immediate(&mut new)).is_none());
         assert!(wait!(old).unwrap().is_err());

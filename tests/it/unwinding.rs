@@ -294,7 +294,8 @@ impl Trial {
                 let _inner = self.log.at_drop("inner");
                 self.strike();
                 self.log.add("goes-on");
-                // A limit counts from its first poll's first look at the clock, so it comes after all this code's own time.
+                // A limit counts from its first poll's first look at the clock, so it comes after
+                // all this code's own time.
                 sleep(ms(2 * SOON)).block();
             }
             Parked => {
@@ -369,7 +370,8 @@ impl Trial {
         self.be_parked();
     }
 
-    /// Ends the victim, which is the one that calls this. It goes on to its next wait, unless this panics.
+    /// Ends the victim, which is the one that calls this. It goes on to its next wait, unless this
+    /// panics.
     fn strike(&self) {
         match self.cause {
             Kill => getcurrent().kill(),
@@ -433,8 +435,8 @@ fn two_that_unwind_in_turns_do_not_see_each_other() {
     });
 }
 
-/// Rust ends a process when a panic leaves a destructor that an unwind runs, and nobody can change that. The words are
-/// there, and say whose fault it is.
+/// Rust ends a process when a panic leaves a destructor that an unwind runs, and nobody can change
+/// that. The words are there, and say whose fault it is.
 #[test]
 fn a_destructor_that_waits_and_does_not_catch_the_panic_ends_the_process_with_words() {
     let (passed, text) = in_a_process_of_its_own("unwinding::alone_wait");
@@ -461,7 +463,8 @@ fn alone_wait() {
     });
 }
 
-/// What is on the way is not lost: a backtrace shows who resumed the stack, down to the OS thread's own frames.
+/// What is on the way is not lost: a backtrace shows who resumed the stack, down to the OS thread's
+/// own frames.
 #[test]
 fn a_backtrace_passes_from_nested_green_stacks_into_the_hub() {
     #[inline(never)]
@@ -488,7 +491,8 @@ fn a_backtrace_passes_from_nested_green_stacks_into_the_hub() {
     });
 }
 
-/// What belongs to a green thread that a green stack ends is no code of that stack: it cannot put it aside.
+/// What belongs to a green thread that a green stack ends is no code of that stack: it cannot put
+/// it aside.
 mod on_the_stack_of_another {
     use super::*;
 
@@ -500,8 +504,8 @@ mod on_the_stack_of_another {
         sleep(ms(1)).block();
     }
 
-    /// Ends something on a green stack, in which one thing waits. That is refused and reported, and the stack keeps
-    /// its turn and goes on.
+    /// Ends something on a green stack, in which one thing waits. That is refused and reported, and
+    /// the stack keeps its turn and goes on.
     fn is_refused(at_what: &str, end: impl FnOnce()) {
         let ear = Ear::open();
         keeps_turn!(end());

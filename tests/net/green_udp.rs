@@ -254,7 +254,8 @@ fn a_killed_receiver_loses_no_datagram() {
             let (receivers, seen) = receivers(&one, 3);
             if victim == 0 {
                 other.send(&[10]).unwrap();
-                // Tokio wakes the first while it looks at the sockets; the kill comes before its turn.
+                // Tokio wakes the first while it looks at the sockets; the kill comes before its
+                // turn.
                 tokio::task::yield_now().block();
                 receivers[0].kill();
                 other.send(&[11]).unwrap();

@@ -447,7 +447,8 @@ fn descriptors_are_closed() {
     });
 }
 
-/// The other end has turned to somebody else, and what was sent to it is lost: whoever waits is told.
+/// The other end has turned to somebody else, and what was sent to it is lost: whoever waits is
+/// told.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_error_ends_a_wait_for_a_datagram() {

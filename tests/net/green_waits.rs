@@ -213,7 +213,8 @@ fn a_reader_that_was_chosen_and_killed_passes_its_turn_on() {
         let (mut client, conn) = pair();
         let (readers, seen) = readers(&conn, 3);
         let [first, second, third] = <[_; 3]>::try_from(readers).unwrap().map(GreenThread::from);
-        // A link runs right at the end of the first, when the second was chosen and has not run yet.
+        // A link runs right at the end of the first, when the second was chosen and has not run
+        // yet.
         let victim = *second;
         first.link(move |_| victim.kill());
         client.write_all(&[10, 11]).unwrap();

@@ -17,7 +17,8 @@ pub(crate) fn run<T>(test: impl Future<Output = T> + 'static) -> T {
     })
 }
 
-/// Runs a test on a clock that stands still, and goes on by itself only when nothing else can happen.
+/// Runs a test on a clock that stands still, and goes on by itself only when nothing else can
+/// happen.
 pub(crate) fn run_paused<T>(test: impl Future<Output = T> + 'static) -> T {
     Builder::new().start_paused(true).run(test).unwrap()
 }

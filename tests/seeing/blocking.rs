@@ -1,4 +1,5 @@
-//! The blocking detector. In real time, as it is; but no test sleeps: a culprit blocks until it is reported.
+//! The blocking detector. In real time, as it is; but no test sleeps: a culprit blocks until it is
+//! reported.
 
 use std::cell::Cell;
 use std::rc::Rc;

@@ -1,7 +1,8 @@
 //! One text, two colours.
 
-/// Makes two modules of some functions: in `stackless` the body of each `green fn` is that of an async fn, in `stackful` that of a
-/// closure on a stack of its own. `wait!(future)` waits in either, and `green!({ .. })` is a future of the same colour.
+/// Makes two modules of some functions: in `stackless` the body of each `green fn` is that of an
+/// async fn, in `stackful` that of a closure on a stack of its own. `wait!(future)` waits in
+/// either, and `green!({ .. })` is a future of the same colour.
 macro_rules! both_colours {
     ($($item:item)*) => {
         // A function that makes a green thread of either colour is no async fn.

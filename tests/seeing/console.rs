@@ -20,7 +20,8 @@ struct Task {
     ended: bool,
 }
 
-/// A subscriber that does as console-subscriber does with spans of that name and events of that target.
+/// A subscriber that does as console-subscriber does with spans of that name and events of that
+/// target.
 #[derive(Clone, Default)]
 struct Console(Arc<Mutex<Vec<Task>>>);
 

@@ -16,14 +16,16 @@ const SEEDS: std::ops::Range<u64> = 0..1000;
 
 const ZERO: Duration = Duration::ZERO;
 
-/// Gives up so many turns. In the order of the hub others are through by then: each of the bugs is hidden there.
+/// Gives up so many turns. In the order of the hub others are through by then: each of the bugs is
+/// hidden there.
 async fn pass(turns: usize) {
     for _ in 0..turns {
         sleep(ZERO).await;
     }
 }
 
-/// Finds a failure that says so, and runs it again by its seed and by its schedule. In the order of the hub there is none.
+/// Finds a failure that says so, and runs it again by its seed and by its schedule. In the order of
+/// the hub there is none.
 macro_rules! assert_found {
     ($program:expr, $words:expr) => {{
         assert_eq!(testing::replay("=", $program), None);
@@ -184,7 +186,8 @@ both_colours! {
                 let semaphore = semaphore.clone();
                 spawn(green!({
                     if wait!(testing::may_time_out(semaphore.acquire())).is_ok() {
-                        // The mistake: what it waits for now may never be, and the permit is not released.
+                        // The mistake: what it waits for now may never be, and the permit is not
+                        // released.
                         if wait!(testing::may_time_out(sleep(Duration::from_secs(1)))).is_ok() {
                             semaphore.release();
                         }
@@ -306,7 +309,8 @@ fn fails_with_some_seed() {
     testing::check(SEEDS, stackless::lost_update);
 }
 
-/// The message of `check` has the value of the variable, with which the test fails again in the same way.
+/// The message of `check` has the value of the variable, with which the test fails again in the
+/// same way.
 #[test]
 fn the_variable_runs_one_schedule() {
     let run = |seed: Option<&str>| {

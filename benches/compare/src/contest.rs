@@ -2,8 +2,8 @@
 //!
 //! A machine is never the same for a whole comparison: neighbours come and go, the clock of the CPU
 //! changes. So peers do not run one after the other but in rounds, each once per round in an order
-//! that changes, and are compared within a round. In a full run, a contest whose rounds differ much goes on for as many again;
-//! what is noisy even then is marked.
+//! that changes, and are compared within a round. In a full run, a contest whose rounds differ much
+//! goes on for as many again; what is noisy even then is marked.
 
 use crate::child::Refusal;
 use crate::peer::Peer;

@@ -57,8 +57,8 @@ pub(crate) fn cpu_time(process: u32) -> Duration {
 
 /// Measures the CPU time of this process until it is asked.
 ///
-/// All threads count, as some peers keep one for their timers; where nobody waits for anything outside,
-/// that is the time the work took, and neighbours on the machine disturb it little.
+/// All threads count, as some peers keep one for their timers; where nobody waits for anything
+/// outside, that is the time the work took, and neighbours on the machine disturb it little.
 pub(crate) struct Watch(Duration);
 
 impl Watch {

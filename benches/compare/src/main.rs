@@ -8,9 +8,10 @@
 //!
 //! It draws a page, `compare.html` in Cargo's target directory, and prints the table.
 //!
-//! Every contestant is a process of its own, this program started again, on one core; what drives it has
-//! another, if there is one. How they are compared is said in `contest`, and what they do in `whole` (servers),
-//! `web` (servers of the web), `micro` (operations) and `crowd` (many that do nothing).
+//! Every contestant is a process of its own, this program started again, on one core; what drives
+//! it has another, if there is one. How they are compared is said in `contest`, and what they do in
+//! `whole` (servers), `web` (servers of the web), `micro` (operations) and `crowd` (many that do
+//! nothing).
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("the comparison counts on epoll and /proc: it runs on Linux");

@@ -59,7 +59,8 @@ fn load() -> f64 {
     loads.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or(0.0)
 }
 
-/// Says what speaks against the numbers of a run: much was running when it began, or much of it is noisy.
+/// Says what speaks against the numbers of a run: much was running when it began, or much of it is
+/// noisy.
 fn busy(load: f64, works: &[Work]) -> Option<String> {
     let lines = works.iter().flat_map(|work| &work.lines);
     let summaries: Vec<_> = lines.flat_map(|line| &line.cells).filter_map(Cell::summary).collect();

@@ -15,8 +15,8 @@ pub(crate) struct Summary {
     /// The median of the ratios to plain Tokio, each taken within one round.
     pub(crate) ratio: Option<f64>,
     pub(crate) rounds: usize,
-    /// The number should not be trusted far: the rounds differ much, or the ratio says one thing and the
-    /// medians another.
+    /// The number should not be trusted far: the rounds differ much, or the ratio says one thing
+    /// and the medians another.
     pub(crate) noisy: bool,
 }
 
@@ -53,8 +53,8 @@ fn ratio(rounds: &[f64], base: &[f64]) -> Option<f64> {
     (!ratios.is_empty()).then(|| quantile(&ratios, 0.5))
 }
 
-/// Returns whether the ratio within rounds says that a contestant is cheaper than plain Tokio where the
-/// medians say that it is dearer, or the other way round, by more than a twentieth.
+/// Returns whether the ratio within rounds says that a contestant is cheaper than plain Tokio where
+/// the medians say that it is dearer, or the other way round, by more than a twentieth.
 fn contradict(median: f64, ratio: Option<f64>, base: &[f64]) -> bool {
     let of_medians = median / quantile(base, 0.5);
     ratio.is_some_and(|ratio| {
@@ -62,7 +62,8 @@ fn contradict(median: f64, ratio: Option<f64>, base: &[f64]) -> bool {
     })
 }
 
-/// Returns the number below which that part of all numbers lies, between its two neighbours if need be.
+/// Returns the number below which that part of all numbers lies, between its two neighbours if need
+/// be.
 pub(crate) fn quantile(numbers: &[f64], part: f64) -> f64 {
     assert!(!numbers.is_empty(), "no rounds, no quantile");
     let mut sorted = numbers.to_vec();

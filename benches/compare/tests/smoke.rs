@@ -25,7 +25,8 @@ fn compare(work: &str) -> (Value, String, String) {
     (serde_json::from_str(&read(&json)).unwrap(), read(&html), read(&markdown))
 }
 
-/// Checks that each of these peers has a number above zero in each line, and that ratios are to Tokio.
+/// Checks that each of these peers has a number above zero in each line, and that ratios are to
+/// Tokio.
 fn assert_complete(report: &Value, peers: &[&str], measures: &[&str]) {
     let lines = report["works"][0]["lines"].as_array().unwrap();
     let found: Vec<_> = lines.iter().map(|line| line["measure"].as_str().unwrap()).collect();

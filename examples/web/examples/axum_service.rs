@@ -5,9 +5,9 @@
 //!
 //! It serves until Ctrl-C or SIGTERM.
 //!
-//! axum runs each handler as a task of Tokio, and wants it to be `Send`; green threads stay on their OS
-//! thread. In a current-thread runtime both are on the same one. So a handler spawns a green thread
-//! there, and keeps nothing of it but the receiver of a channel, which is `Send`.
+//! axum runs each handler as a task of Tokio, and wants it to be `Send`; green threads stay on
+//! their OS thread. In a current-thread runtime both are on the same one. So a handler spawns a
+//! green thread there, and keeps nothing of it but the receiver of a channel, which is `Send`.
 //!
 //! (In a multi-thread runtime the handler would do `hub.spawn(|| stackful(..)).await` with an
 //! `eventlet::HubThread`: see the example `hub_thread`.)
@@ -36,10 +36,11 @@ fn look_up(_key: &str) -> &'static str {
     "Hello"
 }
 
-/// Runs a plain function on a green stack of this OS thread's hub. The future of its value is `Send`.
+/// Runs a plain function on a green stack of this OS thread's hub. The future of its value is
+/// `Send`.
 ///
-/// It panics in a multi-thread runtime, where the handler may be on an OS thread without a hub. When a
-/// client goes away, the function still runs to its end.
+/// It panics in a multi-thread runtime, where the handler may be on an OS thread without a hub.
+/// When a client goes away, the function still runs to its end.
 async fn green<T: Send + 'static>(function: impl FnOnce() -> T + 'static) -> Result<T, StatusCode> {
     let (answer, answered) = oneshot::channel();
     spawn_n(stackful(move || {

@@ -3,9 +3,9 @@
 //!     cargo run -p eventlet-web-examples --example axum_site
 //!     curl http://127.0.0.1:8092/hello/eventlet
 //!
-//! axum wants the futures of its handlers to be `Send`, and green threads stay on their OS thread. So a
-//! handler that waits on a green stack spawns it, and keeps nothing of it but the receiver of a channel.
-//! It serves until Ctrl-C or SIGTERM.
+//! axum wants the futures of its handlers to be `Send`, and green threads stay on their OS thread.
+//! So a handler that waits on a green stack spawns it, and keeps nothing of it but the receiver of
+//! a channel. It serves until Ctrl-C or SIGTERM.
 
 use std::env;
 use std::io;

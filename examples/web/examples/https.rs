@@ -5,8 +5,8 @@
 //!     curl --cacert https-ca.pem https://localhost:8444/   # an async fn
 //!     cargo run -p eventlet-web-examples --example https_client
 //!
-//! It writes the certificate to `https-ca.pem`, for clients to trust, and keeps the key to itself. It serves
-//! until Ctrl-C or SIGTERM. A real server has its files from an authority, and says
+//! It writes the certificate to `https-ca.pem`, for clients to trust, and keeps the key to itself.
+//! It serves until Ctrl-C or SIGTERM. A real server has its files from an authority, and says
 //! `ssl::Context::server("chain.pem", "key.pem")`.
 
 use std::env;

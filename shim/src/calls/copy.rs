@@ -1,7 +1,8 @@
 //! `sendfile` and `splice`, with which `std::io::copy` moves data from one descriptor to another.
 //!
-//! They have no flag for a call that does not wait. So, as `connect` does, they set `O_NONBLOCK` for themselves, and restore it
-//! before anybody else runs on this OS thread. They move some and return how much, as they always may.
+//! They have no flag for a call that does not wait. So, as `connect` does, they set `O_NONBLOCK`
+//! for themselves, and restore it before anybody else runs on this OS thread. They move some and
+//! return how much, as they always may.
 
 use std::ffi::{c_int, c_uint};
 use std::os::fd::RawFd;

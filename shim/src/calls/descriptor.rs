@@ -1,7 +1,8 @@
 //! What is asked of a descriptor when a call for it would wait.
 //!
-//! It is asked each time, and nothing of it is kept: a call that waits switches stacks anyway, and what is kept would
-//! be wrong as soon as somebody changes it through another descriptor, another process or another system call.
+//! It is asked each time, and nothing of it is kept: a call that waits switches stacks anyway, and
+//! what is kept would be wrong as soon as somebody changes it through another descriptor, another
+//! process or another system call.
 
 use std::ffi::c_int;
 use std::mem;
@@ -139,7 +140,8 @@ impl Waiting {
         }
     }
 
-    /// Makes a call that says `EAGAIN` in place of waiting, until it says something else. `plain` is the call as it was asked for.
+    /// Makes a call that says `EAGAIN` in place of waiting, until it says something else. `plain`
+    /// is the call as it was asked for.
     pub(super) fn repeat(
         &mut self,
         mut attempt: impl FnMut() -> isize,

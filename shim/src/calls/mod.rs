@@ -1,9 +1,11 @@
-//! The functions that have libc's names. Each asks the gate, tries without waiting, and waits greenly where it has to.
+//! The functions that have libc's names. Each asks the gate, tries without waiting, and waits
+//! greenly where it has to.
 //!
 //! # Invariants of all of them
 //!
-//! - **I1**: whoever calls one keeps libc's contract of that name. So its arguments are what the system call of that name wants, and
-//!   what they point to is there until it returns, on whatever stack.
+//! - **I1**: whoever calls one keeps libc's contract of that name. So its arguments are what the
+//!   system call of that name wants, and what they point to is there until it returns, on whatever
+//!   stack.
 //! - **I2**: nothing here unwinds: the functions are `extern "C"`, and none panics.
 
 mod copy;

@@ -1,4 +1,5 @@
-//! Looking names up. What libc's resolver calls inside cannot be replaced, so an OS thread of `tpool` calls all of it.
+//! Looking names up. What libc's resolver calls inside cannot be replaced, so an OS thread of
+//! `tpool` calls all of it.
 
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::mem::transmute;

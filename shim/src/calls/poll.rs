@@ -1,6 +1,8 @@
-//! `poll`, `select`, `epoll_wait`: the kernel is asked without waiting, and again whenever one of the descriptors may be ready.
+//! `poll`, `select`, `epoll_wait`: the kernel is asked without waiting, and again whenever one of
+//! the descriptors may be ready.
 //!
-//! With a mask of signals they are the kernel's, and counted as blocked: the mask would be that of the OS thread.
+//! With a mask of signals they are the kernel's, and counted as blocked: the mask would be that of
+//! the OS thread.
 
 use std::ffi::c_int;
 use std::os::fd::RawFd;

@@ -1,5 +1,6 @@
-//! Waiting for child processes. One that is named is watched by a descriptor of it. Where it may be any, or one of a group, they
-//! are looked at again and again, at first after a millisecond, then less often.
+//! Waiting for child processes. One that is named is watched by a descriptor of it. Where it may be
+//! any, or one of a group, they are looked at again and again, at first after a millisecond, then
+//! less often.
 
 use std::ffi::c_int;
 use std::os::fd::RawFd;
@@ -21,8 +22,8 @@ enum Children {
 
 const PAUSES: [u64; 6] = [1, 2, 4, 8, 16, 32];
 
-/// Waits as `plain` does, which must look only if its options have `WNOHANG`: that is `look`, which returns whether
-/// there was something.
+/// Waits as `plain` does, which must look only if its options have `WNOHANG`: that is `look`, which
+/// returns whether there was something.
 fn wait_green(children: &Children, mut look: impl FnMut() -> (isize, bool), plain: Call) -> isize {
     if !gate::may_suspend() {
         return plain.make();

@@ -1,7 +1,7 @@
 //! `recv*`, `send*`, `connect`, `accept`.
 //!
-//! Each is tried with `MSG_DONTWAIT`. One call has no such flag: `connect` sets `O_NONBLOCK` for itself, and restores it before
-//! anybody else runs on this OS thread.
+//! Each is tried with `MSG_DONTWAIT`. One call has no such flag: `connect` sets `O_NONBLOCK` for
+//! itself, and restores it before anybody else runs on this OS thread.
 
 use std::ffi::{c_int, c_uint, c_void};
 use std::os::fd::RawFd;
@@ -431,7 +431,8 @@ pub(super) unsafe extern "C" fn connect(
     answer(connect_green(descriptor, plain)) as c_int
 }
 
-/// How long it takes to try again where a Unix socket's backlog is full: nobody tells when it has room.
+/// How long it takes to try again where a Unix socket's backlog is full: nobody tells when it has
+/// room.
 const PAUSES: [u64; 5] = [1, 2, 4, 8, 16];
 
 fn connect_green(descriptor: RawFd, plain: Call) -> isize {

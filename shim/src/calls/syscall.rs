@@ -1,4 +1,5 @@
-//! `syscall`: the futexes of `std`, which its locks, condition variables and parking wait with. And `pthread_join`.
+//! `syscall`: the futexes of `std`, which its locks, condition variables and parking wait with. And
+//! `pthread_join`.
 //!
 //! Every other number goes to the kernel as it is.
 
@@ -18,7 +19,8 @@ use crate::real::{self, Call, answer, failed};
 
 const COMMAND: c_int = !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME);
 
-/// As `syscall` of libc. It takes as many arguments as the kernel at most does: where it is given fewer the rest is not used.
+/// As `syscall` of libc. It takes as many arguments as the kernel at most does: where it is given
+/// fewer the rest is not used.
 ///
 /// # Safety
 ///
@@ -150,7 +152,8 @@ unsafe extern "C" fn no_join(_: pthread_t, _: *mut *mut c_void) -> c_int {
     libc::ENOSYS
 }
 
-/// As `pthread_join` of libc. On a green stack an OS thread of `tpool` waits, and nothing cancels that.
+/// As `pthread_join` of libc. On a green stack an OS thread of `tpool` waits, and nothing cancels
+/// that.
 ///
 /// # Safety
 ///

@@ -1,6 +1,7 @@
 //! Sleeping. On a hub whose clock is paused it is that clock that counts.
 //!
-//! A kill ends a sleep with `ECANCELED`. A time limit ends it as if it were over: what waits next is told.
+//! A kill ends a sleep with `ECANCELED`. A time limit ends it as if it were over: what waits next
+//! is told.
 
 use std::ffi::{c_int, c_uint};
 use std::time::Duration;
@@ -55,7 +56,8 @@ pub(super) unsafe extern "C" fn clock_nanosleep(
     }
 }
 
-/// Returns how long to sleep greenly, if at all: not on clocks that count what a process did, and not what the kernel refuses.
+/// Returns how long to sleep greenly, if at all: not on clocks that count what a process did, and
+/// not what the kernel refuses.
 ///
 /// # Safety
 ///

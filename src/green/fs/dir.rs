@@ -40,8 +40,8 @@ pub fn read_dir<P: AsRef<Path>>(path: P) -> io::Result<ReadDir> {
 
 /// What is in a directory: what [`read_dir`] returns.
 ///
-/// It waits for some dozens of entries at a time. What was read for a green thread that was killed is there
-/// for the next who asks.
+/// It waits for some dozens of entries at a time. What was read for a green thread that was killed
+/// is there for the next who asks.
 ///
 /// Corresponds to [`std::fs::ReadDir`].
 #[must_use = "iterators do nothing unless they are asked"]

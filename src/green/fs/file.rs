@@ -18,9 +18,9 @@ use crate::green::wait::Direction;
 
 /// A file that is open, for code on a green stack.
 ///
-/// It reads, writes and seeks through [`Read`], [`Write`] and [`Seek`]. Each call goes to another OS thread
-/// and back, which takes longer than many a call itself: a [`BufReader`](io::BufReader) or a
-/// [`BufWriter`](io::BufWriter) around it saves most of that.
+/// It reads, writes and seeks through [`Read`], [`Write`] and [`Seek`]. Each call goes to another
+/// OS thread and back, which takes longer than many a call itself: a [`BufReader`](io::BufReader)
+/// or a [`BufWriter`](io::BufWriter) around it saves most of that.
 ///
 /// `File::from` makes one of a file of `std`, and [`into_std`](File::into_std) converts it back.
 ///
@@ -28,13 +28,13 @@ use crate::green::wait::Direction;
 ///
 /// # Killed
 ///
-/// What a green thread was reading when it was killed is kept for the next that reads. A write that has begun
-/// is made.
+/// What a green thread was reading when it was killed is kept for the next that reads. A write that
+/// has begun is made.
 ///
 /// # Differences
 ///
-/// A clone is not a second descriptor: it costs nothing, and has the same number. One call reads or writes
-/// 2 MiB at most.
+/// A clone is not a second descriptor: it costs nothing, and has the same number. One call reads or
+/// writes 2 MiB at most.
 ///
 /// # Not here
 ///
@@ -382,8 +382,8 @@ impl File {
         blocking(move || call(handle.std()))
     }
 
-    /// Does something to the place in the file, which is nobody else's matter meanwhile. `done` is asked once
-    /// `call` was made, and says whether that was all.
+    /// Does something to the place in the file, which is nobody else's matter meanwhile. `done` is
+    /// asked once `call` was made, and says whether that was all.
     #[track_caller]
     fn in_turn<T: Send + 'static, R>(
         &self,
@@ -432,7 +432,8 @@ impl<T: Send + 'static> Moving<T> {
         let still_wanted = Arc::downgrade(&wanted);
         let call = Call::start(at, move || {
             let mut place = handle.place();
-            // It may have waited for the call of another who was killed, and have been killed meanwhile.
+            // It may have waited for the call of another who was killed, and have been killed
+            // meanwhile.
             match still_wanted.upgrade() {
                 Some(_) => call(&mut place),
                 None => Err(io::ErrorKind::Interrupted.into()),

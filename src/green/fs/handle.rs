@@ -6,9 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A file, and what was read of it for somebody who has not taken it.
 ///
-/// A green thread that is killed while the pool reads for it cannot take back the call. So what is read is
-/// always put down here, and stays here until somebody takes it. Until then the file is further than
-/// anybody knows, and whoever moves in it has to count that.
+/// A green thread that is killed while the pool reads for it cannot take back the call. So what is
+/// read is always put down here, and stays here until somebody takes it. Until then the file is
+/// further than anybody knows, and whoever moves in it has to count that.
 pub(super) struct Handle {
     std: File,
     ahead: Mutex<Vec<u8>>,
@@ -59,8 +59,8 @@ impl Place<'_> {
         Ok(())
     }
 
-    /// Takes what there is. `None` when somebody else took it before: a destructor, which does not wait for
-    /// its turn.
+    /// Takes what there is. `None` when somebody else took it before: a destructor, which does not
+    /// wait for its turn.
     pub(super) fn take(&mut self, there: usize, buf: &mut [u8]) -> Option<usize> {
         let count = self.ahead.len().min(buf.len());
         buf[..count].copy_from_slice(&self.ahead[..count]);
@@ -89,8 +89,8 @@ impl Place<'_> {
         Ok(place)
     }
 
-    /// Goes back to where its user thinks that the file is. What cannot be gone back in, a terminal for one,
-    /// keeps what was read.
+    /// Goes back to where its user thinks that the file is. What cannot be gone back in, a terminal
+    /// for one, keeps what was read.
     fn go_back(&mut self) {
         let by = -(self.ahead.len() as i64);
         if by < 0 && self.std.seek(SeekFrom::Current(by)).is_ok() {

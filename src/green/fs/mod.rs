@@ -1,7 +1,7 @@
 //! Files under the names of [`std::fs`].
 //!
-//! No operating system says when a disk is ready, so each call is made in an OS thread of Tokio's blocking pool, and
-//! only the green thread waits.
+//! No operating system says when a disk is ready, so each call is made in an OS thread of Tokio's
+//! blocking pool, and only the green thread waits.
 //!
 //! ```
 //! use eventlet::green::fs;
@@ -20,8 +20,9 @@
 //!
 //! # Yields
 //!
-//! Always, until it is done. Only while the green stack unwinds, in destructors, nobody can wait, and the call is
-//! made right there: so a [`BufWriter`](std::io::BufWriter) writes what it has kept back.
+//! Always, until it is done. Only while the green stack unwinds, in destructors, nobody can wait,
+//! and the call is made right there: so a [`BufWriter`](std::io::BufWriter) writes what it has kept
+//! back.
 //!
 //! # Killed
 //!
@@ -29,8 +30,9 @@
 //!
 //! # Differences
 //!
-//! When the runtime ends it waits for calls that have begun, as Tokio does. One that may never end, such as the
-//! opening of a named pipe that nobody writes to, is better made with [`tpool::execute`](crate::tpool::execute).
+//! When the runtime ends it waits for calls that have begun, as Tokio does. One that may never end,
+//! such as the opening of a named pipe that nobody writes to, is better made with
+//! [`tpool::execute`](crate::tpool::execute).
 //!
 //! # Not here
 //!

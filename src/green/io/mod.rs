@@ -1,7 +1,8 @@
 //! Input and output under the names of [`std::io`].
 //!
-//! What needs no green version is `std`'s own: the traits, the buffers, [`copy`], which all work with what
-//! is in [`green::net`](super::net), [`green::fs`](super::fs) and the rest. What waits is here.
+//! What needs no green version is `std`'s own: the traits, the buffers, [`copy`], which all work
+//! with what is in [`green::net`](super::net), [`green::fs`](super::fs) and the rest. What waits is
+//! here.
 //!
 //! ```
 //! use eventlet::green::io::{self, BufRead, BufReader, Write};
@@ -18,8 +19,8 @@
 //!
 //! # Not here
 //!
-//! Green versions of `print!` and `println!`, which are macros: what they write goes the same way as what is written
-//! to [`stdout`], but the hub waits for it.
+//! Green versions of `print!` and `println!`, which are macros: what they write goes the same way
+//! as what is written to [`stdout`], but the hub waits for it.
 
 mod output;
 #[cfg(unix)]

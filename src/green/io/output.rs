@@ -46,8 +46,8 @@ pub fn stderr() -> Stderr {
 
 /// A handle of the standard output of this process.
 ///
-/// What is written goes through `std`'s own buffer, and so stays in order with `println!`: that blocks the hub,
-/// if only for as long as the terminal or the pipe has no room.
+/// What is written goes through `std`'s own buffer, and so stays in order with `println!`: that
+/// blocks the hub, if only for as long as the terminal or the pipe has no room.
 ///
 /// Corresponds to [`std::io::Stdout`].
 ///
@@ -57,8 +57,8 @@ pub fn stderr() -> Stderr {
 ///
 /// # Yields
 ///
-/// Always, until it is written. While the green stack unwinds, in destructors, nobody can wait, and it is
-/// written right there.
+/// Always, until it is written. While the green stack unwinds, in destructors, nobody can wait, and
+/// it is written right there.
 ///
 /// # Killed
 ///
@@ -95,8 +95,8 @@ macro_rules! output {
         static $turnstile: Turnstile = Turnstile::new();
 
         impl $handle {
-            /// Waits until no other green thread writes, and keeps them out while the guard lives. Who has it
-            /// gets it again.
+            /// Waits until no other green thread writes, and keeps them out while the guard lives.
+            /// Who has it gets it again.
             ///
             /// While the green stack unwinds it does not wait, and keeps nobody out.
             #[track_caller]
@@ -104,8 +104,8 @@ macro_rules! output {
                 $lock { _inside: $turnstile.enter() }
             }
 
-            /// Returns whether it is a terminal. In `std` this is [`IsTerminal`](io::IsTerminal), which
-            /// nobody else may implement.
+            /// Returns whether it is a terminal. In `std` this is [`IsTerminal`](io::IsTerminal),
+            /// which nobody else may implement.
             pub fn is_terminal(&self) -> bool {
                 io::IsTerminal::is_terminal(&$std())
             }

@@ -35,9 +35,9 @@ pub fn stdin() -> Stdin {
 
 /// A handle of the standard input of this process.
 ///
-/// A terminal cannot be asked whether it has something, so an OS thread reads for all: when somebody
-/// asks, never ahead of that. What it read for a green thread that was killed is there for the next who asks, be it
-/// in another hub; and no hub waits for it when it ends.
+/// A terminal cannot be asked whether it has something, so an OS thread reads for all: when
+/// somebody asks, never ahead of that. What it read for a green thread that was killed is there for
+/// the next who asks, be it in another hub; and no hub waits for it when it ends.
 ///
 /// Corresponds to [`std::io::Stdin`].
 ///
@@ -67,8 +67,8 @@ pub struct Stdin {
 impl Stdin {
     /// Waits until nobody else reads, and keeps others out while the guard lives.
     ///
-    /// While the green stack unwinds it does not wait. If another one reads, the guard is good for nothing:
-    /// whoever reads through it gets an error.
+    /// While the green stack unwinds it does not wait. If another one reads, the guard is good for
+    /// nothing: whoever reads through it gets an error.
     ///
     /// Corresponds to [`std::io::Stdin::lock`].
     ///
@@ -125,8 +125,8 @@ impl Stdin {
         self.lock().lines()
     }
 
-    /// Returns whether it is a terminal. In `std` this is [`IsTerminal`](io::IsTerminal), which nobody else
-    /// may implement.
+    /// Returns whether it is a terminal. In `std` this is [`IsTerminal`](io::IsTerminal), which
+    /// nobody else may implement.
     pub fn is_terminal(&self) -> bool {
         io::IsTerminal::is_terminal(&io::stdin())
     }

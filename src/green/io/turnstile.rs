@@ -29,7 +29,8 @@ impl Turnstile {
         Turnstile { turn: Semaphore::const_new(1), holder }
     }
 
-    /// Waits until nobody else is inside. While the green stack unwinds it does not wait, and keeps nobody out.
+    /// Waits until nobody else is inside. While the green stack unwinds it does not wait, and keeps
+    /// nobody out.
     #[track_caller]
     pub(super) fn enter(&self) -> Inside<'_> {
         let me =

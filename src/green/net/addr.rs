@@ -12,8 +12,8 @@ use crate::resolve;
 
 /// What can be resolved to socket addresses.
 ///
-/// Names are resolved as by [`connect`](crate::connect), and only the green thread waits. An address that
-/// is written out in numbers needs no waiting.
+/// Names are resolved as by [`connect`](crate::connect), and only the green thread waits. An
+/// address that is written out in numbers needs no waiting.
 ///
 /// Corresponds to [`std::net::ToSocketAddrs`], and is implemented for the same types.
 ///

@@ -18,8 +18,8 @@ type Std = std::net::TcpListener;
 
 /// A TCP socket that listens for connections, for code on a green stack.
 ///
-/// `TcpListener::from` makes one of a Tokio listener, and [`into_tokio`](TcpListener::into_tokio) converts it
-/// back.
+/// `TcpListener::from` makes one of a Tokio listener, and [`into_tokio`](TcpListener::into_tokio)
+/// converts it back.
 ///
 /// Corresponds to [`std::net::TcpListener`].
 ///
@@ -61,8 +61,8 @@ pub struct TcpListener {
 impl TcpListener {
     /// Opens a socket for clients to connect to. Each address is tried in turn.
     ///
-    /// As in `std`, 128 connections may wait to be accepted, and on Unix the address may be used again right
-    /// after its last listener closed. [`listen`](crate::listen()) has options.
+    /// As in `std`, 128 connections may wait to be accepted, and on Unix the address may be used
+    /// again right after its last listener closed. [`listen`](crate::listen()) has options.
     ///
     /// Corresponds to [`std::net::TcpListener::bind`].
     ///

@@ -1,10 +1,12 @@
 //! What the six kinds of sockets have in common, written once.
 //!
-//! Each macro takes the lines with which its examples begin: `uses` are their imports, and `makes` is what makes a `socket`.
+//! Each macro takes the lines with which its examples begin: `uses` are their imports, and `makes`
+//! is what makes a `socket`.
 
 /// Makes the methods and conversions that every socket has.
 ///
-/// `tries` is an expression that would wait for a new socket, and `clones` says what two handles of one are good for.
+/// `tries` is an expression that would wait for a new socket, and `clones` says what two handles of
+/// one are good for.
 macro_rules! socket {
     (
         $green:ident, $std:ty, $std_name:literal, $tokio:ty, $tokio_name:literal,
@@ -153,7 +155,8 @@ macro_rules! timeouts {
             ///
             /// # Errors
             ///
-            /// `InvalidInput` for a limit of zero. A read that waited so long fails with `WouldBlock`.
+            /// `InvalidInput` for a limit of zero. A read that waited so long fails with
+            /// `WouldBlock`.
             ///
             /// # Examples
             ///
@@ -182,7 +185,8 @@ macro_rules! timeouts {
             ///
             /// # Errors
             ///
-            /// `InvalidInput` for a limit of zero. A write that waited so long fails with `WouldBlock`.
+            /// `InvalidInput` for a limit of zero. A write that waited so long fails with
+            /// `WouldBlock`.
             ///
             /// # Examples
             ///

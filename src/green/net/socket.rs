@@ -18,8 +18,8 @@ use tokio::io::{Interest, ReadBuf, Ready};
 
 use super::super::wait::Direction;
 
-/// A socket and what all its clones share, as those of `std` share what the operating system keeps for
-/// one socket: its time limits and whether it is non-blocking.
+/// A socket and what all its clones share, as those of `std` share what the operating system keeps
+/// for one socket: its time limits and whether it is non-blocking.
 ///
 /// Nothing in it has to be borrowed for a call, so a green thread that waits is in nobody's way.
 pub(in crate::green) struct Socket<Io> {
@@ -39,8 +39,8 @@ impl<Io> Socket<Io> {
         self.nonblocking.set(nonblocking);
     }
 
-    /// Does something that may have to wait: with `poll`, or, where waiting is not wanted or not possible,
-    /// with `at_once`. Both work on `with`.
+    /// Does something that may have to wait: with `poll`, or, where waiting is not wanted or not
+    /// possible, with `at_once`. Both work on `with`.
     #[inline(always)]
     #[track_caller]
     pub(in crate::green) fn act<With: ?Sized, T>(
@@ -66,8 +66,8 @@ impl<Io> Socket<Io> {
 impl<Io: Datagrams> Socket<Io> {
     /// Receives something, with `poll` or `at_once` as in [`act`](Socket::act).
     ///
-    /// An error that is pending on the socket ends the wait: that nobody listens where the last datagram
-    /// went, for one. Tokio would go on to wait until there is something to read.
+    /// An error that is pending on the socket ends the wait: that nobody listens where the last
+    /// datagram went, for one. Tokio would go on to wait until there is something to read.
     #[track_caller]
     pub(in crate::green) fn receive<With: ?Sized, T>(
         &self,
@@ -144,8 +144,8 @@ datagrams!(tokio::net::UnixDatagram);
 
 /// Makes a second descriptor of a socket, as `std` has it.
 ///
-/// That, and not Tokio's `try_*`, where waiting is not wanted: they trust what Tokio last heard of the
-/// socket, which is nothing for a new one, where `std` asks the operating system.
+/// That, and not Tokio's `try_*`, where waiting is not wanted: they trust what Tokio last heard of
+/// the socket, which is nothing for a new one, where `std` asks the operating system.
 pub(in crate::green) fn dup<Io, Std: From<Descriptor>>(io: &Io) -> io::Result<Std>
 where
     for<'a> SockRef<'a>: From<&'a Io>,

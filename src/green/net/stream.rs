@@ -21,12 +21,13 @@ type Std = std::net::TcpStream;
 
 /// A TCP connection, for code on a green stack.
 ///
-/// It reads and writes through [`Read`](std::io::Read) and [`Write`](std::io::Write), so [`BufReader`](std::io::BufReader),
-/// [`io::copy`], `write!` and everything else that is built on them works. Where it would have to wait,
-/// only its green thread waits. It is closed when the last of its clones is dropped.
+/// It reads and writes through [`Read`](std::io::Read) and [`Write`](std::io::Write), so
+/// [`BufReader`](std::io::BufReader), [`io::copy`], `write!` and everything else that is built on
+/// them works. Where it would have to wait, only its green thread waits. It is closed when the last
+/// of its clones is dropped.
 ///
-/// `TcpStream::from` makes one of a Tokio connection, and [`into_tokio`](TcpStream::into_tokio) converts it
-/// back.
+/// `TcpStream::from` makes one of a Tokio connection, and [`into_tokio`](TcpStream::into_tokio)
+/// converts it back.
 ///
 /// Corresponds to [`std::net::TcpStream`].
 ///
@@ -36,8 +37,8 @@ type Std = std::net::TcpStream;
 ///
 /// # Yields
 ///
-/// A call that can be done at once keeps the turn, until the connection has used up the share of time
-/// that Tokio gives to sockets that are always ready. Any other call yields until it is done.
+/// A call that can be done at once keeps the turn, until the connection has used up the share of
+/// time that Tokio gives to sockets that are always ready. Any other call yields until it is done.
 ///
 /// # Killed
 ///
@@ -45,18 +46,18 @@ type Std = std::net::TcpStream;
 ///
 /// # Errors
 ///
-/// Those of `std`. A call that would have to wait on a green stack that unwinds, in a destructor, fails
-/// instead.
+/// Those of `std`. A call that would have to wait on a green stack that unwinds, in a destructor,
+/// fails instead.
 ///
 /// # Differences
 ///
-/// A clone is not a second descriptor: it costs nothing, and has the same number. A time limit that passes
-/// is of kind `WouldBlock` on all systems.
+/// A clone is not a second descriptor: it costs nothing, and has the same number. A time limit that
+/// passes is of kind `WouldBlock` on all systems.
 ///
 /// # Not here
 ///
-/// What `std` has not made stable: Tokio's type, which [`into_tokio`](TcpStream::into_tokio) gives, and
-/// the crate `socket2` have more.
+/// What `std` has not made stable: Tokio's type, which [`into_tokio`](TcpStream::into_tokio) gives,
+/// and the crate `socket2` have more.
 ///
 /// # Examples
 ///

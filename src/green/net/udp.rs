@@ -16,7 +16,8 @@ type Std = std::net::UdpSocket;
 
 /// A UDP socket, for code on a green stack.
 ///
-/// `UdpSocket::from` makes one of a Tokio socket, and [`into_tokio`](UdpSocket::into_tokio) converts it back.
+/// `UdpSocket::from` makes one of a Tokio socket, and [`into_tokio`](UdpSocket::into_tokio)
+/// converts it back.
 ///
 /// Corresponds to [`std::net::UdpSocket`].
 ///
@@ -35,13 +36,13 @@ type Std = std::net::UdpSocket;
 ///
 /// # Errors
 ///
-/// Those of `std`. A call that would have to wait on a green stack that unwinds, in a destructor, fails
-/// instead.
+/// Those of `std`. A call that would have to wait on a green stack that unwinds, in a destructor,
+/// fails instead.
 ///
 /// # Differences
 ///
-/// A clone is not a second descriptor: it costs nothing, and has the same number. A time limit that passes
-/// is of kind `WouldBlock` on all systems.
+/// A clone is not a second descriptor: it costs nothing, and has the same number. A time limit that
+/// passes is of kind `WouldBlock` on all systems.
 ///
 /// # Examples
 ///
@@ -251,7 +252,8 @@ impl UdpSocket {
         self.socket.io.local_addr()
     }
 
-    /// Sets where `send` sends to, and whose datagrams `recv` receives. Each address is tried in turn.
+    /// Sets where `send` sends to, and whose datagrams `recv` receives. Each address is tried in
+    /// turn.
     ///
     /// Corresponds to [`std::net::UdpSocket::connect`].
     ///

@@ -17,10 +17,12 @@ use crate::ssl::{self, CertificateDer, Version, wrap_ssl};
 
 /// A TLS connection, for code on a green stack.
 ///
-/// It reads and writes through [`Read`] and [`Write`], and whoever has a reference to it may: one green thread
-/// reads while another writes. A clone is the same connection, which is closed when the last is dropped.
+/// It reads and writes through [`Read`] and [`Write`], and whoever has a reference to it may: one
+/// green thread reads while another writes. A clone is the same connection, which is closed when
+/// the last is dropped.
 ///
-/// It is made from an [`ssl::TlsStream`]; the handshake of a server's connection happens at its first use.
+/// It is made from an [`ssl::TlsStream`]; the handshake of a server's connection happens at its
+/// first use.
 ///
 /// Corresponds to eventlet's `green.ssl.GreenSSLSocket`.
 ///
@@ -38,8 +40,8 @@ use crate::ssl::{self, CertificateDer, Version, wrap_ssl};
 ///
 /// # Errors
 ///
-/// Those of [`ssl::TlsStream`]. Whoever would have to wait while its green stack unwinds, in a destructor,
-/// gets an error.
+/// Those of [`ssl::TlsStream`]. Whoever would have to wait while its green stack unwinds, in a
+/// destructor, gets an error.
 ///
 /// # Examples
 ///
@@ -124,8 +126,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> TlsStream<T> {
         self.write_with(|stream, cx| stream.poll_flush(cx))
     }
 
-    /// Closes a direction, or both. Writing ends with `close_notify`, so that the peer knows that nothing
-    /// was cut off.
+    /// Closes a direction, or both. Writing ends with `close_notify`, so that the peer knows that
+    /// nothing was cut off.
     ///
     /// # Panics
     ///
@@ -165,8 +167,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> TlsStream<T> {
         flatten(read)
     }
 
-    /// Writes, and waits until it has gone: whoever reads next must not wait for the answer to what is
-    /// still here.
+    /// Writes, and waits until it has gone: whoever reads next must not wait for the answer to what
+    /// is still here.
     #[track_caller]
     fn write_some(
         &self,
@@ -199,7 +201,8 @@ fn flatten<R>(waited: Result<io::Result<R>, Unwinding>) -> io::Result<R> {
 }
 
 impl<T> TlsStream<T> {
-    /// Calls a function with the stream below, to look at it or its socket. The function must not wait.
+    /// Calls a function with the stream below, to look at it or its socket. The function must not
+    /// wait.
     pub fn with<R>(&self, function: impl FnOnce(&ssl::TlsStream<T>) -> R) -> R {
         function(&self.shared.stream.borrow())
     }

@@ -70,7 +70,8 @@ impl Barrier {
     ///
     /// # Panics
     ///
-    /// When others are missing and nobody can wait here: where there is no green stack, and while it unwinds.
+    /// When others are missing and nobody can wait here: where there is no green stack, and while
+    /// it unwinds.
     ///
     /// # Yields
     ///
@@ -92,7 +93,8 @@ impl Barrier {
         BarrierWaitResult(leader)
     }
 
-    /// Comes in. The last to come completes the round, and all others get to know when that happens.
+    /// Comes in. The last to come completes the round, and all others get to know when that
+    /// happens.
     fn arrive(&self) -> Option<(Arrival<'_>, Notified<'_>)> {
         let mut state = self.state();
         state.here += 1;

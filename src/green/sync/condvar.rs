@@ -15,7 +15,8 @@ use super::mutex::MutexGuard;
 use crate::green::wait::must_wait;
 use crate::hub::within;
 
-/// A place to wait until another green thread says that what a [`Mutex`](super::Mutex) protects has changed.
+/// A place to wait until another green thread says that what a [`Mutex`](super::Mutex) protects has
+/// changed.
 ///
 /// Those who wait are notified in the order in which they came.
 ///
@@ -23,13 +24,13 @@ use crate::hub::within;
 ///
 /// # Killed
 ///
-/// Who waits, and is killed or times out, leaves the line without the lock. A notification that it had
-/// got already goes to the next one, also when it was on its way to take the lock again.
+/// Who waits, and is killed or times out, leaves the line without the lock. A notification that it
+/// had got already goes to the next one, also when it was on its way to take the lock again.
 ///
 /// # Differences
 ///
-/// It may be used with several locks. It does not wake anybody without a reason, save that a notification which
-/// is passed on may come to one who was notified too.
+/// It may be used with several locks. It does not wake anybody without a reason, save that a
+/// notification which is passed on may come to one who was notified too.
 ///
 /// # Not here
 ///
@@ -85,7 +86,8 @@ impl Condvar {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on, and while it unwinds. The lock is given up then, too.
+    /// Where there is no green stack to wait on, and while it unwinds. The lock is given up then,
+    /// too.
     ///
     /// # Yields
     ///
@@ -104,7 +106,8 @@ impl Condvar {
         guard.mutex().checked(guard)
     }
 
-    /// Waits as long as the condition holds, which it asks for at first and after each notification.
+    /// Waits as long as the condition holds, which it asks for at first and after each
+    /// notification.
     ///
     /// Corresponds to [`std::sync::Condvar::wait_while`].
     ///
@@ -309,8 +312,8 @@ impl Condvar {
         (guard, timed_out)
     }
 
-    /// Takes a place in the line. Tokio keeps a notification that nobody waited for, and gives it to the
-    /// first who comes; here it was for nobody.
+    /// Takes a place in the line. Tokio keeps a notification that nobody waited for, and gives it
+    /// to the first who comes; here it was for nobody.
     fn stand_in_line<'a>(&'a self, mut place: Pin<&mut Notified<'a>>) {
         while place.as_mut().enable() {
             place.set(self.line.notified());
@@ -318,7 +321,8 @@ impl Condvar {
     }
 }
 
-/// A notification, which goes to the next in line if its receiver is killed before it has the lock again.
+/// A notification, which goes to the next in line if its receiver is killed before it has the lock
+/// again.
 struct PassOn<'a>(&'a Notify);
 
 impl PassOn<'_> {

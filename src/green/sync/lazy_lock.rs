@@ -14,8 +14,9 @@ use super::mutex::Mutex;
 ///
 /// # Panics
 ///
-/// Its first use panics when the function does, and every use after that. So do those that come while
-/// the value is being made, where nobody can wait: where there is no green stack, and while it unwinds.
+/// Its first use panics when the function does, and every use after that. So do those that come
+/// while the value is being made, where nobody can wait: where there is no green stack, and while
+/// it unwinds.
 ///
 /// # Killed
 ///

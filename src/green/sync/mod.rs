@@ -1,7 +1,7 @@
 //! Locks, conditions and channels under the names of [`std::sync`].
 //!
-//! What waits here lets other green threads of its hub run, where the locks of `std` would stop the whole
-//! hub, and forever if the one who has the lock belongs to it.
+//! What waits here lets other green threads of its hub run, where the locks of `std` would stop the
+//! whole hub, and forever if the one who has the lock belongs to it.
 //!
 //! ```
 //! use std::collections::HashMap;
@@ -28,36 +28,38 @@
 //! }));
 //! ```
 //!
-//! Everything here is `Send` and `Sync` where its counterpart is, may be a `static`, and works between
-//! green threads of several hubs, as it is built on Tokio's own types.
+//! Everything here is `Send` and `Sync` where its counterpart is, may be a `static`, and works
+//! between green threads of several hubs, as it is built on Tokio's own types.
 //!
 //! Corresponds to [`std::sync`], and to `eventlet.green.threading` and `eventlet.green.Queue`.
 //!
 //! # Where one may wait
 //!
-//! What can be had at once is had at once, wherever the code runs: a lock that is free can be taken in an
-//! async fn, on a plain OS thread, and in a destructor while a green stack unwinds, and an item that is there
-//! can be received.
+//! What can be had at once is had at once, wherever the code runs: a lock that is free can be taken
+//! in an async fn, on a plain OS thread, and in a destructor while a green stack unwinds, and an
+//! item that is there can be received.
 //!
-//! What has to be waited for needs a green stack. Elsewhere it panics, in the caller's line. While a green stack
-//! unwinds nobody can wait on it either: what can give up does so, as when its time limit is zero or the other
-//! end is gone, and the rest panics: a destructor that must not do so asks with `try_lock`.
+//! What has to be waited for needs a green stack. Elsewhere it panics, in the caller's line. While
+//! a green stack unwinds nobody can wait on it either: what can give up does so, as when its time
+//! limit is zero or the other end is gone, and the rest panics: a destructor that must not do so
+//! asks with `try_lock`.
 //!
 //! # Who comes first
 //!
-//! Those who wait are served in the order in which they came, and nobody overtakes them. In `std` that is
-//! left open.
+//! Those who wait are served in the order in which they came, and nobody overtakes them. In `std`
+//! that is left open.
 //!
 //! # Poisoning
 //!
-//! A lock is poisoned as in `std`, when a green stack unwinds while it has the lock. That includes the unwind
-//! that ends a green thread that is killed: what the lock protects may be half changed then, too.
+//! A lock is poisoned as in `std`, when a green stack unwinds while it has the lock. That includes
+//! the unwind that ends a green thread that is killed: what the lock protects may be half changed
+//! then, too.
 //!
 //! # Not here
 //!
-//! `Exclusive`, `ReentrantLock`, `mpmc`, the mapped guards and `nonpoison`, which `std` has not made
-//! stable, and `Once::wait` and `OnceLock::wait`. For what `std` does not have, priorities for one, there
-//! are [`queue`](crate::queue) and [`semaphore`](crate::semaphore).
+//! `Exclusive`, `ReentrantLock`, `mpmc`, the mapped guards and `nonpoison`, which `std` has not
+//! made stable, and `Once::wait` and `OnceLock::wait`. For what `std` does not have, priorities for
+//! one, there are [`queue`](crate::queue) and [`semaphore`](crate::semaphore).
 
 mod barrier;
 mod condvar;

@@ -12,14 +12,15 @@ type Tokio<T> = tokio::sync::Mutex<T>;
 
 /// A lock around a value, for code on a green stack.
 ///
-/// Green threads get it in the order in which they came. It may be a `static`, and shared by several hubs.
+/// Green threads get it in the order in which they came. It may be a `static`, and shared by
+/// several hubs.
 ///
 /// Corresponds to [`std::sync::Mutex`].
 ///
 /// # Differences
 ///
-/// It is fair: who unlocks it while others wait, and locks it again, waits behind them. A green thread that
-/// is killed while it has the lock poisons it, as a panic does.
+/// It is fair: who unlocks it while others wait, and locks it again, waits behind them. A green
+/// thread that is killed while it has the lock poisons it, as a panic does.
 ///
 /// # Examples
 ///
@@ -91,7 +92,8 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// # Panics
     ///
-    /// When somebody else has it and nobody can wait here: where there is no green stack, and while it unwinds.
+    /// When somebody else has it and nobody can wait here: where there is no green stack, and while
+    /// it unwinds.
     ///
     /// # Yields
     ///
@@ -132,7 +134,8 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// # Errors
     ///
-    /// When somebody has it, or it is about to get it; or when it is poisoned, with the guard in the error.
+    /// When somebody has it, or it is about to get it; or when it is poisoned, with the guard in
+    /// the error.
     ///
     /// # Examples
     ///

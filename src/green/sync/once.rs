@@ -69,8 +69,8 @@ impl Once {
     ///
     /// # Panics
     ///
-    /// When an earlier function unwound, and with a panic of this one. When another is being called and nobody
-    /// can wait here: where there is no green stack, and while it unwinds.
+    /// When an earlier function unwound, and with a panic of this one. When another is being called
+    /// and nobody can wait here: where there is no green stack, and while it unwinds.
     ///
     /// # Yields
     ///
@@ -100,8 +100,8 @@ impl Once {
     ///
     /// # Panics
     ///
-    /// With a panic of the function. When another is being called and nobody can wait here: where there is no
-    /// green stack, and while it unwinds.
+    /// With a panic of the function. When another is being called and nobody can wait here: where
+    /// there is no green stack, and while it unwinds.
     ///
     /// # Yields
     ///

@@ -83,7 +83,8 @@ impl<T> OnceLock<T> {
     ///
     /// # Panics
     ///
-    /// When it has to wait and nobody can wait here: where there is no green stack, and while it unwinds.
+    /// When it has to wait and nobody can wait here: where there is no green stack, and while it
+    /// unwinds.
     ///
     /// # Yields
     ///
@@ -118,8 +119,8 @@ impl<T> OnceLock<T> {
     ///
     /// # Panics
     ///
-    /// With a panic of the function. When it has to wait and nobody can wait here: where there is no green stack,
-    /// and while it unwinds.
+    /// With a panic of the function. When it has to wait and nobody can wait here: where there is
+    /// no green stack, and while it unwinds.
     ///
     /// # Yields
     ///

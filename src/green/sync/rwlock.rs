@@ -12,15 +12,15 @@ type Tokio<T> = tokio::sync::RwLock<T>;
 
 /// A lock around a value that many may read at a time, or one may write, for code on a green stack.
 ///
-/// Readers and writers get it in the order in which they came: a reader who comes after a waiting writer
-/// waits, too.
+/// Readers and writers get it in the order in which they came: a reader who comes after a waiting
+/// writer waits, too.
 ///
 /// Corresponds to [`std::sync::RwLock`].
 ///
 /// # Differences
 ///
-/// The order, which `std` leaves to the system. So who reads, and asks to read again while a writer waits,
-/// waits forever; `std` does so on most systems.
+/// The order, which `std` leaves to the system. So who reads, and asks to read again while a writer
+/// waits, waits forever; `std` does so on most systems.
 ///
 /// # Examples
 ///
@@ -83,7 +83,8 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Panics
     ///
-    /// When it has to wait and nobody can wait here: where there is no green stack, and while it unwinds.
+    /// When it has to wait and nobody can wait here: where there is no green stack, and while it
+    /// unwinds.
     ///
     /// # Yields
     ///
@@ -135,7 +136,8 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Panics
     ///
-    /// When it has to wait and nobody can wait here: where there is no green stack, and while it unwinds.
+    /// When it has to wait and nobody can wait here: where there is no green stack, and while it
+    /// unwinds.
     ///
     /// # Yields
     ///
@@ -167,7 +169,8 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Errors
     ///
-    /// When somebody has it or is about to get it; or when it is poisoned, with the guard in the error.
+    /// When somebody has it or is about to get it; or when it is poisoned, with the guard in the
+    /// error.
     ///
     /// # Examples
     ///

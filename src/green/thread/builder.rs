@@ -38,7 +38,8 @@ impl Builder {
         Builder::default()
     }
 
-    /// Gives the green thread a name, for [`Thread::name`](super::Thread::name) and [`debug`](crate::debug).
+    /// Gives the green thread a name, for [`Thread::name`](super::Thread::name) and
+    /// [`debug`](crate::debug).
     ///
     /// Corresponds to [`std::thread::Builder::name`].
     pub fn name(mut self, name: String) -> Builder {
@@ -68,8 +69,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When the system has no stack: says so, and what to do. To know it, the stack is taken here, where
-    /// [`thread::spawn`](super::spawn()) takes it at the first turn.
+    /// When the system has no stack: says so, and what to do. To know it, the stack is taken here,
+    /// where [`thread::spawn`](super::spawn()) takes it at the first turn.
     ///
     /// # Examples
     ///

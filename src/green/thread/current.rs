@@ -12,7 +12,8 @@ use crate::green::wait::{must_wait, wait};
 use crate::greenthread::{Greenlet, getcurrent};
 use crate::hub::within;
 
-/// What the handles of a green thread share, for as long as it lives: those that never ask have none.
+/// What the handles of a green thread share, for as long as it lives: those that never ask have
+/// none.
 static SHARED: Local<Arc<Shared>> = Local::new(Arc::default);
 
 #[derive(Default)]
@@ -90,8 +91,8 @@ impl Thread {
         self.shared.token.notify_one();
     }
 
-    /// Returns that of some green thread of this OS thread. One that has ended has no name any more, and nobody
-    /// hears its `unpark`.
+    /// Returns that of some green thread of this OS thread. One that has ended has no name any
+    /// more, and nobody hears its `unpark`.
     pub(super) fn of(greenlet: Greenlet) -> Thread {
         let shared = if greenlet.dead() { None } else { SHARED.value_of(greenlet.key()) };
         Thread::new(greenlet, shared.as_deref().cloned())
@@ -173,7 +174,8 @@ pub fn current() -> Thread {
 ///
 /// # Panics
 ///
-/// When it has to wait and nobody can wait here: where there is no green stack, and while it unwinds.
+/// When it has to wait and nobody can wait here: where there is no green stack, and while it
+/// unwinds.
 ///
 /// # Yields
 ///
@@ -185,8 +187,8 @@ pub fn current() -> Thread {
 ///
 /// # Differences
 ///
-/// It never returns without a reason. Green threads that run in place, as a `stackful` future that is waited for
-/// with `.block()` does, share what makes them go on.
+/// It never returns without a reason. Green threads that run in place, as a `stackful` future that
+/// is waited for with `.block()` does, share what makes them go on.
 ///
 /// # Examples
 ///

@@ -15,8 +15,8 @@ use crate::corolocal::Local;
 ///
 /// # Differences
 ///
-/// What is declared is a `static`. It can be used inside green threads only, of whatever colour. Values are
-/// dropped as [`corolocal`](crate::corolocal::Local) says, which is always.
+/// What is declared is a `static`. It can be used inside green threads only, of whatever colour.
+/// Values are dropped as [`corolocal`](crate::corolocal::Local) says, which is always.
 ///
 /// # Examples
 ///
@@ -85,7 +85,8 @@ impl<T: 'static> LocalKey<T> {
     ///
     /// # Yields
     ///
-    /// Where the function does. Others have values of their own, so the value is not theirs meanwhile.
+    /// Where the function does. Others have values of their own, so the value is not theirs
+    /// meanwhile.
     ///
     /// # Killed
     ///

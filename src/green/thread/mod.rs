@@ -13,16 +13,17 @@
 //! }));
 //! ```
 //!
-//! The counterpart of the macro [`std::thread_local!`] is [`green::thread_local!`](super::thread_local).
+//! The counterpart of the macro [`std::thread_local!`] is
+//! [`green::thread_local!`](super::thread_local).
 //!
 //! Corresponds to [`std::thread`], and to `eventlet.green.threading` and `eventlet.green.thread`.
 //!
 //! # Not here
 //!
-//! `Builder::spawn_unchecked`, which is unsafe, `sleep_ms` and `park_timeout_ms`, which are deprecated, and what
-//! `std` has not made stable. For what `std` does not have, killing for one, use
-//! [`eventlet::spawn`](crate::spawn) and [`stackful`](crate::stackful()); a [`JoinHandle`] converts from and into
-//! a [`GreenThread`](crate::GreenThread).
+//! `Builder::spawn_unchecked`, which is unsafe, `sleep_ms` and `park_timeout_ms`, which are
+//! deprecated, and what `std` has not made stable. For what `std` does not have, killing for one,
+//! use [`eventlet::spawn`](crate::spawn) and [`stackful`](crate::stackful()); a [`JoinHandle`]
+//! converts from and into a [`GreenThread`](crate::GreenThread).
 
 mod builder;
 mod current;

@@ -19,7 +19,8 @@ impl<'scope> Scope<'scope, '_> {
     ///
     /// # Panics
     ///
-    /// When the system has no stack. [`Builder::spawn_scoped`](super::Builder::spawn_scoped) gives an error instead.
+    /// When the system has no stack. [`Builder::spawn_scoped`](super::Builder::spawn_scoped) gives
+    /// an error instead.
     ///
     /// # Yields
     ///

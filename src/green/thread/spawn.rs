@@ -12,8 +12,8 @@ use crate::stackful::stackful;
 
 /// Starts a closure in a green thread with a stack of its own.
 ///
-/// Dropping the handle leaves the green thread running. [`Builder`](super::Builder) gives it a name, or a stack of
-/// another size.
+/// Dropping the handle leaves the green thread running. [`Builder`](super::Builder) gives it a
+/// name, or a stack of another size.
 ///
 /// Corresponds to [`std::thread::spawn`].
 ///
@@ -27,8 +27,9 @@ use crate::stackful::stackful;
 ///
 /// # Differences
 ///
-/// Nothing has to be `Send`: the green thread stays on this OS thread. Its stack is taken when it has its
-/// first turn: where there is none, it ends with an error, which [`join`](JoinHandle::join) gives.
+/// Nothing has to be `Send`: the green thread stays on this OS thread. Its stack is taken when it
+/// has its first turn: where there is none, it ends with an error, which [`join`](JoinHandle::join)
+/// gives.
 ///
 /// # Examples
 ///
@@ -97,8 +98,8 @@ impl<T> JoinHandle<T> {
     ///
     /// # Errors
     ///
-    /// The payload of the panic that ended the green thread. The payload is an [`Exit`] when it was ended
-    /// otherwise, and a text that says so when this green stack unwinds and cannot wait.
+    /// The payload of the panic that ended the green thread. The payload is an [`Exit`] when it was
+    /// ended otherwise, and a text that says so when this green stack unwinds and cannot wait.
     ///
     /// # Examples
     ///

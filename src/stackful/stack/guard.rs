@@ -1,8 +1,8 @@
 //! What a stack that runs over meets: pages that nobody can touch.
 //!
-//! Linux 6.13 has markers for that, `MADV_GUARD_INSTALL`, which split no mapping and cost no memory.
-//! Before, the pages had to be protected, and each such guard makes two mappings out of one, of which a
-//! process has 65,530 by default: room for 32,000 stacks.
+//! Linux 6.13 has markers for that, `MADV_GUARD_INSTALL`, which split no mapping and cost no
+//! memory. Before, the pages had to be protected, and each such guard makes two mappings out of
+//! one, of which a process has 65,530 by default: room for 32,000 stacks.
 //!
 //! # Invariants
 //!
@@ -26,8 +26,8 @@ pub(super) enum Guards {
 }
 
 impl Guards {
-    /// Makes guards of so many bytes, whole pages, from these addresses on. Returns how many: where there is an error
-    /// after the first, those before it.
+    /// Makes guards of so many bytes, whole pages, from these addresses on. Returns how many: where
+    /// there is an error after the first, those before it.
     pub(super) fn install(&mut self, starts: &[usize], bytes: usize) -> io::Result<usize> {
         let mut installed = 0;
         if *self == Guards::Markers {
@@ -47,8 +47,8 @@ impl Guards {
     fn install_one(&mut self, start: usize, bytes: usize) -> io::Result<()> {
         if *self == Guards::Markers {
             match mark(start, bytes) {
-                // The kernel is older than markers, or the pages are locked (`mlockall`), which markers do
-                // not go with.
+                // The kernel is older than markers, or the pages are locked (`mlockall`), which
+                // markers do not go with.
                 Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
                     *self = Guards::Protection;
                 }

@@ -1,6 +1,7 @@
 //! Whose stack it is: what is said of one that runs over.
 //!
-//! A label lies at the top of its stack, and a signal handler reads it at any moment. So it is plain data.
+//! A label lies at the top of its stack, and a signal handler reads it at any moment. So it is
+//! plain data.
 
 use super::Place;
 

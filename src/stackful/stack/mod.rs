@@ -1,8 +1,8 @@
 //! Where green stacks come from, and where they wait for their next use.
 //!
-//! A fresh stack costs microseconds (a guard, page faults), a used one nanoseconds. So a stack that is
-//! given back is kept for the next green thread on this OS thread: stacks stay on the OS thread that made
-//! them, and no lock or atomic is in the way.
+//! A fresh stack costs microseconds (a guard, page faults), a used one nanoseconds. So a stack that
+//! is given back is kept for the next green thread on this OS thread: stacks stay on the OS thread
+//! that made them, and no lock or atomic is in the way.
 //!
 //! | file | what it holds |
 //! |---|---|
@@ -49,8 +49,9 @@ use std::panic::Location;
 /// Where a stack was asked for.
 pub(super) type Place = &'static Location<'static>;
 
-/// Sizes are multiples of this: of whole pages, on any machine. It is also the least that a stack has,
-/// whatever was asked for: a panic must find room to print its message and its backtrace and to unwind.
+/// Sizes are multiples of this: of whole pages, on any machine. It is also the least that a stack
+/// has, whatever was asked for: a panic must find room to print its message and its backtrace and
+/// to unwind.
 pub(super) const STACK_SIZE_STEP: usize = 64 * 1024;
 
 /// Returns the size of the stack that is made for who asks for so many bytes.

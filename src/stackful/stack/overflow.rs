@@ -1,36 +1,37 @@
-//! What happens to a green thread that runs over the end of its stack: the process says so, and aborts.
+//! What happens to a green thread that runs over the end of its stack: the process says so, and
+//! aborts.
 //!
-//! Touching a guard is a segmentation fault. The handler for that, one for the whole process, looks whether
-//! the address is in a guard of a green stack of this OS thread. If it is, it prints whose stack that is,
-//! how large, and what to do about it. If not, the fault is somebody else's, and goes to who handled it
-//! before: as a rule std, which says the same of the stacks of OS threads, and leaves everything else to
-//! the system.
+//! Touching a guard is a segmentation fault. The handler for that, one for the whole process, looks
+//! whether the address is in a guard of a green stack of this OS thread. If it is, it prints whose
+//! stack that is, how large, and what to do about it. If not, the fault is somebody else's, and
+//! goes to who handled it before: as a rule std, which says the same of the stacks of OS threads,
+//! and leaves everything else to the system.
 //!
-//! The handler runs on the signal stack of its OS thread, as there is no room on the one that overflowed.
-//! std gives one to `main` and to each OS thread that it starts; an OS thread of other making gets one
-//! here, when it makes its first green stack.
+//! The handler runs on the signal stack of its OS thread, as there is no room on the one that
+//! overflowed. std gives one to `main` and to each OS thread that it starts; an OS thread of other
+//! making gets one here, when it makes its first green stack.
 //!
 //! # In a signal handler
 //!
-//! The code that was interrupted may hold any lock and be in the middle of anything. So the handler takes
-//! no lock, allocates nothing, and reads only
+//! The code that was interrupted may hold any lock and be in the middle of anything. So the handler
+//! takes no lock, allocates nothing, and reads only
 //!
-//! - the list of this OS thread's slabs, which is whole at any moment (I4 of `slab`), from a thread-local
-//!   without destructor and lazy initialization: a read of memory. (In a library that was loaded at run
-//!   time, the first such read of an OS thread allocates; an OS thread with green stacks has had its
-//!   first.)
+//! - the list of this OS thread's slabs, which is whole at any moment (I4 of `slab`), from a
+//!   thread-local without destructor and lazy initialization: a read of memory. (In a library that
+//!   was loaded at run time, the first such read of an OS thread allocates; an OS thread with green
+//!   stacks has had its first.)
 //! - the `Label` in the stack, plain data;
 //! - `PREVIOUS`, which is set before the handler is.
 //!
-//! It formats numbers and text into a buffer of its own, which `core::fmt` does without memory or locks,
-//! and calls `write` and `abort`, which POSIX allows.
+//! It formats numbers and text into a buffer of its own, which `core::fmt` does without memory or
+//! locks, and calls `write` and `abort`, which POSIX allows.
 //!
 //! # Invariants
 //!
-//! - **I1**: `PREVIOUS` is what the kernel returned as the action for the signal, so its handler is a
-//!   function of the kind that its flags say.
-//! - **I2**: an `AlternateStack` owns its mapping, and nobody runs on it when it is dropped, as it is
-//!   dropped by ordinary code of its OS thread.
+//! - **I1**: `PREVIOUS` is what the kernel returned as the action for the signal, so its handler is
+//!   a function of the kind that its flags say.
+//! - **I2**: an `AlternateStack` owns its mapping, and nobody runs on it when it is dropped, as it
+//!   is dropped by ordinary code of its OS thread.
 #![allow(unsafe_code)]
 
 use std::fmt::{self, Write};
@@ -78,8 +79,8 @@ type Handler = extern "C" fn(c_int, *mut siginfo_t, *mut c_void);
 extern "C" fn on_fault(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     // SAFETY: the kernel calls this with the information about the signal.
     let fault = unsafe { &*info };
-    // SAFETY: a segmentation fault has an address. Where a process sent the signal it is some other number,
-    // which the next line does not look at.
+    // SAFETY: a segmentation fault has an address. Where a process sent the signal it is some other
+    // number, which the next line does not look at.
     let address = unsafe { fault.si_addr() } as usize;
     let by_kernel = fault.si_code > 0;
     if let Some(stack) = overflowed(address).filter(|_| by_kernel) {
@@ -95,7 +96,8 @@ fn hand_on(signal: c_int, info: *mut siginfo_t, context: *mut c_void, by_kernel:
     let Some(previous) = PREVIOUS.get() else { return };
     match previous.sa_sigaction {
         libc::SIG_IGN if !by_kernel => {}
-        // With the default action in place, the instruction that faulted does so again when this returns.
+        // With the default action in place, the instruction that faulted does so again when this
+        // returns.
         libc::SIG_DFL | libc::SIG_IGN => {
             set_action(previous);
             if !by_kernel {
@@ -126,7 +128,8 @@ fn action() -> libc::sigaction {
 }
 
 fn set_action(action: &libc::sigaction) {
-    // SAFETY: the action is ours, whose handler may be called at any time, or one that was in force before.
+    // SAFETY: the action is ours, whose handler may be called at any time, or one that was in force
+    // before.
     unsafe { libc::sigaction(libc::SIGSEGV, action, ptr::null_mut()) };
 }
 
@@ -223,12 +226,14 @@ impl Drop for AlternateStack {
     }
 }
 
-/// Sets the signal stack of this OS thread, if there is one to be set, and returns the previous one.
+/// Sets the signal stack of this OS thread, if there is one to be set, and returns the previous
+/// one.
 fn exchange(stack: Option<libc::stack_t>) -> io::Result<libc::stack_t> {
     let new = stack.as_ref().map_or(ptr::null(), ptr::from_ref);
     // SAFETY: all zero is a description of a stack.
     let mut previous: libc::stack_t = unsafe { mem::zeroed() };
-    // SAFETY: the new stack, if any, is an `AlternateStack`'s, which takes it back before it is gone.
+    // SAFETY: the new stack, if any, is an `AlternateStack`'s, which takes it back before it is
+    // gone.
     match unsafe { libc::sigaltstack(new, &mut previous) } {
         0 => Ok(previous),
         _ => Err(io::Error::last_os_error()),

@@ -9,17 +9,18 @@
 //!                                                          slabs that are cold altogether are unmapped
 //! ```
 //!
-//! The last one given back is the first to be taken: its memory is in the processor's caches. Where many are taken in a
-//! row, each is fetched there ahead of its turn, which takes a tenth or more off the work of 10,000 green threads that start and
-//! wait. What waits longest at the other end is trimmed:
+//! The last one given back is the first to be taken: its memory is in the processor's caches. Where
+//! many are taken in a row, each is fetched there ahead of its turn, which takes a tenth or more
+//! off the work of 10,000 green threads that start and wait. What waits longest at the other end is
+//! trimmed:
 //!
 //! - a stack never keeps more than [`KEPT`](super::slab) bytes when it is given back;
 //! - all that wait never have more than the hub's budget, [`Builder::max_idle_stack_bytes`];
-//! - half of those that nobody wanted for a good while, in which every stack could have been used several
-//!   times.
+//! - half of those that nobody wanted for a good while, in which every stack could have been used
+//!   several times.
 //!
-//! Nothing of that is done on the way of a single green thread. Every [`LOOK`]th stack that is given back
-//! has the pool look after itself.
+//! Nothing of that is done on the way of a single green thread. Every [`LOOK`]th stack that is
+//! given back has the pool look after itself.
 //!
 //! [`Builder::max_idle_stack_bytes`]: crate::runtime::Builder::max_idle_stack_bytes
 
@@ -42,8 +43,8 @@ const AHEAD: usize = 4;
 /// Stacks that are given back between two looks of the pool after itself.
 const LOOK: usize = 256;
 
-/// Stacks that are given back until the kernel is asked how deep one was used, be its canary alive: a frame may have stepped
-/// over that.
+/// Stacks that are given back until the kernel is asked how deep one was used, be its canary alive:
+/// a frame may have stepped over that.
 const MEASURE: usize = 4 * LOOK;
 
 /// A slab has at least room for so many stacks,
@@ -65,7 +66,8 @@ thread_local! {
 #[inline]
 pub(in crate::stackful) fn take(size: usize) -> io::Result<GreenStack> {
     POOL.try_with(|pool| pool.borrow_mut().take(size)).unwrap_or_else(|_ending| {
-        // On an OS thread that is ending there is no pool any more: a slab for one, while it is used.
+        // On an OS thread that is ending there is no pool any more: a slab for one, while it is
+        // used.
         Pool::new(Guards::Markers).take(size)
     })
 }
@@ -95,7 +97,8 @@ struct Pool {
     idle_bytes: usize,
     /// How many stacks were given back.
     returns: usize,
-    /// Whether the last of all calls took a stack. Then more are wanted, that nobody used for longer and longer.
+    /// Whether the last of all calls took a stack. Then more are wanted, that nobody used for
+    /// longer and longer.
     took: bool,
     /// The deepest that any stack was found used.
     high_water: usize,
@@ -260,8 +263,8 @@ impl Class {
         self.slabs[self.slabs.len() - 1].carve(guards)
     }
 
-    /// Maps a slab, as large as all others together: many stacks are few mappings, and few are little
-    /// address space. Where there is no room for so much, a smaller one.
+    /// Maps a slab, as large as all others together: many stacks are few mappings, and few are
+    /// little address space. Where there is no room for so much, a smaller one.
     fn map_slab(&self) -> io::Result<Rc<Slab>> {
         let carved: usize = self.slabs.iter().map(|slab| slab.carved()).sum();
         let most = (LARGEST_SLAB_BYTES / self.size).clamp(1, LARGEST_SLAB);
@@ -285,8 +288,8 @@ impl Class {
         mem::replace(&mut self.least, self.warm.len()) / 2
     }
 
-    /// Takes the memory of those that have waited longest, as long as `more` says so, given their number
-    /// and bytes so far. Returns the bytes.
+    /// Takes the memory of those that have waited longest, as long as `more` says so, given their
+    /// number and bytes so far. Returns the bytes.
     fn trim(&mut self, more: impl Fn(usize, usize) -> bool) -> usize {
         let mut bytes = 0;
         let mut count = 0;
@@ -300,8 +303,8 @@ impl Class {
         bytes
     }
 
-    /// Takes the memory of those that have waited longest: of a slab that nobody uses all at once, with the
-    /// slab.
+    /// Takes the memory of those that have waited longest: of a slab that nobody uses all at once,
+    /// with the slab.
     fn give_up(&mut self, count: usize) {
         let oldest: Vec<GreenStack> = self.warm.drain(..count).collect();
         self.least = self.least.min(self.warm.len());
@@ -511,7 +514,8 @@ mod tests {
         assert_eq!([0, 1, 2].map(|at| owner(guards[at])), [None, None, None]);
     }
 
-    /// Runs this test again in a process of its own, and returns what it wrote, and the signal that ended it.
+    /// Runs this test again in a process of its own, and returns what it wrote, and the signal that
+    /// ended it.
     fn in_a_child(test: &str) -> (String, Option<i32>) {
         let output = Command::new(env::current_exe().unwrap())
             .args(["--exact", "--nocapture", "--test-threads=1"])
@@ -563,7 +567,8 @@ mod tests {
         );
     }
 
-    /// Protected guards take mappings, of which there are so many: the process runs out of them, and goes on.
+    /// Protected guards take mappings, of which there are so many: the process runs out of them,
+    /// and goes on.
     #[test]
     fn out_of_mappings_a_stack_is_refused_and_the_others_go_on() {
         if env::var_os(CHILD).is_none() {

@@ -1,9 +1,10 @@
-//! Green stacks on systems other than Linux: corosensei's own, each a mapping of its own, and a pool of the
-//! last ones.
+//! Green stacks on systems other than Linux: corosensei's own, each a mapping of its own, and a
+//! pool of the last ones.
 //!
 //! # Invariants
 //!
-//! - **I1**: a `GreenStack` is a `DefaultStack` and nothing else: the same memory, the same guard page.
+//! - **I1**: a `GreenStack` is a `DefaultStack` and nothing else: the same memory, the same guard
+//!   page.
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, RefCell};

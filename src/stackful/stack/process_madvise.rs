@@ -1,6 +1,7 @@
 //! One advice for many pieces of memory, in one call of the operating system.
 //!
-//! What a call costs beside its work is a third of what a guard costs, and a page fault costs more than to ask for the page.
+//! What a call costs beside its work is a third of what a guard costs, and a page fault costs more
+//! than to ask for the page.
 #![allow(unsafe_code)]
 
 /// `PIDFD_SELF` of Linux's `pidfd.h`, since 6.15: this process, without a descriptor.
@@ -9,9 +10,9 @@ const THIS_PROCESS: libc::c_int = -10_000;
 /// The most pieces in one call.
 const MOST: usize = 64;
 
-/// Gives the kernel an advice for pieces of memory of so many bytes, from these addresses on. Returns for how many, from
-/// the first on, it was taken: for none where the kernel does not know how, and where there is but one, which is as
-/// well done without.
+/// Gives the kernel an advice for pieces of memory of so many bytes, from these addresses on.
+/// Returns for how many, from the first on, it was taken: for none where the kernel does not know
+/// how, and where there is but one, which is as well done without.
 ///
 /// # Safety
 ///

@@ -8,25 +8,27 @@
 //!                                                      limit             mark     base   top
 //! ```
 //!
-//! A mapping of address space is free; a stack takes memory page by page as it is used. To ask the kernel
-//! how far that went costs more than a green thread does. So below what a stack is known to have used, at
-//! its *mark*, lies a canary (C): as long as that is untouched, nobody went deeper. Only a frame that steps
-//! over it without a write to it goes unnoticed, and is found when the kernel is asked all the same: for
-//! one stack of a few hundred that are given back.
+//! A mapping of address space is free; a stack takes memory page by page as it is used. To ask the
+//! kernel how far that went costs more than a green thread does. So below what a stack is known to
+//! have used, at its *mark*, lies a canary (C): as long as that is untouched, nobody went deeper.
+//! Only a frame that steps over it without a write to it goes unnoticed, and is found when the
+//! kernel is asked all the same: for one stack of a few hundred that are given back.
 //!
 //! # Invariants
 //!
-//! - **I1**: a slab is `len` bytes of private, anonymous memory from `start` on, mapped from its making to
-//!   its drop, and nobody else's. It holds `len / stride` stacks; those with a number below `carved` have
-//!   their guard.
-//! - **I2**: each carved stack has exactly one `GreenStack` or one `Blank`, which keeps its slab alive.
-//! - **I3**: while nobody runs on a stack, its `GreenStack` or `Blank` is the only one to read or write its
-//!   memory. Whoever has one of its own, not within a coroutine, knows that nobody runs on it.
-//! - **I4**: `SLABS` begins a list, through `Slab::next`, of exactly the slabs of this OS thread. It
-//!   is changed by single stores, so that it can be walked at any moment, by a signal handler.
-//! - **I5**: at the top of the stack of a `GreenStack` lies its `Head`, which code that runs on the stack
-//!   does not touch, as its stack begins below. Where there is a `Blank`, whatever lies there is a `Label`
-//!   all the same, as a label is plain numbers that may be zero.
+//! - **I1**: a slab is `len` bytes of private, anonymous memory from `start` on, mapped from its
+//!   making to its drop, and nobody else's. It holds `len / stride` stacks; those with a number
+//!   below `carved` have their guard.
+//! - **I2**: each carved stack has exactly one `GreenStack` or one `Blank`, which keeps its slab
+//!   alive.
+//! - **I3**: while nobody runs on a stack, its `GreenStack` or `Blank` is the only one to read or
+//!   write its memory. Whoever has one of its own, not within a coroutine, knows that nobody runs
+//!   on it.
+//! - **I4**: `SLABS` begins a list, through `Slab::next`, of exactly the slabs of this OS thread.
+//!   It is changed by single stores, so that it can be walked at any moment, by a signal handler.
+//! - **I5**: at the top of the stack of a `GreenStack` lies its `Head`, which code that runs on the
+//!   stack does not touch, as its stack begins below. Where there is a `Blank`, whatever lies there
+//!   is a `Label` all the same, as a label is plain numbers that may be zero.
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
@@ -44,11 +46,12 @@ use super::label::Label;
 use super::{Place, process_madvise};
 use crate::hub;
 
-/// Bytes that nobody can touch below each stack. Rust's frames touch every page on their way, so one page
-/// would stop them; C's do not, and what they step over at once is often some kilobytes.
+/// Bytes that nobody can touch below each stack. Rust's frames touch every page on their way, so
+/// one page would stop them; C's do not, and what they step over at once is often some kilobytes.
 const GUARD: usize = 16 * 1024;
 
-/// What a stack that is kept for its next use may keep of its memory. What lies deeper is given back.
+/// What a stack that is kept for its next use may keep of its memory. What lies deeper is given
+/// back.
 const KEPT: usize = 32 * 1024;
 
 /// What a canary is, but for the address that is mixed in.
@@ -57,8 +60,8 @@ const CANARY: usize = 0x5eed_cafe_f00d_b1fd;
 /// A slab makes a part of its stacks at once: of so many, one.
 const AT_ONCE: usize = 16;
 
-/// Address space that stacks leave to the rest of the program. A stack can be refused with an error; who
-/// asks for memory and gets none is aborted.
+/// Address space that stacks leave to the rest of the program. A stack can be refused with an
+/// error; who asks for memory and gets none is aborted.
 const ROOM: usize = 4 << 20;
 
 thread_local! {
@@ -76,7 +79,8 @@ pub(super) struct Slab {
     stride: usize,
     /// How many stacks have been made. The others cost nothing yet, not even a guard.
     carved: Cell<usize>,
-    /// How many of them were found idle, for a moment, when the pool looks for slabs that nobody uses.
+    /// How many of them were found idle, for a moment, when the pool looks for slabs that nobody
+    /// uses.
     pub(super) idle: Cell<usize>,
     next: Cell<*const Slab>,
     /// Tells Valgrind, if it is there, that these are stacks.
@@ -118,10 +122,12 @@ impl Slab {
         self.len
     }
 
-    /// Makes stacks where it [`has_room`](Slab::has_room): a [part](AT_ONCE) of what a full slab has, and at least one.
+    /// Makes stacks where it [`has_room`](Slab::has_room): a [part](AT_ONCE) of what a full slab
+    /// has, and at least one.
     ///
-    /// Slabs are larger the more stacks there are, so that is one at first. Where there are hundreds it is dozens: they
-    /// will be needed, and it takes less time to have the kernel do its part for many.
+    /// Slabs are larger the more stacks there are, so that is one at first. Where there are
+    /// hundreds it is dozens: they will be needed, and it takes less time to have the kernel do its
+    /// part for many.
     pub(super) fn carve(self: &Rc<Slab>, guards: &mut Guards) -> io::Result<Vec<Blank>> {
         let (carved, room) = (self.carved.get(), self.len / self.stride);
         let count = (room / AT_ONCE).clamp(1, room - carved);
@@ -193,8 +199,8 @@ impl Drop for Slab {
         self.valgrind.get_mut().clear();
         // SAFETY: by I1 it is ours, and by I2 no stack in it is left.
         if unsafe { libc::munmap(self.start as *mut _, self.len) } != 0 {
-            // The mapping was merged with its neighbours, and there may not be so many as it would be split
-            // into. At least the memory goes.
+            // The mapping was merged with its neighbours, and there may not be so many as it would
+            // be split into. At least the memory goes.
             discard(self.start, self.len);
         }
     }
@@ -258,8 +264,8 @@ impl Blank {
     }
 }
 
-/// Gives each of these stacks its first page, if there are many and the kernel knows how. If not, each gets it when it is
-/// first used.
+/// Gives each of these stacks its first page, if there are many and the kernel knows how. If not,
+/// each gets it when it is first used.
 fn populate(blanks: &[Blank]) {
     let page = page_size();
     let pages: Vec<usize> = blanks.iter().map(|blank| blank.top - page).collect();
@@ -273,14 +279,15 @@ struct Head {
     /// First, so that it is found without knowing whether the rest is there.
     label: Label,
     slab: Rc<Slab>,
-    /// How far below the top the canary is: at the lower end of the pages that the stack is known to have.
+    /// How far below the top the canary is: at the lower end of the pages that the stack is known
+    /// to have.
     mark: usize,
 }
 
 /// The stack of one green thread at a time.
 ///
-/// It is a single word: what belongs to it lies on the stack, next to what its user needs first. So it is
-/// taken, moved into a coroutine and back in a register.
+/// It is a single word: what belongs to it lies on the stack, next to what its user needs first. So
+/// it is taken, moved into a coroutine and back in a register.
 pub(in crate::stackful) struct GreenStack {
     head: NonNull<Head>,
 }
@@ -338,8 +345,8 @@ impl GreenStack {
         unsafe { self.canary().read() != CANARY ^ self.top() }
     }
 
-    /// Asks the kernel how deep the stack was used, gives back what is more than a kept stack may keep, and
-    /// returns that depth.
+    /// Asks the kernel how deep the stack was used, gives back what is more than a kept stack may
+    /// keep, and returns that depth.
     #[cold]
     pub(super) fn settle(&mut self) -> usize {
         let depth = Memory::of(self.top() - self.size(), self.top()).depth;
@@ -354,8 +361,8 @@ impl GreenStack {
     /// Gives all memory back.
     pub(super) fn clear(self) -> Blank {
         let stack = ManuallyDrop::new(self);
-        // SAFETY: by I5 it is there. Nobody uses the head again: its memory goes, and the `GreenStack` is
-        // not dropped.
+        // SAFETY: by I5 it is there. Nobody uses the head again: its memory goes, and the
+        // `GreenStack` is not dropped.
         let slab = unsafe { ptr::read(&stack.head().slab) };
         let blank = Blank { slab, top: stack.top() };
         stack.discard_below(0);
@@ -380,14 +387,15 @@ impl GreenStack {
 
 impl Drop for GreenStack {
     fn drop(&mut self) {
-        // SAFETY: by I5 it is there, and nobody uses it again. By I2 its memory may be gone with it.
+        // SAFETY: by I5 it is there, and nobody uses it again. By I2 its memory may be gone with
+        // it.
         drop(unsafe { ptr::read(&self.head().slab) });
     }
 }
 
-// SAFETY: by I1 and I2 the memory between `limit` and `base` is this stack's as long as this value exists,
-// with a guard at its lower end; a stack has `STACK_SIZE_STEP` bytes at least, of which the head takes
-// little.
+// SAFETY: by I1 and I2 the memory between `limit` and `base` is this stack's as long as this value
+// exists, with a guard at its lower end; a stack has `STACK_SIZE_STEP` bytes at least, of which the
+// head takes little.
 unsafe impl Stack for GreenStack {
     #[inline]
     fn base(&self) -> StackPointer {
@@ -451,8 +459,8 @@ fn resident(start: usize, len: usize) -> [u8; PAGES] {
 fn map(len: usize) -> io::Result<usize> {
     let with_room = len.checked_add(ROOM).ok_or_else(too_large)?;
     let start = map_all(with_room)?;
-    // SAFETY: nobody knows of this mapping yet. Where it cannot be split the room stays with it, and is
-    // only address space.
+    // SAFETY: nobody knows of this mapping yet. Where it cannot be split the room stays with it,
+    // and is only address space.
     let _kept = unsafe { libc::munmap((start + len) as *mut _, ROOM) };
     Ok(start)
 }
@@ -488,7 +496,7 @@ pub(super) fn page_size() -> usize {
 
 /// Gives memory of ours that nobody needs back to the system.
 fn discard(start: usize, len: usize) {
-    // SAFETY: by I1 these are pages of ours, and by I3 nobody needs what is in them. Pages that the program
-    // has locked stay, and that is what it asked for.
+    // SAFETY: by I1 these are pages of ours, and by I3 nobody needs what is in them. Pages that the
+    // program has locked stay, and that is what it asked for.
     let _locked = unsafe { libc::madvise(start as *mut _, len, libc::MADV_DONTNEED) };
 }

@@ -24,19 +24,19 @@ pub struct StackStats {
     pub mapped: usize,
     /// The most bytes that any stack was found to have used, in whole pages.
     ///
-    /// A stack that is in use is looked at when this is asked for, and one that is given back when it was
-    /// used deeper than before. What was missed is a use that left most of the stack untouched (a large
-    /// array that was not written to) and was over before anybody looked.
+    /// A stack that is in use is looked at when this is asked for, and one that is given back when
+    /// it was used deeper than before. What was missed is a use that left most of the stack
+    /// untouched (a large array that was not written to) and was over before anybody looked.
     pub high_water: usize,
 }
 
 /// Looks at the green stacks of this OS thread.
 ///
-/// To choose a [size](crate::stackful::Stackful::stack_size), run the program with a large one under the
-/// load it is meant for, and ask for [`high_water`](StackStats::high_water).
+/// To choose a [size](crate::stackful::Stackful::stack_size), run the program with a large one
+/// under the load it is meant for, and ask for [`high_water`](StackStats::high_water).
 ///
-/// It asks the kernel about each stack, so it takes about a microsecond for each. On systems other than
-/// Linux `resident`, `mapped` and `high_water` are 0.
+/// It asks the kernel about each stack, so it takes about a microsecond for each. On systems other
+/// than Linux `resident`, `mapped` and `high_water` are 0.
 ///
 /// # Yields
 ///
@@ -59,11 +59,12 @@ pub fn stack_stats() -> StackStats {
     platform::stats()
 }
 
-/// Gives the memory of all stacks of this OS thread that wait for a green thread back to the system.
+/// Gives the memory of all stacks of this OS thread that wait for a green thread back to the
+/// system.
 ///
 /// Within limits that happens by itself: see
-/// [`max_idle_stack_bytes`](crate::runtime::Builder::max_idle_stack_bytes). This is for a program that
-/// knows that a burst is over.
+/// [`max_idle_stack_bytes`](crate::runtime::Builder::max_idle_stack_bytes). This is for a program
+/// that knows that a burst is over.
 ///
 /// # Yields
 ///

@@ -1,20 +1,24 @@
-//! Where an OS thread is that runs: it is sent a signal, and the handler copies its registers and the top of its stack.
+//! Where an OS thread is that runs: it is sent a signal, and the handler copies its registers and
+//! the top of its stack.
 //!
-//! What that means is found out elsewhere, on the OS thread that asked, and from the copy alone: the code that was
-//! interrupted may be in the middle of anything, of a switch of stacks for one, where what an unwinder is told of the
-//! stack is not true. An unwinder in the handler would follow that to memory that is not there, and so end the process.
-//! One that reads a copy comes to its end.
+//! What that means is found out elsewhere, on the OS thread that asked, and from the copy alone:
+//! the code that was interrupted may be in the middle of anything, of a switch of stacks for one,
+//! where what an unwinder is told of the stack is not true. An unwinder in the handler would follow
+//! that to memory that is not there, and so end the process. One that reads a copy comes to its
+//! end.
 //!
 //! # In a signal handler
 //!
-//! The code that was interrupted may hold any lock. So the handler takes no lock and allocates nothing. It reads its
-//! context, the stack from its pointer up to the end that is known, and memory of this file.
+//! The code that was interrupted may hold any lock. So the handler takes no lock and allocates
+//! nothing. It reads its context, the stack from its pointer up to the end that is known, and
+//! memory of this file.
 //!
-//! It runs on the signal stack of its OS thread where that has one, as there may be no room on a green stack. std
-//! gives one to `main` and to each OS thread that it starts.
+//! It runs on the signal stack of its OS thread where that has one, as there may be no room on a
+//! green stack. std gives one to `main` and to each OS thread that it starts.
 //!
-//! `SIGURG` is the signal, as in Go: it is ignored unless somebody asks for it, debuggers let it through, and hardly any
-//! library uses it. A handler that was there before gets every signal that is not ours.
+//! `SIGURG` is the signal, as in Go: it is ignored unless somebody asks for it, debuggers let it
+//! through, and hardly any library uses it. A handler that was there before gets every signal that
+//! is not ours.
 //!
 //! | file | what it holds |
 //! |---|---|
@@ -25,11 +29,12 @@
 //!
 //! # Invariants
 //!
-//! - **I1**: `PREVIOUS` is what the kernel returned as the action for the signal, so its handler is a function of the
-//!   kind that its flags say.
-//! - **I2**: an OS thread is sent the signal only while the lock of the watchdog is held, in whose list it is: it takes
-//!   itself out, with that lock, before it ends.
-//! - **I3**: a `Stack` is where the stack of its OS thread is, all of which can be read from the stack pointer up.
+//! - **I1**: `PREVIOUS` is what the kernel returned as the action for the signal, so its handler is
+//!   a function of the kind that its flags say.
+//! - **I2**: an OS thread is sent the signal only while the lock of the watchdog is held, in whose
+//!   list it is: it takes itself out, with that lock, before it ends.
+//! - **I3**: a `Stack` is where the stack of its OS thread is, all of which can be read from the
+//!   stack pointer up.
 #![allow(unsafe_code)]
 
 mod names;
@@ -203,7 +208,8 @@ impl Question {
         let words = (self.end_of_stack(at).unwrap_or(at).saturating_sub(at) / WORD).min(MOST_WORDS);
         for (number, place) in self.words[..words].iter().enumerate() {
             let word = ptr::with_exposed_provenance::<usize>(at + number * WORD);
-            // SAFETY: by I3 it is there. Whatever it holds, volatile, as the compiler knows nothing of it.
+            // SAFETY: by I3 it is there. Whatever it holds, volatile, as the compiler knows nothing
+            // of it.
             place.store(unsafe { word.read_volatile() }, Ordering::Relaxed);
         }
         self.len.store(words, Ordering::Relaxed);

@@ -2,8 +2,8 @@
 //!
 //! # Invariants
 //!
-//! - **I1**: while `dl_iterate_phdr` shows an object, its program headers are there, and the segments that they say are
-//!   loaded and readable.
+//! - **I1**: while `dl_iterate_phdr` shows an object, its program headers are there, and the
+//!   segments that they say are loaded and readable.
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
@@ -14,7 +14,8 @@ use std::slice;
 use framehop::{ExplicitModuleSectionInfo, Module};
 use libc::{Elf64_Phdr, c_int, dl_phdr_info};
 
-/// The program, or a library that it has loaded. Addresses are what the object file says, from `base` on.
+/// The program, or a library that it has loaded. Addresses are what the object file says, from
+/// `base` on.
 pub(super) struct Object {
     base: usize,
     /// What is loaded.

@@ -3,7 +3,8 @@
 use framehop::UnwindRegsNative;
 use libc::ucontext_t;
 
-/// Of the code that was interrupted: where it is, its stack pointer, its frame pointer, and on aarch64 its link register.
+/// Of the code that was interrupted: where it is, its stack pointer, its frame pointer, and on
+/// aarch64 its link register.
 pub(super) struct Registers(pub(super) [usize; Registers::COUNT]);
 
 impl Registers {

@@ -8,7 +8,8 @@ use super::{Frames, WORD};
 /// Frames that are looked for at most.
 const MOST_FRAMES: usize = 128;
 
-/// Returns where each call on the stack goes on, the innermost first: as far as the copy and the unwind tables tell.
+/// Returns where each call on the stack goes on, the innermost first: as far as the copy and the
+/// unwind tables tell.
 pub(super) fn addresses(frames: &Frames) -> Vec<usize> {
     let mut unwinder = UnwinderNative::<Vec<u8>, _>::new();
     objects().into_iter().for_each(|object| unwinder.add_module(object.into_module()));
@@ -19,7 +20,8 @@ pub(super) fn addresses(frames: &Frames) -> Vec<usize> {
     let mut calls = unwinder.iter_frames(start, registers, &mut cache, &mut read);
     let mut addresses = Vec::new();
     while let (Ok(Some(call)), true) = (calls.next(), addresses.len() < MOST_FRAMES) {
-        // What is looked up is before a return address. So that is where the interrupted code is put, too.
+        // What is looked up is before a return address. So that is where the interrupted code is
+        // put, too.
         addresses.push(call.address_for_lookup() as usize + 1);
     }
     addresses

@@ -45,8 +45,9 @@ impl Book {
     }
 }
 
-/// Starts green threads that do `work` over and over with dice of their own, kills some of them, and starts others in
-/// their place. Returns when that has gone on for a while; those that are left go on until `work` says no.
+/// Starts green threads that do `work` over and over with dice of their own, kills some of them,
+/// and starts others in their place. Returns when that has gone on for a while; those that are left
+/// go on until `work` says no.
 fn crowd(
     seed: u64,
     count: u64,
@@ -72,7 +73,8 @@ fn crowd(
     members
 }
 
-/// Lets others run. Longer than a turn: the clock, which stands still, only goes on when nobody is ready.
+/// Lets others run. Longer than a turn: the clock, which stands still, only goes on when nobody is
+/// ready.
 fn nap() {
     thread::sleep(ms(1));
 }
@@ -135,8 +137,8 @@ fn channels(seed: u64, bound: Option<usize>) {
         let senders = crowd(seed, 4, sends);
         let receivers = receivers.join().unwrap();
         over.set(true);
-        // Those who wait in vain are ended by what they wait for: senders by a receiver that takes all, then
-        // receivers by the end of all senders.
+        // Those who wait in vain are ended by what they wait for: senders by a receiver that takes
+        // all, then receivers by the end of all senders.
         for sender in senders {
             while !sender.dead() {
                 let received = rx.recv_timeout(ms(1));
@@ -162,8 +164,8 @@ fn channels_lose_nothing() {
     }
 }
 
-/// A buffer for one item as everybody writes it, whose conditions wake one at a time: if one wakeup is lost
-/// everybody waits for ever.
+/// A buffer for one item as everybody writes it, whose conditions wake one at a time: if one wakeup
+/// is lost everybody waits for ever.
 #[derive(Default)]
 struct Buffer {
     items: Mutex<VecDeque<usize>>,
@@ -221,7 +223,8 @@ impl Buffer {
         !self.over.get()
     }
 
-    /// Holds the lock most of the time, so that others wait for it on their way back from a condition.
+    /// Holds the lock most of the time, so that others wait for it on their way back from a
+    /// condition.
     fn holds(&self) {
         while !self.over.get() {
             let _guard = self.items.lock().unwrap();
@@ -240,7 +243,8 @@ fn buffer(seed: u64) {
         let mut putters = crowd(seed, 6, move |dice| putting.puts(dice));
         let mut getters = getters.join().unwrap();
 
-        // Some are killed while all are patient. As long as others are left on both sides, they go on.
+        // Some are killed while all are patient. As long as others are left on both sides, they go
+        // on.
         buffer.patient.set(true);
         thread::sleep(ms(100));
         for _ in 0..3 {

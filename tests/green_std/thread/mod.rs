@@ -1,7 +1,7 @@
 //! `green::thread`.
 //!
-//! Case names after `library/std/src/thread/tests.rs` and `library/std/tests/thread_local/` of Rust 1.95, where
-//! they have them.
+//! Case names after `library/std/src/thread/tests.rs` and `library/std/tests/thread_local/` of Rust
+//! 1.95, where they have them.
 
 mod builder;
 mod local;

@@ -24,7 +24,8 @@ impl Lent {
         Lent { there: Rc::new(Cell::new(true)), log: log.clone() }
     }
 
-    /// Makes what a member has on its own stack: in its destructor what it borrows must be there still.
+    /// Makes what a member has on its own stack: in its destructor what it borrows must be there
+    /// still.
     fn user<'a>(&'a self, name: &'a str) -> User<'a> {
         User { there: Rc::clone(&self.there), lent: self, name }
     }
@@ -112,7 +113,8 @@ fn an_owner_that_is_killed_inside_its_function_takes_its_members_along() {
                 thread::sleep(Duration::MAX);
             });
         }));
-        // Both wake at the same time: the owner first, then this, and then who was spawned meanwhile.
+        // Both wake at the same time: the owner first, then this, and then who was spawned
+        // meanwhile.
         thread::yield_now();
         thread::sleep(ms(1));
         owner.throw("enough");
@@ -164,8 +166,8 @@ fn when_the_hub_ends_members_go_before_what_they_borrow() {
     assert_eq!(log.text().matches("lent").count(), 3);
 }
 
-/// Lets a green thread own a scope with one member, which gets the owner and a value that it borrows. Returns the
-/// owner, once everybody waits.
+/// Lets a green thread own a scope with one member, which gets the owner and a value that it
+/// borrows. Returns the owner, once everybody waits.
 fn owner_of(log: &Log, member: impl FnOnce(Greenlet, &User<'_>) + 'static) -> GreenThread<()> {
     let log = log.clone();
     let owner = thread::spawn(move || {
@@ -418,8 +420,9 @@ fn a_forgotten_owner_stays_as_it_is() {
     assert_eq!(log.text(), "member");
 }
 
-/// A tree of scopes whose members start others, sleep, end, panic, and kill whom they like, themselves and their
-/// owners too. In all of it, and in all destructors, what is borrowed is there.
+/// A tree of scopes whose members start others, sleep, end, panic, and kill whom they like,
+/// themselves and their owners too. In all of it, and in all destructors, what is borrowed is
+/// there.
 fn grows(crowd: &Rc<Crowd>, depth: u64) {
     let lent = Lent::new(&crowd.log);
     let limit = Timeout::new(ms(crowd.below(20)));

@@ -1,8 +1,9 @@
-//! Runs `src/hub/remote.rs` under loom, in every interleaving: no wakeup of a green thread that comes
-//! from another OS thread is lost.
+//! Runs `src/hub/remote.rs` under loom, in every interleaving: no wakeup of a green thread that
+//! comes from another OS thread is lost.
 //!
-//! The file is compiled in here, over loom's types. What stands for the hub keeps Tokio's promise and no
-//! more: a task that was woken is polled again, also when it was woken while it was being polled.
+//! The file is compiled in here, over loom's types. What stands for the hub keeps Tokio's promise
+//! and no more: a task that was woken is polled again, also when it was woken while it was being
+//! polled.
 
 #[path = "../../../src/hub/remote.rs"]
 mod remote;
@@ -105,7 +106,8 @@ fn the_wakeups_of_two_threads_arrive() {
     });
 }
 
-/// Whoever is woken while it is woken already has one turn, and that sees whatever came before the last wakeup.
+/// Whoever is woken while it is woken already has one turn, and that sees whatever came before the
+/// last wakeup.
 #[test]
 fn wakeups_of_one_green_thread_coalesce_and_the_last_one_is_not_lost() {
     loom::model(|| {

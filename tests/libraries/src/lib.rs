@@ -1,5 +1,5 @@
-//! Libraries that know nothing of `eventlet`, used from green threads. A package of its own, so that
-//! `cargo test` of the crate does not build them.
+//! Libraries that know nothing of `eventlet`, used from green threads. A package of its own, so
+//! that `cargo test` of the crate does not build them.
 //!
 //! ```sh
 //! cargo test -p eventlet-libraries

@@ -1,7 +1,7 @@
 //! The first line that the compiler says to a mistake names the mistake, or its cure.
 //!
-//! Each program in `tests/mistakes/` has one, and begins with what must be in that line. The rest of a message is the
-//! compiler's, and differs from version to version.
+//! Each program in `tests/mistakes/` has one, and begins with what must be in that line. The rest
+//! of a message is the compiler's, and differs from version to version.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,8 @@ fn the_first_line_says_what_is_wrong() {
     }
 }
 
-/// Writes a package with a program for each mistake, and returns their names with what is to be said of them.
+/// Writes a package with a program for each mistake, and returns their names with what is to be
+/// said of them.
 fn write_package(package: &Path) -> Vec<(String, String)> {
     let programs = package.join("src/bin");
     let _nothing_there = fs::remove_dir_all(&programs);

@@ -1,5 +1,5 @@
-//! Servers that `eventlet` asks: name servers of our own, and databases, where they are installed. A package
-//! of its own, so that `cargo test` of the crate does not build what they need.
+//! Servers that `eventlet` asks: name servers of our own, and databases, where they are installed.
+//! A package of its own, so that `cargo test` of the crate does not build what they need.
 //!
 //! ```sh
 //! cargo test -p eventlet-servers

@@ -1,5 +1,5 @@
-//! `db_pool` with real databases: PostgreSQL and Redis, which the tests start where they are installed, and
-//! SQLite.
+//! `db_pool` with real databases: PostgreSQL and Redis, which the tests start where they are
+//! installed, and SQLite.
 
 use std::future::pending;
 use std::io::{Read, Write};
@@ -77,7 +77,8 @@ enum Next {
     TransactionOfAnother,
 }
 
-/// Ends a borrower who has inserted into a table and not committed, while another waits for the connection.
+/// Ends a borrower who has inserted into a table and not committed, while another waits for the
+/// connection.
 async fn next_after<D: Database>(
     end: End,
     pool: &ConnectionPool<D>,

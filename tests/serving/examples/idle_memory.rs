@@ -3,7 +3,8 @@
 //!     ulimit -n 20000
 //!     cargo run --release -p eventlet-serving --example idle_memory
 //!
-//! Each server is a process of its own. So many clients connect, each asks once, and then nobody says anything.
+//! Each server is a process of its own. So many clients connect, each asks once, and then nobody
+//! says anything.
 
 use std::convert::Infallible;
 use std::env;
@@ -56,7 +57,8 @@ fn plain_hyper() {
         loop {
             let (io, _) = listener.accept().await.unwrap();
             tokio::task::spawn_local(async move {
-                // With the one header that all the others send, too: hyper keeps the map for the next request.
+                // With the one header that all the others send, too: hyper keeps the map for the
+                // next request.
                 let hello = || {
                     let response = Response::builder().header("content-type", "text/plain");
                     response.body(Full::new(Bytes::from_static(b"hello"))).unwrap()

@@ -3,7 +3,8 @@
 //!     cargo build --release -p eventlet-serving --example request_costs
 //!     valgrind --tool=callgrind target/release/examples/request_costs service 1000
 //!
-//! What a request costs is the difference of two counts, by the difference of their numbers of requests.
+//! What a request costs is the difference of two counts, by the difference of their numbers of
+//! requests.
 
 use std::convert::Infallible;
 use std::env;

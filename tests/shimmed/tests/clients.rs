@@ -9,7 +9,8 @@ use eventlet::{Block, spawn, stackful};
 
 const MS: Duration = Duration::from_millis(1);
 
-/// Calls a function in a hundred green threads at once, and returns what they returned and how long they took.
+/// Calls a function in a hundred green threads at once, and returns what they returned and how long
+/// they took.
 fn hundred<T: Send + 'static>(each: impl Fn() -> T + Clone + 'static) -> (Vec<T>, Duration) {
     eventlet_shim::monkey_patch();
     eventlet::run(stackful(move || {

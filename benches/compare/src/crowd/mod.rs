@@ -1,4 +1,5 @@
-//! Many green threads at once that do nothing: what they cost to have, to start and to wake in time.
+//! Many green threads at once that do nothing: what they cost to have, to start and to wake in
+//! time.
 //!
 //! Each run is a process of its own, so a crowd finds no memory that an earlier one has left.
 
@@ -132,7 +133,8 @@ pub(crate) fn gather(peer: Peer, name: &str, size: u64) -> Option<String> {
     Some(numbers.join(" "))
 }
 
-/// How many of a crowd have begun to wait. An atomic, as a captured counter would make each of them larger.
+/// How many of a crowd have begun to wait. An atomic, as a captured counter would make each of them
+/// larger.
 static WAITING: AtomicU64 = AtomicU64::new(0);
 
 fn begin_to_wait() {

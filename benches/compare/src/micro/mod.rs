@@ -1,9 +1,9 @@
 //! One operation, many times, for every peer that has it.
 //!
-//! Everything here keeps one core busy and waits for nothing outside, so what counts is the CPU time of the
-//! process. Each peer is a process of its own that lives as long as the comparison, so its stacks and its heap are
-//! warm. On Tokio, smol and futures the work itself is a spawned task: as a future directly in `block_on` it
-//! would pay more for every wakeup.
+//! Everything here keeps one core busy and waits for nothing outside, so what counts is the CPU
+//! time of the process. Each peer is a process of its own that lives as long as the comparison, so
+//! its stacks and its heap are warm. On Tokio, smol and futures the work itself is a spawned task:
+//! as a future directly in `block_on` it would pay more for every wakeup.
 
 mod futures;
 mod may;
@@ -325,9 +325,9 @@ pub(crate) fn work(peer: Peer, name: &str, times: u64) -> Option<String> {
 
 /// Makes glibc keep the memory that one run freed for the next one.
 ///
-/// Else it gives the end of the heap back to the system, or does not, as chance has laid the heap out, and
-/// the next run pays for the page faults: up to half of what a batch costs. Its threshold for that
-/// grows to twice the largest block that was ever freed, up to 64 MiB.
+/// Else it gives the end of the heap back to the system, or does not, as chance has laid the heap
+/// out, and the next run pays for the page faults: up to half of what a batch costs. Its threshold
+/// for that grows to twice the largest block that was ever freed, up to 64 MiB.
 pub(crate) fn keep_freed_memory() {
     drop(std::hint::black_box(Vec::<u8>::with_capacity(31 << 20)));
 }

@@ -180,7 +180,8 @@ pub(crate) fn semaphore(n: u64) -> Duration {
     })
 }
 
-/// Over a task that wakes itself: `yield_now` goes through the driver, which would hide what the timeout adds.
+/// Over a task that wakes itself: `yield_now` goes through the driver, which would hide what the
+/// timeout adds.
 pub(crate) fn timeout(n: u64) -> Duration {
     let limited = run(async move {
         let watch = Watch::start();

@@ -21,8 +21,8 @@ pub(crate) fn ratio(summary: &Summary) -> Option<String> {
     })
 }
 
-/// Writes how far the rounds lie apart, with a mark if the number is noisy. A single round says nothing of
-/// that.
+/// Writes how far the rounds lie apart, with a mark if the number is noisy. A single round says
+/// nothing of that.
 pub(crate) fn spread(summary: &Summary) -> String {
     let mark = if summary.noisy { " ~" } else { "" };
     match summary.rounds {

@@ -7,8 +7,9 @@
 //! <!-- /compare -->
 //! ```
 //!
-//! The words name works or their groups, measures or `main` for the most important one of each work, and peers;
-//! of what is not named, all are taken. `machine` alone asks for a paragraph on where and when.
+//! The words name works or their groups, measures or `main` for the most important one of each
+//! work, and peers; of what is not named, all are taken. `machine` alone asks for a paragraph on
+//! where and when.
 
 use std::io;
 
@@ -113,7 +114,8 @@ fn title(row: &Row<'_>) -> String {
     row.work.title.clone() + &detail.unwrap_or_default()
 }
 
-/// Returns what tells a line from others of its work: its measure, unless that goes without saying, and its size.
+/// Returns what tells a line from others of its work: its measure, unless that goes without saying,
+/// and its size.
 pub(crate) fn detail(row: &Row<'_>) -> Option<String> {
     let Line { size, measure, .. } = *row.line;
     let plain = measure == Measure::OperationCpu && row.work.measures().len() == 1;

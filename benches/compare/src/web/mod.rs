@@ -1,4 +1,5 @@
-//! Servers of the web: this crate's `wsgi`, `ssl` and `websocket` beside what they stand on, used as it is.
+//! Servers of the web: this crate's `wsgi`, `ssl` and `websocket` beside what they stand on, used
+//! as it is.
 
 mod certificate;
 pub(crate) mod servers;
@@ -135,7 +136,8 @@ fn opening(site: Site) -> io::Result<Opening> {
     })
 }
 
-/// Asks once, and returns how much comes back: every server has headers of its own, whose length does not change.
+/// Asks once, and returns how much comes back: every server has headers of its own, whose length
+/// does not change.
 fn answer_length(site: Site, opening: &Opening, server: SocketAddr) -> io::Result<usize> {
     let mut conn = opening.connect(server)?;
     conn.write_all(site.request())?;

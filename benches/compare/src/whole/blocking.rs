@@ -1,4 +1,5 @@
-//! The handlers of the servers whose code looks blocking: the same functions on green stacks and on may.
+//! The handlers of the servers whose code looks blocking: the same functions on green stacks and on
+//! may.
 
 use std::io::{self, Read, Write};
 

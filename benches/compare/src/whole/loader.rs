@@ -1,7 +1,8 @@
-//! What drives the servers: as many clients as there are connections, each with one request under way.
+//! What drives the servers: as many clients as there are connections, each with one request under
+//! way.
 //!
-//! One thread over epoll, the same for every server, on a core of its own. A client sends its next request
-//! as soon as it has the whole answer to the last one.
+//! One thread over epoll, the same for every server, on a core of its own. A client sends its next
+//! request as soon as it has the whole answer to the last one.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -25,8 +26,9 @@ pub(crate) struct Load {
     pub(crate) connections: usize,
     /// Each request on a connection of its own, which its client closes.
     pub(crate) reconnect: bool,
-    /// Never to sleep, as there is a core for it. Who sends to a sleeper pays for waking it: that would be the
-    /// server, and the more the slower it is, as a loader that has nothing to do sleeps more.
+    /// Never to sleep, as there is a core for it. Who sends to a sleeper pays for waking it: that
+    /// would be the server, and the more the slower it is, as a loader that has nothing to do
+    /// sleeps more.
     pub(crate) sleepless: bool,
 }
 
@@ -174,8 +176,8 @@ impl Loader {
         Ok(loader)
     }
 
-    /// Drives the server for that long, and until there are more answers than clients: a shorter time would
-    /// count requests that were sent, and perhaps answered, before it.
+    /// Drives the server for that long, and until there are more answers than clients: a shorter
+    /// time would count requests that were sent, and perhaps answered, before it.
     pub(crate) fn drive(&mut self, time: Duration) -> io::Result<Seen> {
         self.latencies.clear();
         let start = Instant::now();

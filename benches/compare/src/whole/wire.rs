@@ -42,8 +42,9 @@ pub(crate) const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\n\
 
 /// Has a connection, or all that are accepted from a listener, send as fast as it goes.
 ///
-/// The system may prefer to pace what is sent (BBR). Over loopback that is about timers: whether a stream is one of those that
-/// pay three times the CPU for them is chance, and has nothing to do with who serves it.
+/// The system may prefer to pace what is sent (BBR). Over loopback that is about timers: whether a
+/// stream is one of those that pay three times the CPU for them is chance, and has nothing to do
+/// with who serves it.
 pub(crate) fn send_as_fast_as_it_goes(socket: &impl AsFd) -> io::Result<()> {
     Ok(setsockopt(socket, TcpCongestion, &"reno".into())?)
 }

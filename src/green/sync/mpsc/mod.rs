@@ -20,13 +20,14 @@
 //!
 //! # Killed
 //!
-//! Who is killed or times out while it receives takes nothing with it: an item that was on its way goes to
-//! the next who receives. Who is killed while it sends has not sent, and the item is dropped with its stack.
+//! Who is killed or times out while it receives takes nothing with it: an item that was on its way
+//! goes to the next who receives. Who is killed while it sends has not sent, and the item is
+//! dropped with its stack.
 //!
 //! # While a green stack unwinds
 //!
-//! Nobody can wait on it, so destructors that would have to are told that the other end is gone, or that the
-//! time is up.
+//! Nobody can wait on it, so destructors that would have to are told that the other end is gone, or
+//! that the time is up.
 
 mod receiver;
 mod rendezvous;

@@ -80,8 +80,8 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// When there is no item and all senders are gone, and when it would have to wait while its green stack
-    /// unwinds.
+    /// When there is no item and all senders are gone, and when it would have to wait while its
+    /// green stack unwinds.
     ///
     /// # Examples
     ///
@@ -153,7 +153,8 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// When all senders are gone, and when the time is up, which it is at once while its green stack unwinds.
+    /// When all senders are gone, and when the time is up, which it is at once while its green
+    /// stack unwinds.
     ///
     /// # Examples
     ///

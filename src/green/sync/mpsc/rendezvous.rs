@@ -1,8 +1,9 @@
 //! A channel that holds nothing: `sync_channel(0)`.
 //!
-//! A sender that finds the receiver waiting hands its item over and goes on. Otherwise it lays its item out, as
-//! an [`Offer`], and waits until the receiver has taken it. So the one Tokio channel below holds offers: those
-//! of waiting senders, and at most one whose sender has gone on, for a receiver that is on its way.
+//! A sender that finds the receiver waiting hands its item over and goes on. Otherwise it lays its
+//! item out, as an [`Offer`], and waits until the receiver has taken it. So the one Tokio channel
+//! below holds offers: those of waiting senders, and at most one whose sender has gone on, for a
+//! receiver that is on its way.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -81,7 +82,8 @@ impl<T> Sender<T> {
             let (taken, gone) = (offer.taken.notified(), self.offers.closed());
             let _unwinding = wait(either(taken, gone));
         }
-        // Whoever takes it first has it: what the receiver took was received, even if it is gone now.
+        // Whoever takes it first has it: what the receiver took was received, even if it is gone
+        // now.
         offer.take().map_or(Ok(()), |item| Err(SendError(item)))
     }
 }

@@ -86,7 +86,8 @@ impl<T> SyncSender<T> {
         SyncSender { inner: Inner::Meeting(inner) }
     }
 
-    /// Sends an item, and waits while the channel is full. In a rendezvous it waits for the receiver.
+    /// Sends an item, and waits while the channel is full. In a rendezvous it waits for the
+    /// receiver.
     ///
     /// Corresponds to [`std::sync::mpsc::SyncSender::send`].
     ///
@@ -104,8 +105,8 @@ impl<T> SyncSender<T> {
     ///
     /// # Errors
     ///
-    /// When the receiver is gone, and when it would have to wait while its green stack unwinds: gives the
-    /// item back.
+    /// When the receiver is gone, and when it would have to wait while its green stack unwinds:
+    /// gives the item back.
     ///
     /// # Examples
     ///

@@ -24,8 +24,8 @@ fn backwards(request: Request<Incoming>) -> Response<Full<Bytes>> {
     Response::new(Full::from(body.iter().rev().copied().collect::<Vec<_>>()))
 }
 
-/// Speaks HTTP on a connection. What hyper wants is a future, and a stackful one is: each request has a green
-/// stack of its own, nested in that of the connection.
+/// Speaks HTTP on a connection. What hyper wants is a future, and a stackful one is: each request
+/// has a green stack of its own, nested in that of the connection.
 fn speak(conn: TcpStream) {
     let service = service_fn(|request| stackful(|| Ok::<_, Infallible>(backwards(request))));
     // The client leaves without a word.

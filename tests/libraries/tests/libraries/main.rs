@@ -1,5 +1,5 @@
-//! Libraries that know nothing of this crate, called from green stacks of the default size, over the
-//! loopback interface: one module for each, of its name.
+//! Libraries that know nothing of this crate, called from green stacks of the default size, over
+//! the loopback interface: one module for each, of its name.
 //!
 //! A green stack has 256 KiB, and the deepest calls of these libraries run on it. A build without
 //! optimisation, as that of the tests, takes most.

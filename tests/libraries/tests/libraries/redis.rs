@@ -1,4 +1,5 @@
-//! Redis: its asynchronous client, and a server of plain functions that speaks enough of its protocol.
+//! Redis: its asynchronous client, and a server of plain functions that speaks enough of its
+//! protocol.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

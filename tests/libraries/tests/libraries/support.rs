@@ -8,12 +8,12 @@ use eventlet::stackful::stack_stats;
 use eventlet::{GreenThread, listen, spawn, spawn_n, stackful};
 use tokio::sync::oneshot;
 
-/// What a library may use of a stack, so that whoever calls it has a quarter left: the deepest used 116 KiB
-/// when this was written.
+/// What a library may use of a stack, so that whoever calls it has a quarter left: the deepest used
+/// 116 KiB when this was written.
 const ROOM: usize = 192 * 1024;
 
-/// Runs a test on a green stack, on a clock that goes. A test that hangs fails, and so does one that goes too
-/// deep.
+/// Runs a test on a green stack, on a clock that goes. A test that hangs fails, and so does one
+/// that goes too deep.
 pub(crate) fn run(test: impl FnOnce() + 'static) {
     eventlet::run(async {
         let limit = Duration::from_secs(60);
@@ -28,8 +28,8 @@ pub(crate) fn green<T: 'static>(closure: impl FnOnce() -> T + 'static) -> GreenT
     spawn(stackful(closure))
 }
 
-/// Calls a plain function on a green stack of its own. The future of its value is `Send`, as axum and others
-/// want it of a handler; `None` is what a panic gives.
+/// Calls a plain function on a green stack of its own. The future of its value is `Send`, as axum
+/// and others want it of a handler; `None` is what a panic gives.
 pub(crate) fn on_a_green_stack<T: Send + 'static>(
     function: impl FnOnce() -> T + 'static,
 ) -> impl Future<Output = Option<T>> + Send {

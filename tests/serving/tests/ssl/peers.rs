@@ -11,7 +11,8 @@ use eventlet::{GreenThread, listen, spawn, tpool, wrap_ssl};
 use crate::support::{talk, test};
 use eventlet_serving::Authority;
 
-/// Runs a program of another house, and returns what it printed, or `None` where it is not installed.
+/// Runs a program of another house, and returns what it printed, or `None` where it is not
+/// installed.
 async fn run(program: &'static str, arguments: Vec<String>) -> Option<(bool, String)> {
     tpool::execute(move || {
         let mut command = Command::new(program);

@@ -50,7 +50,8 @@ fn two_tasks_share_the_handshake_and_the_stream() {
         let served = spawn(async move {
             let (conn, _) = listener.accept().await.unwrap();
             let (mut reader, mut writer) = split(conn);
-            // The reader begins the handshake, the writer takes it over, and the reader is woken all the same.
+            // The reader begins the handshake, the writer takes it over, and the reader is woken
+            // all the same.
             let reading = spawn(async move {
                 let mut heard = Vec::new();
                 reader.read_to_end(&mut heard).await.unwrap();

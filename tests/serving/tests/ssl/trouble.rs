@@ -157,8 +157,8 @@ impl AsyncWrite for Cut {
     }
 }
 
-/// Has a client whose connection is cut after `left` bytes. Returns how many it wrote in its handshake, if
-/// it came to its end, and what the server made of it.
+/// Has a client whose connection is cut after `left` bytes. Returns how many it wrote in its
+/// handshake, if it came to its end, and what the server made of it.
 async fn client_cut_at(
     left: usize,
     server: &Context<Server>,

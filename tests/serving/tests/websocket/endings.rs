@@ -1,4 +1,5 @@
-//! How connections end: by either side, by a failure, by a kill, by silence, by the end of the server.
+//! How connections end: by either side, by a failure, by a kill, by silence, by the end of the
+//! server.
 
 use std::cell::Cell;
 use std::io::{self, ErrorKind};

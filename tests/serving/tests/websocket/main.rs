@@ -1,4 +1,5 @@
-//! `eventlet::websocket` as its peers see it: raw sockets on loopback and in memory, and Python's `websockets`.
+//! `eventlet::websocket` as its peers see it: raw sockets on loopback and in memory, and Python's
+//! `websockets`.
 
 mod client;
 mod endings;

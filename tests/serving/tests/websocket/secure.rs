@@ -165,8 +165,8 @@ impl Drop for Files {
     }
 }
 
-// By asyncio: the threads of `websockets.sync` read and write one connection of OpenSSL at the same time, which Python's
-// `ssl` did not guard before 3.13, and then hang now and then.
+// By asyncio: the threads of `websockets.sync` read and write one connection of OpenSSL at the same
+// time, which Python's `ssl` did not guard before 3.13, and then hang now and then.
 const CLIENT: &str = r#"
 import asyncio, ssl, sys
 from websockets.asyncio.client import connect

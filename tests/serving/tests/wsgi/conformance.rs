@@ -1,8 +1,8 @@
 //! What HTTP/1.1 asks (RFC 9110, 9112), request by request, in bytes.
 //!
-//! A case is a name, the bytes of a client that then sends no more, and the answers: of each its status and the site's
-//! view of the request. The site answers `METHOD path body`. To every request that must be refused one is joined that must
-//! not be served.
+//! A case is a name, the bytes of a client that then sends no more, and the answers: of each its
+//! status and the site's view of the request. The site answers `METHOD path body`. To every request
+//! that must be refused one is joined that must not be served.
 
 use eventlet::wsgi::Environ;
 

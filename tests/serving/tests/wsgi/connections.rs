@@ -1,4 +1,5 @@
-//! What happens on one connection: keep-alive, pipelining, half-closing, 100 Continue, taking it over.
+//! What happens on one connection: keep-alive, pipelining, half-closing, 100 Continue, taking it
+//! over.
 
 use std::rc::Rc;
 

@@ -1,4 +1,5 @@
-//! Limits of time, on a paused clock and in memory: nothing here waits for a real clock or a real socket.
+//! Limits of time, on a paused clock and in memory: nothing here waits for a real clock or a real
+//! socket.
 
 use std::future::Future;
 use std::io;

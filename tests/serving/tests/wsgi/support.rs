@@ -53,7 +53,8 @@ where
 }
 
 impl Running {
-    /// Sends bytes on a connection of its own, and returns all that comes back until the server closes.
+    /// Sends bytes on a connection of its own, and returns all that comes back until the server
+    /// closes.
     pub(crate) async fn says(&self, request: impl AsRef<[u8]>) -> String {
         let mut conn = self.connect().await;
         conn.send(request).await;

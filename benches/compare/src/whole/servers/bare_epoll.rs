@@ -1,4 +1,5 @@
-//! A loop over epoll with a state machine for each connection: what a server costs with nothing above the system.
+//! A loop over epoll with a state machine for each connection: what a server costs with nothing
+//! above the system.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};

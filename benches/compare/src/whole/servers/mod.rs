@@ -44,8 +44,8 @@ pub(crate) fn listen() -> io::Result<TcpListener> {
 
 /// Makes room for everybody, and tells the parent where it is.
 ///
-/// Where the line of those who wait to be accepted is full, whoever connects waits a second or more, and std makes
-/// it no longer than 128.
+/// Where the line of those who wait to be accepted is full, whoever connects waits a second or
+/// more, and std makes it no longer than 128.
 fn announce(listener: &TcpListener) -> io::Result<()> {
     send_as_fast_as_it_goes(listener)?;
     socket::listen(listener, Backlog::new(4096)?)?;

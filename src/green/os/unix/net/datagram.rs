@@ -21,8 +21,8 @@ type Std = std::os::unix::net::UnixDatagram;
 
 /// A Unix socket for datagrams, for code on a green stack.
 ///
-/// `UnixDatagram::from` makes one of a Tokio socket, and [`into_tokio`](UnixDatagram::into_tokio) converts it
-/// back.
+/// `UnixDatagram::from` makes one of a Tokio socket, and [`into_tokio`](UnixDatagram::into_tokio)
+/// converts it back.
 ///
 /// Corresponds to [`std::os::unix::net::UnixDatagram`].
 ///
@@ -41,8 +41,8 @@ type Std = std::os::unix::net::UnixDatagram;
 ///
 /// # Errors
 ///
-/// Those of `std`. A call that would have to wait on a green stack that unwinds, in a destructor, fails
-/// instead.
+/// Those of `std`. A call that would have to wait on a green stack that unwinds, in a destructor,
+/// fails instead.
 ///
 /// # Differences
 ///
@@ -482,8 +482,8 @@ const FULL: Duration = Duration::from_millis(2);
 
 /// Sends to a receiver that may have no room.
 ///
-/// No event tells that it has room again: those of this socket are about the room that it has itself, and a
-/// vain attempt is one. Who waited for them would try without end.
+/// No event tells that it has room again: those of this socket are about the room that it has
+/// itself, and a vain attempt is one. Who waited for them would try without end.
 fn poll_send_to(
     io: &Tokio,
     full: &mut Option<Timer>,

@@ -18,8 +18,8 @@ type Std = std::os::unix::net::UnixListener;
 ///
 /// It makes a file, and does not remove it: whoever listens there again removes it first.
 ///
-/// `UnixListener::from` makes one of a Tokio listener, and [`into_tokio`](UnixListener::into_tokio) converts
-/// it back.
+/// `UnixListener::from` makes one of a Tokio listener, and [`into_tokio`](UnixListener::into_tokio)
+/// converts it back.
 ///
 /// Corresponds to [`std::os::unix::net::UnixListener`].
 ///

@@ -4,8 +4,8 @@
 //!
 //! # Differences
 //!
-//! The sockets are `!Send`: they belong to the hub of this OS thread. They convert from and to Tokio's,
-//! which is how to hand one on.
+//! The sockets are `!Send`: they belong to the hub of this OS thread. They convert from and to
+//! Tokio's, which is how to hand one on.
 
 mod datagram;
 mod listener;

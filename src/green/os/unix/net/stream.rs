@@ -21,8 +21,8 @@ type Tokio = tokio::net::UnixStream;
 /// A connection between Unix sockets, for code on a green stack.
 ///
 /// It reads and writes through [`Read`](std::io::Read) and [`Write`](std::io::Write), as
-/// [`TcpStream`](crate::green::net::TcpStream) does. `UnixStream::from` makes one of a Tokio connection, and
-/// [`into_tokio`](UnixStream::into_tokio) converts it back.
+/// [`TcpStream`](crate::green::net::TcpStream) does. `UnixStream::from` makes one of a Tokio
+/// connection, and [`into_tokio`](UnixStream::into_tokio) converts it back.
 ///
 /// Corresponds to [`std::os::unix::net::UnixStream`].
 ///
@@ -41,8 +41,8 @@ type Tokio = tokio::net::UnixStream;
 ///
 /// # Errors
 ///
-/// Those of `std`. A call that would have to wait on a green stack that unwinds, in a destructor, fails
-/// instead.
+/// Those of `std`. A call that would have to wait on a green stack that unwinds, in a destructor,
+/// fails instead.
 ///
 /// # Differences
 ///
@@ -241,8 +241,8 @@ impl UnixStream {
 /// How long to wait for room in the backlog of a server, of which nothing tells.
 const FULL: Duration = Duration::from_millis(2);
 
-/// Connects, and waits while the server has as many as it likes to have, as `std` does. For Tokio that is an
-/// error.
+/// Connects, and waits while the server has as many as it likes to have, as `std` does. For Tokio
+/// that is an error.
 async fn connect(path: &Path) -> io::Result<Tokio> {
     loop {
         match Tokio::connect(path).await {
