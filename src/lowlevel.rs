@@ -290,15 +290,13 @@ type Waiter = (usize, u64);
 /// Counts a cancelled wait, and slows down whoever does not listen.
 #[cold]
 fn pace(frame: &Frame, cause: Cause) {
-    let green_thread = hub::current().and_then(|hub| hub.current()).map_or(0, hub::Key::serial);
-    let here = (ptr::from_ref(frame).addr(), green_thread);
+    let here = waiter(frame);
     let (last, count) = CANCELLED.get();
     let count = if last == here { count + 1 } else { 1 };
     CANCELLED.set((here, count));
     if count < MANY_CANCELLED || thread::panicking() {
         return;
     }
-    // By number, so that the next wait of this stack does not start from zero.
     if count == MANY_CANCELLED {
         report::warning(&format!(
             "a wait below C was cancelled {MANY_CANCELLED} times in a row on one green stack, and its code waits again: \
@@ -310,7 +308,13 @@ fn pace(frame: &Frame, cause: Cause) {
         Cause::Limit => pause_with_limit(frame, pause),
         _ => frame.wait_shielded(pause.into_future()),
     }
-    CANCELLED.set((here, count));
+    // Others have waited meanwhile, and this stack may belong to another green thread now.
+    CANCELLED.set((waiter(frame), count));
+}
+
+fn waiter(frame: &Frame) -> Waiter {
+    let green_thread = hub::current().and_then(|hub| hub.current()).map_or(0, hub::Key::serial);
+    (ptr::from_ref(frame).addr(), green_thread)
 }
 
 /// Waits for a pause on a green stack whose limit has passed, unless it is killed.
