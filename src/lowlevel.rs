@@ -65,9 +65,9 @@ use crate::stackful::Frame;
 pub enum Place {
     /// On no green stack, or inside a poll: what has to wait blocks the OS thread.
     Elsewhere,
-    /// On a green stack: [`wait`] and [`wait_shielded`] put it aside.
+    /// On a green stack: [`wait`] and [`wait_shielded`] suspend it.
     Stack,
-    /// In a destructor that an unwinding green stack runs. It is not put aside: other green threads
+    /// In a destructor that an unwinding green stack runs. It is not suspended: other green threads
     /// would run while the OS thread counts as panicking.
     Unwinding,
 }

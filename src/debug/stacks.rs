@@ -8,7 +8,7 @@ use std::panic::Location;
 use super::{GreenThreadInfo, green_threads};
 use crate::stackful::{Seen, is_bottom, look};
 
-/// A green stack that is put aside, and where the code on it waits.
+/// A green stack that is suspended, and where the code on it waits.
 ///
 /// Its `Display` is the backtrace, without the calls that wait and without those by which the stack
 /// was started.
@@ -35,7 +35,7 @@ impl ParkedStack {
 
 impl GreenThreadInfo {
     /// Looks at the stacks of this green thread: each is resumed at the place where it was put
-    /// aside, captures a backtrace, and is put aside again.
+    /// aside, captures a backtrace, and is suspended again.
     ///
     /// A stackful green thread has one, and those on which it waits for `stackful` futures within,
     /// in the order in which they were started: of stacks within stacks the last one says what is
@@ -151,7 +151,7 @@ impl fmt::Display for ParkedStack {
     }
 }
 
-/// Cuts out of a backtrace what is the same for every stack: how it was put aside, and how it was
+/// Cuts out of a backtrace what is the same for every stack: how it was suspended, and how it was
 /// started.
 ///
 /// The text tells by names which frames those are; where it has none it is left as it is.

@@ -1,4 +1,4 @@
-//! A stack that is put aside is asked for a backtrace: it alone can capture one.
+//! A stack that is suspended is asked for a backtrace: it alone can capture one.
 //!
 //! # Invariants
 //!

@@ -30,7 +30,7 @@ pub trait Block: IntoFuture {
     /// there is to be spawned.
     ///
     /// While this green stack unwinds, because of a panic or because its green thread is ended, it
-    /// cannot be put aside: a future that is ready gives its output, any other panics. That panic
+    /// cannot be suspended: a future that is ready gives its output, any other panics. That panic
     /// ends the process unless the destructor catches it, so a destructor that has to wait spawns a
     /// green thread that does:
     ///

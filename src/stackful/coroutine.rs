@@ -5,8 +5,8 @@
 //! - **I1**: from its first poll to its end a `Stackful` stays where it is, as it is pinned and not
 //!   `Unpin`. That first poll tells the frame on its stack where its [`Front`] is, which tells
 //!   [`Front::frame`] where the frame is. So somebody who knows nothing of the future can have a
-//!   look at a stack that is put aside: see [`parked`](super::parked).
-//! - **I2**: whoever resumes a coroutine by its [`Front`] knows that it is put aside, and not being
+//!   look at a stack that is suspended: see [`parked`](super::parked).
+//! - **I2**: whoever resumes a coroutine by its [`Front`] knows that it is suspended, and not being
 //!   ended. Then nobody is polling or dropping its `Stackful`, and nobody else uses a reference to
 //!   it.
 #![allow(unsafe_code)]

@@ -1,4 +1,4 @@
-//! Which green stack runs now, and how it is put aside.
+//! Which green stack runs now, and how it is suspended.
 //!
 //! ```text
 //!    OS thread's stack                         green stack
@@ -16,9 +16,9 @@
 //! saves the current stack and restores it afterwards, whichever way it gets control back
 //! ([`Outer`](crate::hub::Outer)), and whoever gets control on a green stack enters its own frame
 //! there, whichever way ([`Frame::suspend`]). The hub itself stands on none: what it runs and ends
-//! there cannot put aside the stack of whoever called it.
+//! there cannot suspend the stack of whoever called it.
 //!
-//! A stack that is resumed without a context is asked where it was put aside
+//! A stack that is resumed without a context is asked where it was suspended
 //! ([`parked`](super::parked)), or its green thread is ended. That is done in two steps. First its
 //! stack is resumed so. Code that waits with [`Frame::put_aside`] may have frames of C above it,
 //! through which no unwind may pass: it sees [`Frame::is_ending`] and returns through them. All
@@ -40,7 +40,7 @@
 //!   valid as long as that stack is.
 //! - **I4**: while [`Frame::poll`] polls a future the current stack is null, so no code inside that
 //!   can switch stacks under it. A future that somebody else polls on a green stack, such as
-//!   `futures::executor::block_on`, is plain code to us: it is put aside with the whole stack, that
+//!   `futures::executor::block_on`, is plain code to us: it is suspended with the whole stack, that
 //!   poll included, and goes on when the stack does.
 //! - **I5**: `Frame::front` points to the front of the future that owns the stack, until `ending`
 //!   is set: that is done before the future goes. `Front::frame` points to the frame, until that is
@@ -63,7 +63,7 @@ use crate::hub::{self, Enclosing, Moment, Timer, current_stack, set_current_stac
 use crate::report;
 
 /// What a green stack is resumed with: the context of the poll that resumes it, or `None` when it
-/// is asked where it was put aside, or when its green thread is being ended.
+/// is asked where it was suspended, or when its green thread is being ended.
 pub(super) type Resume = Option<NonNull<Context<'static>>>;
 
 /// What is known of a stackful future where its type is not.
@@ -83,11 +83,11 @@ pub(super) struct Front {
 }
 
 impl Front {
-    /// Resumes the coroutine of a future without a context, until it is put aside again.
+    /// Resumes the coroutine of a future without a context, until it is suspended again.
     ///
     /// # Safety
     ///
-    /// The future is there. Its coroutine is put aside and not being ended, and puts itself aside
+    /// The future is there. Its coroutine is suspended and not being ended, and suspends itself
     /// again when it is resumed.
     pub(super) unsafe fn resume(front: NonNull<Front>) {
         // SAFETY: the caller says that it is there.
@@ -117,7 +117,7 @@ pub(crate) struct Frame {
     /// call at hand across each wait, in a line of the stack that nobody else needs.
     spans: Spans,
     yielder: NonNull<Yielder<Resume, ()>>,
-    /// `None` when the stack is put aside, and for good once its green thread is being ended.
+    /// `None` when the stack is suspended, and for good once its green thread is being ended.
     context: Cell<Resume>,
     /// Set when its green thread is being ended: from then on it executes without a context.
     ending: Cell<bool>,
@@ -243,7 +243,7 @@ impl Frame {
         let mut nobody;
         let cx = match self.context.get() {
             // SAFETY: by I2 the context is alive and ours alone, and the poll is over before this
-            // stack is put aside.
+            // stack is suspended.
             Some(context) => unsafe { &mut *context.as_ptr() },
             None => {
                 nobody = Context::from_waker(Waker::noop());
@@ -295,7 +295,7 @@ impl Frame {
         self.first_limit(|limit| ends(limit).then(|| limit.moment())?)
     }
 
-    /// Puts this stack aside until it is polled again. Unwinds if its green thread is ended
+    /// Suspends this stack until it is polled again. Unwinds if its green thread is ended
     /// instead: each time it comes here, should the code on the stack have caught the first unwind.
     #[inline(always)]
     pub(super) fn suspend(&self) {
@@ -330,9 +330,9 @@ impl Frame {
         }
     }
 
-    /// Puts this stack aside until it is polled again, or until its green thread is being ended,
+    /// Suspends this stack until it is polled again, or until its green thread is being ended,
     /// and returns whether it was polled. If not, it can finish what must not be unwound: the next
-    /// time it is put aside it is unwound.
+    /// time it is suspended it is unwound.
     #[inline(always)]
     pub(crate) fn put_aside(&self) -> bool {
         if spans::are_traced() {
@@ -366,7 +366,7 @@ impl Frame {
         context.is_some()
     }
 
-    /// Answers whoever wants to know where this stack was put aside, as long as that is all that it
+    /// Answers whoever wants to know where this stack was suspended, as long as that is all that it
     /// was resumed for.
     #[cold]
     #[inline(never)]
@@ -384,7 +384,7 @@ impl Frame {
         None
     }
 
-    /// Returns whether this stack is put aside, and its owner not being ended.
+    /// Returns whether this stack is suspended, and its owner not being ended.
     pub(super) fn is_put_aside(&self) -> bool {
         self.context.get().is_none() && !self.ending.get()
     }

@@ -43,7 +43,7 @@
 //! # Spans
 //!
 //! A `tracing` span that is entered on a green stack, with a guard or by an `#[instrument]`ed
-//! function, may be held across a `.block()`: it is left when the stack is put aside and entered
+//! function, may be held across a `.block()`: it is left when the stack is suspended and entered
 //! again when it goes on, so no other green thread is ever in it. The one span that this overlooks
 //! is one that is entered on the stack while it is entered around it already, as in `stackful(||
 //! span.enter() ..).instrument(span)`.

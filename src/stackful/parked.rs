@@ -1,7 +1,7 @@
-//! A look at stacks that are put aside: where does the code on each of them wait?
+//! A look at stacks that are suspended: where does the code on each of them wait?
 //!
 //! What a stack holds nobody can read from outside. But the code on it can: it is resumed in the
-//! place where it was put aside, captures a backtrace, and puts itself aside again. It does so
+//! place where it was suspended, captures a backtrace, and suspends itself again. It does so
 //! where it would have noticed otherwise that its green thread is being ended, so those that are
 //! resumed to go on take no notice of all this.
 #![allow(unsafe_code)]
@@ -14,7 +14,7 @@ use super::asked::{asking, is_asked};
 use super::frame::{Frame, Front, for_each_frame};
 use crate::hub::Outer;
 
-/// A stack that is put aside, at the moment when somebody looked.
+/// A stack that is suspended, at the moment when somebody looked.
 pub(crate) struct Seen {
     /// The number of the green thread that started it. 0 outside green threads.
     pub(crate) id: u64,
@@ -24,7 +24,7 @@ pub(crate) struct Seen {
     pub(crate) backtrace: Option<Backtrace>,
 }
 
-/// Looks at all stacks of this OS thread that are put aside and were started by those green
+/// Looks at all stacks of this OS thread that are suspended and were started by those green
 /// threads, in the order in which they were started.
 pub(crate) fn look(by: impl Fn(u64) -> bool) -> Vec<Seen> {
     let mut seen = Vec::new();
@@ -58,10 +58,10 @@ fn look_at(frame: &Frame, by: &impl Fn(u64) -> bool) -> Option<Seen> {
     by(id).then(|| Seen { id, place, backtrace: capture(frame) })
 }
 
-/// Has a stack that is put aside capture its backtrace.
+/// Has a stack that is suspended capture its backtrace.
 fn capture(frame: &Frame) -> Option<Backtrace> {
     let _on_no_stack = Outer::leave();
-    // SAFETY: it is put aside, and while it is asked it puts itself aside again.
+    // SAFETY: it is suspended, and while it is asked it suspends itself again.
     asking(|| unsafe { Front::resume(frame.front()) })
 }
 

@@ -1,8 +1,8 @@
 //! The `tracing` spans that a green stack has entered.
 //!
 //! A subscriber keeps the spans that are entered for the OS thread, as a stack: it has no way to
-//! know that a green stack was put aside with the guard of a span on it. So a green stack leaves
-//! its spans when it is put aside, and enters them again when it goes on, as
+//! know that a green stack was suspended with the guard of a span on it. So a green stack leaves
+//! its spans when it is suspended, and enters them again when it goes on, as
 //! [`tracing::Instrument`] does it for a future at each poll.
 //!
 //! Which spans are its own? Those above the span that was current when the stack was resumed: that
