@@ -34,8 +34,8 @@ impl ParkedStack {
 }
 
 impl GreenThreadInfo {
-    /// Looks at the stacks of this green thread: each is resumed at the place where it was put
-    /// aside, captures a backtrace, and is suspended again.
+    /// Looks at the stacks of this green thread: each is resumed at the place where it was
+    /// suspended, captures a backtrace, and is suspended again.
     ///
     /// A stackful green thread has one, and those on which it waits for `stackful` futures within,
     /// in the order in which they were started: of stacks within stacks the last one says what is

@@ -1,8 +1,8 @@
 //! Green threads with stacks of their own, and the two doors between the colours.
 //!
 //! A *stackless* green thread is an async fn: it waits with `.await`. A *stackful* one is a plain
-//! closure on a stack of its own: it waits with [`.block()`](Block::block), which puts the whole
-//! stack aside until the future is ready. Nothing else differs: both are futures, run by the same
+//! closure on a stack of its own: it waits with [`.block()`](Block::block), which suspends the
+//! whole stack until the future is ready. Nothing else differs: both are futures, run by the same
 //! hub on the same reactor, and share every queue, pool and socket.
 //!
 //! | from | to | through |
