@@ -121,7 +121,7 @@ impl sealed::Sealed for UnixListener {
 /// client.write_all(b"threads\nquit\n").await.unwrap();
 /// let mut text = String::new();
 /// client.read_to_string(&mut text).await.unwrap();
-/// assert!(text.contains("\"backdoor\""), "{text}");
+/// assert!(text.contains("backdoor  running"), "{text}");
 /// # server.kill();
 /// # });
 /// ```
