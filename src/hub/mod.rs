@@ -8,23 +8,23 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `job` | what it runs, and the number of a green thread |
-//! | `pin_cell` | the place of a future that the hub shares with handles |
+//! | `remote`, `registry` | wakeups from other OS threads; finds a hub by its number |
+//! | `wake_id` | the number by which a waker knows its green thread |
 //! | `slots` | where its green threads are, and the queue of those who are ready |
-//! | `clock`, `timer_wheel` | moments to come: a timer wheel of its own over one Tokio sleep |
-//! | `detector` | the wakers of a hub that looks for deadlocks |
-//! | `spans` | green threads as `tracing` spans |
-//! | `usage` | who has used the hub, and for how long |
-//! | `observer` | who observes the hub: the watchdog, who wants to know the time of each turn, who chooses whose turn is next |
+//! | `pin_cell` | the place of a future that the hub shares with handles |
+//! | `clock`, `timer_wheel` | moments to come, over one Tokio sleep |
 //! | `current_stack` | on which green stack code runs: the hub on none |
 //! | `prefetch` | whose memory is fetched into the caches before its turn comes |
 //! | `locals`, `notes` | what green threads keep for themselves, and what is noted of them |
-//! | `remote`, `registry` | wakeups that come from other OS threads; finds a hub by its number |
-//! | `settings`, `resolver` | what can be chosen for a hub; who resolves names instead of the system |
+//! | `spans`, `usage` | green threads as `tracing` spans; who has used the hub, and how long |
+//! | `detector` | the wakers of a hub that looks for deadlocks |
+//! | `observer` | who observes the hub: the watchdog, who counts, who chooses whose turn is next |
+//! | `settings`, `resolver` | what can be chosen for a hub; who resolves names |
 //! | `scheduler` | the hub itself: its green threads, who runs, kill |
 //! | `current` | the hub of this OS thread |
-//! | `timer`, `deadline` | waiting for a moment, and no longer than until one; which of several deadlines takes effect |
-//! | `wake_id`, `waker` | the waker of a green thread: a number, not an allocation |
-//! | `turn` | one poll of the hub by Tokio: when green threads run and when I/O is looked at |
+//! | `waker` | the waker of a green thread: a number, not an allocation |
+//! | `timer`, `deadline` | waiting for a moment, and no longer than until one |
+//! | `turn` | one poll of the hub by Tokio: when green threads run, when I/O is looked at |
 //! | `deadlock` | whether anything can ever wake the hub again |
 //! | `census` | who lives in the hub, for whoever looks in |
 //!
