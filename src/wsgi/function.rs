@@ -95,7 +95,6 @@ impl<C: Call> Handler for Callable<C> {
             outcome
         };
         let spawned_at = connection.options.spawned_at;
-        // It goes on where the connection stops, with the request that was just read.
         let settle = move |outcome| of_end.settle(outcome);
         let handler = spawn_delivered(job, settle, spawned_at);
         exchange.is_run_by(handler);
