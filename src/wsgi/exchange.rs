@@ -161,7 +161,7 @@ impl Exchange {
         let options = &self.connection.options;
         if status.is_none() && !self.connection.is_cut() {
             let parts = self.parts.borrow();
-            let request = format_args!("{} {}", parts.method, parts.uri);
+            let request = format!("{} {}", parts.method, parts.uri);
             options.log.failure(&request, &error.to_string());
         }
         let mut answer = self.answer.borrow_mut();
