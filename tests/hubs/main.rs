@@ -6,5 +6,6 @@ mod calls;
 mod listeners;
 mod poll;
 mod select;
-#[path = "../bridges/support.rs"]
+#[allow(dead_code, unused_imports, unused_macros)]
+#[path = "../it/support.rs"]
 mod support;
