@@ -104,6 +104,16 @@ fn timespec_of(duration: Duration) -> timespec {
     timespec { tv_sec: duration.as_secs() as _, tv_nsec: duration.subsec_nanos().into() }
 }
 
+/// Returns whether a green thread waits here instead of its OS thread. With a mask of signals it
+/// cannot: only the kernel sets one for the time of a call. Such a call blocks, and is counted.
+fn is_green_with(mask: *const sigset_t) -> bool {
+    let green = gate::is_green(Area::Select);
+    if green && !mask.is_null() {
+        gate::note_blocked();
+    }
+    green && mask.is_null()
+}
+
 /// As `ppoll` of libc.
 ///
 /// # Safety
@@ -120,14 +130,11 @@ pub(super) unsafe extern "C" fn ppoll(
     // SAFETY: I1.
     let mut time = unsafe { timeout.as_ref() }.copied();
     let limit = time.as_ref().map(duration_of);
-    let (green, valid) = (gate::is_green(Area::Select), limit != Some(None));
-    if green && valid && mask.is_null() {
+    if limit != Some(None) && is_green_with(mask) {
         // SAFETY: I1.
         if let Some(seen) = unsafe { poll_or_refuse(descriptors, count, limit.flatten()) } {
             return answer(seen) as c_int;
         }
-    } else if green && valid {
-        gate::note_blocked();
     }
     let time_at = time.as_mut().map_or(0, |time| std::ptr::from_mut(time).addr());
     let at = [descriptors.addr(), count as usize, time_at, mask.addr(), 8];
@@ -324,14 +331,11 @@ pub(super) unsafe extern "C" fn pselect(
     // SAFETY: I1.
     let mut time = unsafe { timeout.as_ref() }.copied();
     let limit = time.as_ref().map(duration_of);
-    let (green, valid) = (gate::is_green(Area::Select), limit != Some(None));
-    if green && valid && mask.is_null() {
+    if limit != Some(None) && is_green_with(mask) {
         // SAFETY: I1.
         if let Some(seen) = unsafe { select_green(count, [read, write, other], limit.flatten()) } {
             return answer(seen) as c_int;
         }
-    } else if green && valid {
-        gate::note_blocked();
     }
     let time_at = time.as_mut().map_or(0, |time| std::ptr::from_mut(time).addr());
     let mask_and_size = [mask.addr(), 8];
@@ -366,11 +370,7 @@ pub(super) unsafe extern "C" fn epoll_pwait(
         // SAFETY: I1.
         unsafe { Call::new(libc::SYS_epoll_pwait, at) }
     };
-    if timeout == 0 || !gate::is_green(Area::Select) {
-        return call(timeout).answer() as c_int;
-    }
-    if !mask.is_null() {
-        gate::note_blocked();
+    if timeout == 0 || !is_green_with(mask) {
         return call(timeout).answer() as c_int;
     }
     let seen = call(0).make();
