@@ -166,7 +166,7 @@ impl<T> Event<T> {
         drop(self.shared.sent.take());
     }
 
-    /// Returns whether something was sent, be it a value or an error.
+    /// Returns whether something was sent, a value or an error.
     ///
     /// Corresponds to eventlet's `Event.ready`.
     ///

@@ -14,7 +14,7 @@ use crate::stackful::{Refused, try_block};
 use crate::timeout::Timeout;
 use crate::waiters::{Left, Place, Waiters};
 
-/// What waiting gives while the green stack unwinds, be it for a panic or because its green thread
+/// What waiting gives while the green stack unwinds, for a panic or because its green thread
 /// is ended. It is never a panic: it happens in destructors, where a panic would end the process.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unwinding;

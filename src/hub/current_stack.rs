@@ -2,8 +2,8 @@
 //!
 //! Only the room of the stacks knows what the address means. It is kept down here because of one
 //! rule of the hub: the hub itself runs on no green stack, whoever calls it. What it runs, ends and
-//! drops, be it a destructor or a link, does not belong to the stack of whoever calls, and must not
-//! suspend that stack in the middle of the hub's work.
+//! drops, such as a destructor or a link, does not belong to the stack of whoever calls, and must
+//! not suspend that stack in the middle of the hub's work.
 
 use std::cell::Cell;
 use std::ptr;

@@ -107,7 +107,7 @@ impl<T: Due> Wheel<T> {
         self.all_in(&self.fresh)
     }
 
-    /// Removes an entry, be it fresh, in the wheel or out.
+    /// Removes an entry: fresh, in the wheel or out.
     #[inline]
     pub(super) fn remove(&mut self, key: usize) -> T {
         // What is called off was mostly set last.

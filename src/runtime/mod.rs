@@ -1,5 +1,5 @@
-//! Starting a hub: [`run()`] in a program of its own, [`local()`] beside a Tokio runtime, [`HubThread`]
-//! on an OS thread of its own.
+//! Starting a hub: [`run()`] in a program of its own, [`local()`] beside a Tokio runtime,
+//! [`HubThread`] on an OS thread of its own.
 
 mod aborted;
 mod bounded;

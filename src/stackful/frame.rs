@@ -352,7 +352,7 @@ impl Frame {
 
     #[inline(always)]
     fn switch(&self) -> bool {
-        // Entered again on the way out, be it a return or an unwind.
+        // Entered again on the way out, by a return or an unwind.
         let _entered_again = Enters(self);
         self.context.set(None);
         self.note_suspended();
@@ -478,7 +478,7 @@ impl Frame {
     }
 }
 
-/// A frame that is gone is not current (I1), be it only until whoever resumed its stack has
+/// A frame that is gone is not current (I1), even until whoever resumed its stack has
 /// restored its own: the value of a closure may be dropped before that.
 impl Drop for Frame {
     #[inline]

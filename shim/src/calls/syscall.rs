@@ -71,7 +71,7 @@ unsafe fn operate(
             None
         }
         command @ (libc::FUTEX_WAIT | libc::FUTEX_WAIT_BITSET) => {
-            // A stack that unwinds is not put aside.
+            // A stack that unwinds is not suspended.
             let stays = !gate::is_green(Area::Thread) || is_unwinding();
             if stays || !gate::may_suspend() {
                 return None;

@@ -28,7 +28,7 @@ fn sleep_green(duration: Duration) -> c_int {
 }
 
 fn is_green() -> bool {
-    // Where the stack unwinds nothing is put aside: sleep as before.
+    // A stack that unwinds is not suspended: sleep as before.
     gate::is_green(Area::Time) && !std::thread::panicking() && gate::may_suspend()
 }
 

@@ -37,7 +37,7 @@ pub fn stdin() -> Stdin {
 ///
 /// A terminal cannot be asked whether it has something, so an OS thread reads for all: when
 /// somebody asks, never ahead of that. What it read for a green thread that was killed is there for
-/// the next who asks, be it in another hub; and no hub waits for it when it ends.
+/// the next who asks, in another hub too; and no hub waits for it when it ends.
 ///
 /// Corresponds to [`std::io::Stdin`].
 ///

@@ -6,9 +6,9 @@
 //!
 //! # Differences
 //!
-//! A process that nobody waits for leaves nothing behind: it is reaped, be it by the next that is
-//! started. [`Child::wait_timeout`], [`Child::communicate`], [`Child::handle`] and [`Signal`] are
-//! not in `std`.
+//! A process that nobody waits for leaves nothing behind: it is reaped, at the latest by the next
+//! that is started. [`Child::wait_timeout`], [`Child::communicate`], [`Child::handle`] and
+//! [`Signal`] are not in `std`.
 //!
 //! # Not here
 //!
