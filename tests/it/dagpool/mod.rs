@@ -91,6 +91,9 @@ macro_rules! post_each {
     }};
 }
 
+mod circles;
+mod errors;
+
 both_colours! {
     /// test_init, test_wait_each_preload
     fn what_was_there_from_the_start_needs_no_waiting() {
@@ -268,72 +271,6 @@ both_colours! {
         assert!(wait!(each.next()).is_none());
     }
 
-    /// test_kill
-    fn a_green_thread_that_was_killed_unstarted_is_forgotten() {
-        let pool = DAGPool::default();
-        assert!(!pool.kill(&"a"));
-        pool.spawn("a", [], |_, _| green!({ Ok(1) })).unwrap();
-        assert!(pool.kill(&"a"));
-        wait!(sleep(ZERO));
-        assert_eq!(pool.get(&"a").unwrap(), None);
-        assert_eq!(pool.waiting_for(&"a"), None);
-        assert!(!pool.kill(&"a"));
-        let patient = spawn({
-            let pool = pool.clone();
-            green!({ wait!(pool.wait_one("a")) })
-        });
-        pool.spawn("a", [], |_, _| green!({ Ok(2) })).unwrap();
-        wait!(sleep(ZERO));
-        assert!(!pool.kill(&"a"), "it has ended");
-        assert_eq!(pool.get(&"a").unwrap(), Some(2));
-        assert_eq!(wait!(patient).unwrap().unwrap(), 2);
-    }
-
-    /// Defect 23
-    fn a_green_thread_that_was_killed_at_work_leaves_an_error() {
-        let (pool, log) = (empty(), Log::new());
-        pool.spawn("a", ["never"], {
-            let log = log.clone();
-            move |_, mut results| green!({
-                let _last = log.at_drop("destructor");
-                wait!(results.next());
-                unreachable!("nobody posts that");
-            })
-        })
-        .unwrap();
-        consume!(pool, "b", ["a"]);
-        wait!(sleep(ZERO));
-        assert!(keeps_turn!(pool.kill(&"a")));
-        assert_eq!(log.text(), "destructor");
-        assert!(!pool.kill(&"a"));
-        let error = wait!(pool.wait_one("b")).unwrap_err();
-        assert_eq!((error.key, inner(&error).key), ("b", "a"));
-        assert!(inner(&error).exc.is_killed());
-        assert_eq!(
-            error.to_string(),
-            "PropagateError(\"b\"): PropagateError(\"a\"): the green thread was killed"
-        );
-        assert!(pool.missing().is_empty(), "who was killed waits for nothing");
-    }
-
-    /// Defect 24
-    fn panics_and_timeouts_reach_those_who_depend_on_it() {
-        let pool = empty();
-        pool.spawn("late", [], |_, _| green!({
-            let _limit = Timeout::start(ms(1));
-            wait!(pending())
-        }))
-        .unwrap();
-        pool.spawn("panic", [], |_, _| green!({ panic!("oops") })).unwrap();
-        consume!(pool, "after late", ["late"]);
-        consume!(pool, "after panic", ["panic"]);
-        let error = wait!(pool.wait_one("after late")).unwrap_err();
-        assert!(inner(&error).exc.is_timeout());
-        let error = wait!(pool.wait_one("after panic")).unwrap_err();
-        assert!(inner(&error).exc.is_panic());
-        assert!(error.to_string().ends_with("the green thread panicked: oops"), "{error}");
-    }
-
     /// test_post_collision_preload, test_post_collision_post, test_post_collision_spawn
     fn a_key_in_use_cannot_be_posted() {
         let pool = DAGPool::new([("a", 1)]);
@@ -395,93 +332,6 @@ both_colours! {
         assert_eq!(log.text(), "value");
     }
 
-    /// test_waitall_exc
-    fn waitall_gives_the_error_of_a_key() {
-        let pool = empty();
-        fail!(pool, "a");
-        let error = wait!(pool.waitall()).unwrap_err();
-        assert_eq!(error.key, "a");
-        assert_eq!(error.exc.error().unwrap().to_string(), "bogus");
-        assert_eq!(error.to_string(), "PropagateError(\"a\"): bogus");
-    }
-
-    /// test_propagate_exc
-    fn errors_go_through_the_graph_in_a_chain() {
-        let pool = empty();
-        fail!(pool, "a");
-        consume!(pool, "b", ["a"]);
-        consume!(pool, "c", ["b"]);
-        let error = wait!(pool.wait_one("c")).unwrap_err();
-        assert_eq!((error.key, inner(&error).key, inner(inner(&error)).key), ("c", "b", "a"));
-        assert_eq!(inner(inner(&error)).exc.error().unwrap().to_string(), "bogus");
-        assert_eq!(
-            error.to_string(),
-            "PropagateError(\"c\"): PropagateError(\"b\"): PropagateError(\"a\"): bogus"
-        );
-        let mut sources = Vec::new();
-        let mut next: Option<&dyn Error> = Some(&error);
-        while let Some(error) = next {
-            sources.push(error.to_string());
-            next = error.source();
-        }
-        assert_eq!(sources.len(), 4);
-        assert_eq!(sources[3], "bogus");
-    }
-
-    /// test_wait_each_exc
-    fn wait_each_gives_errors_in_their_place_and_goes_on() {
-        let pool = DAGPool::new([("z", "value")]);
-        fail!(pool, "a");
-        let mut each = pool.wait_each(["a", "z"]);
-        assert_eq!(wait!(each.next()).unwrap().unwrap().0, "z");
-        assert_eq!(wait!(each.next()).unwrap().unwrap_err().key, "a");
-        assert!(wait!(each.next()).is_none());
-        let mut each = pool.wait_each(pool.known_keys());
-        assert!(wait!(each.next()).unwrap().is_ok());
-        assert!(wait!(each.next()).unwrap().is_err());
-    }
-
-    /// test_post_get_exc
-    fn a_posted_error_is_a_value_unless_it_is_posted_as_an_exception() {
-        let pool = DAGPool::default();
-        pool.post("a", Err("bogua")).unwrap();
-        assert_eq!(pool.get(&"a").unwrap(), Some(Err::<(), _>("bogua")));
-        pool.post_exception("b", "bogub").unwrap();
-        let is_b = |error: &PropagateError<&str>| error.to_string() == "PropagateError(\"b\"): bogub";
-        assert!(is_b(&pool.get(&"b").unwrap_err()));
-        assert!(is_b(&pool.items().unwrap_err()));
-        assert_eq!(pool.keys(), ["a", "b"]);
-        assert!(is_b(&wait!(pool.waitall()).unwrap_err()));
-        assert!(is_b(&wait!(pool.wait(["b"])).unwrap_err()));
-        assert!(is_b(&wait!(pool.wait(["a", "b"])).unwrap_err()));
-        assert_eq!(wait!(pool.wait(["a"])).unwrap()["a"], Err("bogua"));
-
-        for (keys, values, errors) in
-            [(vec!["a", "b"], 1, 1), (vec!["a"], 1, 0), (vec!["b"], 0, 1), (vec![], 0, 0)]
-        {
-            let found: Vec<_> = wait!(pool.wait_each_success(keys.clone()).collect());
-            assert_eq!(found, vec![("a", Err("bogua")); values]);
-            let found: Vec<_> = wait!(pool.wait_each_exception(keys).collect());
-            assert_eq!(found.len(), errors);
-            assert!(found.iter().all(|(key, error)| *key == "b" && is_b(error)));
-        }
-    }
-
-    fn the_filtered_streams_wait_for_all_keys() {
-        let pool = DAGPool::new([("a", "value")]);
-        pool.spawn("b", [], |_, _| green!({
-            wait!(sleep(ms(1)));
-            Err("bogus".into())
-        }))
-        .unwrap();
-        let mut values = pool.wait_each_success(["b", "a"]);
-        let mut errors = pool.wait_each_exception(["a", "b"]);
-        assert_eq!(wait!(values.next()), Some(("a", "value")));
-        assert_eq!(yields!(wait!(values.next())), None);
-        assert_eq!(wait!(errors.next()).unwrap().0, "b");
-        assert!(wait!(errors.next()).is_none());
-    }
-
     fn a_killed_or_timed_out_waiter_takes_nothing_with_it() {
         let pool = empty();
         let each = Rc::new(RefCell::new(Some(pool.wait_each(["a", "b"]))));
@@ -524,76 +374,6 @@ both_colours! {
         let [first, second] = waiters;
         assert!(wait!(first).unwrap_err().is_killed());
         assert_eq!(wait!(second).unwrap(), "value");
-    }
-
-    fn missing_keys_are_those_that_nobody_promised() {
-        let pool = DAGPool::new([("a", "value")]);
-        consume!(pool, "b", ["a", "typo", "later"]);
-        consume!(pool, "c", ["b"]);
-        assert_eq!(pool.missing(), HashSet::from(["typo", "later"]));
-        consume!(pool, "later", ["a"]);
-        assert_eq!(pool.missing(), HashSet::from(["typo"]));
-        for key in pool.missing() {
-            pool.post_exception(key, "nobody").unwrap();
-        }
-        let error = wait!(pool.waitall()).unwrap_err();
-        assert!(error.to_string().ends_with("PropagateError(\"typo\"): nobody"), "{error}");
-        assert!(wait!(pool.wait_one("c")).is_err());
-        assert_eq!(wait!(pool.wait_one("later")).unwrap(), "consumed");
-    }
-
-    fn a_circle_is_refused_when_it_closes() {
-        let pool = empty();
-        consume!(pool, "a", ["b"]);
-        consume!(pool, "b", ["c", "x"]);
-        let close = |key, on| pool.spawn(key, [on], |_, _| green!({ Ok("never") }));
-        assert_eq!(close("c", "a"), Err(SpawnError::Cycle(vec!["c", "a", "b", "c"])));
-        assert_eq!(close("self", "self"), Err(SpawnError::Cycle(vec!["self", "self"])));
-        assert_eq!(pool.running_keys(), ["a", "b"]);
-        // Two ways to one key are no circle, and a value ends a dependency.
-        consume!(pool, "c", ["d"]);
-        consume!(pool, "x", ["d"]);
-        pool.post("d", "value").unwrap();
-        assert_eq!(wait!(pool.waitall()).unwrap().len(), 5);
-        assert_eq!(close("y", "a"), Ok(()));
-        wait!(pool.wait_one("y")).unwrap();
-    }
-
-    fn who_dropped_its_results_is_in_no_circle() {
-        let pool = empty();
-        pool.spawn("a", ["b"], |_, results| green!({
-            drop(results);
-            wait!(sleep(ms(1)));
-            Ok("on its own")
-        }))
-        .unwrap();
-        let circle = pool.spawn("b", ["a"], |_, _| green!({ Ok("too early") }));
-        assert!(matches!(circle, Err(SpawnError::Cycle(_))));
-        wait!(sleep(ZERO));
-        assert_eq!(pool.waiting(), 0);
-        consume!(pool, "b", ["a"]);
-        assert_eq!(wait!(pool.waitall()).unwrap(), HashMap::from([("a", "on its own"), ("b", "consumed")]));
-    }
-
-    fn who_posted_its_value_is_in_no_circle() {
-        let pool = empty();
-        pool.spawn("a", ["b"], {
-            let pool = pool.clone();
-            move |key, mut results| {
-                green!({
-                    pool.post(key, "early").unwrap();
-                    let (_, value) = wait!(results.next()).unwrap()?;
-                    Ok(value)
-                })
-            }
-        })
-        .unwrap();
-        wait!(sleep(ZERO));
-        assert_eq!(pool.waiting(), 1);
-        consume!(pool, "b", ["a"]);
-        assert_eq!(wait!(pool.wait_one("b")).unwrap(), "consumed");
-        wait!(idle());
-        assert_eq!(pool.running(), 0);
     }
 
     fn a_key_may_be_spawned_again_while_its_green_thread_is_killed() {
@@ -677,29 +457,6 @@ both_colours! {
         assert_eq!((pool.running(), pool.get(&"a").unwrap()), (0, Some("early")));
     }
 
-    fn a_panic_that_nobody_can_see_is_reported() {
-        let ear = Ear::open();
-        let pool = empty();
-        for key in ["asked", "unasked"] {
-            pool.spawn(key, [], move |key, _| green!({ panic!("oops of {key}") })).unwrap();
-        }
-        pool.spawn("posted", [], {
-            let pool = pool.clone();
-            move |key, _| green!({
-                pool.post(key, "value").unwrap();
-                panic!("oops after posting");
-            })
-        })
-        .unwrap();
-        wait!(sleep(ZERO));
-        assert!(ear.heard().join("\n").contains("oops after posting"));
-        assert!(wait!(pool.wait_one("asked")).is_err());
-        assert_eq!(wait!(pool.wait_one("posted")).unwrap(), "value");
-        drop(pool);
-        let heard = ear.heard().join("\n");
-        assert!(heard.contains("oops of unasked") && !heard.contains("oops of asked"), "{heard}");
-    }
-
     fn values_may_use_the_pool_when_they_are_cloned_and_dropped() {
         struct Nosy(DAGPool<u32, Nosy>, Rc<Cell<u32>>);
 
@@ -735,56 +492,4 @@ both_colours! {
         // The one that was replaced was dropped, three copies were made and dropped.
         assert_eq!(looks.get(), 1 + 3 * 2);
     }
-}
-
-proptest! {
-    /// Any graph without circles is run, whatever the order of spawning, and with a circle it is
-    /// refused.
-    #[test]
-    fn every_graph_without_circles_ends(
-        graph in btree_map(0_u32..12, hash_set(0_u32..12, 0..4), 1..12),
-        failing in hash_set(0_u32..12, 0..3),
-    ) {
-        run(async move {
-            let pool = DAGPool::<u32, u32>::default();
-            let mut refused = HashSet::new();
-            for (&key, depends) in &graph {
-                let fails = failing.contains(&key);
-                let spawned = pool.spawn(key, depends.clone(), move |_, mut results| async move {
-                    let mut depth = 0;
-                    while let Some(result) = results.next().await {
-                        depth = depth.max(result?.1 + 1);
-                    }
-                    if fails { Err("it fails".into()) } else { Ok(depth) }
-                });
-                if let Err(error) = spawned {
-                    assert_is_circle(error, &graph);
-                    refused.insert(key);
-                }
-            }
-            for key in pool.missing() {
-                assert!(!graph.contains_key(&key) || refused.contains(&key));
-                pool.post(key, 0).unwrap();
-            }
-            let mut each = pool.wait_each(pool.known_keys());
-            while let Some(result) = each.next().await {
-                let started_with_a_failure = |error: &PropagateError<u32>| {
-                    let mut error = error;
-                    while let Some(inner) = error.exc.downcast_ref() {
-                        error = inner;
-                    }
-                    failing.contains(&error.key)
-                };
-                assert!(result.is_ok() || started_with_a_failure(&result.unwrap_err()));
-            }
-            assert_eq!((pool.running(), pool.missing().len()), (0, 0));
-        });
-    }
-}
-
-/// Asserts that each key of a circle depends on the next.
-fn assert_is_circle(error: SpawnError<u32>, graph: &BTreeMap<u32, HashSet<u32>>) {
-    let SpawnError::Cycle(keys) = error else { panic!("{error}") };
-    assert!(keys.len() > 1 && keys.first() == keys.last());
-    assert!(keys.windows(2).all(|pair| graph[&pair[0]].contains(&pair[1])), "{keys:?}");
 }
