@@ -29,6 +29,7 @@
 
 mod error;
 mod graph;
+mod inspect;
 mod pool;
 mod results;
 
