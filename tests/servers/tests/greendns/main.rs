@@ -1,10 +1,12 @@
 //! `greendns` against a name server of our own, which also fails, lies and is silent.
 
-use std::cell::{Cell, RefCell};
+mod failures;
+mod name_server;
+
+use std::cell::Cell;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
 use std::process::{self, Command};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -13,156 +15,13 @@ use eventlet::greendns::{self, Config, Family, Resolver};
 use eventlet::runtime::{Builder, Resolving};
 use eventlet::{Block, spawn, spawn_n, stackful};
 use futures::future::join_all;
-use hickory_proto::op::{Message, MessageType, Query, ResponseCode};
-use hickory_proto::rr::rdata::{A, AAAA, CNAME, PTR, SOA};
+use hickory_proto::op::{Message, Query, ResponseCode};
+use hickory_proto::rr::rdata::{A, PTR, SOA};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::UdpSocket;
 
-const ONE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
-
-/// What was asked: the name, the type, and whether by TCP.
-type Asked = Rc<RefCell<Vec<(String, RecordType, bool)>>>;
-
-/// A name server on loopback. It sends all messages that `answer` makes of a request.
-struct NameServer {
-    addr: SocketAddr,
-    asked: Asked,
-    /// The address of whoever asked last by UDP.
-    asker: Rc<Cell<Option<SocketAddr>>>,
-}
-
-impl NameServer {
-    async fn start(answer: impl Fn(&Message, bool) -> Vec<Message> + 'static) -> NameServer {
-        let (tcp, udp) = loop {
-            let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            // Somebody may have the port already, such as who asks another server.
-            if let Ok(udp) = UdpSocket::bind(tcp.local_addr().unwrap()).await {
-                break (tcp, udp);
-            }
-        };
-        let addr = tcp.local_addr().unwrap();
-        let server = NameServer { addr, asked: Asked::default(), asker: Rc::default() };
-        let answer = Rc::new(answer);
-        let (asked, asker) = (Rc::clone(&server.asked), Rc::clone(&server.asker));
-        spawn_n(serve_udp(udp, Rc::clone(&answer), asked, asker));
-        spawn_n(serve_tcp(tcp, answer, Rc::clone(&server.asked)));
-        server
-    }
-
-    fn config(&self) -> Config {
-        let mut config = Config::parse("");
-        config.name_servers = vec![self.addr];
-        // A busy machine is to be no silent server.
-        config.timeout = Duration::from_secs(20);
-        config.attempts = 2;
-        config.hosts = PathBuf::from("/nonexistent/hosts");
-        config
-    }
-
-    fn resolver(&self) -> Resolver {
-        Resolver::new(self.config())
-    }
-
-    /// A resolver that waits so long for each of two attempts.
-    fn impatient(&self, timeout: Duration) -> Resolver {
-        let mut config = self.config();
-        config.timeout = timeout;
-        Resolver::new(config)
-    }
-
-    /// Waits until so many questions came.
-    async fn has_been_asked(&self, times: usize) {
-        while self.asked.borrow().len() < times {
-            eventlet::sleep(Duration::from_millis(1)).await;
-        }
-    }
-
-    fn names(&self, kind: RecordType) -> Vec<String> {
-        let asked = self.asked.borrow();
-        asked.iter().filter(|asked| asked.1 == kind).map(|asked| asked.0.clone()).collect()
-    }
-}
-
-fn note(asked: &Asked, request: &Message, tcp: bool) {
-    let query = &request.queries()[0];
-    asked.borrow_mut().push((query.name().to_ascii(), query.query_type(), tcp));
-}
-
-async fn serve_udp(
-    udp: UdpSocket,
-    answer: Rc<impl Fn(&Message, bool) -> Vec<Message>>,
-    asked: Asked,
-    asker: Rc<Cell<Option<SocketAddr>>>,
-) {
-    let mut bytes = [0; 4096];
-    loop {
-        let (len, from) = udp.recv_from(&mut bytes).await.unwrap();
-        let request = Message::from_vec(&bytes[..len]).unwrap();
-        note(&asked, &request, false);
-        asker.set(Some(from));
-        for answer in answer(&request, false) {
-            udp.send_to(&answer.to_vec().unwrap(), from).await.unwrap();
-        }
-    }
-}
-
-async fn serve_tcp(
-    tcp: TcpListener,
-    answer: Rc<impl Fn(&Message, bool) -> Vec<Message> + 'static>,
-    asked: Asked,
-) {
-    loop {
-        let (mut conn, _) = tcp.accept().await.unwrap();
-        let (answer, asked) = (Rc::clone(&answer), Rc::clone(&asked));
-        spawn_n(async move {
-            while let Ok(len) = conn.read_u16().await {
-                let mut bytes = vec![0; len.into()];
-                conn.read_exact(&mut bytes).await.unwrap();
-                let request = Message::from_vec(&bytes).unwrap();
-                note(&asked, &request, true);
-                for answer in answer(&request, true) {
-                    let answer = answer.to_vec().unwrap();
-                    conn.write_u16(answer.len().try_into().unwrap()).await.unwrap();
-                    conn.write_all(&answer).await.unwrap();
-                }
-            }
-        });
-    }
-}
-
-/// An answer without records.
-fn empty(request: &Message, code: ResponseCode) -> Message {
-    let mut answer = Message::new();
-    answer.set_id(request.id()).set_message_type(MessageType::Response);
-    answer.set_response_code(code).set_recursion_available(true).set_authoritative(true);
-    answer.add_queries(request.queries().iter().cloned());
-    answer
-}
-
-/// An answer with an address, of the family that was asked for.
-fn address(request: &Message, ip: Ipv4Addr) -> Message {
-    let mut answer = empty(request, ResponseCode::NoError);
-    let query = &request.queries()[0];
-    let data = match query.query_type() {
-        RecordType::AAAA => RData::AAAA(AAAA(ip.to_ipv6_mapped())),
-        _ => RData::A(A(ip)),
-    };
-    answer.add_answer(Record::from_rdata(query.name().clone(), 300, data));
-    answer
-}
-
-fn alias(from: &Name, to: &str) -> Record {
-    Record::from_rdata(from.clone(), 300, RData::CNAME(CNAME(Name::from_ascii(to).unwrap())))
-}
-
-fn v4(ip: Ipv4Addr) -> Vec<IpAddr> {
-    vec![ip.into()]
-}
-
-fn run(test: impl AsyncFnOnce() + 'static) {
-    eventlet::run(async move { test().await });
-}
+use name_server::*;
 
 #[test]
 fn both_families_are_asked_once_and_the_answer_is_kept() {
@@ -210,158 +69,6 @@ fn the_first_asker_may_be_killed() {
 }
 
 #[test]
-fn a_truncated_answer_is_asked_for_again_by_tcp() {
-    run(async || {
-        let server = NameServer::start(|request, tcp| {
-            let mut answer = address(request, ONE);
-            if !tcp {
-                answer = empty(request, ResponseCode::NoError);
-                answer.set_truncated(true);
-            }
-            vec![answer]
-        });
-        let server = server.await;
-        assert_eq!(server.resolver().resolve("big.example.", Family::V4).await.unwrap(), v4(ONE));
-        assert!(server.asked.borrow().last().unwrap().2);
-    });
-}
-
-#[test]
-fn no_such_name_and_a_failing_server_are_told_apart() {
-    run(async || {
-        for (code, kind, words) in [
-            (ResponseCode::NXDomain, ErrorKind::NotFound, "no such name"),
-            (ResponseCode::NoError, ErrorKind::NotFound, "nothing of the kind"),
-            (ResponseCode::ServFail, ErrorKind::Other, "failed"),
-        ] {
-            let server = NameServer::start(move |request, _| vec![empty(request, code)]).await;
-            let error = server.resolver().resolve("no.example.", Family::Any).await.unwrap_err();
-            assert_eq!(error.kind(), kind, "{error}");
-            assert!(error.to_string().contains("no.example"), "{error}");
-            assert!(error.to_string().contains(words), "{error}");
-        }
-    });
-}
-
-#[test]
-fn one_family_that_fails_does_not_spoil_the_other() {
-    run(async || {
-        let server = NameServer::start(|request, _| match request.queries()[0].query_type() {
-            RecordType::AAAA => vec![empty(request, ResponseCode::ServFail)],
-            _ => vec![address(request, ONE)],
-        });
-        let resolver = server.await.resolver();
-        assert_eq!(resolver.resolve("half.example.", Family::Any).await.unwrap(), v4(ONE));
-    });
-}
-
-#[test]
-fn a_loop_of_aliases_ends() {
-    run(async || {
-        let server = NameServer::start(|request, _| {
-            let mut answer = empty(request, ResponseCode::NoError);
-            let name = request.queries()[0].name().clone();
-            let other = if name.to_string().starts_with('a') { "b.example." } else { "a.example." };
-            answer.add_answer(alias(&name, other));
-            vec![answer]
-        });
-        let server = server.await;
-        assert!(server.resolver().resolve("a.example.", Family::V4).await.is_err());
-        assert!(server.asked.borrow().len() < 100, "{:?}", server.asked.borrow().len());
-    });
-}
-
-#[test]
-fn lies_are_not_believed() {
-    run(async || {
-        let server = NameServer::start(|request, _| {
-            let liar = Ipv4Addr::new(203, 0, 113, 66);
-            let mut wrong_id = address(request, liar);
-            wrong_id.set_id(request.id().wrapping_add(1));
-            let mut other = request.clone();
-            other.take_queries();
-            other.add_query(Query::query(Name::from_ascii("x.example.").unwrap(), RecordType::A));
-            vec![wrong_id, address(&other, liar), address(request, ONE)]
-        });
-        let resolver = server.await.resolver();
-        assert_eq!(resolver.resolve("true.example.", Family::V4).await.unwrap(), v4(ONE));
-    });
-}
-
-#[test]
-fn what_is_no_answer_is_passed_over() {
-    run(async || {
-        let noisy = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let mut config = Config::parse("");
-        config.name_servers = vec![noisy.local_addr().unwrap()];
-        spawn_n(async move {
-            let mut bytes = [0; 4096];
-            loop {
-                let (len, from) = noisy.recv_from(&mut bytes).await.unwrap();
-                let answer = address(&Message::from_vec(&bytes[..len]).unwrap(), ONE);
-                let answer = answer.to_vec().unwrap();
-                for message in [&[][..], &[0; 2], &answer[..answer.len() - 1], &[0xff; 600]] {
-                    noisy.send_to(message, from).await.unwrap();
-                }
-                noisy.send_to(&answer, from).await.unwrap();
-            }
-        });
-        let ips = Resolver::new(config).resolve("true.example.", Family::V4).await.unwrap();
-        assert_eq!(ips, v4(ONE));
-    });
-}
-
-#[test]
-fn an_answer_from_elsewhere_is_not_believed() {
-    run(async || {
-        let silent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let mut config = Config::parse("");
-        config.name_servers = vec![silent.local_addr().unwrap()];
-        (config.timeout, config.attempts) = (Duration::from_millis(200), 1);
-        spawn_n(async move {
-            let liar = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-            let mut bytes = [0; 4096];
-            loop {
-                let (len, from) = silent.recv_from(&mut bytes).await.unwrap();
-                let answer = address(&Message::from_vec(&bytes[..len]).unwrap(), ONE);
-                liar.send_to(&answer.to_vec().unwrap(), from).await.unwrap();
-            }
-        });
-        let asked = Resolver::new(config).resolve("true.example.", Family::V4).await;
-        assert!(asked.is_err(), "{asked:?}");
-    });
-}
-
-#[test]
-fn silence_costs_what_the_configuration_says() {
-    run(async || {
-        let silent = NameServer::start(|_, _| Vec::new()).await;
-        let began = Instant::now();
-        let resolver = silent.impatient(Duration::from_millis(200));
-        let error = resolver.resolve("slow.example.", Family::V4).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
-        let took = began.elapsed();
-        assert!(took >= Duration::from_millis(400) && took < Duration::from_secs(4), "{took:?}");
-        let by_udp = silent.asked.borrow().iter().filter(|asked| !asked.2).count();
-        assert_eq!(by_udp, 2, "attempts");
-    });
-}
-
-#[test]
-fn a_silent_server_is_passed_over() {
-    run(async || {
-        let silent = NameServer::start(|_, _| Vec::new()).await;
-        let good = NameServer::start(|request, _| vec![address(request, ONE)]).await;
-        let mut config = silent.config();
-        config.name_servers.push(good.addr);
-        config.timeout = Duration::from_secs(1);
-        let ips = Resolver::new(config).resolve("host.example.", Family::V4).await.unwrap();
-        assert_eq!(ips, v4(ONE));
-        assert_eq!(silent.asked.borrow().len(), 1);
-    });
-}
-
-#[test]
 fn search_and_ndots_decide_what_is_asked() {
     run(async || {
         let server = NameServer::start(|request, _| vec![empty(request, ResponseCode::NXDomain)]);
@@ -400,33 +107,6 @@ fn what_cannot_be_a_name_is_not_asked_for() {
 }
 
 #[test]
-fn a_silent_server_ends_the_search() {
-    run(async || {
-        let silent = NameServer::start(|_, _| Vec::new()).await;
-        let mut config = silent.config();
-        config.search = vec!["one.test".to_owned(), "two.test".to_owned()];
-        (config.timeout, config.attempts) = (Duration::from_millis(50), 1);
-        let error = Resolver::new(config).resolve("host", Family::V4).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::TimedOut);
-        assert_eq!(silent.names(RecordType::A), ["host.one.test."]);
-    });
-}
-
-#[test]
-fn a_server_that_refuses_is_passed_over() {
-    run(async || {
-        for code in [ResponseCode::ServFail, ResponseCode::Refused] {
-            let bad = NameServer::start(move |request, _| vec![empty(request, code)]).await;
-            let good = NameServer::start(|request, _| vec![address(request, ONE)]).await;
-            let mut config = bad.config();
-            config.name_servers.push(good.addr);
-            let ips = Resolver::new(config).resolve("host.example.", Family::V4).await.unwrap();
-            assert_eq!((ips, bad.asked.borrow().len()), (v4(ONE), 1), "{code}");
-        }
-    });
-}
-
-#[test]
 fn servers_take_turns_if_they_are_to_rotate() {
     run(async || {
         let one = NameServer::start(|request, _| vec![address(request, ONE)]).await;
@@ -442,41 +122,6 @@ fn servers_take_turns_if_they_are_to_rotate() {
             }
             assert_eq!((one.asked.take().len(), other.asked.take().len()), shares);
         }
-    });
-}
-
-/// The first answer comes when nobody waits for it any more.
-#[test]
-fn a_slow_server_is_asked_again() {
-    run(async || {
-        let questions = Cell::new(0);
-        let server = NameServer::start(move |request, _| {
-            questions.set(questions.get() + 1);
-            match questions.get() {
-                1 => Vec::new(),
-                _ => vec![address(request, ONE)],
-            }
-        });
-        let server = server.await;
-        let resolver = server.impatient(Duration::from_secs(1));
-        let ips = resolver.resolve("slow.example.", Family::V4).await.unwrap();
-        assert_eq!((ips, server.asked.borrow().len()), (v4(ONE), 2));
-    });
-}
-
-#[test]
-fn silence_after_a_truncated_answer_costs_no_more() {
-    run(async || {
-        let server = NameServer::start(|request, tcp| {
-            let mut answer = empty(request, ResponseCode::NoError);
-            answer.set_truncated(true);
-            if tcp { Vec::new() } else { vec![answer] }
-        });
-        let began = Instant::now();
-        let resolver = server.await.impatient(Duration::from_millis(200));
-        let error = resolver.resolve("big.example.", Family::V4).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
-        assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
     });
 }
 
