@@ -5,10 +5,12 @@
 //! cargo test -p eventlet-servers
 //! ```
 
+mod mariadb;
 mod postgres;
 mod program;
 mod redis;
 
+pub use mariadb::Mariadb;
 pub use postgres::Postgres;
 pub use program::TempDir;
 pub use redis::Redis;

@@ -62,7 +62,8 @@ impl Postgres {
     }
 
     fn listen(&self) -> bool {
-        let options = format!("-h 127.0.0.1 -p {} -F -k ''", self.port);
+        let folder = self.folder.path().display();
+        let options = format!("-h 127.0.0.1 -p {} -N 200 -F -k '{folder}'", self.port);
         let mut start = self.command(&self.control);
         start.args(["start", "--wait", "--silent", "--options", &options]);
         start.arg("--log").arg(self.folder.path().join("log"));
@@ -74,6 +75,12 @@ impl Postgres {
     /// The text that drivers connect with. Anybody may.
     pub fn config(&self) -> String {
         format!("host=127.0.0.1 port={} user=test dbname=postgres", self.port)
+    }
+
+    /// The same, by a socket of Unix, so that no name is looked up.
+    pub fn config_of_socket(&self) -> String {
+        let folder = self.folder.path().display();
+        format!("host={folder} port={} user=test dbname=postgres", self.port)
     }
 
     fn data(&self) -> PathBuf {
