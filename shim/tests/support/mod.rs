@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test uses some")]
 
+pub(crate) mod library;
+
 use std::time::{Duration, Instant};
 
 use eventlet::{Block, GreenThread, spawn, stackful};
