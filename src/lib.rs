@@ -62,6 +62,7 @@
 //! | ask name servers without OS threads | `greendns` (feature `greendns`) |
 //! | write plain code | `stackful`, `Block`, `green` (feature `stackful`) |
 //! | wait below C code | `lowlevel` (feature `stackful`) |
+//! | ask whether libc is patched | [`patcher`] |
 //!
 //! # Beside Tokio
 //!
@@ -91,7 +92,7 @@
 //! # Elsewhere
 //!
 //! `monkey_patch` is in a crate of its own, `eventlet-shim`: it replaces functions of libc in the
-//! whole program.
+//! whole program. [`patcher`] says whether it has.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod apply;
@@ -130,6 +131,7 @@ pub mod hubs;
 pub mod lock;
 #[cfg(feature = "stackful")]
 pub mod lowlevel;
+pub mod patcher;
 pub mod pools;
 pub mod prelude;
 pub mod queue;

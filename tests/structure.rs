@@ -20,6 +20,7 @@ const FLOORS: &[&[&str]] = &[
         "awaitable",
         "apply",
         "inputs",
+        "patcher",
         "waiters",
         "resolve",
         "uninterruptible",

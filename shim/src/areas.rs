@@ -3,56 +3,35 @@
 use std::env;
 use std::fmt;
 use std::sync::Once;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A group of functions that are patched together: eventlet's keywords of `monkey_patch`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Area {
-    /// Reading, writing, connecting and accepting.
-    Socket,
-    /// Looking names up.
-    Dns,
-    /// `poll`, `select`, `epoll_wait`.
-    Select,
-    /// Sleeping.
-    Time,
-    /// Pipes and terminals, file locks.
-    Os,
-    /// Locks of `std`, and what else waits with futexes through libc's `syscall`.
-    Thread,
-    /// Waiting for child processes.
-    Subprocess,
-}
+use eventlet::patcher;
+pub(crate) use eventlet::patcher::{Area, is_monkey_patched as is_patched};
 
-impl Area {
-    /// All of them.
-    pub const ALL: [Area; 7] = [
-        Area::Socket,
-        Area::Dns,
-        Area::Select,
-        Area::Time,
-        Area::Os,
-        Area::Thread,
-        Area::Subprocess,
-    ];
-
-    const fn bit(self) -> u32 {
-        1 << self as u32
-    }
-}
-
-/// The patched areas, a bit for each.
-static PATCHED: AtomicU32 = AtomicU32::new(0);
-
-#[inline]
-pub(crate) fn is_patched(area: Area) -> bool {
-    PATCHED.load(Ordering::Relaxed) & area.bit() != 0
-}
+/// Whether anything is patched in this process: not in the child of a `fork`, which has no hub.
+static PATCHED: AtomicBool = AtomicBool::new(false);
 
 #[inline]
 pub(crate) fn is_any_patched() -> bool {
-    PATCHED.load(Ordering::Relaxed) != 0
+    PATCHED.load(Ordering::Relaxed)
+}
+
+/// Some areas, a bit for each.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Areas(u32);
+
+impl Areas {
+    fn with(self, area: Area) -> Areas {
+        Areas(self.0 | 1 << area as u32)
+    }
+
+    fn without(self, area: Area) -> Areas {
+        Areas(self.0 & !(1 << area as u32))
+    }
+
+    fn iter(self) -> impl Iterator<Item = Area> {
+        Area::ALL.into_iter().filter(move |area| self.with(*area) == self)
+    }
 }
 
 /// Which areas to patch: `monkey_patch` with keywords.
@@ -73,8 +52,8 @@ pub(crate) fn is_any_patched() -> bool {
 #[derive(Clone, Copy, Default)]
 #[must_use = "nothing is patched before `apply`"]
 pub struct Patch {
-    on: u32,
-    off: u32,
+    on: Areas,
+    off: Areas,
 }
 
 impl Patch {
@@ -84,14 +63,12 @@ impl Patch {
     }
 
     /// Names an area to be patched, or not to be.
-    pub fn set(mut self, area: Area, patch: bool) -> Patch {
-        let (named, other) = match patch {
-            true => (&mut self.on, &mut self.off),
-            false => (&mut self.off, &mut self.on),
-        };
-        *named |= area.bit();
-        *other &= !area.bit();
-        self
+    pub fn set(self, area: Area, patch: bool) -> Patch {
+        let (on, off) = (self.on.without(area), self.off.without(area));
+        match patch {
+            true => Patch { on: on.with(area), off },
+            false => Patch { on, off: off.with(area) },
+        }
     }
 
     /// Patches the areas. What is patched already stays so.
@@ -103,18 +80,19 @@ impl Patch {
         }
         static FORKS: Once = Once::new();
         FORKS.call_once(forget_in_children);
-        let all = Area::ALL.iter().fold(0, |bits, area| bits | area.bit());
-        let on = if self.on == 0 { all & !self.off } else { self.on };
-        PATCHED.fetch_or(on, Ordering::SeqCst);
+        PATCHED.store(true, Ordering::SeqCst);
+        let none_is_named_true = self.on == Areas::default();
+        let not_off = Area::ALL.into_iter().filter(|area| self.off.without(*area) == self.off);
+        let on = if none_is_named_true { not_off.fold(self.on, Areas::with) } else { self.on };
+        on.iter().for_each(|area| patcher::note_patched(area, true));
     }
 }
 
 impl fmt::Debug for Patch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = |bits: u32| Area::ALL.into_iter().filter(move |area| bits & area.bit() != 0);
         f.debug_struct("Patch")
-            .field("on", &named(self.on).collect::<Vec<_>>())
-            .field("off", &named(self.off).collect::<Vec<_>>())
+            .field("on", &self.on.iter().collect::<Vec<_>>())
+            .field("off", &self.off.iter().collect::<Vec<_>>())
             .finish()
     }
 }
@@ -148,13 +126,6 @@ pub fn monkey_patch() {
     Patch::new().apply();
 }
 
-/// Returns whether an area is patched.
-///
-/// Corresponds to `eventlet.patcher.is_monkey_patched`.
-pub fn is_monkey_patched(area: Area) -> bool {
-    is_patched(area)
-}
-
 /// Returns whether the environment says that nothing is to be patched.
 pub(crate) fn is_switched_off() -> bool {
     env::var_os("EVENTLET_SHIM").is_some_and(|value| value == "off")
@@ -163,9 +134,10 @@ pub(crate) fn is_switched_off() -> bool {
 /// Has the children of `fork` call libc's functions as they are: the hub is not theirs.
 fn forget_in_children() {
     extern "C" fn in_child() {
-        PATCHED.store(0, Ordering::SeqCst);
+        PATCHED.store(false, Ordering::SeqCst);
+        Area::ALL.into_iter().for_each(|area| patcher::note_patched(area, false));
     }
-    // SAFETY: the function only stores a number, which may be done in a child.
+    // SAFETY: the function only stores numbers, which may be done in a child.
     let error = unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
     assert_eq!(error, 0, "the system has no memory for a handler of `fork`");
 }

@@ -47,8 +47,9 @@ mod reactor;
 mod real;
 mod spin;
 
-pub use areas::{Area, Patch, is_monkey_patched, monkey_patch};
+pub use areas::{Patch, monkey_patch};
 pub use doctor::{Doctor, Symbol, doctor};
+pub use eventlet::patcher::{Area, is_monkey_patched};
 pub use gate::{Stats, stats};
 
 /// Calls a function whose calls block the OS thread, as without this crate.
