@@ -10,12 +10,13 @@
 use std::cell::Cell;
 use std::fmt;
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
-use std::pin::{Pin, pin};
+use std::panic::{AssertUnwindSafe, Location};
+use std::pin::Pin;
 use std::ptr;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use futures_util::FutureExt;
 use pin_project_lite::pin_project;
 
 use crate::awaitable::Awaitable;
@@ -169,7 +170,7 @@ impl GreenPool {
         async move {
             match self.slot_for_caller().await {
                 Some(slot) => self.spawn_in(slot, future, spawned_at),
-                None => GreenThread::ended(run_inline(pin!(future)).await, spawned_at),
+                None => GreenThread::ended(run_inline(future).await, spawned_at),
             }
         }
     }
@@ -546,12 +547,8 @@ impl Drop for OuterPool {
 
 /// Runs a job inside the green thread that wants it, and contains its panic as a green thread
 /// would.
-pub(crate) async fn run_inline<F: Future>(mut future: Pin<&mut F>) -> Result<F::Output, Exit> {
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-        Ok(polled) => polled.map(Ok),
-        Err(payload) => Poll::Ready(Err(Exit::unwound(payload))),
-    })
-    .await
+pub(crate) fn run_inline<F: Future>(future: F) -> impl Future<Output = Result<F::Output, Exit>> {
+    AssertUnwindSafe(future).catch_unwind().map(|outcome| outcome.map_err(Exit::unwound))
 }
 
 /// As [`run_inline`], where nobody wants the result: a failure is reported.
@@ -559,5 +556,5 @@ async fn run_inline_unwatched<F: Future + 'static>(
     future: F,
     spawned_at: &'static Location<'static>,
 ) {
-    drop(GreenThread::ended(run_inline(pin!(future)).await, spawned_at));
+    drop(GreenThread::ended(run_inline(future).await, spawned_at));
 }

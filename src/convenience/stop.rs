@@ -1,13 +1,16 @@
 //! How a handler ends its server.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+
+use futures_util::future::{Either, select};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::exit::BoxError;
 
@@ -117,80 +120,49 @@ pub(super) fn into_io_error(error: BoxError) -> io::Error {
 /// Where handlers leave word that their server is to stop.
 #[derive(Default)]
 pub(super) struct Notice {
-    stop: RefCell<Option<StopServe>>,
-    /// How many handlers have not ended.
-    handlers: Cell<usize>,
-    server: RefCell<Option<Waker>>,
+    stop: Cell<Option<StopServe>>,
+    stopping: CancellationToken,
+    /// Those that have not ended.
+    handlers: TaskTracker,
 }
 
 /// One of the handlers, until it is dropped.
-pub(super) struct Serving(Rc<Notice>);
+pub(super) struct Serving {
+    notice: Rc<Notice>,
+    _counted: TaskTrackerToken,
+}
 
 impl Serving {
     pub(super) fn begin(notice: &Rc<Notice>) -> Serving {
-        notice.handlers.set(notice.handlers.get() + 1);
-        Serving(Rc::clone(notice))
+        Serving { notice: Rc::clone(notice), _counted: notice.handlers.token() }
     }
 
     pub(super) fn notice(&self) -> &Notice {
-        &self.0
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        self.0.handlers.set(self.0.handlers.get() - 1);
-        if self.0.posted() && self.0.handlers.get() == 0 {
-            self.0.wake_server();
-        }
+        &self.notice
     }
 }
 
 impl Notice {
-    /// Asks the server to stop. Whoever asks first is heard.
+    /// Asks the server to stop. Of several that ask, the first is heard.
     pub(super) fn stop(&self, stop: StopServe) {
-        if !self.posted() {
-            *self.stop.borrow_mut() = Some(stop);
-        }
-        self.wake_server();
-    }
-
-    fn wake_server(&self) {
-        // A statement of its own, for a wakeup runs user code.
-        let server = self.server.take();
-        if let Some(server) = server {
-            server.wake();
+        if !self.stopping.is_cancelled() {
+            self.stop.set(Some(stop));
+            self.stopping.cancel();
         }
     }
 
-    fn note_server(&self, cx: &Context<'_>) {
-        let _previous = self.server.replace(Some(cx.waker().clone()));
-    }
-
-    /// Waits for a future unless the server is to stop.
+    /// Waits for a future unless the server is to stop, which counts first.
     pub(super) async fn unless_stopped<F: Future>(&self, future: F) -> Option<F::Output> {
-        let mut future = pin!(future);
-        poll_fn(|cx| {
-            if self.posted() {
-                return Poll::Ready(None);
-            }
-            self.note_server(cx);
-            future.as_mut().poll(cx).map(Some)
-        })
-        .await
+        match select(pin!(self.stopping.cancelled()), pin!(future)).await {
+            Either::Left(_) => None,
+            Either::Right((output, _)) => Some(output),
+        }
     }
 
     /// Waits until no handler is left, and returns what the server is to return.
     pub(super) async fn result(&self) -> io::Result<()> {
-        poll_fn(|cx| {
-            self.note_server(cx);
-            if self.handlers.get() == 0 { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
+        self.handlers.close();
+        self.handlers.wait().await;
         self.stop.take().unwrap_or_default().into_result()
-    }
-
-    fn posted(&self) -> bool {
-        self.stop.borrow().is_some()
     }
 }

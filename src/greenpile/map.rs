@@ -400,8 +400,7 @@ where
     fn start_inline(&mut self) {
         self.leave_line();
         if let Some(job) = self.next_job() {
-            let mut job = Box::pin(job);
-            self.inline = Some(Box::pin(async move { run_inline(job.as_mut()).await }));
+            self.inline = Some(Box::pin(run_inline(job)));
         }
     }
 

@@ -5,12 +5,11 @@
 //! below holds offers: those of waiting senders, and at most one whose sender has gone on, for a
 //! receiver that is on its way.
 
-use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::mpsc::{SendError, TryRecvError, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
 
+use futures_util::future::select;
 use tokio::sync::mpsc::error::TryRecvError as TokioTryRecvError;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Notify, Semaphore};
@@ -79,23 +78,13 @@ impl<T> Sender<T> {
         let laid = Laid(Offer::new(item));
         let offer = &*laid.0;
         if self.offers.send(Arc::clone(&laid.0)).is_ok() {
-            let (taken, gone) = (offer.taken.notified(), self.offers.closed());
-            let _unwinding = wait(either(taken, gone));
+            let (taken, gone) = (pin!(offer.taken.notified()), pin!(self.offers.closed()));
+            let _unwinding = wait(select(taken, gone));
         }
         // Whoever takes it first has it: what the receiver took was received, even if it is gone
         // now.
         offer.take().map_or(Ok(()), |item| Err(SendError(item)))
     }
-}
-
-/// Waits for the first of two.
-async fn either(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
-    let (mut one, mut other) = (pin!(one), pin!(other));
-    poll_fn(|cx| match one.as_mut().poll(cx) {
-        Poll::Ready(()) => Poll::Ready(()),
-        Poll::Pending => other.as_mut().poll(cx),
-    })
-    .await;
 }
 
 impl<T> Clone for Sender<T> {
