@@ -26,12 +26,6 @@ const SLOTS: usize = 1 << SLOT_BITS;
 const LEVELS: usize = 6;
 const REACH: u64 = (SLOTS as u64 - 1) << (SLOT_BITS * (LEVELS as u32 - 1));
 
-/// In place of a level: in no bucket, as its tick has come.
-const OUT: u8 = u8::MAX;
-
-/// In place of a level: in no slot yet.
-const FRESH: u8 = u8::MAX - 1;
-
 /// Keys that an empty bucket keeps its memory for.
 const KEPT: usize = 256;
 
@@ -61,10 +55,21 @@ struct Level {
 
 struct Entry<T> {
     value: T,
-    /// Where its key is in its bucket.
+    position: Position,
+    /// Position its key is in its bucket.
     at: u32,
-    level: u8,
-    slot: u8,
+}
+
+/// The bucket that an entry is in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Position {
+    Fresh,
+    Slot {
+        level: u8,
+        slot: u8,
+    },
+    /// In none, as its tick has come.
+    Out,
 }
 
 impl<T: Due> Wheel<T> {
@@ -86,7 +91,7 @@ impl<T: Due> Wheel<T> {
     #[inline]
     pub(super) fn insert(&mut self, value: T) -> usize {
         let at = self.fresh.len() as u32;
-        let key = self.entries.insert(Entry { value, at, level: FRESH, slot: 0 });
+        let key = self.entries.insert(Entry { value, position: Position::Fresh, at });
         self.fresh.push(key as u32);
         key
     }
@@ -120,11 +125,11 @@ impl<T: Due> Wheel<T> {
     }
 
     fn leave_bucket(&mut self, key: usize) {
-        let &Entry { at, level, slot, .. } = &self.entries[key];
-        let bucket = match level {
-            OUT => return,
-            FRESH => &mut self.fresh,
-            level => &mut self.levels[level as usize].slots[slot as usize],
+        let &Entry { position, at, .. } = &self.entries[key];
+        let bucket = match position {
+            Position::Fresh => &mut self.fresh,
+            Position::Slot { level, slot } => &mut self.levels[level as usize].slots[slot as usize],
+            Position::Out => return,
         };
         bucket.swap_remove(at as usize);
         if let Some(moved) = bucket.get(at as usize) {
@@ -132,7 +137,7 @@ impl<T: Due> Wheel<T> {
         }
         if bucket.is_empty() {
             bucket.shrink_to(KEPT);
-            if level != FRESH {
+            if let Position::Slot { level, slot } = position {
                 self.levels[level as usize].occupied &= !(1 << slot);
             }
         }
@@ -140,7 +145,7 @@ impl<T: Due> Wheel<T> {
 
     /// Returns whether the tick of an entry has come. It stays until it is removed.
     pub(super) fn is_out(&self, key: usize) -> bool {
-        self.entries[key].level == OUT
+        self.entries[key].position == Position::Out
     }
 
     #[inline]
@@ -197,14 +202,15 @@ impl<T: Due> Wheel<T> {
             let entry = &mut self.entries[key as usize];
             let tick = entry.value.tick();
             if tick <= self.now {
-                entry.level = OUT;
+                entry.position = Position::Out;
                 out(key as usize, &entry.value);
                 continue;
             }
             let (level, slot) = place(self.now, tick);
             let level_there = &mut self.levels[level];
             let there = &mut level_there.slots[slot];
-            (entry.level, entry.slot, entry.at) = (level as u8, slot as u8, there.len() as u32);
+            entry.position = Position::Slot { level: level as u8, slot: slot as u8 };
+            entry.at = there.len() as u32;
             there.push(key);
             level_there.occupied |= 1 << slot;
         }
