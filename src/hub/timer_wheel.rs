@@ -56,11 +56,11 @@ struct Level {
 struct Entry<T> {
     value: T,
     position: Position,
-    /// Position its key is in its bucket.
+    /// Where its key is in its bucket.
     at: u32,
 }
 
-/// The bucket that an entry is in.
+/// Which bucket an entry is in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Position {
     Fresh,
