@@ -9,6 +9,7 @@
 
 use std::arch::asm;
 use std::ffi::{CStr, c_int, c_long, c_void};
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// The error numbers that the kernel returns, negated.
 const ERRORS: std::ops::Range<isize> = -4095..0;
@@ -84,6 +85,36 @@ pub(crate) fn next(name: &CStr) -> Option<*mut c_void> {
     // SAFETY: it looks a name up.
     let function = unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) };
     (!function.is_null()).then_some(function)
+}
+
+/// The next function of a name behind this program's own, which is looked up once.
+pub(crate) struct Next {
+    name: &'static CStr,
+    /// Null before it is looked up.
+    found: AtomicPtr<c_void>,
+}
+
+impl Next {
+    pub(crate) const fn new(name: &'static CStr) -> Next {
+        Next { name, found: AtomicPtr::new(std::ptr::null_mut()) }
+    }
+
+    /// Returns the function. `None` where there is none.
+    ///
+    /// # Safety
+    ///
+    /// `F` is the type of a pointer to that function.
+    #[inline]
+    pub(crate) unsafe fn get<F: Copy>(&self) -> Option<F> {
+        const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
+        let mut function = self.found.load(Ordering::Relaxed);
+        if function.is_null() {
+            function = next(self.name)?;
+            self.found.store(function, Ordering::Relaxed);
+        }
+        // SAFETY: the caller says so.
+        Some(unsafe { std::mem::transmute_copy(&function) })
+    }
 }
 
 #[cfg(target_arch = "x86_64")]

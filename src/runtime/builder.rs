@@ -283,8 +283,9 @@ impl Builder {
     }
 
     /// Sets who resolves the names of hosts, for [`connect`](crate::connect),
-    /// [`listen`](crate::listen) and `green::net`. The default is the system's `getaddrinfo`, in OS
-    /// threads of its own.
+    /// [`listen`](crate::listen) and `green::net`, and for whoever calls libc's `getaddrinfo` on a
+    /// green stack of a program with `eventlet-shim`. The default is the system's `getaddrinfo`, in
+    /// OS threads of its own.
     ///
     /// Addresses in numbers are not asked for. The hubs that a builder starts share its resolver.
     ///

@@ -12,6 +12,7 @@ mod orders;
 #[cfg(feature = "test-util")]
 mod paused;
 mod remote;
+mod resolver;
 mod run;
 
 pub use crate::hub::{Resolve, Resolving};
@@ -21,4 +22,5 @@ pub use hub_thread::{HubThread, Shutdown};
 pub use interrupt::{KeyboardInterrupt, interrupted};
 pub use local::local;
 pub use remote::RemoteGreenThread;
+pub use resolver::resolver;
 pub use run::run;

@@ -89,6 +89,13 @@ pub(crate) const SYMBOLS: &[Known] = &[
     (c"waitpid", Some(Area::Subprocess), process::waitpid as *const ()),
     (c"waitid", Some(Area::Subprocess), process::waitid as *const ()),
     (c"getaddrinfo", Some(Area::Dns), netdb::getaddrinfo as *const ()),
+    (c"getnameinfo", Some(Area::Dns), netdb::getnameinfo as *const ()),
+    (c"gethostbyname", Some(Area::Dns), netdb::gethostbyname as *const ()),
+    (c"gethostbyname2", Some(Area::Dns), netdb::gethostbyname2 as *const ()),
+    (c"gethostbyaddr", Some(Area::Dns), netdb::gethostbyaddr as *const ()),
+    (c"gethostbyname_r", Some(Area::Dns), netdb::gethostbyname_r as *const ()),
+    (c"gethostbyname2_r", Some(Area::Dns), netdb::gethostbyname2_r as *const ()),
+    (c"gethostbyaddr_r", Some(Area::Dns), netdb::gethostbyaddr_r as *const ()),
     (c"syscall", Some(Area::Thread), syscall::syscall as *const ()),
     (c"pthread_join", Some(Area::Thread), syscall::pthread_join as *const ()),
 ];

@@ -1,0 +1,98 @@
+//! Looking names up.
+//!
+//! What libc's resolver calls inside cannot be replaced. So the hub's resolver is asked where it
+//! has one ([`Builder::resolver`](eventlet::runtime::Builder::resolver)), and libc only makes its
+//! lists out of the addresses. Where the hub has none, and for the names of addresses and services,
+//! an OS thread of `tpool` calls the whole function. It works on copies: a green thread that is
+//! killed does not wait for it, and what it finds then is dropped there.
+
+mod addresses;
+mod hosts;
+mod services;
+
+use std::ffi::{CStr, CString, c_char, c_int};
+use std::future::poll_fn;
+use std::io::{self, ErrorKind};
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+
+use eventlet::runtime;
+
+use crate::areas::Area;
+use crate::gate;
+
+pub(super) use addresses::getaddrinfo;
+pub(super) use hosts::{
+    gethostbyaddr, gethostbyaddr_r, gethostbyname, gethostbyname_r, gethostbyname2,
+    gethostbyname2_r,
+};
+pub(super) use services::getnameinfo;
+
+/// Returns whether a look-up suspends its green thread. A stack that unwinds is not suspended.
+fn is_green() -> bool {
+    gate::is_green(Area::Dns) && !std::thread::panicking() && gate::may_suspend()
+}
+
+/// Calls a function in an OS thread. The error is what `errno` is to be.
+fn in_thread<T: Send + 'static>(function: impl FnOnce() -> T + Send + 'static) -> Result<T, c_int> {
+    wait(eventlet::tpool::execute(function))
+}
+
+/// Waits for a future. Where it panics, as the one of a program's resolver may, that is an error
+/// here: no unwind passes a function of C.
+fn wait<F: Future>(future: F) -> Result<F::Output, c_int> {
+    let mut future = pin!(future);
+    gate::wait(poll_fn(|cx| {
+        let poll = AssertUnwindSafe(|| future.as_mut().poll(cx));
+        match catch_unwind(poll) {
+            Ok(poll) => poll.map(Ok),
+            Err(_reported_by_its_hook) => Poll::Ready(Err(libc::EAGAIN)),
+        }
+    }))?
+}
+
+/// Why a name has no addresses.
+#[derive(Clone, Copy)]
+enum Failure {
+    /// There is no such name.
+    NoName,
+    /// Nobody knows: it may be found later.
+    Again,
+    /// The wait has ended, or the system has failed, with this `errno`.
+    System(c_int),
+}
+
+impl Failure {
+    fn of(error: &io::Error) -> Failure {
+        match (error.kind(), error.raw_os_error()) {
+            (_, Some(error)) => Failure::System(error),
+            (ErrorKind::NotFound | ErrorKind::InvalidInput, None) => Failure::NoName,
+            _ => Failure::Again,
+        }
+    }
+}
+
+/// Asks the resolver of this hub for the addresses of a name. `None` where it has none.
+fn resolve(name: &CStr) -> Option<Result<Vec<IpAddr>, Failure>> {
+    let resolver = runtime::resolver()?;
+    let Ok(name) = name.to_str() else {
+        return Some(Err(Failure::NoName));
+    };
+    // The resolver is the program's: it is called where a panic is caught.
+    let found = match wait(async { resolver.resolve(name).await }) {
+        Ok(Ok(ips)) => Ok(ips),
+        Ok(Err(error)) => Err(Failure::of(&error)),
+        Err(error) => Err(Failure::System(error)),
+    };
+    Some(found)
+}
+
+/// # Safety
+///
+/// It is null or a string of C.
+unsafe fn copied(text: *const c_char) -> Option<CString> {
+    // SAFETY: the caller says so.
+    (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_owned())
+}
