@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::exit::{BoxError, Exit};
 use crate::hub;
+use crate::probe::Point;
 use crate::waiters::{Place, Waiters};
 
 /// A value that is sent once and that any number of green threads can wait for.
@@ -389,7 +390,9 @@ impl<T: Clone> Future for Wait<'_, T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let event = this.event;
-        let polled = event.shared.waiters.wait(&mut this.place, cx, || event.sent().ok_or(()));
+        let sent = || event.sent().ok_or(());
+        let unsent = || Point::new("an event", "not sent");
+        let polled = event.shared.waiters.wait_for(&mut this.place, cx, sent, unsent);
         polled.map(|sent| (*sent).clone())
     }
 }

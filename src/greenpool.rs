@@ -23,6 +23,7 @@ use crate::awaitable::Awaitable;
 use crate::exit::Exit;
 use crate::greenthread::{GreenThread, spawn_from, spawn_n_from};
 use crate::hub;
+use crate::probe::Point;
 use crate::semaphore::{Semaphore, saturating};
 use crate::waiters::{Place, Waiters};
 
@@ -443,7 +444,9 @@ impl Future for WaitAll<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let pool = self.pool;
         let idle = || if pool.is_idle() { Ok(()) } else { Err(()) };
-        let polled = pool.idle.wait(&mut self.place, cx, idle);
+        let running = || format!("{} run", pool.running.get());
+        let all = || Point::new("the end of all green threads of a pool", running());
+        let polled = pool.idle.wait_for(&mut self.place, cx, idle, all);
         assert!(
             polled.is_ready() || !pool.is_running_member(),
             "awaiting the `waitall` of {} {WAITS_FOR_ITSELF}",

@@ -57,7 +57,7 @@ impl Lock {
     /// assert!(!eventlet::lock::Lock::new().locked());
     /// ```
     pub fn new() -> Lock {
-        Lock { semaphore: Semaphore::new(1) }
+        Lock { semaphore: Semaphore::of_lock() }
     }
 
     /// Takes the lock, and gives it back when the guard is dropped.

@@ -23,16 +23,36 @@ struct Probe {
 pub(crate) struct Wait {
     /// The address of the line.
     pub(crate) line: usize,
+    /// How many stand in it.
+    pub(crate) waiting: usize,
+    pub(crate) point: Point,
     pub(crate) backtrace: Option<Backtrace>,
 }
 
+/// What a meeting point says of itself.
+pub(crate) struct Point {
+    /// What is waited for.
+    pub(crate) what: &'static str,
+    /// What there is of it.
+    pub(crate) state: String,
+    /// The number of the green thread that has it, where that is noted.
+    pub(crate) holder: Option<u64>,
+}
+
+impl Point {
+    pub(crate) fn new(what: &'static str, state: impl Into<String>) -> Point {
+        Point { what, state: state.into(), holder: None }
+    }
+}
+
+/// What is waited for where somebody waits for the end of a green thread.
+pub(crate) const END: &str = "the end of a green thread";
+
 /// Runs a poll, and returns at which lines it found itself waiting.
-pub(crate) fn waits_in<R>(backtraces: bool, poll: impl FnOnce() -> R) -> (R, Vec<Wait>) {
-    let outer = Restore(PROBE.replace(Some(Probe { backtraces, waits: Vec::new() })));
-    let polled = poll();
-    let waits = PROBE.take().map(|probe| probe.waits);
-    drop(outer);
-    (polled, waits.unwrap_or_default())
+pub(crate) fn waits_in(backtraces: bool, poll: impl FnOnce()) -> Vec<Wait> {
+    let _outer = Restore(PROBE.replace(Some(Probe { backtraces, waits: Vec::new() })));
+    poll();
+    PROBE.take().map_or_else(Vec::new, |probe| probe.waits)
 }
 
 /// Puts back who asked before, also while unwinding.
@@ -46,11 +66,16 @@ impl Drop for Restore {
 
 /// Notes that whoever is polled waits in that line still, if anybody asks.
 #[cold]
-pub(crate) fn note<T>(line: *const T) {
+pub(crate) fn note<T>(
+    line: *const T,
+    waiting: impl FnOnce() -> usize,
+    point: impl FnOnce() -> Point,
+) {
     let _too_late = PROBE.try_with(|probe| {
         if let Some(probe) = &mut *probe.borrow_mut() {
             let backtrace = probe.backtraces.then(Backtrace::force_capture);
-            probe.waits.push(Wait { line: line.addr(), backtrace });
+            let (line, waiting, point) = (line.addr(), waiting(), point());
+            probe.waits.push(Wait { line, waiting, point, backtrace });
         }
     });
 }

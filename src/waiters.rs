@@ -29,7 +29,7 @@ use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
 
-use crate::probe;
+use crate::probe::{self, Point};
 
 /// Stands for "nobody" in the links of the line.
 const NOBODY: u32 = u32::MAX;
@@ -133,6 +133,18 @@ impl<Offer, Grant> Waiters<Offer, Grant> {
         cx: &Context<'_>,
         at_once: impl FnOnce() -> Result<Grant, Offer>,
     ) -> Poll<Grant> {
+        self.wait_for(place, cx, at_once, || Point::new("a meeting point", ""))
+    }
+
+    /// As [`wait`](Waiters::wait). Whoever asks what is waited for hears of `point`.
+    #[inline]
+    pub(crate) fn wait_for(
+        &self,
+        place: &mut Place,
+        cx: &Context<'_>,
+        at_once: impl FnOnce() -> Result<Grant, Offer>,
+        point: impl FnOnce() -> Point,
+    ) -> Poll<Grant> {
         match place {
             Place::Outside => match at_once() {
                 Ok(grant) => {
@@ -145,7 +157,7 @@ impl<Offer, Grant> Waiters<Offer, Grant> {
                 }
             },
             Place::InLine(ticket) => {
-                let polled = self.poll(ticket, cx.waker());
+                let polled = self.poll(ticket, cx.waker(), point);
                 if polled.is_ready() {
                     *place = Place::Through;
                 }
@@ -196,12 +208,12 @@ impl<Offer, Grant> Waiters<Offer, Grant> {
     }
 
     #[inline]
-    fn poll(&self, ticket: &Ticket, waker: &Waker) -> Poll<Grant> {
+    fn poll(&self, ticket: &Ticket, waker: &Waker, point: impl FnOnce() -> Point) -> Poll<Grant> {
         let look = self.line.borrow_mut().look(ticket, waker);
         match look {
             Look::Granted(grant) => Poll::Ready(grant),
             Look::Waiting => {
-                probe::note(self);
+                probe::note(self, || self.len(), point);
                 Poll::Pending
             }
             Look::OtherWaker => self.poll_replacing(ticket, waker.clone()),

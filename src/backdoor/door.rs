@@ -84,7 +84,7 @@ impl sealed::Sealed for UnixListener {
 
 /// Serves a console to each client of a listener: see [the module](super).
 ///
-/// Each session is a green thread with the name `backdoor`.
+/// Each session is a green thread with the name `backdoor`, spawned at the line that calls this.
 ///
 /// Corresponds to `eventlet.backdoor.backdoor_server`.
 ///
@@ -125,8 +125,12 @@ impl sealed::Sealed for UnixListener {
 /// # server.kill();
 /// # });
 /// ```
-pub async fn backdoor_server<D: Door>(listener: D, commands: Commands) -> io::Result<()> {
-    listener.check(&commands)?;
+#[track_caller]
+pub fn backdoor_server<D: Door>(
+    listener: D,
+    commands: Commands,
+) -> impl Future<Output = io::Result<()>> + use<D> {
+    let checked = listener.check(&commands);
     let handle = move |conn, _addr| {
         let commands = commands.clone();
         async move {
@@ -140,5 +144,9 @@ pub async fn backdoor_server<D: Door>(listener: D, commands: Commands) -> io::Re
             backdoor(conn, commands).await
         }
     };
-    serve(listener, handle, MOST_CLIENTS).await
+    let serving = serve(listener, handle, MOST_CLIENTS);
+    async {
+        checked?;
+        serving.await
+    }
 }

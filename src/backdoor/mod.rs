@@ -20,7 +20,8 @@
 //! | `help`, `version`, `quit` | |
 //! | `threads [--json]` | all green threads, as [`debug::green_threads`](crate::debug::green_threads) has them |
 //! | `dump [ID]` | the same, or one, with the backtraces of parked stacks |
-//! | `top [--json]` | who used the hub, and how much in the last second; see [`debug::top`](crate::debug::top) |
+//! | `top [SECONDS] [--json]` | who uses the hub, which counts for a second meanwhile; see [`debug::top`](crate::debug::top) |
+//! | `waits [--json]` | what is waited for, and by whom; see [`debug::meeting_points`](crate::debug::meeting_points) |
 //! | `stats [--json]` | numbers: green threads, timers, listeners, stalls, stacks |
 //! | `timers [--json]`, `listeners [--json]` | what is waited for, and by whom |
 //! | `stacks [--json]` | the stacks of the OS thread |

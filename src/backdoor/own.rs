@@ -8,13 +8,14 @@ use crate::debug;
 use crate::greenthread::Greenlet;
 
 /// The names of the commands, with what `help` says of them. Those that change something come last.
-const COMMANDS: [(&str, &str); 12] = [
+const COMMANDS: [(&str, &str); 13] = [
     ("help", "lists the commands"),
     ("version", "the version of eventlet"),
     ("threads", "all green threads [--json]"),
     ("dump", "all green threads, or one by its ID, with the backtraces of parked stacks"),
-    ("top", "who used the hub, and how much in the last second; starts to count [--json]"),
+    ("top", "who uses the hub: counts for a second, or SECONDS [--json]"),
     ("stats", "numbers of the hub [--json]"),
+    ("waits", "what is waited for, and by whom: locks, queues, events and such [--json]"),
     ("timers", "what time is waited for, and by whom [--json]"),
     ("listeners", "which descriptors are waited for, and by whom [--json]"),
     ("stacks", "the stacks of this OS thread [--json]"),
@@ -23,11 +24,18 @@ const COMMANDS: [(&str, &str); 12] = [
     ("block", "reports who blocks the hub: block on MILLISECONDS, block off"),
 ];
 
+/// The longest that `top` counts.
+const MOST_SECONDS: u64 = 60;
+
 /// Does what a command says.
-pub(super) fn run(name: &str, args: &Args, out: &Output, commands: &Commands) {
+pub(super) async fn run(name: &str, args: &Args, out: &Output, commands: &Commands) {
     let listing = match name {
         "threads" => views::threads(),
-        "top" => views::top(),
+        "top" => match seconds(args) {
+            Some(time) => views::top(time).await,
+            None => return out.line("it is `top` or `top SECONDS`, of 60 at most"),
+        },
+        "waits" => views::waits().await,
         "stats" => views::stats(),
         "timers" => views::timers(),
         "listeners" => views::listeners(),
@@ -36,6 +44,12 @@ pub(super) fn run(name: &str, args: &Args, out: &Output, commands: &Commands) {
     };
     let text = if args.has("--json") { listing.json() } else { listing.text() };
     out.line(text.trim_end());
+}
+
+/// Returns for how long `top` counts.
+fn seconds(args: &Args) -> Option<Duration> {
+    let seconds = args.get(0).map_or(Ok(1), str::parse).ok()?;
+    (seconds <= MOST_SECONDS).then(|| Duration::from_secs(seconds))
 }
 
 /// Does what a command says that is no listing.

@@ -153,7 +153,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin + 'static> Session<C> {
                     output.line(format_args!("{name}: {exit}"));
                 }
             }
-            None => own::run(name, &args, &output, &self.commands),
+            None => own::run(name, &args, &output, &self.commands).await,
         }
         Some(output.take())
     }

@@ -1,12 +1,16 @@
 //! What the commands show.
 
+use std::rc::Rc;
+use std::time::Duration;
+
 use super::table::{Cell, Table};
 #[cfg(not(feature = "stackful"))]
 use crate::debug::format_green_threads as dump_all;
 #[cfg(feature = "stackful")]
 use crate::debug::format_green_threads_with_backtraces as dump_all;
 use crate::debug::{self, GreenThreadInfo, State};
-use crate::greenthread::Greenlet;
+use crate::greenthread::{Greenlet, sleep};
+use crate::hub::{self, Hub};
 use crate::hubs::get_hub;
 #[cfg(not(feature = "stackful"))]
 use no_stacks::{backtraces, numbers};
@@ -85,11 +89,22 @@ pub(super) fn dump_of(greenlet: Greenlet) -> String {
     info.map_or_else(String::new, text)
 }
 
-pub(super) fn top() -> Table {
-    let columns = &["id", "name", "last second", "time", "turns", "longest turn", "spawned at"];
-    let mut table = Table::new(columns);
-    if !debug::keeps_usage() {
-        debug::keep_usage(true);
+/// Has the hub count for so long, unless the program has it count already.
+pub(super) async fn top(time: Duration) -> Table {
+    let mut table = Table::new(&[
+        "id",
+        "name",
+        "last second",
+        "time",
+        "processor",
+        "turns",
+        "longest turn",
+        "spawned at",
+    ]);
+    let hub = hub::expect("counting who uses it");
+    let counting = hub.usage().is_none().then(|| Counting::begin(hub));
+    if counting.is_some() {
+        sleep(time).await;
     }
     for usage in debug::top().green_threads {
         table.row([
@@ -97,9 +112,42 @@ pub(super) fn top() -> Table {
             name(usage.name.as_deref()),
             usage.last_second.into(),
             usage.time.into(),
+            usage.cpu.into(),
             usage.turns.into(),
             usage.longest.into(),
             usage.spawned_at.to_string().into(),
+        ]);
+    }
+    table
+}
+
+/// The hub counts until this is dropped.
+struct Counting(Rc<Hub>);
+
+impl Counting {
+    fn begin(hub: Rc<Hub>) -> Counting {
+        hub.keep_usage(true, true);
+        Counting(hub)
+    }
+}
+
+impl Drop for Counting {
+    fn drop(&mut self) {
+        self.0.keep_usage(false, false);
+    }
+}
+
+pub(super) async fn waits() -> Table {
+    let columns = &["what", "state", "held by", "waiting", "green threads"];
+    let mut table = Table::new(columns);
+    for point in debug::meeting_points(false).await {
+        let ids = point.waiters.iter().map(|waiter| waiter.greenlet.id().to_string());
+        table.row([
+            point.what.into(),
+            point.state.into(),
+            point.held_by.into(),
+            point.waiting.into(),
+            ids.collect::<Vec<_>>().join(" ").into(),
         ]);
     }
     table

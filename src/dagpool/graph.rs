@@ -18,6 +18,7 @@ use std::task::{Context, Poll};
 
 use super::error::PropagateError;
 use crate::greenthread::Greenlet;
+use crate::probe::Point;
 use crate::report;
 use crate::waiters::{Place, Waiters, Wakeup};
 
@@ -41,7 +42,9 @@ impl<K: Clone + Eq + Hash> Follower<K> {
                 self.leave(place);
                 return Poll::Ready(next);
             }
-            match self.line.wait(place, cx, || Err(())) {
+            let pending = || format!("{} are pending", self.pending.borrow().len());
+            let value = || Point::new("a value of a graph", pending());
+            match self.line.wait_for(place, cx, || Err(()), value) {
                 Poll::Ready(()) => *place = Place::default(),
                 Poll::Pending => return Poll::Pending,
             }

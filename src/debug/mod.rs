@@ -33,6 +33,7 @@ mod exceptions;
 mod green_threads;
 #[cfg(unix)]
 mod listeners;
+mod meeting_points;
 #[cfg(feature = "metrics")]
 mod metrics;
 #[cfg(unix)]
@@ -52,15 +53,14 @@ pub use exceptions::hub_exceptions;
 pub use green_threads::{GreenThreadInfo, State, format_green_threads, green_threads, keep_times};
 #[cfg(unix)]
 pub use listeners::{ListenerInfo, format_hub_listeners, hub_listeners};
+pub use meeting_points::{MeetingPoint, Waiter, keep_holders, meeting_points};
 #[cfg(feature = "metrics")]
-pub use metrics::report_metrics;
+pub use metrics::{report_metrics, report_pool_metrics};
 #[cfg(unix)]
 pub use signal::dump_on_signal;
 #[cfg(feature = "stackful")]
 pub use stacks::{ParkedStack, format_green_threads_with_backtraces};
 pub use timers::{TimerInfo, format_hub_timers, hub_timers};
-#[cfg(unix)]
-pub(crate) use top::keeps_usage;
-pub use top::{Top, Usage, keep_usage, top};
+pub use top::{Top, Usage, keep_cpu_usage, keep_usage, top};
 #[cfg(feature = "stackful")]
 pub use waits::check_waits;

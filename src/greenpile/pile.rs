@@ -15,6 +15,7 @@ use crate::exit::Exit;
 use crate::greenpool::GreenPool;
 use crate::greenthread::GreenThread;
 use crate::hub;
+use crate::probe::Point;
 use crate::waiters::{Place, Waiters};
 
 /// Jobs in a pool whose results come back in the order of spawning.
@@ -264,7 +265,9 @@ impl<T> Shared<T> {
                     return Poll::Ready(Some(result));
                 }
                 Cursor::Arrival(place) => {
-                    ready!(self.arrivals.wait(place, cx, || Err(())));
+                    let spawning = || format!("{} are being spawned", self.spawning.get());
+                    let result = || Point::new("a result of a pile", spawning());
+                    ready!(self.arrivals.wait_for(place, cx, || Err(()), result));
                     self.move_to(cursor, Cursor::Nothing);
                 }
                 Cursor::Nothing => {}

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use super::failure::failure_in;
 use crate::exit::Exit;
 use crate::hub::{Outer, SpawnedAt};
+use crate::probe::{END, Point};
 use crate::report;
 use crate::waiters::{Place, Waiters};
 
@@ -132,7 +133,7 @@ impl<T> Outcome<T> {
         // While a link looks at the outcome nobody can take it: waiters come after links.
         let known = |state: RefMut<'_, State<T>>| !matches!(*state, State::Unknown);
         let free = || self.state.try_borrow_mut().is_ok_and(known);
-        ready!(self.waiters.wait(place, cx, || free().then_some(()).ok_or(())));
+        ready!(self.waiters.wait_for(place, cx, || free().then_some(()).ok_or(()), end));
         self.unseen.set(None);
         match self.state.replace(State::Taken) {
             State::Known(outcome) => Poll::Ready(outcome),
@@ -196,6 +197,11 @@ impl<T> Outcome<T> {
     }
 }
 
+/// What its waiters wait for.
+fn end() -> Point {
+    Point::new(END, "")
+}
+
 impl<T: Clone> Outcome<T> {
     /// Hands out a copy of the outcome, once it is known.
     pub(super) fn poll_copy(
@@ -203,7 +209,7 @@ impl<T: Clone> Outcome<T> {
         place: &mut Place,
         cx: &mut Context<'_>,
     ) -> Poll<Result<T, Exit>> {
-        ready!(self.waiters.wait(place, cx, || self.known().then_some(()).ok_or(())));
+        ready!(self.waiters.wait_for(place, cx, || self.known().then_some(()).ok_or(()), end));
         self.unseen.set(None);
         match &*self.state.borrow() {
             State::Known(outcome) => Poll::Ready(outcome.clone()),

@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::holder::note_holders;
 use super::job::{Job, Key, SpawnedAt};
 use super::notes::State;
 use super::observer::Schedule;
 use super::scheduler::Hub;
 use super::spans::Traced;
-use super::usage::Account;
+use super::usage::Accounts;
 use super::waker::id_of;
 use crate::watchdog::{Stalls, Watched};
 
@@ -71,6 +72,7 @@ impl Hub {
     pub(super) fn stop_observing(&self) {
         self.observer.set_schedule(None);
         self.set_watched(None);
+        note_holders(false);
     }
 
     /// Makes a span for each green thread from now on, or no longer.
@@ -78,27 +80,15 @@ impl Hub {
         self.observer.trace(trace);
     }
 
-    /// Counts from now on who uses the hub, or no longer.
-    pub(crate) fn keep_usage(&self, keep: bool) {
-        self.observer.keep_accounts(keep);
+    /// Counts from now on who uses the hub, and what the processor does for each where that is
+    /// asked for, or counts no longer.
+    pub(crate) fn keep_usage(&self, keep: bool, asks_processor: bool) {
+        self.observer.keep_accounts(keep.then(|| Accounts::new(asks_processor)));
     }
 
-    pub(crate) fn keeps_usage(&self) -> bool {
-        self.observer.accounts().is_some()
-    }
-
-    /// Returns what a green thread has used in all, and in the last second that is over.
-    pub(crate) fn usage_of(&self, key: Key) -> (Account, Duration) {
-        self.observer.accounts().map_or_else(Default::default, |it| it.of(key.serial()))
-    }
-
-    /// Returns for how long that was counted, and what all have used together.
-    pub(crate) fn usage(&self) -> (Duration, Account, Duration) {
-        let accounts = self.observer.accounts();
-        accounts.map_or_else(Default::default, |accounts| {
-            let (total, last_second) = accounts.total();
-            (accounts.age(), total, last_second)
-        })
+    /// Returns what was counted, if anything is.
+    pub(crate) fn usage(&self) -> Option<Rc<Accounts>> {
+        self.observer.accounts()
     }
 
     /// Returns in how long each timer comes that somebody waits for, and who does, where that is
@@ -118,6 +108,12 @@ impl Hub {
     /// Has the hub end, with an error, when nothing can wake it any more.
     pub(crate) fn detect_deadlocks(&self, detect: bool) {
         self.observer.detect_deadlocks(detect);
+        note_holders(detect);
+    }
+
+    /// Notes from now on, or no longer, who takes a lock.
+    pub(crate) fn note_holders(&self, note: bool) {
+        note_holders(note);
     }
 
     /// Has the watchdog look at this hub, or at it no longer.
@@ -146,8 +142,12 @@ impl Hub {
         }
     }
 
-    /// Puts whoever the schedule chooses in front of the others that are ready.
-    pub(super) fn choose_next(&self) {
+    /// Answers questions, or else puts whoever the schedule chooses in front of the others that are
+    /// ready. Returns whether there were questions: some may have had a turn then.
+    pub(super) fn prepare_turn(&self) -> bool {
+        if self.put_questions() {
+            return true;
+        }
         if let Some(schedule) = self.observer.schedule() {
             schedule.before_turn();
             let ready = self.ready();
@@ -155,6 +155,7 @@ impl Hub {
                 self.prefer(schedule.choose(ready));
             }
         }
+        false
     }
 
     /// Polls a green thread, and returns whether it is done.
@@ -164,7 +165,7 @@ impl Hub {
             schedule.turn_of(key, self.place_of(key));
         }
         let accounts = self.observer.accounts();
-        let start = accounts.as_ref().map(|_| std::time::Instant::now());
+        let start = accounts.as_ref().map(|accounts| accounts.start());
         self.show(Some(key));
         let done = self.poll_traced(key, job, waker);
         self.show(None);

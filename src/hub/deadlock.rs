@@ -11,6 +11,7 @@
 //! and may say nothing where it could.
 
 use std::backtrace::Backtrace;
+use std::collections::HashSet;
 use std::error::Error;
 use std::fmt;
 use std::panic::Location;
@@ -21,11 +22,9 @@ use tokio::runtime::Handle;
 use super::job::Key;
 use super::notes::State;
 use super::scheduler::Hub;
-use super::wake_id::WakeId;
-use super::waker::waker;
 use crate::exit::Exit;
 use crate::frames;
-use crate::probe::{self, Wait};
+use crate::probe::Point;
 
 /// Every green thread of a hub waits for another, and nothing else can wake any of them.
 ///
@@ -49,7 +48,7 @@ use crate::probe::{self, Wait};
 ///     .unwrap_err();
 /// let deadlock = Deadlock::from_error(&error).unwrap();
 /// assert_eq!(deadlock.stuck().len(), 2);
-/// assert!(deadlock.to_string().contains("waits for green thread 2"), "{deadlock}");
+/// assert!(deadlock.to_string().contains("waits for the end of green thread 2"), "{deadlock}");
 /// ```
 #[derive(Clone)]
 pub struct Deadlock {
@@ -68,9 +67,20 @@ pub struct Stuck {
     pub spawned_at: &'static Location<'static>,
     /// The green threads whose end it waits for, by their numbers.
     pub waits_for: Vec<u64>,
+    /// The green threads that have the [locks](crate::lock::Lock) it waits for, by their numbers.
+    pub held_by: Vec<u64>,
     /// Numbers that tell meeting points apart: whoever waits at the same one has the same number.
     pub meeting_points: Vec<usize>,
+    waits: Arc<[StuckWait]>,
     backtraces: Arc<[Backtrace]>,
+}
+
+/// What a green thread waits for that is stuck.
+struct StuckWait {
+    /// For whose end.
+    ending: Option<u64>,
+    meeting_point: usize,
+    point: Point,
 }
 
 impl Stuck {
@@ -98,27 +108,38 @@ impl Deadlock {
         &self.stuck
     }
 
-    /// Returns green threads of which each waits for the end of the next, and the last one for that
-    /// of the first, if there are such. Who has a permit or a lock is not known, so a circle
-    /// through those is not found.
+    /// Returns green threads of which each waits for the end of the next, or for a lock that the
+    /// next has, and the last one for the first, if there are such.
+    ///
+    /// Who has a permit of a semaphore is not known, so a cycle through one is not found.
     pub fn cycle(&self) -> Option<Vec<u64>> {
-        self.stuck.iter().find_map(|first| self.cycle_from(first.id))
+        let mut seen = HashSet::new();
+        self.stuck.iter().find_map(|start| self.cycle_from(start.id, &mut seen))
     }
 
-    fn cycle_from(&self, first: u64) -> Option<Vec<u64>> {
-        let mut path = vec![first];
+    /// Goes from one to whom it waits for, and on, but not to those who were seen to lead nowhere.
+    fn cycle_from(&self, start: u64, seen: &mut HashSet<u64>) -> Option<Vec<u64>> {
+        let mut path = Vec::new();
+        let mut next = Some(start);
         loop {
-            let last = path.last()?;
-            let stuck = self.stuck.iter().find(|stuck| stuck.id == *last)?;
-            let next = *stuck.waits_for.first()?;
-            if next == first {
-                return Some(path);
+            match next {
+                Some(id) if seen.insert(id) => path.push((id, self.needed_by(id))),
+                Some(id) => {
+                    if let Some(first) = path.iter().position(|(on_path, _)| *on_path == id) {
+                        return Some(path[first..].iter().map(|(id, _)| *id).collect());
+                    }
+                }
+                None => drop(path.pop()),
             }
-            if path.contains(&next) {
-                return None;
-            }
-            path.push(next);
+            next = path.last_mut()?.1.next();
         }
+    }
+
+    /// Returns who must go on so that a green thread can.
+    fn needed_by(&self, id: u64) -> impl Iterator<Item = u64> {
+        let stuck = self.stuck.binary_search_by_key(&id, |stuck| stuck.id);
+        let stuck = stuck.ok().map(|at| &self.stuck[at]);
+        stuck.into_iter().flat_map(|stuck| stuck.waits_for.iter().chain(&stuck.held_by)).copied()
     }
 }
 
@@ -142,23 +163,31 @@ impl fmt::Display for Stuck {
             write!(f, " {name:?}")?;
         }
         write!(f, ", spawned at {}, ", self.spawned_at)?;
-        match (&self.waits_for[..], &self.meeting_points[..]) {
-            ([], []) => f.write_str("waits for nothing that this crate knows of")?,
-            ([], points) => write!(f, "waits at meeting point {}", Numbers(points))?,
-            (others, _) => write!(f, "waits for green thread {}", Numbers(others))?,
+        match &self.waits[..] {
+            [] => f.write_str("waits for nothing that this crate knows of")?,
+            [first, others @ ..] => {
+                write!(f, "waits for {first}")?;
+                others.iter().try_for_each(|wait| write!(f, " or {wait}"))?;
+            }
         }
         self.waits_at().try_for_each(|wait| write!(f, "\n{}", wait.trim_end()))
     }
 }
 
-struct Numbers<'a, T>(&'a [T]);
-
-impl<T: fmt::Display> fmt::Display for Numbers<'_, T> {
+impl fmt::Display for StuckWait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().enumerate().try_for_each(|(at, number)| {
-            let between = if at == 0 { "" } else { " and " };
-            write!(f, "{between}{number}")
-        })
+        let Point { what, state, holder } = &self.point;
+        if let Some(ending) = self.ending {
+            return write!(f, "the end of green thread {ending}");
+        }
+        write!(f, "{what} (meeting point {}", self.meeting_point)?;
+        if !state.is_empty() {
+            write!(f, ", {state}")?;
+        }
+        match holder {
+            Some(holder) => write!(f, "), which green thread {holder} has"),
+            None => f.write_str(")"),
+        }
     }
 }
 
@@ -222,32 +251,30 @@ impl Hub {
         self.state(key) != Some(State::Waiting) || self.observer.detector.clones(key) > waits.len()
     }
 
-    fn probe(&self, key: Key, backtraces: bool) -> Vec<Wait> {
-        let Some(job) = self.job(key) else { return Vec::new() };
-        let waker = waker(WakeId::new(self.id(), key));
-        let (_turn, waits) = probe::waits_in(backtraces, || self.run(key, job, waker));
-        waits
-    }
-
     /// Asks all who live where they wait.
     fn stuck(&self) -> Vec<Stuck> {
-        let living = self.living();
-        let jobs: Vec<_> =
-            living.iter().map(|living| (living.key, self.range_of(living.key))).collect();
+        let (living, outcomes) = (self.living(), self.outcomes());
         let mut lines = Vec::new();
         let stuck = living.into_iter().map(|living| {
-            let waits = self.probe(living.key, true);
-            let waits_for = |line: usize| {
-                let owner = jobs.iter().find(|(_, range)| range.contains(&line));
-                owner.map(|(key, _)| key.serial())
-            };
+            let mut waits = self.probe(living.key, true);
+            let backtraces = waits.iter_mut().filter_map(|wait| wait.backtrace.take()).collect();
+            let waits: Vec<_> = waits
+                .into_iter()
+                .map(|wait| StuckWait {
+                    ending: outcomes.whose(&wait).map(Key::serial),
+                    meeting_point: number_of(wait.line, &mut lines),
+                    point: wait.point,
+                })
+                .collect();
             Stuck {
                 id: living.key.serial(),
                 name: living.name.map(|name| name.to_string()),
                 spawned_at: living.spawned_at,
-                waits_for: waits.iter().filter_map(|wait| waits_for(wait.line)).collect(),
-                meeting_points: waits.iter().map(|wait| number_of(wait.line, &mut lines)).collect(),
-                backtraces: waits.into_iter().filter_map(|wait| wait.backtrace).collect(),
+                waits_for: waits.iter().filter_map(|wait| wait.ending).collect(),
+                held_by: waits.iter().filter_map(|wait| wait.point.holder).collect(),
+                meeting_points: waits.iter().map(|wait| wait.meeting_point).collect(),
+                waits: waits.into(),
+                backtraces,
             }
         });
         stuck.collect()

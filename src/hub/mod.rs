@@ -16,15 +16,18 @@
 //! | `current_stack` | on which green stack code runs: the hub on none |
 //! | `prefetch` | whose memory is fetched into the caches before its turn comes |
 //! | `locals`, `notes` | what green threads keep for themselves, and what is noted of them |
+//! | `processor` | what the processor has done for this OS thread |
 //! | `spans`, `usage` | green threads as `tracing` spans; who has used the hub, and how long |
 //! | `detector` | the wakers of a hub that looks for deadlocks |
+//! | `question` | what somebody asks all that wait |
 //! | `observer` | who observes the hub: the watchdog, who counts, who chooses whose turn is next |
 //! | `settings`, `resolver` | what can be chosen for a hub; who resolves names |
 //! | `scheduler` | the hub itself: its green threads, who runs, kill |
-//! | `current` | the hub of this OS thread |
+//! | `current`, `holder` | the hub of this OS thread; who has a lock |
 //! | `waker` | the waker of a green thread: a number, not an allocation |
 //! | `timer`, `deadline` | waiting for a moment, and no longer than until one |
 //! | `turn` | one poll of the hub by Tokio: when green threads run, when I/O is looked at |
+//! | `questions` | what all that wait wait for |
 //! | `deadlock` | whether anything can ever wake the hub again |
 //! | `census` | who lives in the hub, for whoever looks in |
 //!
@@ -37,6 +40,7 @@ mod current_stack;
 mod deadline;
 mod deadlock;
 mod detector;
+mod holder;
 mod job;
 mod locals;
 mod notes;
@@ -45,6 +49,13 @@ mod pin_cell;
 // Stacks are noted where there are stacks.
 #[cfg_attr(not(feature = "stackful"), expect(dead_code))]
 mod prefetch;
+#[cfg(unix)]
+mod processor;
+#[cfg(not(unix))]
+#[path = "no_processor.rs"]
+mod processor;
+mod question;
+mod questions;
 mod registry;
 mod remote;
 mod resolver;
@@ -72,18 +83,22 @@ pub(crate) use notes::Names;
 pub use notes::State;
 pub use resolver::{Resolve, Resolving};
 
+pub(crate) use census::Living;
 pub(crate) use current::{Seat, check, current, expect};
 pub(crate) use current_stack::Outer;
 pub(crate) use deadline::{Within, within};
+pub(crate) use holder::Holder;
 pub(crate) use job::{Job, Key, SpawnedAt};
 pub(crate) use locals::Found;
 #[cfg(feature = "test-util")]
 pub(crate) use observer::Schedule;
 pub(crate) use pin_cell::PinCell;
+pub(crate) use question::Waiting;
 pub(crate) use registry::Number;
 pub(crate) use scheduler::Hub;
 pub(crate) use settings::Stacks;
 pub(crate) use timer::Timer;
+pub(crate) use usage::Accounts;
 
 #[cfg(all(feature = "stackful", target_os = "linux"))]
 pub(crate) use prefetch::fetch_top;

@@ -4,10 +4,12 @@
 //! end of a green thread.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::detector::Detector;
 use super::job::{Key, SpawnedAt};
+use super::question::Question;
 use super::spans::Spans;
 use super::usage::Accounts;
 use crate::watchdog::{Stalls, Watched};
@@ -40,6 +42,8 @@ pub(crate) struct Observer {
     pub(super) spans: Spans,
     accounts: RefCell<Option<Rc<Accounts>>>,
     schedule: RefCell<Option<Rc<dyn Schedule>>>,
+    /// What is asked, and not answered yet.
+    questions: RefCell<VecDeque<Rc<Question>>>,
 }
 
 impl Observer {
@@ -55,7 +59,8 @@ impl Observer {
             || self.spans.is_on()
             || self.accounts.borrow().is_some()
             || self.watched.borrow().is_some()
-            || self.schedule.borrow().is_some();
+            || self.schedule.borrow().is_some()
+            || !self.questions.borrow().is_empty();
         self.on.set(on);
     }
 
@@ -78,8 +83,8 @@ impl Observer {
         self.change();
     }
 
-    pub(super) fn keep_accounts(&self, keep: bool) {
-        self.accounts.replace(keep.then(|| Rc::new(Accounts::new())));
+    pub(super) fn keep_accounts(&self, accounts: Option<Accounts>) {
+        self.accounts.replace(accounts.map(Rc::new));
         self.change();
     }
 
@@ -94,6 +99,27 @@ impl Observer {
 
     pub(super) fn schedule(&self) -> Option<Rc<dyn Schedule>> {
         self.schedule.borrow().clone()
+    }
+
+    /// Has a question put to all that wait, unless it is to be already.
+    pub(super) fn ask(&self, question: &Rc<Question>) {
+        let mut questions = self.questions.borrow_mut();
+        if !questions.iter().any(|known| Rc::ptr_eq(known, question)) {
+            questions.push_back(Rc::clone(question));
+        }
+        drop(questions);
+        self.change();
+    }
+
+    /// Returns the question that is put next.
+    pub(super) fn question(&self) -> Option<Rc<Question>> {
+        self.questions.borrow().front().cloned()
+    }
+
+    /// Forgets that question.
+    pub(super) fn forget_question(&self) {
+        let _answered = self.questions.borrow_mut().pop_front();
+        self.change();
     }
 
     /// Shows the watchdog that a green thread begins its turn, or its end.

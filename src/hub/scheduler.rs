@@ -309,8 +309,8 @@ impl Hub {
     /// every turn what a panic should.
     #[inline]
     pub(super) fn run_next(&self, waker: impl FnOnce(Key) -> Waker) -> Turn {
-        if self.observer.is_on() {
-            self.choose_next();
+        if self.observer.is_on() && self.prepare_turn() {
+            return Turn::Ended;
         }
         // A statement of its own, for the borrow must end before the turn begins.
         let next = self.slots.borrow_mut().take_turn();
@@ -499,7 +499,7 @@ pub(super) enum Turn {
     Idle,
     /// A green thread ran and waits now.
     Ran,
-    /// A green thread ran and ended.
+    /// A green thread ran and ended, or some may have.
     Ended,
 }
 

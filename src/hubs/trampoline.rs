@@ -30,6 +30,7 @@ use tokio::task::coop;
 use tokio::time::Instant;
 
 use crate::hub::{self, Key};
+use crate::probe::Point;
 use crate::semaphore::Semaphore;
 use crate::timeout::Timeout;
 use crate::waiters::{Place, Waiters};
@@ -449,7 +450,9 @@ struct Closing<'a> {
 impl Closing<'_> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let closed = || self.descriptor.closed.get().then_some(()).ok_or(());
-        self.descriptor.waiters.wait(&mut self.place, cx, closed)
+        self.descriptor
+            .waiters
+            .wait_for(&mut self.place, cx, closed, || Point::new("a descriptor", ""))
     }
 }
 

@@ -14,6 +14,7 @@ use std::cell::{Cell, RefCell};
 use std::task::{Context, Poll};
 
 use super::storage::Storage;
+use crate::probe::Point;
 use crate::waiters::{Left, Place, Waiters, Wakeup, wake_all};
 
 pub(super) struct Exchange<T> {
@@ -87,7 +88,35 @@ impl<T> Exchange<T> {
     pub(super) fn poll_get(&self, place: &mut Place, cx: &Context<'_>) -> Poll<T> {
         // What is had at once is not on its way, and never comes back.
         let at_once = || self.get().map(|item| Granted { item, number: 0 }).ok_or(());
-        self.getters.wait(place, cx, at_once).map(|granted| granted.item)
+        let item = || Point::new("an item of a queue", self.items_there());
+        self.getters.wait_for(place, cx, at_once, item).map(|granted| granted.item)
+    }
+
+    /// Waits until an item is taken, that of `offer` where it is asked for.
+    #[inline]
+    pub(super) fn poll_put(
+        &self,
+        place: &mut Place,
+        cx: &Context<'_>,
+        offer: impl FnOnce() -> T,
+    ) -> Poll<()> {
+        let room = || Point::new("room in a queue", self.items_there());
+        self.putters.wait_for(place, cx, || self.put(offer()), room)
+    }
+
+    /// Waits until no task is unfinished.
+    pub(super) fn poll_join(&self, place: &mut Place, cx: &Context<'_>) -> Poll<()> {
+        let left = || self.unfinished.get();
+        let done = || if left() == 0 { Ok(()) } else { Err(()) };
+        let tasks = || Point::new("the tasks of a queue", format!("{} are unfinished", left()));
+        self.joiners.wait_for(place, cx, done, tasks)
+    }
+
+    fn items_there(&self) -> String {
+        match self.maxsize.get() {
+            Some(most) => format!("{} of {most} items", self.stored()),
+            None => format!("{} items", self.stored()),
+        }
     }
 
     /// Withdraws a getter. An item that it was granted goes to the next one, or back among the

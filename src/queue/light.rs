@@ -530,9 +530,7 @@ impl<T> Future for Put<'_, T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Put { queue, item, place } = self.get_mut();
         let item = item.take();
-        queue.exchange.putters.wait(place, cx, || {
-            queue.exchange.put(item.expect("whoever is still outside has an item"))
-        })
+        queue.exchange.poll_put(place, cx, || item.expect("whoever is still outside has an item"))
     }
 }
 

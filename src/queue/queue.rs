@@ -195,8 +195,7 @@ impl<T> Future for Join<'_, T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Join { queue, place } = self.get_mut();
-        let done = || if queue.unfinished_tasks() == 0 { Ok(()) } else { Err(()) };
-        queue.exchange.joiners.wait(place, cx, done)
+        queue.exchange.poll_join(place, cx)
     }
 }
 

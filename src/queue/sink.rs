@@ -92,9 +92,11 @@ impl<T> Sink<T> for Putter<T> {
         if this.is_behind() {
             let Putter { queue, item, place } = this;
             let item = item.take();
-            ready!(queue.exchange.putters.wait(place, cx, || {
-                queue.exchange.put(item.expect("whoever is still outside has an item"))
-            }));
+            ready!(
+                queue.exchange.poll_put(place, cx, || {
+                    item.expect("whoever is still outside has an item")
+                })
+            );
             *place = Place::default();
         }
         Poll::Ready(Ok(()))

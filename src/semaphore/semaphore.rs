@@ -7,7 +7,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use crate::hub;
+use crate::hub::{self, Holder};
+use crate::probe::Point;
 use crate::waiters::{Left, Place, Waiters, Wakeup, wake_all};
 
 /// A counter of permits: acquiring takes one and waits when there is none, releasing gives one
@@ -58,6 +59,7 @@ struct Shared {
     counter: Cell<isize>,
     /// How far releasing may raise the counter.
     limit: isize,
+    holder: Holder,
     waiters: Waiters<(), ()>,
 }
 
@@ -76,12 +78,21 @@ impl Semaphore {
     /// assert_eq!(semaphore.counter(), 2);
     /// ```
     pub fn new(value: usize) -> Semaphore {
-        Semaphore::with_limit(value, isize::MAX)
+        Semaphore::with(value, isize::MAX, Holder::never_noted())
     }
 
     pub(super) fn with_limit(value: usize, limit: isize) -> Semaphore {
+        Semaphore::with(value, limit, Holder::never_noted())
+    }
+
+    /// Makes the semaphore of a lock, of one permit.
+    pub(crate) fn of_lock() -> Semaphore {
+        Semaphore::with(1, isize::MAX, Holder::of_lock())
+    }
+
+    fn with(value: usize, limit: isize, holder: Holder) -> Semaphore {
         let counter = Cell::new(saturating(value));
-        Semaphore { shared: Rc::new(Shared { counter, limit, waiters: Waiters::new() }) }
+        Semaphore { shared: Rc::new(Shared { counter, limit, holder, waiters: Waiters::new() }) }
     }
 
     /// Takes a permit, and waits for one where there is none.
@@ -137,6 +148,7 @@ impl Semaphore {
         let free = !self.locked();
         if free {
             self.shared.counter.set(self.counter() - 1);
+            self.shared.holder.take();
         }
         free
     }
@@ -376,7 +388,20 @@ impl Semaphore {
     /// Whoever polls must [`leave`](Semaphore::leave) when dropped.
     pub(crate) fn poll_acquire(&self, place: &mut Place, cx: &Context<'_>) -> Poll<()> {
         let at_once = || if self.try_acquire() { Ok(()) } else { Err(()) };
-        self.shared.waiters.wait(place, cx, at_once)
+        let polled = self.shared.waiters.wait_for(place, cx, at_once, || self.point());
+        if polled.is_ready() {
+            self.shared.holder.take();
+        }
+        polled
+    }
+
+    /// Says what is waited for.
+    fn point(&self) -> Point {
+        let holder = &self.shared.holder;
+        if holder.is_of_lock() {
+            return Point { holder: holder.id(), ..Point::new("a lock", "") };
+        }
+        Point::new("a permit of a semaphore", format!("counter {}", self.counter()))
     }
 
     /// Gives up acquiring, and passes a permit on that was handed over but not received.
@@ -400,6 +425,7 @@ impl Semaphore {
     fn put_back(&self) -> bool {
         let missing = self.counter() < self.shared.limit;
         if missing {
+            self.shared.holder.give_back();
             self.adjust(1);
         }
         missing

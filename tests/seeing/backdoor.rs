@@ -73,7 +73,13 @@ fn each_command_answers() {
         assert!(own("stats").await.contains("stalls"));
         assert!(own("top").await.starts_with("id"));
         let top = own("top --json").await;
-        assert!(top.contains("\"turns\":2,"), "{top}");
+        assert!(top.contains("\"processor\":0") && top.contains("\"turns\":"), "{top}");
+        assert!(own("top 61").await.contains("it is `top` or `top SECONDS`"));
+        assert_eq!(eventlet::debug::top().turns, 0, "nothing is counted any more");
+        eventlet::debug::keep_usage(true);
+        assert!(own("top --json").await.contains("\"processor\":null"));
+        assert!(eventlet::debug::top().turns > 0, "the program has it counted");
+        eventlet::debug::keep_usage(false);
         assert!(own("dump").await.contains("\"patience\", waiting"));
         assert!(own(&format!("dump {}", waits.id())).await.starts_with("green thread "));
         assert!(own("dump 99999").await.contains("there is no green thread \"99999\""));
@@ -84,11 +90,27 @@ fn each_command_answers() {
         assert!(own("block").await.contains("it is `block on MILLISECONDS`"));
         assert!(own("log debug").await.contains("`Commands::log` adds it"));
         assert_eq!(own("").await, "");
+        let getter = spawn(async { eventlet::Queue::<()>::new(None).get().await });
+        let json = own("waits --json").await;
+        let expected = format!("\"waiting\":1,\"green threads\":\"{}\"}}", getter.id());
+        assert!(json.contains("{\"what\":\"an item of a queue\",\"state\":\"0 items\""), "{json}");
+        assert!(json.contains(&expected), "{json}");
+        getter.kill();
+        assert!(own("waits").await.starts_with("what "));
         assert!(own("frobnicate").await.contains("\"frobnicate\" is no command"));
         let help = own("help").await;
-        for name in
-            ["threads", "dump", "top", "stats", "timers", "listeners", "stacks", "kill", "quit"]
-        {
+        for name in [
+            "threads",
+            "dump",
+            "top",
+            "stats",
+            "waits",
+            "timers",
+            "listeners",
+            "stacks",
+            "kill",
+            "quit",
+        ] {
             assert!(help.lines().any(|line| line.starts_with(name)), "{name}: {help}");
         }
 
@@ -234,6 +256,9 @@ fn many_clients_are_in_at_once_over_ipv4_and_ipv6() {
             let addr = listener.local_addr().unwrap();
             let server = spawn(backdoor_server(listener, commands()));
             drop(connect(addr).await.unwrap()); // It hangs up at once.
+            let threads = ask(connect(addr).await.unwrap(), "threads --json\nquit\n").await;
+            let session = "\"name\":\"backdoor\",\"state\":\"running\",\"stackful\":false,\"idle\":null,\"spawned at\":\"tests/seeing/backdoor.rs:";
+            assert!(threads.contains(session), "{threads}");
             let clients = [(); 10].map(|()| {
                 spawn(async move { ask(connect(addr).await.unwrap(), "echo hi\r\nquit\r\n").await })
             });
@@ -259,6 +284,54 @@ fn a_unix_socket_is_for_its_owner() {
         assert!(text.contains(">>> hi\n"), "{text}");
         server.kill();
         fs::remove_file(&path).unwrap();
+    });
+}
+
+/// Runs a client that the system has, in a shell, and returns what it shows: nothing where the system
+/// has none.
+async fn shell(client: &str, command: &str) -> Option<String> {
+    let has =
+        tokio::process::Command::new("sh").args(["-c", &format!("command -v {client}")]).output();
+    if !has.await.unwrap().status.success() {
+        eprintln!("skipped: there is no {client}");
+        return None;
+    }
+    let shown = tokio::process::Command::new("sh").args(["-c", command]).output().await.unwrap();
+    Some(String::from_utf8(shown.stdout).unwrap())
+}
+
+/// `quit` ends the session, and with it the client, whatever its standard input does.
+#[test]
+fn the_clients_of_the_system_get_in_and_out() {
+    eventlet::run(async {
+        let listener = listen("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let file = format!("eventlet-backdoor-clients-{}", std::process::id());
+        let path: PathBuf = std::env::temp_dir().join(file);
+        let unix = listen(&*path).await.unwrap();
+        let servers = [
+            spawn(backdoor_server(listener, commands())),
+            spawn(backdoor_server(unix, commands())),
+        ];
+        let (path, lines) = (path.display(), r"printf 'echo hi\nthreads\nquit\n'");
+        let clients = [
+            ("nc", format!("{lines} | nc -w 20 127.0.0.1 {port}")),
+            ("nc", format!("{lines} | nc -w 20 -U {path}")),
+            ("socat", format!("{lines} | socat -t 20 - TCP4:127.0.0.1:{port}")),
+            ("socat", format!("{lines} | socat -t 20 - UNIX-CONNECT:{path}")),
+            ("rlwrap", format!("{lines} | rlwrap nc -w 20 127.0.0.1 {port}")),
+            ("telnet", format!("({lines}; sleep 20) | telnet 127.0.0.1 {port}")),
+        ];
+        for (client, command) in clients {
+            if let Some(shown) = shell(client, &command).await {
+                assert!(
+                    shown.contains(">>> hi\n") && shown.contains("backdoor"),
+                    "{client}: {shown}"
+                );
+            }
+        }
+        servers.map(|server| server.kill());
+        fs::remove_file(path.to_string()).unwrap();
     });
 }
 

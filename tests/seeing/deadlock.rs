@@ -39,17 +39,25 @@ both_colours! {
     /// Each has a lock that the other wants, and main waits for one of them.
     #[test]
     fn a_lock_order_that_is_wrong_is_reported_with_who_waits_for_what() {
-        let stuck = stuck(green!({
+        let error = run(false, green!({
             let (a, b) = (Lock::new(), Lock::new());
             let one = spawn(takes_two(a.clone(), b.clone()));
             let other = spawn(takes_two(b, a));
             other.set_name("other");
             wait!(one).unwrap();
-        }));
-        let [main, one, other] = &stuck[..] else { panic!("{stuck:?}") };
+        }))
+        .unwrap_err();
+        let deadlock = Deadlock::from_error(&error).unwrap();
+        let [main, one, other] = deadlock.stuck() else { panic!("{deadlock}") };
         assert_eq!((&main.waits_for[..], &one.waits_for[..]), (&[one.id][..], &[][..]));
         assert_eq!(other.name.as_deref(), Some("other"));
         assert_ne!(one.meeting_points, other.meeting_points);
+        assert_eq!((&one.held_by[..], &other.held_by[..]), (&[other.id][..], &[one.id][..]));
+        assert_eq!(deadlock.cycle(), Some(vec![one.id, other.id]));
+        let words = format!("waits for a lock (meeting point 3), which green thread {} has", one.id);
+        assert!(other.to_string().contains(&words), "{deadlock}");
+        let words = format!("waits for the end of green thread {}\n", one.id);
+        assert!(main.to_string().contains(&words), "{deadlock}");
         assert!(one.spawned_at.file().ends_with("deadlock.rs"));
         for stuck in [one, other] {
             let waits_at: Vec<String> = stuck.waits_at().collect();

@@ -14,3 +14,4 @@ mod gdb;
 mod metrics;
 mod schedules;
 mod usage;
+mod waits;

@@ -1,0 +1,1 @@
+#![cfg(console_without_tokio_unstable)]
