@@ -69,7 +69,7 @@ impl Hub {
     pub(super) fn probe(&self, key: Key, backtraces: bool) -> Vec<Wait> {
         let Some(job) = self.job(key) else { return Vec::new() };
         let waker = waker(WakeId::new(self.id(), key));
-        probe::waits_in(backtraces, || unbudgeted(|| drop(self.run(key, job, waker))))
+        probe::waits_in(backtraces, || unbudgeted(|| self.run(key, job, waker)))
     }
 
     /// Returns where the outcomes of all green threads are.
@@ -97,7 +97,7 @@ impl Outcomes {
 
 /// Calls a function that polls, without a part in the budget of Tokio's task: whoever finds that
 /// used up would wake itself.
-fn unbudgeted(poll: impl FnOnce()) {
+fn unbudgeted<R>(poll: impl FnOnce() -> R) {
     let mut poll = Some(poll);
     let call = poll_fn(|_cx| Poll::Ready(poll.take().map(|poll| poll())));
     let _done = pin!(unconstrained(call)).poll(&mut Context::from_waker(Waker::noop()));
