@@ -330,7 +330,7 @@ fn the_clients_of_the_system_get_in_and_out() {
                 );
             }
         }
-        servers.map(|server| server.kill());
+        servers.iter().for_each(|server| server.kill());
         fs::remove_file(path.to_string()).unwrap();
     });
 }

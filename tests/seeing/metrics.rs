@@ -90,7 +90,7 @@ fn a_recorder_gets_the_numbers_of_the_hub() {
             let member = pool.spawn(std::future::pending::<()>()).await;
             let pools = eventlet::debug::report_pool_metrics("crawlers", &pool, second);
             eventlet::sleep(second + Duration::from_millis(10)).await;
-            [*member, reporter, pools].map(|green_thread| green_thread.kill());
+            [*member, reporter, pools].iter().for_each(|green_thread| green_thread.kill());
         };
         eventlet::runtime::Builder::new().start_paused(true).run(main).unwrap();
     });
