@@ -206,7 +206,9 @@ mod tests {
             last = Some(longest);
         }
         let mut times = Times::default();
-        [3, 1_000_000, 1_000_001].map(|time| times.add(Duration::from_nanos(time)));
+        for time in [3, 1_000_000, 1_000_001] {
+            times.add(Duration::from_nanos(time));
+        }
         let counts: Vec<u64> = times.counts().map(|(_, count)| count).collect();
         assert_eq!(counts, [1, 2]);
     }
