@@ -107,6 +107,20 @@ pub fn has_hub() -> bool {
     hub::current().is_some_and(|hub| hub.current().is_some())
 }
 
+/// Returns whether the hub of this OS thread itself is at work here: something that it calls, such
+/// as the program's allocator, must not suspend the green stack.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::{lowlevel, stackful};
+///
+/// eventlet::run(stackful(|| assert!(!lowlevel::hub_is_borrowed())));
+/// ```
+pub fn hub_is_borrowed() -> bool {
+    hub::is_borrowed()
+}
+
 /// Returns whether what executes is on the green stack itself, and not in a signal handler that has
 /// a stack of its own. `None` where this is not known, as the green thread is being ended, or where
 /// there is no green stack.

@@ -24,9 +24,10 @@ pub(crate) fn is_green(area: Area) -> bool {
 /// and is counted.
 ///
 /// A signal handler runs on whatever stack it interrupted, in the middle of anything. It is told by
-/// the stack that it has of its own.
+/// the stack that it has of its own. And the hub itself may be what calls, through an allocator
+/// that locks.
 pub(crate) fn may_suspend() -> bool {
-    let may = lowlevel::has_hub() && !is_in_handler();
+    let may = lowlevel::has_hub() && !lowlevel::hub_is_borrowed() && !is_in_handler();
     if !may {
         note_blocked();
     }

@@ -6,10 +6,12 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::hub::{Held, hold};
 
 /// A handle of a stream: of a connection, of TLS over one, of a pipe, of a compressor.
 ///
@@ -87,8 +89,8 @@ impl Waiting {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Waker>> {
-        self.wakers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Held<'_, Vec<Waker>> {
+        hold(&self.wakers)
     }
 }
 

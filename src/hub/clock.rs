@@ -133,6 +133,10 @@ impl Clock {
         }
     }
 
+    pub(super) fn is_borrowed(&self) -> bool {
+        self.timers.try_borrow_mut().is_err() || self.sleep.try_borrow_mut().is_err()
+    }
+
     /// Returns how many entries there are, those included that nobody waits for.
     #[cfg(test)]
     pub(super) fn entries(&self) -> usize {

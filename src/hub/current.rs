@@ -21,6 +21,15 @@ pub(crate) fn current() -> Option<Rc<Hub>> {
     HUB.try_with(|hub| hub.borrow().clone()).ok().flatten()
 }
 
+/// Returns whether this OS thread has a hub that [is borrowed](Hub::is_borrowed).
+#[cfg_attr(not(feature = "stackful"), expect(dead_code))]
+pub(crate) fn is_borrowed() -> bool {
+    let borrowed = |hub: &RefCell<Option<Rc<Hub>>>| {
+        hub.try_borrow_mut().map_or(true, |hub| hub.as_ref().is_some_and(|hub| hub.is_borrowed()))
+    };
+    HUB.try_with(borrowed).unwrap_or(false)
+}
+
 /// Returns the hub of this OS thread.
 ///
 /// # Panics
@@ -106,5 +115,32 @@ impl Drop for Seat {
         self.hub.stop_observing();
         let _hub = HUB.try_with(|hub| hub.borrow_mut().take());
         report::report_failures(true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(all(feature = "stackful", debug_assertions))]
+    #[test]
+    fn no_stack_is_suspended_while_its_hub_is_borrowed() {
+        use std::future::pending;
+        use std::panic::{AssertUnwindSafe, catch_unwind};
+
+        use super::*;
+        use crate::{Block, stackful};
+
+        crate::run(stackful(|| {
+            assert!(!is_borrowed());
+            let hub = current().unwrap();
+            let suspend = || {
+                hub.map_slots(|_, _| {
+                    assert!(is_borrowed());
+                    pending::<()>().block();
+                })
+            };
+            let refused = catch_unwind(AssertUnwindSafe(suspend)).unwrap_err();
+            let message = report::message(&*refused).unwrap();
+            assert!(message.ends_with("amid the work of its hub"), "{message}");
+        }));
     }
 }

@@ -4,9 +4,15 @@
 //! rule of the hub: the hub itself runs on no green stack, whoever calls it. What it runs, ends and
 //! drops, such as a destructor or a link, does not belong to the stack of whoever calls, and must
 //! not suspend that stack in the middle of the hub's work.
+//!
+//! Nor must a lock of `std`, or a write to Tokio's eventfd. With libc's functions replaced
+//! (`eventlet-shim`), both suspend the green stack that they are on. So whatever of this crate
+//! locks, or wakes what may lock, [leaves](Outer::leave) the stack first; [`hold`] does both.
 
 use std::cell::Cell;
+use std::ops::{Deref, DerefMut};
 use std::ptr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 thread_local! {
     static CURRENT_STACK: Cell<*const ()> = const { Cell::new(ptr::null()) };
@@ -47,5 +53,33 @@ impl Drop for Outer {
     #[inline]
     fn drop(&mut self) {
         CURRENT_STACK.set(self.0);
+    }
+}
+
+/// Locks a mutex of this crate's own. Until it is unlocked no green stack executes, so nobody is
+/// suspended who has it, or waits for it.
+#[inline]
+pub(crate) fn hold<T>(mutex: &Mutex<T>) -> Held<'_, T> {
+    let outer = Outer::leave();
+    Held { guard: mutex.lock().unwrap_or_else(PoisonError::into_inner), _outer: outer }
+}
+
+/// The lock that [`hold`] has. It is given back before the stack is restored.
+pub(crate) struct Held<'a, T> {
+    guard: MutexGuard<'a, T>,
+    _outer: Outer,
+}
+
+impl<T> Deref for Held<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.guard
+    }
+}
+
+impl<T> DerefMut for Held<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.guard
     }
 }

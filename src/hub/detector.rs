@@ -46,6 +46,10 @@ impl Detector {
         Waker::from(Arc::clone(wakers.entry(key.serial()).or_insert_with(new)))
     }
 
+    pub(super) fn is_borrowed(&self) -> bool {
+        self.wakers.try_borrow_mut().is_err()
+    }
+
     pub(super) fn forget(&self, id: u64) {
         let _waker = self.wakers.borrow_mut().remove(&id);
     }

@@ -36,6 +36,10 @@ pub(crate) enum Found {
 }
 
 impl Locals {
+    pub(super) fn is_borrowed(&self) -> bool {
+        self.of.try_borrow_mut().is_err()
+    }
+
     /// Returns what a green thread has of a local.
     ///
     /// The value is shared, not borrowed, so that the map is free while user code looks at it.

@@ -85,7 +85,7 @@ pub use resolver::{Resolve, Resolving};
 
 pub(crate) use census::Living;
 pub(crate) use current::{Seat, check, current, expect};
-pub(crate) use current_stack::Outer;
+pub(crate) use current_stack::{Held, Outer, hold};
 pub(crate) use deadline::{Within, within};
 pub(crate) use holder::Holder;
 pub(crate) use job::{Job, Key, SpawnedAt};
@@ -107,6 +107,7 @@ pub(crate) use prefetch::suspended_at;
 #[cfg(feature = "stackful")]
 pub(crate) use {
     clock::Moment,
+    current::is_borrowed,
     current_stack::{current_stack, set_current_stack},
     deadline::Enclosing,
     prefetch::{fetch_frame, note_suspended, stack_pointer},

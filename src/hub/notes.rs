@@ -48,6 +48,10 @@ struct Note {
 }
 
 impl Notes {
+    pub(super) fn is_borrowed(&self) -> bool {
+        self.of.try_borrow_mut().is_err() || self.namers.try_borrow_mut().is_err()
+    }
+
     /// Notes that the turn of a green thread is over.
     pub(super) fn turn_is_over(&self, key: Key) {
         self.note(key, |note| note.last_turn = Some(Instant::now()));

@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use super::current_stack::Outer;
 use super::detector::Detector;
 use super::job::{Key, SpawnedAt};
 use super::question::Question;
@@ -137,6 +138,7 @@ impl Observer {
 
     /// Has the watchdog look at the hub, or at it no longer.
     pub(super) fn set_watched(&self, watched: Option<Watched>) {
+        let _on_no_stack = Outer::leave();
         // The old one is dropped after the borrow.
         let _old = self.watched.replace(watched);
         self.change();
@@ -144,18 +146,31 @@ impl Observer {
 
     /// Returns how often the hub was blocked, where the watchdog looks at it.
     pub(super) fn all_stalls(&self) -> Stalls {
-        self.watched.borrow().as_ref().map_or_else(Stalls::default, Watched::total)
+        self.ask_watched(Watched::total).unwrap_or_default()
     }
 
     /// Returns how often a green thread blocked the hub.
     pub(super) fn stalls(&self, id: u64) -> Stalls {
-        self.watched.borrow().as_ref().map_or_else(Stalls::default, |watched| watched.stalls(id))
+        self.ask_watched(|watched| watched.stalls(id)).unwrap_or_default()
     }
 
     pub(super) fn set_name(&self, id: u64, name: &str) {
-        if let Some(watched) = &*self.watched.borrow() {
-            watched.set_name(id, name);
-        }
+        self.ask_watched(|watched| watched.set_name(id, name));
+    }
+
+    /// Asks what the watchdog knows, under a lock of its own.
+    fn ask_watched<R>(&self, ask: impl FnOnce(&Watched) -> R) -> Option<R> {
+        let _on_no_stack = Outer::leave();
+        self.watched.borrow().as_ref().map(ask)
+    }
+
+    /// Returns whether something here is borrowed.
+    pub(super) fn is_borrowed(&self) -> bool {
+        self.watched.try_borrow_mut().is_err()
+            || self.accounts.try_borrow_mut().is_err()
+            || self.schedule.try_borrow_mut().is_err()
+            || self.detector.is_borrowed()
+            || self.spans.is_borrowed()
     }
 
     /// Notes that a green thread has ended.

@@ -24,6 +24,7 @@
 use std::cell::{Cell, RefCell};
 use std::ptr;
 
+use super::current_stack::Outer;
 use super::job::Job;
 
 /// Green threads that are fetched at once. More do not come faster.
@@ -130,6 +131,8 @@ pub(crate) fn stack_pointer() -> usize {
 #[cold]
 fn grow(all: &mut Vec<Suspended>, slot: usize, suspended: Suspended) {
     if slot < MOST {
+        // It is a stack that is being suspended: the allocator must not do so, too.
+        let _on_no_stack = Outer::leave();
         all.resize(slot + 1, Suspended::default());
         all[slot] = suspended;
     }

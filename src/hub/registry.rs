@@ -6,6 +6,7 @@
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use super::current_stack::Outer;
 use super::remote::Remote;
 
 /// Numbers of hubs alive at once: what the waker has room for.
@@ -29,6 +30,7 @@ impl Number {
     ///
     /// When [`MAX_HUBS`] hubs are alive.
     pub(crate) fn take() -> io::Result<Number> {
+        let _on_no_stack = Outer::leave();
         let mut hubs = HUBS.write().unwrap_or_else(PoisonError::into_inner);
         let id = free(&hubs).ok_or_else(no_room)?;
         let remote = Arc::new(Remote::new());
@@ -50,6 +52,7 @@ impl Number {
 
 impl Drop for Number {
     fn drop(&mut self) {
+        let _on_no_stack = Outer::leave();
         let _last = HUBS.write().unwrap_or_else(PoisonError::into_inner)[self.id].take();
     }
 }
@@ -67,7 +70,8 @@ fn no_room() -> io::Error {
     ))
 }
 
-/// Returns the letter box of hub `id`, unless that hub has ended.
+/// Returns the letter box of hub `id`, unless that hub has ended. Whoever asks is on no green stack,
+/// as there is a lock.
 pub(crate) fn find(id: usize) -> Option<Arc<Remote>> {
     HUBS.read().unwrap_or_else(PoisonError::into_inner).get(id)?.clone()
 }

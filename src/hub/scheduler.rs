@@ -162,6 +162,20 @@ impl Hub {
         if self.ending.get() { *self.ends_with_thread.get_or_init(ask) } else { ask() }
     }
 
+    /// Returns whether code of the hub itself is under way, which has borrowed something of it.
+    /// Whoever is suspended then would have the next turn meet that borrow.
+    pub(crate) fn is_borrowed(&self) -> bool {
+        self.slots.try_borrow_mut().is_err()
+            || self.doom.try_borrow_mut().is_err()
+            || self.put_off.try_borrow_mut().is_err()
+            || self.task.try_borrow_mut().is_err()
+            || self.resolver.try_borrow_mut().is_err()
+            || self.clock.is_borrowed()
+            || self.locals.is_borrowed()
+            || self.notes.is_borrowed()
+            || self.observer.is_borrowed()
+    }
+
     /// Returns the number of sleeps and limits that are waited for.
     pub(crate) fn timers(&self) -> usize {
         self.clock.len()
@@ -443,6 +457,7 @@ impl Hub {
     #[cold]
     fn wake_task(&self) {
         self.awake.set(true);
+        let _on_no_stack = Outer::leave();
         if let Some(task) = &*self.task.borrow() {
             task.wake_by_ref();
         }

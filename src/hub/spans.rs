@@ -7,6 +7,7 @@ use std::task::{Wake, Waker};
 
 use tracing::Span;
 
+use super::current_stack::Outer;
 use super::job::{Key, SpawnedAt};
 
 /// The spans of a hub's green threads.
@@ -53,6 +54,10 @@ impl Spans {
         })
     }
 
+    pub(super) fn is_borrowed(&self) -> bool {
+        self.of.try_borrow_mut().is_err()
+    }
+
     pub(super) fn forget(&self, id: u64) {
         let _span = self.of.borrow_mut().remove(&id);
     }
@@ -88,11 +93,13 @@ struct Tells {
 
 impl Wake for Tells {
     fn wake(self: Arc<Self>) {
+        let _on_no_stack = Outer::leave();
         tracing::trace!(target: "tokio::task::waker", op = "waker.wake", task.id = self.span);
         self.waker.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
+        let _on_no_stack = Outer::leave();
         tracing::trace!(target: "tokio::task::waker", op = "waker.wake_by_ref", task.id = self.span);
         self.waker.wake_by_ref();
     }

@@ -16,6 +16,7 @@ use std::ptr;
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use super::current;
+use super::current_stack::Outer;
 use super::registry;
 use super::wake_id::WakeId;
 
@@ -34,9 +35,14 @@ pub(super) fn id_of(waker: &Waker) -> Option<WakeId> {
 
 fn wake_up(id: WakeId) {
     if !current::wake(id) {
-        if let Some(remote) = registry::find(id.hub()) {
-            remote.wake(id.bits());
-        }
+        wake_elsewhere(id);
+    }
+}
+
+fn wake_elsewhere(id: WakeId) {
+    let _on_no_stack = Outer::leave();
+    if let Some(remote) = registry::find(id.hub()) {
+        remote.wake(id.bits());
     }
 }
 

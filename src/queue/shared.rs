@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use futures_sink::Sink;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::error::{Empty, Full};
-use crate::hub;
+use crate::hub::{self, Held, Outer, hold};
 use crate::os_thread::block_on;
 
 /// A first-in-first-out queue that hubs, other runtimes and OS threads share.
@@ -477,6 +477,7 @@ const NOBODY_CLOSES: &str = "the semaphores of a queue are never closed";
 impl<T> Shared<T> {
     /// Stores an item in the room that the permit stands for.
     fn store(&self, item: T, room: SemaphorePermit<'_>) {
+        let _on_no_stack = Outer::leave();
         room.forget();
         self.items().push_back(item);
         self.stored.add_permits(1);
@@ -484,14 +485,15 @@ impl<T> Shared<T> {
 
     /// Takes the item that the permit stands for.
     fn take(&self, stored: SemaphorePermit<'_>) -> T {
+        let _on_no_stack = Outer::leave();
         stored.forget();
         let item = self.items().pop_front();
         self.room.add_permits(1);
         item.expect("there is an item for each permit")
     }
 
-    fn items(&self) -> MutexGuard<'_, VecDeque<T>> {
-        self.items.lock().unwrap_or_else(PoisonError::into_inner)
+    fn items(&self) -> Held<'_, VecDeque<T>> {
+        hold(&self.items)
     }
 }
 

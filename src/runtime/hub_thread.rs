@@ -170,7 +170,7 @@ impl HubThread {
     /// );
     /// ```
     pub fn shutdown(&self) -> Shutdown {
-        let _ended_already = self.0.orders.send(Order::End);
+        let _ended_already = self.0.send(Order::End);
         let mut ended = self.0.ended.resubscribe();
         Shutdown {
             hub: Arc::clone(&self.0),

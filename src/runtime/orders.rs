@@ -4,7 +4,10 @@ use std::convert::Infallible;
 use std::sync::Mutex;
 use std::thread::JoinHandle;
 
+use tokio::sync::mpsc::error::SendError;
 use tokio::sync::{broadcast, mpsc};
+
+use crate::hub::Outer;
 
 /// What all handles of one hub share. Dropping it ends the hub, as it has the only sender of
 /// orders.
@@ -26,6 +29,12 @@ impl Handle {
     /// Has a closure run on the hub's OS thread. It is dropped here when the hub has ended, and
     /// there when the hub ends before its turn comes.
     pub(super) fn order(&self, order: impl FnOnce() + Send + 'static) {
-        let _refused = self.orders.send(Order::Do(Box::new(order)));
+        let _refused = self.send(Order::Do(Box::new(order)));
+    }
+
+    /// Sends an order, unless the hub has ended. It wakes a task of Tokio, of another OS thread.
+    pub(super) fn send(&self, order: Order) -> Result<(), SendError<Order>> {
+        let _on_no_stack = Outer::leave();
+        self.orders.send(order)
     }
 }

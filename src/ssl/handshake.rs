@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use tokio::time::{Sleep, sleep};
 use tokio_rustls::{Accept, Connect, TlsStream};
 
 use super::error::HandshakeError;
+use crate::hub::hold;
 
 /// What a stream does with its handshake on the way.
 #[derive(Clone, Copy)]
@@ -105,7 +106,7 @@ struct Waiting(Mutex<[Option<Waker>; 2]>);
 
 impl Waiting {
     fn set(&self, role: Role, waker: &Waker) {
-        let mut wakers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wakers = hold(&self.0);
         let waiting = &mut wakers[role as usize];
         if !waiting.as_ref().is_some_and(|waiting| waiting.will_wake(waker)) {
             *waiting = Some(waker.clone());
@@ -115,7 +116,7 @@ impl Waiting {
 
 impl Wake for Waiting {
     fn wake(self: Arc<Self>) {
-        let wakers = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let wakers = std::mem::take(&mut *hold(&self.0));
         wakers.into_iter().flatten().for_each(Waker::wake);
     }
 }

@@ -352,6 +352,7 @@ impl Frame {
 
     #[inline(always)]
     fn switch(&self) -> bool {
+        debug_assert!(!hub::is_borrowed(), "a green stack is suspended amid the work of its hub");
         // Entered again on the way out, by a return or an unwind.
         let _entered_again = Enters(self);
         self.context.set(None);

@@ -3,10 +3,10 @@
 use std::cell::RefCell;
 use std::env;
 use std::rc::{Rc, Weak};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::pool::{Pool, is_in_pool};
-use crate::hub::{self, Hub};
+use crate::hub::{self, Held, Hub, hold};
 
 /// As in eventlet.
 const DEFAULT_SIZE: usize = 20;
@@ -179,8 +179,8 @@ fn new_pool(size: usize) -> Arc<Pool> {
     Arc::new(Pool::new("eventlet-tpool", size))
 }
 
-fn shared() -> MutexGuard<'static, Shared> {
-    SHARED.lock().unwrap_or_else(PoisonError::into_inner)
+fn shared() -> Held<'static, Shared> {
+    hold(&SHARED)
 }
 
 impl OfHub {

@@ -1,9 +1,10 @@
 //! A lane of the pool: jobs of which one is done at a time, in order.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::line::{Job, Line};
 use super::pool::Pool;
+use crate::hub::{Held, hold};
 
 /// Jobs that have something in common, so that no two of them may run at once.
 ///
@@ -59,7 +60,7 @@ impl Lane {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Held<'_, State> {
+        hold(&self.0)
     }
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::line::{Job, Line};
+use crate::hub::{Held, hold};
 use crate::report;
 
 thread_local! {
@@ -163,7 +164,7 @@ impl Pool {
 
     /// Waits for a job. `None` when this thread is one too many.
     fn next_job(&self) -> Option<Job> {
-        let mut state = self.lock();
+        let mut state = self.lock_here();
         let mut waited_enough = false;
         loop {
             if state.may_leave(waited_enough) {
@@ -190,7 +191,12 @@ impl Pool {
         (state, waited.timed_out())
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> Held<'_, State> {
+        hold(&self.state)
+    }
+
+    /// As [`lock`](Pool::lock), on an OS thread of the pool.
+    fn lock_here(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,12 +1,13 @@
 //! Waiting until all are there.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
 use crate::green::wait::must_wait;
+use crate::hub::{Held, hold};
 
 /// A place where a number of green threads wait for each other.
 ///
@@ -110,9 +111,9 @@ impl Barrier {
         Some((Arrival { barrier: self, round: state.rounds }, complete))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> Held<'_, State> {
         // Nothing in it panics.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        hold(&self.state)
     }
 }
 

@@ -7,7 +7,7 @@
 
 use std::pin::pin;
 use std::sync::mpsc::{SendError, TryRecvError, TrySendError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use futures_util::future::select;
 use tokio::sync::mpsc::error::TryRecvError as TokioTryRecvError;
@@ -15,6 +15,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::green::wait::wait;
+use crate::hub::hold;
 
 /// An item, until somebody takes it: the receiver, or the sender who goes away.
 struct Offer<T> {
@@ -28,7 +29,7 @@ impl<T> Offer<T> {
     }
 
     fn take(&self) -> Option<T> {
-        let item = self.item.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let item = hold(&self.item).take();
         self.taken.notify_one();
         item
     }
