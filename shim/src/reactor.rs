@@ -67,12 +67,20 @@ pub(crate) fn wait_for(
     wanted: impl Iterator<Item = (RawFd, u32)>,
     deadline: &mut Deadline,
 ) -> Result<Woken, c_int> {
-    let reactor = Reactor::current().map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))?;
-    let mut waits = Waits { reactor, wait: Rc::default(), first: None, others: Vec::new() };
+    let mut waits = Waits::new()?;
     for (descriptor, interest) in wanted {
         waits.add(descriptor, interest)?;
     }
     gate::wait(poll_fn(|cx| waits.poll(deadline, cx)))
+}
+
+/// Suspends the green thread for a while, or until the descriptor is closed. It need not be one that
+/// can be watched.
+pub(crate) fn pause_beside(descriptor: RawFd, pause: Duration) -> Result<Woken, c_int> {
+    let mut waits = Waits::new()?;
+    waits.enter(descriptor, 0);
+    let mut deadline = Deadline::after(pause);
+    gate::wait(poll_fn(|cx| waits.poll(&mut deadline, cx)))
 }
 
 /// One call that waits for some descriptors.
@@ -99,7 +107,20 @@ struct Waits {
 }
 
 impl Waits {
+    fn new() -> Result<Waits, c_int> {
+        let reactor = Reactor::current();
+        let reactor = reactor.map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))?;
+        Ok(Waits { reactor, wait: Rc::default(), first: None, others: Vec::new() })
+    }
+
+    /// Enters this for a descriptor, and has that watched.
     fn add(&mut self, descriptor: RawFd, interest: u32) -> Result<(), c_int> {
+        let interests = self.enter(descriptor, interest);
+        self.reactor.arm(descriptor, interests)
+    }
+
+    /// Enters this for a descriptor. Returns what all who wait for that wait for.
+    fn enter(&mut self, descriptor: RawFd, interest: u32) -> u32 {
         if let Some(another) = self.first.replace(descriptor) {
             self.others.push(another);
         }
@@ -220,19 +241,16 @@ impl Reactor {
         checked(unsafe { Call::new(libc::SYS_epoll_ctl, arguments) }.make()).map(|_| ())
     }
 
-    /// Enters a wait for a descriptor.
-    fn enter(&self, descriptor: RawFd, interest: u32, wait: &Rc<Wait>) -> Result<(), c_int> {
+    /// Enters a wait for a descriptor. Returns what all of them wait for.
+    fn enter(&self, descriptor: RawFd, interest: u32, wait: &Rc<Wait>) -> u32 {
         let shared = shared_by(descriptor);
         shared.waiting.fetch_add(1, Ordering::SeqCst);
         let generation = shared.generation.load(Ordering::SeqCst);
         let waiter = Waiter { interest, generation, wait: Rc::clone(wait) };
-        let interests = {
-            let mut table = self.table.borrow_mut();
-            let entry = table.entry(descriptor);
-            entry.push(waiter);
-            union(entry)
-        };
-        self.arm(descriptor, interests)
+        let mut table = self.table.borrow_mut();
+        let entry = table.entry(descriptor);
+        entry.push(waiter);
+        union(entry)
     }
 
     fn arm(&self, descriptor: RawFd, interests: u32) -> Result<(), c_int> {

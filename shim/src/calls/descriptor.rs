@@ -184,3 +184,24 @@ impl Waiting {
         call()
     }
 }
+
+/// Asks `look` until it has an answer other than none, or the time is over.
+pub(super) fn wait_until(
+    limit: Option<Duration>,
+    wanted: &[(RawFd, u32)],
+    mut look: impl FnMut() -> isize,
+) -> isize {
+    let mut deadline = limit.map(Deadline::after).unwrap_or_default();
+    loop {
+        match wait_for(wanted.iter().copied(), &mut deadline) {
+            Ok(Woken::Late) => return look(),
+            // Of one that was closed the kernel tells more than we know.
+            Ok(Woken::Ready | Woken::Closed) => {}
+            Err(error) => return failed(error),
+        }
+        match look() {
+            0 => {}
+            seen => return seen,
+        }
+    }
+}

@@ -10,9 +10,12 @@
 
 mod copy;
 mod descriptor;
+mod file_lock;
 mod netdb;
+mod open;
 mod poll;
 mod process;
+mod signals;
 mod socket;
 mod syscall;
 mod time;
@@ -73,6 +76,7 @@ pub(crate) const SYMBOLS: &[Known] = &[
     (c"pselect", Some(Area::Select), poll::pselect as *const ()),
     (c"epoll_wait", Some(Area::Select), poll::epoll_wait as *const ()),
     (c"epoll_pwait", Some(Area::Select), poll::epoll_pwait as *const ()),
+    (c"epoll_pwait2", Some(Area::Select), poll::epoll_pwait2 as *const ()),
     (c"__poll_chk", Some(Area::Select), poll::__poll_chk as *const ()),
     (c"__ppoll_chk", Some(Area::Select), poll::__ppoll_chk as *const ()),
     (c"__poll", Some(Area::Select), poll::__poll as *const ()),
@@ -96,6 +100,27 @@ pub(crate) const SYMBOLS: &[Known] = &[
     (c"gethostbyname_r", Some(Area::Dns), netdb::gethostbyname_r as *const ()),
     (c"gethostbyname2_r", Some(Area::Dns), netdb::gethostbyname2_r as *const ()),
     (c"gethostbyaddr_r", Some(Area::Dns), netdb::gethostbyaddr_r as *const ()),
+    (c"flock", Some(Area::Os), file_lock::flock as *const ()),
+    (c"lockf", Some(Area::Os), file_lock::lockf as *const ()),
+    (c"lockf64", Some(Area::Os), file_lock::lockf64 as *const ()),
+    (c"fcntl", Some(Area::Os), file_lock::fcntl as *const ()),
+    (c"fcntl64", Some(Area::Os), file_lock::fcntl64 as *const ()),
+    (c"__fcntl", Some(Area::Os), file_lock::__fcntl as *const ()),
+    (c"open", Some(Area::Os), open::open as *const ()),
+    (c"open64", Some(Area::Os), open::open64 as *const ()),
+    (c"openat", Some(Area::Os), open::openat as *const ()),
+    (c"openat64", Some(Area::Os), open::openat64 as *const ()),
+    (c"creat", Some(Area::Os), open::creat as *const ()),
+    (c"creat64", Some(Area::Os), open::creat64 as *const ()),
+    (c"__open_2", Some(Area::Os), open::__open_2 as *const ()),
+    (c"__open64_2", Some(Area::Os), open::__open64_2 as *const ()),
+    (c"__openat_2", Some(Area::Os), open::__openat_2 as *const ()),
+    (c"__openat64_2", Some(Area::Os), open::__openat64_2 as *const ()),
+    (c"__open", Some(Area::Os), open::__open as *const ()),
+    (c"__open64", Some(Area::Os), open::__open64 as *const ()),
+    (c"sigwait", Some(Area::Os), signals::sigwait as *const ()),
+    (c"sigwaitinfo", Some(Area::Os), signals::sigwaitinfo as *const ()),
+    (c"sigtimedwait", Some(Area::Os), signals::sigtimedwait as *const ()),
     (c"syscall", Some(Area::Thread), syscall::syscall as *const ()),
     (c"pthread_join", Some(Area::Thread), syscall::pthread_join as *const ()),
 ];

@@ -1,8 +1,8 @@
 //! `poll`, `select`, `epoll_wait`: the kernel is asked without waiting, and again whenever one of
 //! the descriptors may be ready.
 //!
-//! With a mask of signals they are the kernel's, and counted as blocked: the mask would be that of
-//! the OS thread.
+//! A mask of signals is not set while the green thread waits: it would be that of the OS thread. A
+//! signal that it lets through is waited for beside the descriptors, and handled with the mask.
 
 use std::ffi::c_int;
 use std::os::fd::RawFd;
@@ -10,53 +10,62 @@ use std::time::Duration;
 
 use libc::{epoll_event, fd_set, nfds_t, pollfd, sigset_t, size_t, timespec, timeval};
 
-use super::descriptor::{duration_of as duration_of_timeval, look};
+use super::descriptor::{duration_of as duration_of_timeval, look, wait_until};
+use super::signals::{Mask, Pending};
 use super::time::{duration_of, now};
 use crate::areas::Area;
 use crate::gate;
-use crate::reactor::{Deadline, Woken, wait_for};
 use crate::real::{Call, answer, failed};
 
-/// Asks `look` until it has an answer other than none, or the time is over.
-fn wait_until(
-    limit: Option<Duration>,
-    wanted: &[(RawFd, u32)],
-    mut look: impl FnMut() -> isize,
-) -> isize {
-    let mut deadline = limit.map(Deadline::after).unwrap_or_default();
-    loop {
-        match wait_for(wanted.iter().copied(), &mut deadline) {
-            Ok(Woken::Late) => return look(),
-            // Of one that was closed the kernel tells more than we know.
-            Ok(Woken::Ready | Woken::Closed) => {}
-            Err(error) => return failed(error),
-        }
-        match look() {
-            0 => {}
-            seen => return seen,
-        }
-    }
-}
+/// The kernel's masks have eight bytes.
+const SIZE_OF_MASK: usize = 8;
 
 fn limit_of(milliseconds: c_int) -> Option<Duration> {
     u64::try_from(milliseconds).ok().map(Duration::from_millis)
 }
 
-/// Polls greenly. `None` where the call is to be made as it is.
-fn poll_green(descriptors: &mut [pollfd], limit: Option<Duration>) -> Option<isize> {
-    match look(descriptors) {
+/// What a call looks at.
+trait Watched {
+    /// Returns how many are ready, without waiting.
+    fn look(&mut self) -> isize;
+
+    /// Returns the descriptors, and what they are wanted for, as the flags of `poll`.
+    fn wanted(&self) -> Vec<(RawFd, u32)>;
+}
+
+/// Looks, and waits until there is something to see, a signal is handled, or the time is over.
+/// `None` where the call is to be made as it is.
+fn look_or_wait(watched: &mut impl Watched, limit: Option<Duration>, mask: Mask) -> Option<isize> {
+    let look = |watched: &mut _| match Watched::look(watched) {
+        0 => mask.deliver(),
+        seen => seen,
+    };
+    match look(watched) {
+        0 if limit == Some(Duration::ZERO) => return Some(0),
         0 => {}
         seen => return Some(seen),
-    }
-    if limit == Some(Duration::ZERO) {
-        return Some(0);
     }
     if !gate::may_suspend() {
         return None;
     }
-    let open = descriptors.iter().filter(|descriptor| descriptor.fd >= 0);
-    let wanted: Vec<_> = open.map(|one| (one.fd, one.events as u16 as u32)).collect();
-    Some(wait_until(limit, &wanted, || look(descriptors)))
+    let pending = match mask.pending() {
+        Ok(pending) => pending,
+        Err(error) => return Some(failed(error)),
+    };
+    let mut wanted = watched.wanted();
+    wanted.extend(pending.as_ref().map(Pending::wanted));
+    Some(wait_until(limit, &wanted, || look(watched)))
+}
+
+impl Watched for &mut [pollfd] {
+    fn look(&mut self) -> isize {
+        look(self)
+    }
+
+    fn wanted(&self) -> Vec<(RawFd, u32)> {
+        let open = self.iter().filter(|descriptor| descriptor.fd >= 0);
+        open.map(|one| (one.fd, one.events as u16 as u32)).collect()
+    }
 }
 
 /// As `poll` of libc.
@@ -73,45 +82,39 @@ pub(super) unsafe extern "C" fn poll(
     let limit = limit_of(timeout);
     if gate::is_green(Area::Select) {
         // SAFETY: I1.
-        if let Some(seen) = unsafe { poll_or_refuse(descriptors, count, limit) } {
+        if let Some(seen) = unsafe { poll_green(descriptors, count, limit, Mask::NONE) } {
             return answer(seen) as c_int;
         }
     }
     let time = limit.map(timespec_of);
     let time_at = time.as_ref().map_or(0, |time| std::ptr::from_ref(time).addr());
-    let at = [descriptors.addr(), count as usize, time_at, 0, 8];
+    let at = [descriptors.addr(), count as usize, time_at, 0, SIZE_OF_MASK];
     // SAFETY: I1, and the time is there for the call.
     unsafe { Call::new(libc::SYS_ppoll, at) }.answer() as c_int
 }
 
+/// Polls greenly. `None` where the call is to be made as it is.
+///
 /// # Safety
 ///
 /// As `poll`.
-unsafe fn poll_or_refuse(
+unsafe fn poll_green(
     descriptors: *mut pollfd,
     count: nfds_t,
     limit: Option<Duration>,
+    mask: Mask,
 ) -> Option<isize> {
-    if count == 0 || descriptors.is_null() {
-        return if count == 0 { poll_green(&mut [], limit) } else { None };
-    }
-    // SAFETY: I1.
-    let descriptors = unsafe { std::slice::from_raw_parts_mut(descriptors, count as usize) };
-    poll_green(descriptors, limit)
+    let mut descriptors = match count {
+        0 => &mut [],
+        _ if descriptors.is_null() => return None,
+        // SAFETY: I1.
+        _ => unsafe { std::slice::from_raw_parts_mut(descriptors, count as usize) },
+    };
+    look_or_wait(&mut descriptors, limit, mask)
 }
 
 fn timespec_of(duration: Duration) -> timespec {
     timespec { tv_sec: duration.as_secs() as _, tv_nsec: duration.subsec_nanos().into() }
-}
-
-/// Returns whether a green thread waits here instead of its OS thread. With a mask of signals it
-/// cannot: only the kernel sets one for the time of a call. Such a call blocks, and is counted.
-fn is_green_with(mask: *const sigset_t) -> bool {
-    let green = gate::is_green(Area::Select);
-    if green && !mask.is_null() {
-        gate::note_blocked();
-    }
-    green && mask.is_null()
 }
 
 /// As `ppoll` of libc.
@@ -130,14 +133,16 @@ pub(super) unsafe extern "C" fn ppoll(
     // SAFETY: I1.
     let mut time = unsafe { timeout.as_ref() }.copied();
     let limit = time.as_ref().map(duration_of);
-    if limit != Some(None) && is_green_with(mask) {
+    if limit != Some(None) && gate::is_green(Area::Select) {
         // SAFETY: I1.
-        if let Some(seen) = unsafe { poll_or_refuse(descriptors, count, limit.flatten()) } {
+        let mask = unsafe { Mask::read(mask) };
+        // SAFETY: I1.
+        if let Some(seen) = unsafe { poll_green(descriptors, count, limit.flatten(), mask) } {
             return answer(seen) as c_int;
         }
     }
     let time_at = time.as_mut().map_or(0, |time| std::ptr::from_mut(time).addr());
-    let at = [descriptors.addr(), count as usize, time_at, mask.addr(), 8];
+    let at = [descriptors.addr(), count as usize, time_at, mask.addr(), SIZE_OF_MASK];
     // SAFETY: I1, and the time is there for the call.
     unsafe { Call::new(libc::SYS_ppoll, at) }.answer() as c_int
 }
@@ -191,7 +196,7 @@ impl Sets {
     }
 
     /// Asks the kernel, which leaves what is ready.
-    fn look(&mut self) -> isize {
+    fn leave_ready(&mut self) -> isize {
         let now = timespec { tv_sec: 0, tv_nsec: 0 };
         let at =
             |set: &mut Option<[u64; WORDS]>| set.as_mut().map_or(0, |set| set.as_mut_ptr().addr());
@@ -200,18 +205,31 @@ impl Sets {
         // SAFETY: the sets have room for all that `select` knows.
         unsafe { Call::new(libc::SYS_pselect6, arguments) }.make()
     }
+}
 
-    /// What each descriptor is wanted for, as the flags of `poll`.
+/// The sets as they were asked for, and what is ready of them.
+struct Selection {
+    asked: Sets,
+    ready: Sets,
+}
+
+impl Watched for Selection {
+    fn look(&mut self) -> isize {
+        self.ready = self.asked;
+        self.ready.leave_ready()
+    }
+
     fn wanted(&self) -> Vec<(RawFd, u32)> {
         let is_in = |which: usize, descriptor: usize| {
-            self.sets[which].is_some_and(|set| set[descriptor / 64] >> (descriptor % 64) & 1 != 0)
+            self.asked.sets[which]
+                .is_some_and(|set| set[descriptor / 64] >> (descriptor % 64) & 1 != 0)
         };
         let events = |descriptor: usize| {
             let flags = [libc::POLLIN, libc::POLLOUT, libc::POLLPRI];
             let wanted = (READ..=2).filter(|which| is_in(*which, descriptor));
             wanted.fold(0, |events, which| events | flags[which] as u32)
         };
-        let all = (0..self.count).map(|descriptor| (descriptor as RawFd, events(descriptor)));
+        let all = (0..self.asked.count).map(|descriptor| (descriptor as RawFd, events(descriptor)));
         all.filter(|(_, events)| *events != 0).collect()
     }
 }
@@ -227,26 +245,18 @@ unsafe fn select_green(
     count: c_int,
     given: [*mut fd_set; 3],
     limit: Option<Duration>,
+    mask: Mask,
 ) -> Option<isize> {
     let count = usize::try_from(count).ok().filter(|count| *count <= MOST)?;
     // SAFETY: I1.
     let asked = unsafe { Sets::read(count, given) };
-    let mut seen = asked;
-    let mut ready = seen.look();
-    if ready == 0 && limit != Some(Duration::ZERO) {
-        if !gate::may_suspend() {
-            return None;
-        }
-        ready = wait_until(limit, &asked.wanted(), || {
-            seen = asked;
-            seen.look()
-        });
-    }
-    if ready >= 0 {
+    let mut selection = Selection { asked, ready: asked };
+    let seen = look_or_wait(&mut selection, limit, mask)?;
+    if seen >= 0 {
         // SAFETY: I1.
-        unsafe { seen.write(given) };
+        unsafe { selection.ready.write(given) };
     }
-    Some(ready)
+    Some(seen)
 }
 
 /// As `select` of libc. What is left of the time is written back, as Linux does.
@@ -269,7 +279,8 @@ pub(super) unsafe extern "C" fn select(
     let start = now(libc::CLOCK_MONOTONIC).unwrap_or_default();
     if valid && gate::is_green(Area::Select) {
         // SAFETY: I1.
-        if let Some(seen) = unsafe { select_green(count, [read, write, other], limit) } {
+        if let Some(seen) = unsafe { select_green(count, [read, write, other], limit, Mask::NONE) }
+        {
             if let (Some(time), Some(limit)) = (time, limit) {
                 let passed = now(libc::CLOCK_MONOTONIC).unwrap_or_default().saturating_sub(start);
                 let left = if seen == 0 { Duration::ZERO } else { limit.saturating_sub(passed) };
@@ -331,18 +342,48 @@ pub(super) unsafe extern "C" fn pselect(
     // SAFETY: I1.
     let mut time = unsafe { timeout.as_ref() }.copied();
     let limit = time.as_ref().map(duration_of);
-    if limit != Some(None) && is_green_with(mask) {
+    if limit != Some(None) && gate::is_green(Area::Select) {
         // SAFETY: I1.
-        if let Some(seen) = unsafe { select_green(count, [read, write, other], limit.flatten()) } {
+        let mask = unsafe { Mask::read(mask) };
+        let (sets, limit) = ([read, write, other], limit.flatten());
+        // SAFETY: I1.
+        if let Some(seen) = unsafe { select_green(count, sets, limit, mask) } {
             return answer(seen) as c_int;
         }
     }
     let time_at = time.as_mut().map_or(0, |time| std::ptr::from_mut(time).addr());
-    let mask_and_size = [mask.addr(), 8];
+    let mask_and_size = [mask.addr(), SIZE_OF_MASK];
     let mask_at = mask_and_size.as_ptr().addr();
     let at = [count as usize, read.addr(), write.addr(), other.addr(), time_at, mask_at];
     // SAFETY: I1, and the rest is there for the call.
     unsafe { Call::new(libc::SYS_pselect6, at) }.answer() as c_int
+}
+
+/// Another epoll, which is a descriptor like others.
+struct Events {
+    epoll: RawFd,
+    attempt: Call,
+}
+
+impl Events {
+    /// # Safety
+    ///
+    /// As `epoll_wait` wants them, until this is dropped.
+    unsafe fn new(epoll: RawFd, events: *mut epoll_event, count: c_int) -> Events {
+        let at = [epoll as usize, events.addr(), count as usize, 0, 0, SIZE_OF_MASK];
+        // SAFETY: the caller says so.
+        Events { epoll, attempt: unsafe { Call::new(libc::SYS_epoll_pwait, at) } }
+    }
+}
+
+impl Watched for Events {
+    fn look(&mut self) -> isize {
+        self.attempt.make()
+    }
+
+    fn wanted(&self) -> Vec<(RawFd, u32)> {
+        vec![(self.epoll, libc::POLLIN as u32)]
+    }
 }
 
 /// As `epoll_pwait` of libc.
@@ -358,30 +399,55 @@ pub(super) unsafe extern "C" fn epoll_pwait(
     timeout: c_int,
     mask: *const sigset_t,
 ) -> c_int {
-    let call = |timeout: c_int| {
-        let at = [
-            epoll as usize,
-            events.addr(),
-            count as usize,
-            timeout as usize,
-            mask.addr(),
-            size_of::<u64>() as size_t,
-        ];
+    if timeout != 0 && gate::is_green(Area::Select) {
         // SAFETY: I1.
-        unsafe { Call::new(libc::SYS_epoll_pwait, at) }
-    };
-    if timeout == 0 || !is_green_with(mask) {
-        return call(timeout).answer() as c_int;
+        let mask = unsafe { Mask::read(mask) };
+        // SAFETY: I1.
+        let mut events = unsafe { Events::new(epoll, events, count) };
+        if let Some(seen) = look_or_wait(&mut events, limit_of(timeout), mask) {
+            return answer(seen) as c_int;
+        }
     }
-    let seen = call(0).make();
-    if seen != 0 {
-        return answer(seen) as c_int;
+    let at = [
+        epoll as usize,
+        events.addr(),
+        count as usize,
+        timeout as usize,
+        mask.addr(),
+        SIZE_OF_MASK,
+    ];
+    // SAFETY: I1.
+    unsafe { Call::new(libc::SYS_epoll_pwait, at) }.answer() as c_int
+}
+
+/// As `epoll_pwait2` of libc.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn epoll_pwait2(
+    epoll: c_int,
+    events: *mut epoll_event,
+    count: c_int,
+    timeout: *const timespec,
+    mask: *const sigset_t,
+) -> c_int {
+    // SAFETY: I1.
+    let limit = unsafe { timeout.as_ref() }.map(duration_of);
+    if limit != Some(None) && gate::is_green(Area::Select) {
+        // SAFETY: I1.
+        let mask = unsafe { Mask::read(mask) };
+        // SAFETY: I1.
+        let mut events = unsafe { Events::new(epoll, events, count) };
+        if let Some(seen) = look_or_wait(&mut events, limit.flatten(), mask) {
+            return answer(seen) as c_int;
+        }
     }
-    if !gate::may_suspend() {
-        return call(timeout).answer() as c_int;
-    }
-    let wanted = [(epoll, libc::POLLIN as u32)];
-    answer(wait_until(limit_of(timeout), &wanted, || call(0).make())) as c_int
+    let at =
+        [epoll as usize, events.addr(), count as usize, timeout.addr(), mask.addr(), SIZE_OF_MASK];
+    // SAFETY: I1.
+    unsafe { Call::new(libc::SYS_epoll_pwait2, at) }.answer() as c_int
 }
 
 /// As `epoll_wait` of libc.

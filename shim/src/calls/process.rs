@@ -4,10 +4,10 @@
 
 use std::ffi::c_int;
 use std::os::fd::RawFd;
-use std::time::Duration;
 
 use libc::{id_t, idtype_t, pid_t, rusage, siginfo_t};
 
+use super::time::Pauses;
 use crate::areas::Area;
 use crate::gate;
 use crate::reactor::{Deadline, Woken, wait_for};
@@ -20,8 +20,6 @@ enum Children {
     Several,
 }
 
-const PAUSES: [u64; 6] = [1, 2, 4, 8, 16, 32];
-
 /// Waits as `plain` does, which must look only if its options have `WNOHANG`: that is `look`, which
 /// returns whether there was something.
 fn wait_green(children: &Children, mut look: impl FnMut() -> (isize, bool), plain: Call) -> isize {
@@ -29,7 +27,7 @@ fn wait_green(children: &Children, mut look: impl FnMut() -> (isize, bool), plai
         return plain.make();
     }
     let opened = Opened::of(children);
-    let mut pauses = PAUSES.into_iter();
+    let mut pauses = Pauses::up_to(50);
     loop {
         let (result, there) = look();
         if there || result < 0 {
@@ -37,7 +35,7 @@ fn wait_green(children: &Children, mut look: impl FnMut() -> (isize, bool), plai
         }
         let waited = match opened.descriptor() {
             Some(descriptor) => wait_for_exit(descriptor),
-            None => gate::wait(eventlet::sleep(Duration::from_millis(pauses.next().unwrap_or(50)))),
+            None => gate::wait(eventlet::sleep(pauses.longer())),
         };
         if let Err(error) = waited {
             return failed(error);

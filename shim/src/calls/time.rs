@@ -80,6 +80,26 @@ unsafe fn green_duration(
     }
 }
 
+/// Pauses between two looks at what nobody tells of: 1, 2, 4 ms and so on.
+pub(super) struct Pauses {
+    next: u64,
+    most: u64,
+}
+
+impl Pauses {
+    /// None is longer than so many milliseconds.
+    pub(super) fn up_to(most: u64) -> Pauses {
+        Pauses { next: 1, most }
+    }
+
+    /// Returns the next one, which is longer than the last.
+    pub(super) fn longer(&mut self) -> Duration {
+        let pause = self.next.min(self.most);
+        self.next = pause * 2;
+        Duration::from_millis(pause)
+    }
+}
+
 /// Returns what a clock shows.
 pub(super) fn now(clock: clockid_t) -> Option<Duration> {
     let mut now = timespec { tv_sec: 0, tv_nsec: 0 };
