@@ -15,6 +15,10 @@ pub(crate) enum Peer {
     /// Of Tokio's servers of the web: the base is hyper alone.
     Axum,
     Epoll,
+    /// A thread of the system for each client.
+    Threads,
+    /// The same program on green stacks, under the shim.
+    Shim,
     May,
     Smol,
     Futures,
@@ -36,6 +40,8 @@ impl Peer {
             Peer::Tokio => "Tokio",
             Peer::Axum => "axum",
             Peer::Epoll => "bare epoll",
+            Peer::Threads => "OS threads",
+            Peer::Shim => "std, shim",
             Peer::May => "may",
             Peer::Smol => "smol",
             Peer::Futures => "futures",

@@ -70,6 +70,17 @@ fn servers_are_compared_and_shown() {
     assert!(page.contains("TCP echo, 64 bytes"));
 }
 
+/// Two of them are the same threaded program, of which one has the shim.
+#[test]
+fn threads_are_compared_with_green_stacks() {
+    for work in ["threaded", "mostly-idle"] {
+        let (report, ..) = compare(work);
+        let peers = ["stackless", "stackful", "tokio", "threads", "shim", "may"];
+        let measures = ["request_cpu", "requests", "latency_p50", "latency_p99", "resident"];
+        assert_complete(&report, &peers, &measures);
+    }
+}
+
 #[test]
 fn every_other_program_answers() {
     for (program, cost) in

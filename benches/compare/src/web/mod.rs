@@ -117,6 +117,7 @@ fn run(peer: Peer, site: Site, connections: usize, stage: &Stage) -> Result<Vec<
             request: site.request(),
             answer_length,
             connections,
+            busy: connections,
             reconnect: false,
             sleepless: stage.cores.is_some(),
         };

@@ -24,6 +24,8 @@ pub(crate) struct Load {
     pub(crate) request: &'static [u8],
     pub(crate) answer_length: usize,
     pub(crate) connections: usize,
+    /// The others have sent their only request when the measuring begins.
+    pub(crate) busy: usize,
     /// Each request on a connection of its own, which its client closes.
     pub(crate) reconnect: bool,
     /// Never to sleep, as there is a core for it. Who sends to a sleeper pays for waking it: that
@@ -173,15 +175,25 @@ impl Loader {
         for client in &mut loader.clients {
             client.ask(loader.load.request)?;
         }
+        loader.hear_the_idle()?;
         Ok(loader)
     }
 
-    /// Drives the server for that long, and until there are more answers than clients: a shorter
+    /// Waits until all have their answer who send no further request.
+    fn hear_the_idle(&mut self) -> io::Result<()> {
+        let whole = self.load.answer_length;
+        while self.clients[self.load.busy..].iter().any(|client| client.received < whole) {
+            self.turn()?;
+        }
+        Ok(())
+    }
+
+    /// Drives the server for that long, and until there are more answers than busy clients: a shorter
     /// time would count requests that were sent, and perhaps answered, before it.
     pub(crate) fn drive(&mut self, time: Duration) -> io::Result<Seen> {
         self.latencies.clear();
         let start = Instant::now();
-        while start.elapsed() < time || self.latencies.len() <= self.clients.len() {
+        while start.elapsed() < time || self.latencies.len() <= self.load.busy {
             self.turn()?;
         }
         let latencies = std::mem::take(&mut self.latencies);
@@ -233,6 +245,9 @@ impl Loader {
             }
         }
         self.latencies.push(client.asked.elapsed().as_secs_f64() * 1e6);
+        if place >= self.load.busy {
+            return Ok(());
+        }
         if self.load.reconnect {
             self.clients[place] = self.new_client(place)?;
         }

@@ -26,19 +26,25 @@ struct Kind {
     title: &'static str,
     about: &'static str,
     program: Program,
+    /// Who takes part; everybody, where it is nobody.
+    only: &'static [Peer],
     reconnect: bool,
+    /// Of the connections only so many send more than one request; or all.
+    busy: Option<usize>,
     connections: &'static [usize],
     /// `--quick` leaves some out.
     quick: &'static [usize],
 }
 
-const KINDS: [Kind; 4] = [
+const KINDS: [Kind; 6] = [
     Kind {
         name: "echo",
         title: "TCP echo, 64 bytes",
         about: "Every client sends 64 bytes, waits for them to come back, and sends the next.",
         program: Program::Echo,
+        only: &[],
         reconnect: false,
+        busy: None,
         connections: &[1, 100, 1_000, 8_000],
         quick: &[1, 100, 1_000, 8_000],
     },
@@ -48,7 +54,9 @@ const KINDS: [Kind; 4] = [
         about: "The server collects a request head of 100 bytes up to its empty line, and writes a response \
                 of 230 bytes. No HTTP library: the same bytes from everybody.",
         program: Program::Http,
+        only: &[],
         reconnect: false,
+        busy: None,
         connections: &[1, 100, 1_000, 8_000],
         quick: &[100, 1_000],
     },
@@ -57,7 +65,9 @@ const KINDS: [Kind; 4] = [
         title: "Stream, chunks of 64 KiB",
         about: "Every client asks for 1 MiB, which the server writes in chunks of 64 KiB, and asks again.",
         program: Program::Stream,
+        only: &[],
         reconnect: false,
+        busy: None,
         connections: &[1, 100, 1_000, 8_000],
         quick: &[100],
     },
@@ -66,11 +76,41 @@ const KINDS: [Kind; 4] = [
         title: "Connect, one exchange, close",
         about: "Every client connects, sends 64 bytes, waits for them to come back, closes, and begins again.",
         program: Program::Echo,
+        only: &[],
         reconnect: true,
+        busy: None,
         connections: &[1, 100, 1_000],
         quick: &[100],
     },
+    Kind {
+        name: "threaded",
+        title: "TCP echo by threads, 64 bytes",
+        about: "The echo again, by code that blocks. A threaded server of std, unmodified, on threads of the system, \
+                and with the shim on green stacks; beside sockets that are made for green stacks, and may's.",
+        program: Program::Echo,
+        only: THREADED,
+        reconnect: false,
+        busy: None,
+        connections: &[1, 100, 1_000, 8_000],
+        quick: &[1, 100, 1_000],
+    },
+    Kind {
+        name: "mostly-idle",
+        title: "Mostly idle connections",
+        about: "Every client sends 64 bytes and waits for them to come back; then a hundred of them go on so, and the \
+                others wait.",
+        program: Program::Echo,
+        only: THREADED,
+        reconnect: false,
+        busy: Some(100),
+        connections: &[1_000, 10_000],
+        quick: &[1_000, 10_000],
+    },
 ];
+
+/// Who takes part where code blocks.
+const THREADED: &[Peer] =
+    &[Peer::Stackless, Peer::Stackful, Peer::Tokio, Peer::Threads, Peer::Shim, Peer::May];
 
 /// How long a server is driven.
 pub(crate) struct Times {
@@ -112,6 +152,7 @@ impl Kind {
             request: self.program.request(),
             answer_length: self.program.answer_length(),
             connections,
+            busy: self.busy.unwrap_or(connections),
             reconnect: self.reconnect,
             sleepless: stage.cores.is_some(),
         };
@@ -121,10 +162,17 @@ impl Kind {
                 .sized_by("connections"),
             size: Some(connections as u64),
             measures: self.measures(),
-            peers: servers::NATIVE.iter().chain(&stage.guests).copied().collect(),
+            peers: self.peers(&stage),
             rounds: stage.effort.rounds(1, 3, 5),
             patient: stage.effort == Effort::Full,
             run: Box::new(move |peer| run(peer, program, &load, &stage)),
+        }
+    }
+
+    fn peers(&self, stage: &Stage) -> Vec<Peer> {
+        match self.only {
+            [] => servers::NATIVE.iter().chain(&stage.guests).copied().collect(),
+            some => some.to_vec(),
         }
     }
 

@@ -1,4 +1,5 @@
-//! Servers that other languages run: Python's eventlet and gevent, and Go.
+//! Servers that are other programs: those of other languages, which are Python's eventlet and gevent,
+//! and Go; and the one that the shim is linked into, as it changes a whole program.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -28,7 +29,7 @@ impl Foreign {
     /// Turns this process into the peer's server: it keeps its core, its limits and its parent.
     pub(crate) fn become_server(&self, peer: Peer, program: &str) -> io::Result<()> {
         let mut command = if peer == Peer::Go {
-            Command::new(go_program())
+            Command::new(beside("eventlet-compare-go"))
         } else {
             let mut python = Command::new(&self.python);
             python.arg(Path::new(PEERS).join("serve.py")).arg(peer.word());
@@ -57,6 +58,12 @@ impl Foreign {
     }
 }
 
+/// Turns this process into the server that the shim is linked into, a program of this package.
+pub(crate) fn become_shimmed(program: &str) -> io::Result<()> {
+    let error = Command::new(beside("eventlet-compare-shim")).arg(program).exec();
+    panic!("{error}: `cargo build --release -p eventlet-compare` makes that server")
+}
+
 /// Looks for the peers of other languages, and makes ready those that are there.
 pub(crate) fn build(foreign: &Foreign) -> (Vec<(Peer, String)>, Vec<Absent>) {
     let (mut present, mut absent) = (Vec::new(), Vec::new());
@@ -77,13 +84,14 @@ pub(crate) fn build(foreign: &Foreign) -> (Vec<(Peer, String)>, Vec<Absent>) {
 
 fn build_go(go: &Path) -> Result<(), String> {
     let source = Path::new(PEERS).join("serve.go");
-    said(Command::new(go).arg("build").arg("-o").arg(go_program()).arg(source)).map(drop)
+    said(Command::new(go).arg("build").arg("-o").arg(beside("eventlet-compare-go")).arg(source))
+        .map(drop)
 }
 
 /// Beside this program, so in Cargo's target directory.
-fn go_program() -> PathBuf {
+fn beside(name: &str) -> PathBuf {
     let this = std::env::current_exe().expect("this program knows where it is");
-    this.with_file_name("eventlet-compare-go")
+    this.with_file_name(name)
 }
 
 /// Runs a command, and returns what it printed, or the last line of its complaint.

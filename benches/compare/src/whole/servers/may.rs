@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use may::net::{TcpListener, TcpStream};
 use may::{config, go};
 
+use super::listen::make_room;
 use crate::whole::blocking;
 use crate::whole::wire::Program;
 
@@ -16,6 +17,7 @@ pub(crate) fn serve(program: Program) -> io::Result<()> {
 
 fn accept(program: Program) -> io::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    make_room(listener.inner())?;
     super::announce(listener.inner())?;
     loop {
         let (stream, _) = listener.accept()?;

@@ -2,17 +2,18 @@
 
 mod bare_epoll;
 mod foreign;
+mod listen;
 mod may;
 mod stackful;
 mod stackless;
+mod threads;
 mod tokio;
 
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::TcpListener;
+use std::thread;
 
-use nix::sys::socket::{self, Backlog};
-
-use super::wire::{Program, send_as_fast_as_it_goes};
+use super::wire::Program;
 use crate::child::{be_child, say};
 use crate::peer::Peer;
 
@@ -31,24 +32,25 @@ pub(crate) fn serve(peer: Peer, program: Program, foreign: &Foreign) -> io::Resu
         Peer::Tokio => tokio::serve(listen()?, program),
         Peer::Epoll => bare_epoll::serve(listen()?, program),
         Peer::May => may::serve(program),
+        Peer::Threads => {
+            let listener = listen::blocking_listener()?;
+            announce(&listener)?;
+            threads::serve(listener, program, |closure| drop(thread::spawn(closure)))
+        }
+        Peer::Shim => foreign::become_shimmed(&program.word()),
         peer => foreign.become_server(peer, &program.word()),
     }
 }
 
 pub(crate) fn listen() -> io::Result<TcpListener> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let listener = listen::blocking_listener()?;
     listener.set_nonblocking(true)?;
     announce(&listener)?;
     Ok(listener)
 }
 
-/// Makes room for everybody, and tells the parent where it is.
-///
-/// Where the line of those who wait to be accepted is full, whoever connects waits a second or
-/// more, and std makes it no longer than 128.
+/// Tells the parent where it is.
 fn announce(listener: &TcpListener) -> io::Result<()> {
-    send_as_fast_as_it_goes(listener)?;
-    socket::listen(listener, Backlog::new(4096)?)?;
     say(&listener.local_addr()?.to_string());
     Ok(())
 }
