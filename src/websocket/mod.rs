@@ -1,18 +1,5 @@
 //! WebSockets, server and client (RFC 6455), with compression (RFC 7692).
 //!
-//! | file | what it holds |
-//! |---|---|
-//! | `socket` | the handle of a connection |
-//! | `client`, `wsgi` | the handshake of either side |
-//! | `secure`, `plain` | `wss://`, with the feature `ssl` and without it |
-//! | `message`, `close` | what is sent and received |
-//! | `connection` | who reads, who writes, and how it ends |
-//! | `reader`, `writer` | frames to messages and back, without I/O |
-//! | `deflate`, `negotiate` | compression, and agreeing on it |
-//! | `mask` | what a client puts over its frames |
-//!
-//! Headers of frames are tungstenite's, compression is flate2's.
-//!
 //! Corresponds to `eventlet.websocket`.
 //!
 //! # What it costs
@@ -33,7 +20,25 @@
 //! [`WebSocket::send`] takes a whole one. Proxies: a client speaks [`over`](Connect::over) any
 //! stream.
 
+// | file | what it holds |
+// |---|---|
+// | `defaults` | the limits that hold unless others are set |
+// | `message`, `close` | what is sent and received |
+// | `mask` | what a client masks its frames with |
+// | `deflate`, `negotiate` | compression, and agreeing on it |
+// | `reader`, `writer` | frames to messages and back, without I/O |
+// | `connection` | one connection: reading, writing, closing |
+// | `request` | what both sides know from the handshake |
+// | `socket` | the handle of a connection |
+// | `secure`, `plain` | `wss://`, with the feature `ssl` and without it: `tls` |
+// | `client`, `client_tls`, `wsgi` | the handshake of either side |
+//
+// Each imports from those above it only. Headers of frames are tungstenite's, compression is
+// flate2's.
+
 mod client;
+#[cfg(feature = "ssl")]
+mod client_tls;
 mod close;
 mod connection;
 mod defaults;

@@ -1,4 +1,4 @@
-//! Where the connections of a server come in.
+//! Accepts the connections of a server.
 
 use std::io;
 use std::pin::pin;
@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::address::Addresses;
 use super::connection::Connection;
 use super::options::Options;
-use super::peer::Peer;
+use super::serve_connection::serve_connection;
 use super::server::Server;
 use super::site::Handler;
 use super::tls::socket_below;
@@ -17,8 +18,8 @@ use crate::convenience::{Door, Listener};
 use crate::greenpool::{GreenPool, Slot};
 use crate::hub::within;
 
-/// How often a full server looks for an idle connection to close.
-const PRESSED: Duration = Duration::from_millis(50);
+/// How often a full server tries to evict an idle connection.
+const EVICTION_PERIOD: Duration = Duration::from_millis(50);
 
 /// Accepts connections, and starts a green thread for each.
 pub(super) struct Acceptor<L, H> {
@@ -34,7 +35,7 @@ where
     L: Listener<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static, Addr: 'static>,
     H: Handler,
 {
-    /// Accepts connections forever. Returns why it cannot.
+    /// Accepts connections until that fails for good.
     pub(super) async fn accept(&mut self) -> io::Error {
         loop {
             let log = &self.options.log;
@@ -49,7 +50,7 @@ where
         }
     }
 
-    /// Waits for a place for a connection, and makes one where a connection is idle.
+    /// Waits for a free slot of the pool, and frees one by evicting an idle connection.
     async fn slot(&self) -> Slot {
         let mut asking = pin!(self.pool.slot());
         if let Some(slot) = within(Some(Duration::ZERO), asking.as_mut()).await {
@@ -57,7 +58,7 @@ where
         }
         loop {
             self.server.evict();
-            if let Some(slot) = within(Some(PRESSED), asking.as_mut()).await {
+            if let Some(slot) = within(Some(EVICTION_PERIOD), asking.as_mut()).await {
                 return slot;
             }
         }
@@ -65,31 +66,28 @@ where
 
     fn start(&self, slot: Slot, io: L::Io, addr: &L::Addr) {
         if let Some(tcp) = socket_below(&io) {
-            // It fails on a connection that has gone, which will be noticed.
+            // This fails on a connection that is closed already; the first read tells.
             let _ = tcp.set_nodelay(self.options.tcp_nodelay);
         }
         let number = self.server.next_number();
-        let peer = Peer::of(&io, addr, self.door.listener.is_secure());
-        self.options.log.debug(&format_args!(
-            "({}) accepted ({})",
-            std::process::id(),
-            peer.remote
-        ));
-        let (server, options) = (self.server.clone(), Rc::clone(&self.options));
-        let connection = Rc::new(Connection::new(server, options, number, peer));
-        let enlisted = self.server.enlist(Rc::clone(&connection));
-        let handler = Rc::clone(&self.handler);
-        let serving = Rc::clone(&connection);
+        let addresses = Addresses::of(&io, addr, self.door.listener.is_secure());
+        let (pid, client) = (std::process::id(), &addresses.remote);
+        self.options.log.debug(&format_args!("({pid}) accepted ({client})"));
+        let connection = Connection::new(Rc::clone(&self.options), number, addresses);
+        let connection = Rc::new(connection);
+        let listed = self.server.list(Rc::clone(&connection));
+        let (handler, server) = (Rc::clone(&self.handler), self.server.clone());
+        let serving = serve_connection(io, handler, Rc::clone(&connection), server);
         let job = async move {
-            let _enlisted = enlisted;
-            serving.serve(io, handler).await;
+            let _listed = listed;
+            serving.await;
         };
         let greenlet = *self.pool.spawn_in(slot, job, self.options.spawned_at);
         connection.greenlet.set(Some(greenlet));
     }
 }
 
-/// Returns whether an error says that what should listen does not.
+/// Returns whether an error says that the listener does not listen.
 fn is_no_listener(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
 }

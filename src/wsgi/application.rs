@@ -1,24 +1,24 @@
-//! eventlet's own kind of site, on a green stack.
+//! Sites that are plain functions, as WSGI has them, on a green stack.
 
 use std::rc::Rc;
 
 use bytes::Bytes;
 
-use super::body::BoxError;
 use super::channel::HasChannel;
 use super::environ::Environ;
 use super::exchange::{Exchange, Outcome};
 use super::function::{Call, Callable};
 use super::site::Site;
 use super::start_response::StartResponse;
+use crate::exit::BoxError;
 use crate::stackful::{Block, stackful};
 
 /// Makes a site of a plain function, as WSGI has them: it calls `start_response`, and returns the
 /// pieces of the body.
 ///
-/// The call and the iteration are on one green stack, so the pieces may be made as they are asked
-/// for, and wait in the making. They are sent as soon as there are 4096 bytes of them, or the site
-/// waits. One that ends before has the length of its body in its head.
+/// The call and the iteration run on one green stack, so the iterator may wait. Pieces are sent as
+/// soon as there are 4096 bytes of them, or the site waits. If the site ends before that, the
+/// response has a `Content-Length`.
 ///
 /// Corresponds to the argument `site` of `eventlet.wsgi.server`.
 ///
@@ -93,7 +93,7 @@ where
         start_response.push(piece.into())?;
         let was_the_last = pieces.size_hint().1 == Some(0);
         if !was_the_last {
-            exchange.channel().room().block()?;
+            exchange.channel().wait_for_room().block()?;
         }
     }
     start_response.check()?;

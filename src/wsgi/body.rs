@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::convert::Infallible;
-use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -14,15 +13,14 @@ use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::channel::{Channel, HasChannel, Write};
-
-pub(super) type BoxError = Box<dyn Error + Send + Sync>;
+use crate::exit::BoxError;
 
 type Boxed = Pin<Box<dyn http_body::Body<Data = Bytes, Error = BoxError>>>;
 
 /// The body of a response: bytes that are known, or a stream of them.
 ///
-/// A stream is asked for its next piece when the client has taken what came before, so a slow
-/// client slows it down, and nobody else.
+/// A stream is polled for its next piece once the client has taken what came before, so a slow
+/// client slows down this stream only.
 ///
 /// # Examples
 ///
@@ -46,12 +44,12 @@ enum Kind {
     Boxed(Boxed),
 }
 
-/// The reading end of a channel. The writer is told when it is dropped.
+/// The reading end of a channel. Once it is dropped, writes fail.
 struct Receiver(Rc<dyn HasChannel>);
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        self.0.channel().leave();
+        self.0.channel().abandon();
     }
 }
 
@@ -69,8 +67,7 @@ impl Body {
         Body(Kind::Empty)
     }
 
-    /// Makes a body out of a stream of pieces. Where the stream gives an error, the connection is
-    /// cut.
+    /// Makes a body of a stream of pieces. An error of the stream cuts the connection.
     ///
     /// # Examples
     ///
@@ -93,13 +90,13 @@ impl Body {
     where
         S: Stream<Item = Result<T, E>> + 'static,
         T: Into<Bytes>,
-        E: Into<Box<dyn Error + Send + Sync>>,
+        E: Into<BoxError>,
     {
         Body::new(Streamed { stream })
     }
 
-    /// Makes a body out of an iterator of pieces that does not wait. One that waits, on a green
-    /// stack, is for [`application`](super::application()) to go through.
+    /// Makes a body of an iterator of pieces that does not wait. An iterator that waits, on a green
+    /// stack, is returned from an [`application`](super::application()).
     ///
     /// Corresponds to the iterable that a WSGI application returns.
     ///
@@ -124,10 +121,10 @@ impl Body {
         Body::new(Iterated { pieces: pieces.into_iter() })
     }
 
-    /// Makes a body that somebody writes.
+    /// Makes a body and its writer.
     ///
-    /// It ends when the last [`Write`] is dropped. Where that happens in a panic the connection is
-    /// cut, and so it is after [`Write::abort`].
+    /// The body ends when the last clone of the [`Write`] is dropped. If that happens in a panic, or
+    /// after [`Write::abort`], the connection is cut.
     ///
     /// # Examples
     ///
@@ -151,7 +148,7 @@ impl Body {
         (Write::ending(Rc::clone(&channel)), Body::read_from(channel))
     }
 
-    /// Makes a body out of any other.
+    /// Makes a body of any other.
     ///
     /// # Examples
     ///
@@ -165,10 +162,10 @@ impl Body {
     /// ```
     pub fn new<B>(body: B) -> Body
     where
-        B: http_body::Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + 'static,
     {
         let mut body = Some(body);
-        // A body of this type stays as it is.
+        // A value of this type is returned as it is.
         if let Some(same) = (&mut body as &mut dyn Any).downcast_mut::<Option<Body>>() {
             return same.take().unwrap_or_default();
         }
@@ -260,7 +257,7 @@ impl From<()> for Body {
 }
 
 pin_project! {
-    /// A body whose error is a box.
+    /// A body whose error is boxed.
     struct Erased<B> {
         #[pin]
         body: B,
@@ -318,7 +315,7 @@ where
     }
 }
 
-/// The body of an iterator. It is never pinned in place.
+/// The body of an iterator. Nothing relies on its address, so it is `Unpin`.
 struct Iterated<I> {
     pieces: I,
 }

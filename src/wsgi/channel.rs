@@ -1,12 +1,12 @@
-//! Pieces of a body on their way from who writes them to the connection.
+//! The pieces of a body on their way from their writer to the connection.
 //!
-//! Pieces are joined while the writer has more ready. That needs no rule: green threads take turns,
-//! so when the connection gets one, the writer is waiting or has ended, and all there is may go.
+//! Pieces are joined while the writer has more ready. This needs no timer: green threads take
+//! turns, so when the connection runs, the writer waits or has ended, and all there is can be sent.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::error::Error;
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -14,13 +14,12 @@ use std::thread;
 
 use bytes::{Bytes, BytesMut};
 
-use super::body::BoxError;
-use super::ticket::Incomplete;
-use crate::waiters::{Place, Waiters};
+use super::condition::Condition;
+use crate::exit::BoxError;
 
-/// As much is held before a writer has to wait, and joined into one piece: eventlet's minimum chunk
-/// size.
-pub(super) const ROOM: usize = 4096;
+/// How many bytes are held before a writer has to wait, and joined into one piece: eventlet's
+/// minimum chunk size.
+pub(super) const CAPACITY: usize = 4096;
 
 /// Something that has a channel in it.
 pub(super) trait HasChannel {
@@ -33,28 +32,27 @@ impl HasChannel for Channel {
     }
 }
 
-/// How a channel stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+enum State {
     Open,
-    /// What is held is the rest.
-    Done,
+    /// The writer has ended: what is held is the rest.
+    Finished,
     /// The body cannot be completed.
     Failed,
-    /// Nobody reads any more.
-    Left,
+    /// The reader has gone.
+    Abandoned,
 }
 
-/// Pieces on their way. It has one reader.
+/// A queue of pieces, with one reader.
 pub(super) struct Channel {
     held: RefCell<VecDeque<Bytes>>,
     bytes: Cell<usize>,
-    /// As much is held back until there is so much or the end: eventlet's `minimum_chunk_size`.
+    /// How many bytes are held back, until the end: eventlet's `minimum_chunk_size`.
     minimum: Cell<Option<usize>>,
-    end: Cell<End>,
+    state: Cell<State>,
     reader: RefCell<Option<Waker>>,
-    /// Writers that wait until what is held was taken.
-    writers: Waiters<(), ()>,
+    /// Holds the writers that wait until what is held was taken.
+    room: Condition,
 }
 
 impl Default for Channel {
@@ -63,9 +61,9 @@ impl Default for Channel {
             held: RefCell::default(),
             bytes: Cell::new(0),
             minimum: Cell::new(None),
-            end: Cell::new(End::Open),
+            state: Cell::new(State::Open),
             reader: RefCell::default(),
-            writers: Waiters::new(),
+            room: Condition::default(),
         }
     }
 }
@@ -75,13 +73,12 @@ impl Channel {
         self.minimum.set(minimum);
     }
 
-    /// Holds one more piece. It is the writer's to wait if there is no [room](Channel::has_room)
-    /// afterwards.
+    /// Adds a piece. The writer then waits for [room](Channel::wait_for_room).
     pub(super) fn push(&self, piece: Bytes) -> io::Result<()> {
-        match self.end.get() {
-            End::Open => {}
-            End::Left => return Err(gone()),
-            End::Done | End::Failed => return Err(ended()),
+        match self.state.get() {
+            State::Open => {}
+            State::Abandoned => return Err(client_gone()),
+            State::Finished | State::Failed => return Err(response_ended()),
         }
         if !piece.is_empty() {
             self.bytes.set(self.bytes.get() + piece.len());
@@ -91,73 +88,81 @@ impl Channel {
         Ok(())
     }
 
-    pub(super) fn has_room(&self) -> bool {
+    fn has_room(&self) -> bool {
         match self.minimum.get() {
             Some(minimum) => self.bytes.get() < minimum.max(1),
-            None => self.bytes.get() < ROOM,
+            None => self.bytes.get() < CAPACITY,
         }
     }
 
-    /// Waits until what is held was taken, where there is no room for more.
-    pub(super) async fn room(&self) -> io::Result<()> {
-        let mut waiting = Waiting { channel: self, place: Place::default() };
-        poll_fn(|cx| waiting.poll(cx)).await;
-        if self.end.get() == End::Left { Err(gone()) } else { Ok(()) }
+    /// Waits until what is held was taken, if it fills the channel.
+    pub(super) async fn wait_for_room(&self) -> io::Result<()> {
+        self.room.wait_until(|| self.has_room()).await;
+        if self.state.get() == State::Abandoned { Err(client_gone()) } else { Ok(()) }
     }
 
-    /// Ends the body: with what is held, or as one that cannot be completed.
-    pub(super) fn finish(&self, whole: bool) {
-        if self.end.get() == End::Open {
-            self.end.set(if whole { End::Done } else { End::Failed });
+    /// Ends the body with what is held.
+    pub(super) fn finish(&self) {
+        self.end(State::Finished);
+    }
+
+    /// Ends a body that cannot be completed.
+    pub(super) fn fail(&self) {
+        self.end(State::Failed);
+    }
+
+    fn end(&self, state: State) {
+        if self.state.get() == State::Open {
+            self.state.set(state);
             self.wake_reader();
         }
     }
 
-    /// Is called by the reader when it takes nothing any more.
-    pub(super) fn leave(&self) {
-        if self.end.get() == End::Open {
-            self.end.set(End::Left);
+    /// Notes that the reader has gone: drops what is held, and fails all writes from now on.
+    pub(super) fn abandon(&self) {
+        if self.state.get() == State::Open {
+            self.state.set(State::Abandoned);
         }
         drop(self.held.take());
         self.bytes.set(0);
-        self.writers.choose_all(&());
+        self.room.notify_all();
     }
 
-    /// Returns whether there is something to send, or an end to tell.
-    pub(super) fn has_something(&self) -> bool {
+    /// Returns whether the reader has something to take: a piece, or the end.
+    pub(super) fn is_ready(&self) -> bool {
         let minimum = self.minimum.get().unwrap_or_default().max(1);
-        self.end.get() != End::Open || self.bytes.get() >= minimum
+        self.state.get() != State::Open || self.bytes.get() >= minimum
     }
 
-    pub(super) fn is_done(&self) -> bool {
-        self.end.get() == End::Done
+    pub(super) fn is_finished(&self) -> bool {
+        self.state.get() == State::Finished
     }
 
     /// Returns whether the end was reached, and everything taken.
     pub(super) fn is_at_end(&self) -> bool {
-        self.end.get() == End::Done && self.bytes.get() == 0
+        self.is_finished() && self.bytes.get() == 0
     }
 
-    /// Takes what is held, joined.
+    /// Takes the next piece that is to be sent; `None` at the end.
     pub(super) fn poll_take(&self, cx: &Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
-        if self.end.get() == End::Failed {
+        if self.state.get() == State::Failed {
             return Poll::Ready(Some(Err(Incomplete.into())));
         }
-        if !self.has_something() {
+        if !self.is_ready() {
             self.set_reader(cx);
             return Poll::Pending;
         }
         let piece = self.take();
-        self.writers.choose_all(&());
+        self.room.notify_all();
         Poll::Ready(piece.map(Ok))
     }
 
     /// Takes as many of the pieces as are to be sent as one.
-    pub(super) fn take(&self) -> Option<Bytes> {
+    fn take(&self) -> Option<Bytes> {
         let mut held = self.held.borrow_mut();
         let first = held.pop_front()?;
         let each = self.minimum.get().is_some_and(|minimum| minimum <= 1);
-        let taken = if each || held.is_empty() || first.len() >= ROOM {
+        let taken = if each || held.is_empty() || first.len() >= CAPACITY {
             first
         } else {
             join(first, &mut held)
@@ -166,7 +171,7 @@ impl Channel {
         Some(taken)
     }
 
-    /// Takes everything: the body is complete before any of it went out.
+    /// Takes everything, joined: the body was finished before any of it was sent.
     pub(super) fn take_all(&self) -> Bytes {
         let mut held = self.held.borrow_mut();
         self.bytes.set(0);
@@ -202,9 +207,9 @@ fn join(first: Bytes, held: &mut VecDeque<Bytes>) -> Bytes {
     joined.freeze()
 }
 
-/// Takes the next piece if it is to be joined to so many bytes.
+/// Takes the next piece if it is to be joined to `joined` bytes.
 fn next_small(held: &mut VecDeque<Bytes>, joined: usize) -> Option<Bytes> {
-    let fits = held.front().is_some_and(|piece| joined < ROOM && piece.len() < ROOM);
+    let fits = held.front().is_some_and(|piece| joined < CAPACITY && piece.len() < CAPACITY);
     if fits { held.pop_front() } else { None }
 }
 
@@ -213,33 +218,25 @@ fn appended(mut joined: BytesMut, piece: Bytes) -> BytesMut {
     joined
 }
 
-fn gone() -> io::Error {
+fn client_gone() -> io::Error {
     io::Error::new(io::ErrorKind::BrokenPipe, "the client has gone")
 }
 
-fn ended() -> io::Error {
+fn response_ended() -> io::Error {
     io::Error::new(io::ErrorKind::BrokenPipe, "the response has ended")
 }
 
-/// A writer that waits for room, and leaves the line when it stops.
-struct Waiting<'a> {
-    channel: &'a Channel,
-    place: Place,
-}
+/// The error of a body whose writer failed. The writer's own error is reported where it ends.
+#[derive(Debug)]
+pub(super) struct Incomplete;
 
-impl Waiting<'_> {
-    fn poll(&mut self, cx: &Context<'_>) -> Poll<()> {
-        let channel = self.channel;
-        let has_room = || if channel.has_room() { Ok(()) } else { Err(()) };
-        channel.writers.wait(&mut self.place, cx, has_room)
+impl fmt::Display for Incomplete {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the body could not be completed")
     }
 }
 
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.channel.writers.leave(&mut self.place);
-    }
-}
+impl Error for Incomplete {}
 
 /// Writes the body of a response.
 ///
@@ -249,21 +246,22 @@ impl Drop for Waiting<'_> {
 #[derive(Clone)]
 pub struct Write {
     channel: Rc<dyn HasChannel>,
-    /// Ends the body with the last of the clones. `None` where the handler does.
+    /// Ends the body when the last clone is dropped. `None` where the end of the handler does.
     _ender: Option<Rc<Ender>>,
 }
 
-/// Ends a body when nobody can write any more.
+/// Ends a body when its last writer is dropped.
 struct Ender(Rc<dyn HasChannel>);
 
 impl Drop for Ender {
     fn drop(&mut self) {
-        self.0.channel().finish(!thread::panicking());
+        let channel = self.0.channel();
+        if thread::panicking() { channel.fail() } else { channel.finish() }
     }
 }
 
 impl Write {
-    /// Makes a writer of a body that the handler ends.
+    /// Makes a writer of a body that ends with the handler.
     pub(super) fn new(channel: Rc<dyn HasChannel>) -> Write {
         Write { channel, _ender: None }
     }
@@ -277,12 +275,12 @@ impl Write {
     ///
     /// # Yields
     ///
-    /// When more than 4096 bytes are on their way, or as many as `minimum_chunk_size` says: then
-    /// until the connection has taken them. So a slow client slows who writes.
+    /// When 4096 bytes are held, or as many as `minimum_chunk_size` sets: until the connection has
+    /// taken them. So a slow client slows its writer down.
     ///
     /// # Killed
     ///
-    /// The piece is sent all the same, once the write was begun.
+    /// The piece is sent all the same, if the write has begun.
     ///
     /// # Errors
     ///
@@ -303,11 +301,11 @@ impl Write {
     pub async fn write(&self, piece: impl Into<Bytes>) -> io::Result<()> {
         let channel = self.channel.channel();
         channel.push(piece.into())?;
-        channel.room().await
+        channel.wait_for_room().await
     }
 
-    /// Gives the body up: the connection is cut, so that the client cannot take what it got for the
-    /// whole.
+    /// Abandons the body: the connection is cut, so that the client cannot mistake what it got for
+    /// the whole.
     ///
     /// # Examples
     ///
@@ -318,7 +316,7 @@ impl Write {
     /// write.abort();
     /// ```
     pub fn abort(&self) {
-        self.channel.channel().finish(false);
+        self.channel.channel().fail();
     }
 }
 

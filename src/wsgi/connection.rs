@@ -1,112 +1,119 @@
-//! A connection, from its first byte to its last.
+//! The state of one connection: shared by its green thread, its requests, the sweeper and the
+//! server.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::fmt;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use http::StatusCode;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 
-use super::front::Front;
-use super::hijack::Takeover;
+use super::activity::{Activity, Phase};
+use super::address::Addresses;
+use super::condition::Condition;
 use super::options::Options;
-use super::peer::Peer;
-use super::pulse::{Phase, Pulse};
-use super::server::Server;
-use super::site::Handler;
-use super::speak::{Ended, Speaks};
-use super::speaker::speak;
-use super::sweeper::Seen;
-use super::tap::Tap;
-use super::tls::{Session, shake_hands};
+use super::tls::Session;
 use crate::greenthread::Greenlet;
-use crate::waiters::{Place, Waiters};
+use crate::waiters::Place;
 
-/// What is known of a connection.
+/// For how long a connection that never sent anything is safe from eviction.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// What runs on a connection after its last response.
+pub(super) type Takeover = Pin<Box<dyn Future<Output = ()>>>;
+
+/// The state of one connection.
 pub struct Connection {
-    /// Counts the connections of a server. An address would not do: all of a Unix socket have the
-    /// same.
+    /// Counts the connections of a server. Log lines name a connection by it, as all connections of
+    /// a Unix socket have the same address.
     pub(super) number: u64,
-    pub(super) server: Server,
     pub(super) options: Rc<Options>,
-    pub(super) peer: Peer,
-    pub(super) pulse: Arc<Pulse>,
+    pub(super) addresses: Addresses,
+    pub(super) activity: Arc<Activity>,
     /// The green thread that serves it, once there is one.
     pub(super) greenlet: Cell<Option<Greenlet>>,
-    /// What the sweeper saw when it looked last.
-    pub(super) seen: Cell<Seen>,
-    pub(super) requests: Cell<u64>,
-    /// Whether the sweeper is to mind how long a body takes to come.
-    pub(super) reads_are_swept: Cell<bool>,
-    /// How many requests are being answered: HTTP/2 has several at a time.
-    answering: Cell<u32>,
-    /// Whether it is to close as soon as no request is being answered.
-    closing: Cell<bool>,
-    /// Whether the server has cut it.
-    cut: Cell<bool>,
-    /// Those who wait to be told that it is to close.
-    told: Waiters<(), ()>,
-    takeover: RefCell<Option<Takeover>>,
-    /// What was agreed on when it was encrypted.
+    /// What was agreed on in the TLS handshake.
     pub(super) session: OnceCell<Session>,
+    /// Requests so far.
+    pub(super) requests: Cell<u64>,
+    /// Whether the sweeper limits how long a read of a request body waits.
+    pub(super) reads_are_swept: Cell<bool>,
+    last_change: Cell<LastChange>,
+    /// Requests that are being answered now: HTTP/2 has several at a time.
+    in_flight: Cell<u32>,
+    /// Whether it closes as soon as no request is being answered.
+    is_closing: Cell<bool>,
+    /// Holds those who wait until `is_closing` is set.
+    closing: Condition,
+    /// Whether the server has cut it.
+    is_cut: Cell<bool>,
+    takeover: RefCell<Option<Takeover>>,
+}
+
+/// When a connection was last seen to change.
+#[derive(Clone, Copy, Default)]
+struct LastChange {
+    /// How many changes there had been then.
+    changes: u32,
+    at: Option<Instant>,
 }
 
 impl Connection {
-    pub(super) fn new(server: Server, options: Rc<Options>, number: u64, peer: Peer) -> Connection {
+    pub(super) fn new(options: Rc<Options>, number: u64, addresses: Addresses) -> Connection {
         Connection {
             number,
-            server,
             options,
-            peer,
-            pulse: Arc::new(Pulse::new()),
+            addresses,
+            activity: Arc::new(Activity::new()),
             greenlet: Cell::new(None),
-            seen: Cell::default(),
+            session: OnceCell::new(),
             requests: Cell::new(0),
             reads_are_swept: Cell::new(false),
-            answering: Cell::new(0),
-            closing: Cell::new(false),
-            cut: Cell::new(false),
-            told: Waiters::new(),
+            last_change: Cell::default(),
+            in_flight: Cell::new(0),
+            is_closing: Cell::new(false),
+            closing: Condition::default(),
+            is_cut: Cell::new(false),
             takeover: RefCell::default(),
-            session: OnceCell::new(),
         }
     }
 
-    /// Notes that a request has come.
+    /// Notes that the head of a request has been read.
     #[inline]
     pub(super) fn request_began(&self) {
         self.requests.set(self.requests.get() + 1);
-        self.answering.set(self.answering.get() + 1);
-        self.pulse.enter(Phase::Busy);
-        self.server.request_began();
+        self.in_flight.set(self.in_flight.get() + 1);
+        self.activity.enter(Phase::Busy);
     }
 
-    /// Notes that the connection speaks HTTP/2: it always reads, and not only heads and bodies.
-    pub(super) fn speaks_in_frames(&self) {
-        self.pulse.speaks_in_frames();
+    /// Notes that a response was sent, or never will be.
+    #[inline]
+    pub(super) fn request_ended(&self) {
+        self.in_flight.set(self.in_flight.get() - 1);
+        if self.in_flight.get() == 0 {
+            self.activity.enter(Phase::Idle);
+            self.activity.end_read_wait();
+        }
+    }
+
+    /// Notes that the connection speaks HTTP/2, which always reads: a read that waits is not a
+    /// request body that is late.
+    pub(super) fn set_http2(&self) {
+        self.activity.set_http2();
         self.reads_are_swept.set(false);
     }
 
-    /// Notes that a response has gone, or will not.
-    #[inline]
-    pub(super) fn request_ended(&self, body_length: u64) {
-        self.answering.set(self.answering.get() - 1);
-        if self.answering.get() == 0 {
-            self.pulse.enter(Phase::Idle);
-            self.pulse.waits_no_more_to_read();
-        }
-        self.server.request_ended(body_length);
-    }
-
-    /// Has the connection close when what it does is done: an idle one at once.
+    /// Closes the connection as soon as no request is being answered: an idle one at once.
     pub(super) fn close(&self) {
-        if !self.closing.replace(true) {
-            let nobody_hears = self.told.len() == 0;
-            self.told.choose_all(&());
-            if nobody_hears && self.pulse.phase() == Phase::Hijacked {
+        if !self.is_closing.replace(true) {
+            let has_waiters = self.closing.has_waiters();
+            self.closing.notify_all();
+            // A site that has taken over, and does not wait for this, would go on forever.
+            if !has_waiters && self.activity.phase() == Phase::Hijacked {
                 self.cut();
             }
         }
@@ -114,132 +121,90 @@ impl Connection {
 
     /// Ends the connection at once.
     pub(super) fn cut(&self) {
-        self.cut.set(true);
+        self.is_cut.set(true);
         if let Some(greenlet) = self.greenlet.get() {
             greenlet.kill();
         }
     }
 
-    pub(super) fn is_closing(&self) -> bool {
-        self.closing.get()
-    }
-
     pub(super) fn is_cut(&self) -> bool {
-        self.cut.get()
+        self.is_cut.get()
     }
 
-    /// Has the site run on the connection once the response has gone.
+    /// Has a site's future run on the connection once the last response was sent.
     pub(super) fn hijack(&self, takeover: Takeover) {
         *self.takeover.borrow_mut() = Some(takeover);
     }
 
-    /// Serves the connection to its end.
-    pub(super) async fn serve<T, H>(self: Rc<Self>, mut io: T, handler: Rc<H>)
-    where
-        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        H: Handler,
-    {
-        match self.unless_closed(shake_hands(&mut io)).await {
-            Some(Ok(session)) => drop(session.map(|session| self.session.set(session))),
-            Some(Err(error)) => return self.note_end(&Ended::Broken(error.into())),
-            None => return,
-        }
-        let tap = Tap::new(io, Arc::clone(&self.pulse));
-        let front = Front::new(handler, Rc::clone(&self));
-        let ended = speak(tap, front, &self).await;
-        self.note_end(&ended);
-        let takeover = self.takeover.take();
-        if let (Ended::Well, Some(takeover)) = (ended, takeover) {
-            self.pulse.enter(Phase::Hijacked);
-            takeover.await;
-        }
+    pub(super) fn take_takeover(&self) -> Option<Takeover> {
+        self.takeover.take()
     }
 
-    /// Waits for something, until the connection is to close.
-    async fn unless_closed<R>(self: &Rc<Self>, work: impl Future<Output = R>) -> Option<R> {
+    /// Awaits a future, but no longer than until the connection is to close.
+    pub(super) async fn unless_closing<R>(
+        self: &Rc<Self>,
+        work: impl Future<Output = R>,
+    ) -> Option<R> {
         let mut work = pin!(work);
-        let mut told = Told::new(Rc::clone(self));
+        let mut closing = Closing::new(Rc::clone(self));
         poll_fn(|cx| match work.as_mut().poll(cx) {
-            Poll::Pending => told.poll(cx).map(|()| None),
+            Poll::Pending => closing.poll(cx).map(|()| None),
             Poll::Ready(done) => Poll::Ready(Some(done)),
         })
         .await
     }
 
-    /// Notes how a conversation ended.
-    fn note_end(&self, ended: &Ended) {
-        let peer = &self.peer.remote;
-        match ended {
-            Ended::Well => {}
-            Ended::Refused(status) => {
-                self.server.refused();
-                self.log_refused(*status);
-            }
-            Ended::Broken(error) => {
-                self.options
-                    .log
-                    .debug(&format_args!("connection {} of {peer}: {error}", self.number));
-            }
+    /// Returns for how long the connection has not changed, as far as calls of this have seen: a
+    /// change is dated by the first call after it.
+    pub(super) fn unchanged_for(&self, now: Instant) -> Duration {
+        let changes = self.activity.changes();
+        let mut last = self.last_change.get();
+        if last.changes != changes || last.at.is_none() {
+            last = LastChange { changes, at: Some(now) };
+            self.last_change.set(last);
         }
+        last.at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at))
     }
 
-    /// Logs what was refused before there was a request.
-    fn log_refused(&self, status: StatusCode) {
-        if self.options.log.is_on() {
-            self.options.log.access(&super::format::Record {
-                client: &self.peer.remote,
-                forwarded: "",
-                request_line: "-",
-                status: status.as_u16(),
-                body_length: 0,
-                took: std::time::Duration::ZERO,
-                request_id: self.number,
-            });
-        }
+    /// Returns whether the connection may be closed to make room for another.
+    pub(super) fn may_be_evicted(&self, now: Instant) -> bool {
+        let is_idle = self.activity.phase() == Phase::Idle && !self.is_closing.get();
+        let was_used = self.requests.get() > 0;
+        is_idle && !self.activity.waits_to_write() && (was_used || self.unchanged_for(now) >= GRACE)
     }
 }
 
-/// A place in the line of those who are told when a connection is to close.
-pub(super) struct Told {
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("number", &self.number)
+            .field("phase", &self.activity.phase())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A wait until a connection is to close.
+pub(super) struct Closing {
     connection: Rc<Connection>,
     place: Place,
 }
 
-impl Told {
-    pub(super) fn new(connection: Rc<Connection>) -> Told {
-        Told { connection, place: Place::default() }
+impl Closing {
+    pub(super) fn new(connection: Rc<Connection>) -> Closing {
+        Closing { connection, place: Place::default() }
     }
 
     pub(super) fn poll(&mut self, cx: &Context<'_>) -> Poll<()> {
         if matches!(self.place, Place::Through) {
             return Poll::Ready(());
         }
-        let closing = || if self.connection.closing.get() { Ok(()) } else { Err(()) };
-        self.connection.told.wait(&mut self.place, cx, closing)
+        let Connection { closing, is_closing, .. } = &*self.connection;
+        closing.poll_wait(&mut self.place, cx, || is_closing.get())
     }
 }
 
-impl Drop for Told {
+impl Drop for Closing {
     fn drop(&mut self) {
-        self.connection.told.leave(&mut self.place);
-    }
-}
-
-/// A conversation that ends early when its connection is to close.
-pub(super) struct Conversation<C> {
-    pub(super) speaker: Pin<Box<C>>,
-    pub(super) told: Option<Told>,
-}
-
-impl<C: Speaks> Future for Conversation<C> {
-    type Output = Ended;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
-        let this = &mut *self;
-        if this.told.as_mut().is_some_and(|told| told.poll(cx).is_ready()) {
-            this.told = None;
-            this.speaker.as_mut().finish();
-        }
-        this.speaker.as_mut().poll_end(cx)
+        self.connection.closing.leave(&mut self.place);
     }
 }

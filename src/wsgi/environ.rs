@@ -1,10 +1,8 @@
-//! What a site knows of a request.
+//! What a site knows of a request: eventlet's `environ`.
 
 use std::borrow::Cow;
 use std::cell::{Ref, RefMut};
-use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
 use std::rc::Rc;
 
 use http::header::{self, HeaderName};
@@ -16,20 +14,19 @@ use super::channel::HasChannel;
 use super::exchange::Exchange;
 use super::hijack::{self, Hijacked};
 use super::input::Input;
-use super::peer::End;
 
-/// What a site knows of a request: eventlet's `environ`.
+/// What a site knows of a request.
 ///
-/// It is a cheap handle, and everything is worked out when it is asked for. There are getters by
-/// name and type, and [`get`](Environ::get) by the key that CGI and WSGI give it.
+/// It is a cheap handle: each value is computed when it is asked for. There are typed getters, and
+/// [`get`](Environ::get) for the keys of CGI and WSGI.
 ///
 /// Corresponds to the dictionary `environ` of WSGI.
 ///
 /// # Differences
 ///
 /// `SERVER_PROTOCOL` is the version of the request; in eventlet it is always HTTP/1.0.
-/// `headers_raw` is [`headers`](Environ::headers), whose names are in lower case. A target in
-/// absolute form is taken apart. Duplicates of `Cookie` are joined by `; `.
+/// `headers_raw` is [`headers`](Environ::headers), whose names are in lower case. `PATH_INFO` of a
+/// target in absolute form is its path. Duplicates of `Cookie` are joined by `; `.
 ///
 /// # Examples
 ///
@@ -86,7 +83,7 @@ impl Environ {
         self.0.parts.borrow().uri.clone()
     }
 
-    /// Returns the path with its escapes decoded, what is not UTF-8 replaced: `PATH_INFO`.
+    /// Returns the path, percent-decoded, with what is not UTF-8 replaced: `PATH_INFO`.
     ///
     /// # Examples
     ///
@@ -105,7 +102,7 @@ impl Environ {
         percent_decode_str(path(&parts.uri)).decode_utf8_lossy().into_owned()
     }
 
-    /// Returns the bytes of the path with its escapes decoded, once. An odd escape stays as it is.
+    /// Returns the bytes of the path, percent-decoded once. A malformed escape is kept.
     ///
     /// # Examples
     ///
@@ -159,7 +156,7 @@ impl Environ {
         self.0.parts.borrow().uri.query().map(str::to_owned)
     }
 
-    /// Returns where the site is mounted: always `""`, as in eventlet. `SCRIPT_NAME`.
+    /// Returns the path at which the site is mounted: `SCRIPT_NAME`. It is `""`, as in eventlet.
     ///
     /// # Examples
     ///
@@ -177,8 +174,8 @@ impl Environ {
         ""
     }
 
-    /// Returns the type of the request's body: `CONTENT_TYPE`. As in eventlet it is `text/plain`
-    /// where none was sent.
+    /// Returns the type of the request's body: `CONTENT_TYPE`. It is `text/plain` if none was sent,
+    /// as in eventlet.
     ///
     /// # Examples
     ///
@@ -196,7 +193,7 @@ impl Environ {
         self.header("content-type").unwrap_or_else(|| "text/plain".to_owned())
     }
 
-    /// Returns the length of the request's body, where it was sent: `CONTENT_LENGTH`.
+    /// Returns the length of the request's body, if it was sent: `CONTENT_LENGTH`.
     ///
     /// # Examples
     ///
@@ -230,118 +227,6 @@ impl Environ {
     /// ```
     pub fn server_protocol(&self) -> Version {
         self.0.parts.borrow().version
-    }
-
-    /// Returns the address at which the connection came in: `SERVER_NAME`. It is `unix` for a Unix
-    /// socket.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::wsgi::Environ;
-    ///
-    /// let site = |env: Environ| async move { env.server_name() };
-    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
-    /// # use ask::body_of;
-    /// # eventlet::run(async move {
-    /// assert_eq!(body_of(site, "GET /").await, "127.0.0.1");
-    /// # });
-    /// ```
-    pub fn server_name(&self) -> String {
-        self.0.connection.peer.local.host().into_owned()
-    }
-
-    /// Returns the port at which the connection came in: `SERVER_PORT`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::wsgi::Environ;
-    ///
-    /// let site = |env: Environ| async move { format!("{:?}", env.server_port()) };
-    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
-    /// # use ask::body_of;
-    /// # eventlet::run(async move {
-    /// assert!(body_of(site, "GET /").await.starts_with("Some("));
-    /// # });
-    /// ```
-    pub fn server_port(&self) -> Option<u16> {
-        self.0.connection.peer.local.port()
-    }
-
-    /// Returns the address of the client: `REMOTE_ADDR`. It is `unix` for a Unix socket.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::wsgi::Environ;
-    ///
-    /// let site = |env: Environ| async move { env.remote_addr() };
-    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
-    /// # use ask::body_of;
-    /// # eventlet::run(async move {
-    /// assert_eq!(body_of(site, "GET /").await, "127.0.0.1");
-    /// # });
-    /// ```
-    pub fn remote_addr(&self) -> String {
-        self.0.connection.peer.remote.host().into_owned()
-    }
-
-    /// Returns the port of the client: `REMOTE_PORT`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::wsgi::Environ;
-    ///
-    /// let site = |env: Environ| async move { format!("{:?}", env.remote_port()) };
-    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
-    /// # use ask::body_of;
-    /// # eventlet::run(async move {
-    /// assert!(body_of(site, "GET /").await.starts_with("Some("));
-    /// # });
-    /// ```
-    pub fn remote_port(&self) -> Option<u16> {
-        self.0.connection.peer.remote.port()
-    }
-
-    /// Returns the address of the client as a socket address, where it is one.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::wsgi::Environ;
-    ///
-    /// let site = |env: Environ| async move { format!("{:?}", env.peer_addr()) };
-    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
-    /// # use ask::body_of;
-    /// # eventlet::run(async move {
-    /// assert!(body_of(site, "GET /").await.starts_with("Some(127.0.0.1:"));
-    /// # });
-    /// ```
-    pub fn peer_addr(&self) -> Option<SocketAddr> {
-        match self.0.connection.peer.remote {
-            End::Inet(addr) => Some(addr),
-            End::Unix | End::Other(_) => None,
-        }
-    }
-
-    /// Returns `"http"`, or `"https"` over TLS: `wsgi.url_scheme`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::wsgi::Environ;
-    ///
-    /// let site = |env: Environ| async move { env.url_scheme() };
-    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
-    /// # use ask::body_of;
-    /// # eventlet::run(async move {
-    /// assert_eq!(body_of(site, "GET /").await, "http");
-    /// # });
-    /// ```
-    pub fn url_scheme(&self) -> &'static str {
-        self.0.connection.peer.scheme()
     }
 
     /// Returns the headers, with duplicates, in their order: `headers_raw`.
@@ -381,7 +266,7 @@ impl Environ {
         joined(&self.0.parts.borrow().headers, &name)
     }
 
-    /// Returns what layers around the site have left with the request.
+    /// Returns the extensions of the request: what other code has attached to it.
     ///
     /// # Examples
     ///
@@ -399,12 +284,11 @@ impl Environ {
         Ref::map(self.0.parts.borrow(), |parts| &parts.extensions)
     }
 
-    /// Returns the same, for changes.
+    /// Returns the extensions of the request, mutably.
     ///
     /// # Panics
     ///
-    /// While what [`headers`](Environ::headers) or [`extensions`](Environ::extensions) returned is
-    /// held.
+    /// While a guard of [`headers`](Environ::headers) or [`extensions`](Environ::extensions) is alive.
     ///
     /// # Examples
     ///
@@ -443,117 +327,8 @@ impl Environ {
         Input::of(Rc::clone(&self.0))
     }
 
-    /// Returns the value of a key of CGI's or WSGI's, or of one that the server's
-    /// [`environ`](super::Serving::environ) has.
-    ///
-    /// Headers have keys such as `HTTP_USER_AGENT`. A header whose own name has an underscore has
-    /// none: it could pass for another.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::wsgi::Environ;
-    ///
-    /// let site = |env: Environ| async move { env.get("HTTP_USER_AGENT").unwrap_or_default() };
-    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
-    /// # use ask::body_of;
-    /// # eventlet::run(async move {
-    /// assert_eq!(body_of(site, "GET /\nUser-Agent: me").await, "me");
-    /// # });
-    /// ```
-    pub fn get(&self, key: &str) -> Option<String> {
-        if let Some(name) = key.strip_prefix("HTTP_") {
-            return self.header_by_key(name);
-        }
-        let value = match key {
-            "REQUEST_METHOD" => self.method().to_string(),
-            "SCRIPT_NAME" => self.script_name().to_owned(),
-            "RAW_PATH_INFO" => self.raw_path_info(),
-            "PATH_INFO" => self.path_info(),
-            "QUERY_STRING" => self.query_string()?,
-            "CONTENT_TYPE" => self.content_type(),
-            "CONTENT_LENGTH" => self.content_length()?.to_string(),
-            "SERVER_PROTOCOL" => format!("{:?}", self.server_protocol()),
-            "SERVER_NAME" => self.server_name(),
-            "SERVER_PORT" => self.server_port().map_or_else(String::new, |port| port.to_string()),
-            "REMOTE_ADDR" => self.remote_addr(),
-            "REMOTE_PORT" => self.remote_port().map_or_else(String::new, |port| port.to_string()),
-            "GATEWAY_INTERFACE" => "CGI/1.1".to_owned(),
-            "HTTPS" => return (self.url_scheme() == "https").then(|| "on".to_owned()),
-            "wsgi.version" => "1.0".to_owned(),
-            "wsgi.url_scheme" => self.url_scheme().to_owned(),
-            "wsgi.multithread" => "True".to_owned(),
-            "wsgi.multiprocess" | "wsgi.run_once" => "False".to_owned(),
-            key => return self.given(key).map(str::to_owned),
-        };
-        Some(value)
-    }
-
-    fn header_by_key(&self, key: &str) -> Option<String> {
-        let capital = !key.contains('-') && !key.bytes().any(|byte| byte.is_ascii_lowercase());
-        let special = matches!(key, "CONTENT_TYPE" | "CONTENT_LENGTH");
-        if !capital || special {
-            return None;
-        }
-        self.header(&key.replace('_', "-"))
-    }
-
-    fn given(&self, key: &str) -> Option<&str> {
-        let pairs = &self.0.connection.options.environ;
-        pairs.iter().rev().find(|(name, _)| name == key).map(|(_, value)| &**value)
-    }
-
-    /// Returns all keys that there are with their values.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use eventlet::wsgi::Environ;
-    ///
-    /// let site = |env: Environ| async move { format!("{:#?}", env.to_map()) };
-    /// # mod ask { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/wsgi/ask.rs")); }
-    /// # use ask::body_of;
-    /// # eventlet::run(async move {
-    /// assert!(body_of(site, "GET /").await.contains("\"REQUEST_METHOD\": \"GET\""));
-    /// # });
-    /// ```
-    pub fn to_map(&self) -> BTreeMap<String, String> {
-        const KEYS: [&str; 18] = [
-            "REQUEST_METHOD",
-            "SCRIPT_NAME",
-            "RAW_PATH_INFO",
-            "PATH_INFO",
-            "QUERY_STRING",
-            "CONTENT_TYPE",
-            "CONTENT_LENGTH",
-            "SERVER_PROTOCOL",
-            "SERVER_NAME",
-            "SERVER_PORT",
-            "REMOTE_ADDR",
-            "REMOTE_PORT",
-            "GATEWAY_INTERFACE",
-            "HTTPS",
-            "wsgi.version",
-            "wsgi.url_scheme",
-            "wsgi.multithread",
-            "wsgi.multiprocess",
-        ];
-        let mut map: BTreeMap<String, String> =
-            self.0.connection.options.environ.iter().cloned().collect();
-        let named = KEYS.iter().chain(&["wsgi.run_once"]);
-        map.extend(named.filter_map(|key| Some(((*key).to_owned(), self.get(key)?))));
-        for name in self.0.parts.borrow().headers.keys() {
-            let key = format!("HTTP_{}", name.as_str().to_ascii_uppercase().replace('-', "_"));
-            if !name.as_str().contains('_') {
-                map.extend(self.get(&key).map(|value| (key, value)));
-            }
-        }
-        map
-    }
-
-    /// Has a function called when the response has gone and the site has ended, in whatever way.
-    /// Those of one request are called in order; a panic in one is reported, and the next is
-    /// called.
+    /// Calls a function once the response was sent, or failed, and the site has ended. Those of one
+    /// request are called in order. A panic in one is reported, and the next is called.
     ///
     /// Corresponds to `environ['eventlet.posthooks']`.
     ///
@@ -577,11 +352,11 @@ impl Environ {
     /// # });
     /// ```
     pub fn posthook(&self, hook: impl FnOnce(&Environ) + 'static) {
-        self.0.add_hook(Box::new(hook));
+        self.0.add_posthook(move |exchange| hook(&Environ(Rc::clone(exchange))));
     }
 
-    /// Says how many bytes of this response are held back until they are sent: 0 sends each piece
-    /// by itself.
+    /// Sets how many bytes of this response are held back before they are sent: with 0 each piece is
+    /// sent by itself.
     ///
     /// Corresponds to `environ['eventlet.minimum_write_chunk_size']`.
     ///
@@ -601,14 +376,15 @@ impl Environ {
         self.0.channel().set_minimum(Some(bytes));
     }
 
-    /// Takes the connection over: answers 101, and hands the socket to a function, with whatever
-    /// the client has sent already. Return the response it gives, to which headers may be added.
+    /// Takes the connection over: makes a response with status 101, which the site returns, perhaps
+    /// with more headers. Then the function gets the socket, with what the client has sent already.
     ///
-    /// The function's future runs in the green thread of the connection, in its slot. When the
-    /// server is shut down it is told by [`Hijacked::closing`]; one that does not listen is cut.
+    /// The function's future runs in the green thread of the connection, and keeps its slot in the
+    /// pool. [`Hijacked::closing`] tells it that the server is shut down; if it does not wait for
+    /// that, the connection is cut.
     ///
-    /// A request that asks for no upgrade, or cannot have one in HTTP/1.0 or HTTP/2, gives a
-    /// response of 426, and the function is dropped.
+    /// For a request without an `Upgrade`, and in HTTP/1.0 and HTTP/2, the response has status 426,
+    /// and the function is dropped.
     ///
     /// Corresponds to `Input.get_socket` together with `WSGI_LOCAL.already_handled` and
     /// `eventlet.set_idle`.
@@ -637,6 +413,7 @@ impl Environ {
     }
 }
 
+/// Returns the path as it was sent.
 fn path(uri: &Uri) -> &str {
     uri.path_and_query().map_or_else(
         // Only CONNECT has a target without a path.
@@ -645,7 +422,7 @@ fn path(uri: &Uri) -> &str {
     )
 }
 
-/// Joins the values of a header, what is not UTF-8 replaced.
+/// Joins the values of a header, with what is not UTF-8 replaced.
 fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let mut values = headers.get_all(name).iter().map(text);
     let first = values.next()?;

@@ -1,8 +1,9 @@
-//! A request that a callable answers: all that its environ, its input and its response share, in
-//! one allocation.
+//! A request and its answer, by a site that runs as a green thread of its own: all that its environ,
+//! its input and its response share, in one allocation.
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;
+use std::fmt;
 use std::mem;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -11,50 +12,59 @@ use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 
-use super::body::{Body, BoxError};
+use super::body::Body;
 use super::channel::{Channel, HasChannel};
 use super::connection::Connection;
-use super::environ::Environ;
-use super::failure;
-use super::input::Inlet;
-use crate::exit::Exit;
-use crate::greenthread::Greenlet;
+use super::error_response;
+use super::request_body::RequestBody;
+use crate::exit::{BoxError, Exit};
 use crate::report;
 
-/// What a callable has made when it ends.
+/// What the site has made when it ends.
 pub enum Outcome {
     Response(Response<Body>),
     /// It called `start_response`, and wrote the body.
     Written,
 }
 
-/// What there is to answer.
+impl fmt::Debug for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Outcome::Response(_) => "Response(..)",
+            Outcome::Written => "Written",
+        })
+    }
+}
+
+/// How far the answer is.
 enum Answer {
     Nothing,
     /// `start_response` was called; the body is in the channel.
     Head(Response<()>),
     Whole(Response<Body>),
-    Sent,
+    /// Its head was handed to hyper.
+    Begun,
 }
 
-type Hook = Box<dyn FnOnce(&Environ)>;
+type Posthook = Box<dyn FnOnce(&Rc<Exchange>)>;
 
 /// A request and its answer.
 pub struct Exchange {
     pub(super) parts: RefCell<Parts>,
     pub(super) connection: Rc<Connection>,
-    pub(super) input: Inlet,
+    pub(super) request_body: RequestBody,
+    /// The body of the response, if the site writes it.
     channel: Channel,
     answer: RefCell<Answer>,
-    /// What the callable did wrong with `start_response`.
+    /// What the site did wrong with `start_response`.
     misuse: RefCell<Option<BoxError>>,
-    hooks: RefCell<Vec<Hook>>,
-    /// What still goes on: the handler, and the sending of the response.
-    under_way: Cell<u8>,
-    /// The place of the handler in the server's list.
-    place: Cell<usize>,
-    /// Whether nothing can follow on this connection.
-    last: Cell<bool>,
+    posthooks: RefCell<Vec<Posthook>>,
+    /// How many of these have not ended: the site, and the sending of the response.
+    running: Cell<u8>,
+    /// The index of its green thread in the server's list.
+    pub(super) handler_index: Cell<usize>,
+    /// Whether the connection must close after this, as part of the request was left unread.
+    is_last: Cell<bool>,
 }
 
 impl HasChannel for Exchange {
@@ -70,42 +80,36 @@ impl Exchange {
         let exchange = Exchange {
             parts: RefCell::new(parts),
             connection: Rc::clone(connection),
-            input: Inlet::new(body, options.socket_timeout),
+            request_body: RequestBody::new(body, options.socket_timeout),
             channel: Channel::default(),
             answer: RefCell::new(Answer::Nothing),
             misuse: RefCell::default(),
-            hooks: RefCell::default(),
-            under_way: Cell::new(2),
-            place: Cell::new(0),
-            last: Cell::new(false),
+            posthooks: RefCell::default(),
+            running: Cell::new(2),
+            handler_index: Cell::new(0),
+            is_last: Cell::new(false),
         };
         exchange.channel.set_minimum(options.minimum_chunk_size);
         Rc::new(exchange)
     }
 
-    /// Notes the green thread that answers.
-    pub(super) fn is_run_by(self: &Rc<Self>, handler: Greenlet) {
-        let server = &self.connection.server;
-        self.place.set(server.handler_started(handler, Rc::downgrade(self)));
-    }
-
-    /// Takes the head of `start_response`, in place of one that did not go out yet.
+    /// Takes the head of `start_response`, in place of an earlier one that was not sent yet.
     pub(super) fn start(&self, head: Result<Response<()>, BoxError>) {
         let mut answer = self.answer.borrow_mut();
         match (&*answer, head) {
-            (Answer::Sent, _) => {
-                self.misused("`start_response` was called after the head had gone out".into());
+            (Answer::Begun, _) => {
+                self.note_misuse("`start_response` was called after the head had gone out".into());
             }
             (_, Ok(head)) => *answer = Answer::Head(head),
-            (_, Err(error)) => self.misused(error),
+            (_, Err(error)) => self.note_misuse(error),
         }
     }
 
-    pub(super) fn misused(&self, error: BoxError) {
+    fn note_misuse(&self, error: BoxError) {
         self.misuse.borrow_mut().get_or_insert(error);
     }
 
-    /// Returns what ends the response, if the callable did something wrong.
+    /// Returns what the site did wrong with `start_response`, if it did.
     pub(super) fn check_use(&self) -> Result<(), BoxError> {
         self.misuse.borrow_mut().take().map_or(Ok(()), Err)
     }
@@ -115,15 +119,16 @@ impl Exchange {
         !matches!(*self.answer.borrow(), Answer::Nothing)
     }
 
-    /// Reads the rest of the input away, if there is little of it: the next request stands behind
-    /// it.
+    /// Discards the rest of the request body, if there is little of it, for the next request follows
+    /// it on the connection.
     pub(super) async fn finish_input(&self) {
-        let waits_to_be_told = self.expects_continue() && !self.input.was_asked();
+        let body = &self.request_body;
+        let client_holds_it_back = self.expects_continue() && !body.was_polled();
         let most = self.connection.options.drain_unread;
-        if self.input.is_complete() || !waits_to_be_told && self.input.drain(most).await {
-            self.connection.pulse.set_lingers(false);
+        if body.is_complete() || !client_holds_it_back && body.drain(most).await {
+            self.connection.activity.set_lingering_close(false);
         } else {
-            self.last.set(true);
+            self.is_last.set(true);
         }
     }
 
@@ -131,23 +136,22 @@ impl Exchange {
         self.parts.borrow().headers.contains_key(http::header::EXPECT)
     }
 
-    /// Returns whether nothing can follow on this connection, as a body was left unread.
+    /// Returns whether the connection must close after this, as part of the request was left unread.
     pub(super) fn is_last(&self) -> bool {
-        self.last.get()
+        self.is_last.get()
     }
 
-    pub(super) fn add_hook(&self, hook: Hook) {
-        self.hooks.borrow_mut().push(hook);
+    pub(super) fn add_posthook(&self, hook: impl FnOnce(&Rc<Exchange>) + 'static) {
+        self.posthooks.borrow_mut().push(Box::new(hook));
     }
 
-    /// Takes the outcome of the handler.
+    /// Takes the outcome of the site's green thread.
     pub(super) fn settle(self: &Rc<Self>, outcome: Result<Result<Outcome, BoxError>, Exit>) {
-        self.connection.server.handler_ended(self.place.get());
         match outcome {
             Ok(Ok(Outcome::Response(response))) => {
                 *self.answer.borrow_mut() = Answer::Whole(response);
             }
-            Ok(Ok(Outcome::Written)) => self.channel.finish(true),
+            Ok(Ok(Outcome::Written)) => self.channel.finish(),
             Ok(Err(error)) => self.fail(&*error),
             Err(exit) => self.fail(&exit),
         }
@@ -155,9 +159,9 @@ impl Exchange {
         self.part_ended();
     }
 
-    /// Makes an answer out of a failure, or cuts the answer that is on its way.
+    /// Answers with a failure, or cuts off an answer that has begun.
     fn fail(&self, error: &(dyn Error + 'static)) {
-        let status = self.input.failure();
+        let status = self.request_body.failure();
         let options = &self.connection.options;
         if status.is_none() && !self.connection.is_cut() {
             let parts = self.parts.borrow();
@@ -165,23 +169,23 @@ impl Exchange {
             options.log.failure(&request, &error.to_string());
         }
         let mut answer = self.answer.borrow_mut();
-        if matches!(*answer, Answer::Sent) {
-            self.channel.finish(false);
+        if matches!(*answer, Answer::Begun) {
+            self.channel.fail();
             return;
         }
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        *answer = Answer::Whole(failure::explained(status, error, options));
+        *answer = Answer::Whole(error_response::of_failure(status, error, options));
     }
 
-    /// Waits for something to answer.
+    /// Waits until the answer can begin.
     pub(super) fn poll_answer(self: &Rc<Self>, cx: &Context<'_>) -> Poll<Response<Body>> {
         let mut answer = self.answer.borrow_mut();
-        match mem::replace(&mut *answer, Answer::Sent) {
+        match mem::replace(&mut *answer, Answer::Begun) {
             Answer::Whole(response) => Poll::Ready(response),
-            Answer::Head(head) if self.channel.is_done() => {
+            Answer::Head(head) if self.channel.is_finished() => {
                 Poll::Ready(head.map(|()| Body::from(self.channel.take_all())))
             }
-            Answer::Head(head) if self.channel.has_something() => {
+            Answer::Head(head) if self.channel.is_ready() => {
                 let channel: Rc<Exchange> = Rc::clone(self);
                 Poll::Ready(head.map(|()| Body::read_from(channel)))
             }
@@ -194,28 +198,29 @@ impl Exchange {
     }
 
     /// Notes that the client has gone before it was answered.
-    pub(super) fn client_left(self: &Rc<Self>) {
-        self.channel.leave();
+    pub(super) fn client_gone(self: &Rc<Self>) {
+        self.channel.abandon();
         self.part_ended();
     }
 
-    /// Is called when the handler has ended, and when the response has gone. After both the
-    /// posthooks run.
+    /// Is called when the site has ended, and when the response was sent. The second call runs the
+    /// posthooks.
     pub(super) fn part_ended(self: &Rc<Self>) {
-        self.under_way.set(self.under_way.get() - 1);
-        if self.under_way.get() == 0 {
-            self.run_hooks();
+        self.running.set(self.running.get() - 1);
+        if self.running.get() == 0 {
+            self.run_posthooks();
         }
     }
 
-    fn run_hooks(self: &Rc<Self>) {
-        let hooks = self.hooks.take();
-        if hooks.is_empty() {
-            return;
+    fn run_posthooks(self: &Rc<Self>) {
+        for hook in self.posthooks.take() {
+            report::contain("in a posthook", || hook(self));
         }
-        let environ = Environ(Rc::clone(self));
-        for hook in hooks {
-            report::contain("in a posthook", || hook(&environ));
-        }
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange").field("connection", &self.connection).finish_non_exhaustive()
     }
 }

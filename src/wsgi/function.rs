@@ -1,5 +1,6 @@
-//! Sites that are functions: each request is a green thread of its own.
+//! Sites that are functions: a green thread of its own answers each request.
 
+use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -7,14 +8,16 @@ use std::task::{Context, Poll};
 use http::Request;
 use hyper::body::Incoming;
 
-use super::body::{Body, BoxError};
+use super::body::Body;
 use super::connection::Connection;
 use super::environ::Environ;
 use super::exchange::{Exchange, Outcome};
 use super::response::IntoResponse;
-use super::site::{Answer, Handler, Outgoing, Site};
+use super::server::Server;
+use super::site::{Answered, Handler, ResponseBody, Site};
 use super::start_response::StartResponse;
-use crate::greenthread::spawn_delivered;
+use crate::exit::BoxError;
+use crate::greenthread::{Greenlet, spawn_delivered};
 
 /// A function of the environ.
 impl<F, R> Site<fn(Environ) -> R> for F
@@ -42,13 +45,19 @@ where
     }
 }
 
-/// Something to be called for each request.
+/// A function that is called for each request.
 pub trait Call: 'static {
     /// Answers a request: runs as a green thread.
     fn call(&self, exchange: &Rc<Exchange>) -> impl Future<Output = Result<Outcome, BoxError>>;
 }
 
 pub struct OfEnviron<F>(F);
+
+impl<F> fmt::Debug for OfEnviron<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OfEnviron").finish_non_exhaustive()
+    }
+}
 
 impl<F, R> Call for OfEnviron<F>
 where
@@ -62,6 +71,12 @@ where
 }
 
 pub struct OfStartResponse<F>(F);
+
+impl<F> fmt::Debug for OfStartResponse<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OfStartResponse").finish_non_exhaustive()
+    }
+}
 
 impl<F, R> Call for OfStartResponse<F>
 where
@@ -79,43 +94,62 @@ where
 /// Answers each request with a green thread.
 pub struct Callable<C>(pub(super) Rc<C>);
 
+impl<C> fmt::Debug for Callable<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Callable").finish_non_exhaustive()
+    }
+}
+
 impl<C: Call> Handler for Callable<C> {
     type Body = Body;
     type Future = Answering;
 
-    const MINDS_READING: bool = true;
+    const LIMITS_READS: bool = true;
 
-    fn call(&self, request: Request<Incoming>, connection: &Rc<Connection>) -> Answering {
+    fn call(
+        &self,
+        request: Request<Incoming>,
+        connection: &Rc<Connection>,
+        server: &Server,
+    ) -> Answering {
         let exchange = Exchange::new(request, connection);
-        let (callable, of_job, of_end) =
-            (Rc::clone(&self.0), Rc::clone(&exchange), Rc::clone(&exchange));
+        let (callable, of_job) = (Rc::clone(&self.0), Rc::clone(&exchange));
         let job = async move {
             let outcome = callable.call(&of_job).await;
             of_job.finish_input().await;
             outcome
         };
-        let spawned_at = connection.options.spawned_at;
-        let settle = move |outcome| of_end.settle(outcome);
-        let handler = spawn_delivered(job, settle, spawned_at);
-        exchange.is_run_by(handler);
+        let (of_end, of_server) = (Rc::clone(&exchange), server.clone());
+        let settle = move |outcome| {
+            of_server.handler_ended(of_end.handler_index.get());
+            of_end.settle(outcome);
+        };
+        let handler = spawn_delivered(job, settle, connection.options.spawned_at);
+        exchange.handler_index.set(server.handler_started(handler, Rc::downgrade(&exchange)));
         Answering { exchange: Some(exchange), handler }
     }
 }
 
-/// Waits for what a green thread answers.
+/// Waits for the answer of a green thread.
 pub struct Answering {
-    /// `None` once it was answered.
+    /// `None` once there is an answer.
     exchange: Option<Rc<Exchange>>,
-    handler: crate::greenthread::Greenlet,
+    handler: Greenlet,
+}
+
+impl fmt::Debug for Answering {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answering").field("handler", &self.handler).finish_non_exhaustive()
+    }
 }
 
 impl Future for Answering {
-    type Output = Answer<Body>;
+    type Output = Answered<Body>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer<Body>> {
-        let exchange = self.exchange.as_ref().expect("a response was asked for again");
-        exchange.poll_answer(cx).map(|response| Answer {
-            response: response.map(Outgoing::site),
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answered<Body>> {
+        let exchange = self.exchange.as_ref().expect("polled after it was done");
+        exchange.poll_answer(cx).map(|response| Answered {
+            response: response.map(ResponseBody::site),
             exchange: self.exchange.take(),
         })
     }
@@ -124,7 +158,7 @@ impl Future for Answering {
 impl Drop for Answering {
     fn drop(&mut self) {
         if let Some(exchange) = self.exchange.take() {
-            exchange.client_left();
+            exchange.client_gone();
             if exchange.connection.options.kill_on_disconnect {
                 self.handler.kill();
             }

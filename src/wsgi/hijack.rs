@@ -15,12 +15,10 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::body::Body;
-use super::connection::{Connection, Told};
+use super::connection::{Closing, Connection};
 use super::exchange::Exchange;
 
-/// What runs on a connection after its last response.
-pub(super) type Takeover = Pin<Box<dyn Future<Output = ()>>>;
-
+/// Answers a request with 101, and has a function take the connection over.
 pub(super) fn take_over<F, R>(exchange: &Rc<Exchange>, function: F) -> Response<Body>
 where
     F: FnOnce(Hijacked) -> R + 'static,
@@ -29,22 +27,22 @@ where
     let mut parts = exchange.parts.borrow_mut();
     let wanted = parts.headers.get(header::UPGRADE).cloned();
     let (Some(upgrade), Some(wanted)) = (parts.extensions.remove::<OnUpgrade>(), wanted) else {
-        return answer(StatusCode::UPGRADE_REQUIRED, "close", None);
+        return response(StatusCode::UPGRADE_REQUIRED, "close", None);
     };
     release_buffer(&mut parts);
     let connection = Rc::clone(&exchange.connection);
     let takeover = async move {
-        // It fails where the site answered something else, or the client has gone.
+        // This fails if the site answers something else, or the client has gone.
         if let Ok(io) = upgrade.await {
             function(Hijacked { io: TokioIo::new(io), connection }).await;
         }
     };
     exchange.connection.hijack(Box::pin(takeover));
-    answer(StatusCode::SWITCHING_PROTOCOLS, "Upgrade", Some(wanted))
+    response(StatusCode::SWITCHING_PROTOCOLS, "Upgrade", Some(wanted))
 }
 
-/// Copies what is kept of a head, which is part of the 8 KiB that it was read to: a connection that
-/// was taken over lasts.
+/// Copies what the head refers to, so that hyper's read buffer of 8 KiB is freed: a connection that
+/// was taken over may last for long.
 fn release_buffer(parts: &mut Parts) {
     for value in parts.headers.values_mut() {
         if let Ok(copy) = HeaderValue::from_bytes(value.as_bytes()) {
@@ -56,7 +54,7 @@ fn release_buffer(parts: &mut Parts) {
     }
 }
 
-fn answer(
+fn response(
     status: StatusCode,
     connection: &'static str,
     upgrade: Option<HeaderValue>,
@@ -73,23 +71,23 @@ fn answer(
 
 /// The socket of a connection that a site has taken over.
 ///
-/// What the client sent before it had the answer is read first.
+/// What the client sent before it got the answer is read first.
 pub struct Hijacked {
     io: TokioIo<Upgraded>,
     connection: Rc<Connection>,
 }
 
 impl Hijacked {
-    /// Waits until the server is shut down, and wants the connection to be closed.
+    /// Waits until the server is shut down, and the connection is to be closed.
     ///
-    /// A connection whose site does not wait for this is cut.
+    /// A connection is cut then if its site does not wait for this.
     ///
     /// # Yields
     ///
     /// Until the server is shut down, so mostly forever.
     pub fn closing(&self) -> impl Future<Output = ()> + 'static {
-        let mut told = Told::new(Rc::clone(&self.connection));
-        poll_fn(move |cx| told.poll(cx))
+        let mut closing = Closing::new(Rc::clone(&self.connection));
+        poll_fn(move |cx| closing.poll(cx))
     }
 }
 

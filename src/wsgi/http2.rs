@@ -1,4 +1,4 @@
-//! HTTP/2, or HTTP/1, as the client begins.
+//! HTTP/2 and HTTP/1, by hyper: the client's first bytes choose.
 
 use std::panic::Location;
 use std::pin::Pin;
@@ -10,18 +10,19 @@ use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::{Builder, UpgradeableConnection};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::connection::{Connection, Conversation, Told};
-use super::front::Front;
+use super::connection::{Closing, Connection};
+use super::dispatch::Dispatch;
+use super::graceful::{Ended, Graceful, HttpConnection};
+use super::http1;
 use super::protocol::Protocol;
 use super::site::Handler;
-use super::speak::{self, Ended, Speaks};
-use super::tap::Tap;
+use super::socket::Socket;
 use crate::greenthread::spawn_n_from;
 
-/// How many requests one connection may have under way.
+/// How many requests of one connection are answered at a time.
 const STREAMS: u32 = 100;
 
-/// hyper takes no smaller one.
+/// The smallest buffer that hyper takes.
 const SMALLEST_BUFFER: usize = 8192;
 
 impl Protocol {
@@ -41,15 +42,19 @@ impl Protocol {
     }
 }
 
-/// Talks to a client to the end.
-pub(super) async fn speak<T, H>(tap: Tap<T>, front: Front<H>, connection: &Rc<Connection>) -> Ended
+/// Serves HTTP on a connection to its end, in the versions that its server allows.
+pub(super) async fn serve<T, H>(
+    socket: Socket<T>,
+    dispatch: Dispatch<H>,
+    connection: &Rc<Connection>,
+) -> Ended
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: Handler,
 {
     let options = &connection.options;
     if !options.protocol.http2 {
-        return speak::http1(tap, front, connection).await;
+        return http1::serve(socket, dispatch, connection).await;
     }
     let protocol = &options.protocol;
     let mut auto = Builder::new(Streams { spawned_at: options.spawned_at });
@@ -58,7 +63,7 @@ where
         .half_close(!options.kill_on_disconnect)
         .keep_alive(options.keepalive.is_some())
         .title_case_headers(options.capitalize_response_headers)
-        // This builder has no limit of a head, but a head must fit into the buffer.
+        // This builder has no limit for a head, but a head must fit into the buffer.
         .max_buf_size(protocol.max_header_size.max(SMALLEST_BUFFER))
         .header_read_timeout(None);
     if let Some(most) = protocol.max_headers {
@@ -66,11 +71,11 @@ where
     }
     let most = u32::try_from(protocol.max_header_size).unwrap_or(u32::MAX);
     auto.http2().max_concurrent_streams(STREAMS).max_header_list_size(most);
-    let speaker = Box::pin(auto.serve_connection_with_upgrades(TokioIo::new(tap), front));
-    Conversation { speaker, told: Some(Told::new(Rc::clone(connection))) }.await
+    let http = auto.serve_connection_with_upgrades(TokioIo::new(socket), dispatch);
+    Graceful::new(http, Closing::new(Rc::clone(connection))).await
 }
 
-/// Makes a green thread of each stream.
+/// Spawns a green thread for each stream.
 #[derive(Clone)]
 struct Streams {
     spawned_at: &'static Location<'static>,
@@ -85,20 +90,20 @@ impl<F: Future + 'static> Executor<F> for Streams {
     }
 }
 
-impl<T, H> Speaks for UpgradeableConnection<'_, TokioIo<Tap<T>>, Front<H>, Streams>
+impl<T, H> HttpConnection for UpgradeableConnection<'_, TokioIo<Socket<T>>, Dispatch<H>, Streams>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: Handler,
 {
-    fn finish(self: Pin<&mut Self>) {
+    fn shut_down(self: Pin<&mut Self>) {
         self.graceful_shutdown();
     }
 
     fn poll_end(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
         self.poll(cx).map(|ended| match ended {
-            Ok(()) => Ended::Well,
-            Err(error) => match error.downcast() {
-                Ok(error) => speak::how_it_broke(*error),
+            Ok(()) => Ended::Complete,
+            Err(error) => match error.downcast::<hyper::Error>() {
+                Ok(error) => Ended::from(*error),
                 Err(error) => Ended::Broken(error),
             },
         })

@@ -1,4 +1,4 @@
-//! The body of a request, as std reads.
+//! The body of a request, read with `std::io::Read` on a green stack.
 
 use std::io::{self, BufRead, Read};
 

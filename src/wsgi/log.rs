@@ -6,27 +6,27 @@ use std::io;
 
 use tracing::Level;
 
-use super::format::{Format, Record};
+use super::log_format::{Format, Record};
 use crate::report;
 
-/// Where the lines of a server go.
+/// Where the lines of a server go, and what they say.
 pub(super) struct Log {
     pub(super) sink: Sink,
     pub(super) format: Format,
 }
 
 pub(super) enum Sink {
-    /// Nothing is said.
+    /// Nothing is logged.
     Off,
-    /// `tracing`, or standard error where nobody subscribes.
+    /// `tracing`, or standard error if there is no subscriber.
     Tracing,
     /// `None` once it failed.
     Writer(RefCell<Option<Box<dyn io::Write>>>),
-    Function(Box<Listen>),
+    Function(Box<LogFunction>),
 }
 
 /// Is called with each line.
-pub(super) type Listen = dyn Fn(Level, &str);
+pub(super) type LogFunction = dyn Fn(Level, &str);
 
 impl Default for Log {
     fn default() -> Log {
@@ -41,17 +41,16 @@ impl Log {
 
     /// Logs a request that was answered.
     pub(super) fn access(&self, record: &Record<'_>) {
-        self.say(Level::INFO, &self.format.line(record));
+        self.write(Level::INFO, &self.format.line(record));
     }
 
     pub(super) fn info(&self, line: &dyn fmt::Display) {
         if self.is_on() {
-            self.say(Level::INFO, &line.to_string());
+            self.write(Level::INFO, &line.to_string());
         }
     }
 
-    /// Logs what only somebody who looks for trouble wants to know. Nothing of it goes to standard
-    /// error.
+    /// Logs a detail for debugging. It never goes to standard error or to a writer.
     pub(super) fn debug(&self, line: &dyn fmt::Display) {
         match &self.sink {
             Sink::Off => {}
@@ -64,16 +63,16 @@ impl Log {
     /// Logs what a site did wrong.
     pub(super) fn failure(&self, doing: &dyn fmt::Display, error: &str) {
         if self.is_on() {
-            self.say(Level::ERROR, &format!("{doing}: {error}"));
+            self.write(Level::ERROR, &format!("{doing}: {error}"));
         }
     }
 
-    fn say(&self, level: Level, line: &str) {
+    fn write(&self, level: Level, line: &str) {
         match &self.sink {
             Sink::Off => {}
             Sink::Tracing if report::nobody_listens() => report::print(line),
             Sink::Tracing => trace(level, line),
-            Sink::Writer(writer) => write(&mut writer.borrow_mut(), line),
+            Sink::Writer(writer) => write_line(&mut writer.borrow_mut(), line),
             Sink::Function(function) => function(level, line),
         }
     }
@@ -87,8 +86,8 @@ fn trace(level: Level, line: &str) {
     }
 }
 
-/// Writes a line. A writer that fails is not asked again: it ends the log, not the server.
-fn write(writer: &mut Option<Box<dyn io::Write>>, line: &str) {
+/// Writes a line. A writer that fails is not used again: it ends the log, not the server.
+fn write_line(writer: &mut Option<Box<dyn io::Write>>, line: &str) {
     if let Some(open) = writer {
         if open.write_all(format!("{line}\n").as_bytes()).and_then(|()| open.flush()).is_err() {
             *writer = None;

@@ -1,4 +1,4 @@
-//! What a server was told.
+//! The options of a server.
 
 use std::panic::Location;
 use std::time::Duration;
@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::log::Log;
 use super::protocol::Protocol;
 
-/// What a server was told.
+/// The options of a server; [`Serving`](super::Serving) explains them.
 pub(super) struct Options {
-    /// The line that made the server: its green threads are spawned there.
+    /// The line that made the server: the spawn place of its green threads.
     pub(super) spawned_at: &'static Location<'static>,
     pub(super) log: Log,
     pub(super) environ: Vec<(String, String)>,
@@ -16,7 +16,7 @@ pub(super) struct Options {
     pub(super) protocol: Protocol,
     pub(super) minimum_chunk_size: Option<usize>,
     pub(super) log_x_forwarded_for: bool,
-    /// How long a connection may be idle. `None` closes it after each response.
+    /// How long a connection may be idle. `None` closes it after its first response.
     pub(super) keepalive: Option<Duration>,
     pub(super) debug: bool,
     pub(super) socket_timeout: Option<Duration>,
@@ -27,7 +27,7 @@ pub(super) struct Options {
     pub(super) tcp_nodelay: bool,
 }
 
-/// Between requests, and before the first.
+/// How long a connection may be idle by default.
 pub(super) const KEEPALIVE: Duration = Duration::from_secs(75);
 
 impl Options {

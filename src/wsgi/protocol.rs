@@ -1,8 +1,8 @@
-//! How connections speak.
+//! The versions of HTTP, and the limits of a request head.
 
 use std::time::Duration;
 
-/// How connections speak, and how much of a head they take.
+/// Which versions of HTTP connections speak, and the limits of a request head.
 ///
 /// Corresponds to the class `HttpProtocol` of eventlet, and the knobs in it.
 ///
@@ -64,7 +64,7 @@ impl Protocol {
         }
     }
 
-    /// How many headers a request may have: 100 unless said otherwise. More are a 431.
+    /// Sets how many headers a request may have. The default is 100. More are answered with 431.
     ///
     /// # Panics
     ///
@@ -89,14 +89,14 @@ impl Protocol {
     /// ```
     #[track_caller]
     pub fn max_headers(mut self, most: usize) -> Protocol {
-        assert!(most > 0, "`max_headers` must be 1 at least: every request has a `Host`");
-        // Any number that is said costs hyper an allocation a request.
+        assert!(most > 0, "`max_headers` must be at least 1: every request has a `Host`");
+        // With any number that is set hyper allocates for each request.
         self.max_headers = (most != 100).then_some(most);
         self
     }
 
-    /// How many bytes one header may have, with its name: 8192 unless said otherwise. More are a
-    /// 431.
+    /// Sets how many bytes a header may have, with its name. The default is 8192. A longer one is
+    /// answered with 431.
     ///
     /// Corresponds to `MAX_HEADER_LINE`.
     ///
@@ -126,8 +126,8 @@ impl Protocol {
         self
     }
 
-    /// How many bytes a head may have, the request line included: 65,536 unless said otherwise.
-    /// More are a 431.
+    /// Sets how many bytes a head may have, the request line included. The default is 65,536. A longer
+    /// one is answered with 431.
     ///
     /// Corresponds to `MAX_TOTAL_HEADER_SIZE`.
     ///
@@ -158,12 +158,13 @@ impl Protocol {
         self
     }
 
-    /// How long a head may take, from its first byte: 30 seconds unless said otherwise. `None` is
-    /// forever. Then the connection is closed.
+    /// Sets how long a head may take, from its first byte; then the connection closes. The default is
+    /// 30 seconds; `None` is without limit.
     ///
     /// # Differences
     ///
-    /// In eventlet it is `socket_timeout`, for each wait, so that a byte now and then suffices.
+    /// In eventlet each read of a head has the limit `socket_timeout`, so a client that sends a byte
+    /// from time to time is never cut.
     ///
     /// # Examples
     ///
@@ -189,8 +190,8 @@ impl Protocol {
         self
     }
 
-    /// Whether to refuse what HTTP forbids but old clients send: a request without `Host` or with
-    /// two, and codings other than `chunked`. On unless said otherwise.
+    /// Sets whether to refuse what HTTP forbids but old clients send: a request without `Host` or with
+    /// two, and codings other than `chunked`. The default is on.
     ///
     /// Corresponds to `HttpProtocol.reject_bad_requests`.
     ///

@@ -1,4 +1,4 @@
-//! What a site answers.
+//! What a site may return as a response.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,8 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 use hyper::ext::ReasonPhrase;
 
-use super::body::{Body, BoxError};
+use super::body::Body;
+use crate::exit::BoxError;
 
 /// What a function of the environ may return.
 ///
@@ -20,9 +21,9 @@ use super::body::{Body, BoxError};
 /// | `(status, value)` | `value` with that status |
 /// | `(status, headers, value)` | and with those headers; a status is a number, a [`StatusCode`], or `"404 Not Here"` |
 /// | [`http::Response`] of any [`http_body::Body`] of `Bytes` | itself |
-/// | `Result` of it with any error | `Err` is reported, and is a 500 |
+/// | `Result` of it with any error | `Err` is logged, and the status is 500 |
 ///
-/// A header or a status that HTTP does not allow is an error as well: no line break gets into a
+/// A header or a status that HTTP does not allow is an error as well, so no line break gets into a
 /// head.
 ///
 /// It is not axum's trait of that name, whose bodies must be `Send`.
@@ -42,8 +43,8 @@ pub trait IntoResponse {
     ///
     /// # Errors
     ///
-    /// What is reported, and answered with a 500.
-    fn into_response(self) -> Result<Response<Body>, Box<dyn std::error::Error + Send + Sync>>;
+    /// The server logs it, and answers with a 500.
+    fn into_response(self) -> Result<Response<Body>, BoxError>;
 }
 
 impl<B> IntoResponse for Response<B>
@@ -121,7 +122,7 @@ impl<S: IntoStatus, H: IntoHeaders, T: IntoResponse> IntoResponse for (S, H, T) 
     }
 }
 
-/// Puts headers in, in the place of those of the same names.
+/// Inserts headers, in place of those of the same names.
 fn replace(old: &mut HeaderMap, new: HeaderMap) {
     let mut last = None;
     for (name, value) in new {
@@ -131,13 +132,17 @@ fn replace(old: &mut HeaderMap, new: HeaderMap) {
                 last = Some(name);
             }
             None => {
-                old.append(last.clone().expect("the first of the same name bears it"), value);
+                old.append(
+                    last.clone().expect("the first of several values comes with its name"),
+                    value,
+                );
             }
         }
     }
 }
 
-/// A status line's number, with or without a reason of its own.
+/// A status code, with or without a reason phrase of its own.
+#[derive(Debug)]
 pub struct Status {
     code: StatusCode,
     reason: Option<ReasonPhrase>,

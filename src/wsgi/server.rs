@@ -1,22 +1,23 @@
-//! A server that runs, as others see it.
+//! A running server: what it counts, its connections and handlers, and how it ends.
 
 use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
 use std::fmt;
-use std::future::poll_fn;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use slab::Slab;
+use tokio::time::Instant;
 
+use super::activity::Phase;
+use super::condition::Condition;
 use super::connection::Connection;
 use super::exchange::Exchange;
-use super::pulse::Phase;
 use super::sweeper;
 use crate::greenthread::{Greenlet, spawn_n_from};
 use crate::hub::{self, Key, Names, within};
-use crate::waiters::{Place, Waiters};
 
-/// A server: a handle to look at it, and to end it. Clones name the same server.
+/// A handle of a server: shows what it does, and ends it. Clones are handles of the same server.
 ///
 /// Corresponds to `eventlet.wsgi.Server`.
 #[derive(Clone, Default)]
@@ -33,45 +34,16 @@ struct Shared {
     refused: Cell<u64>,
     evicted: Cell<u64>,
     bytes: Cell<u64>,
+    /// Whether no more connections are accepted.
     stopped: Cell<bool>,
-    /// Those who wait to be told that nobody is to be accepted any more.
-    stopping: Line,
-    /// Those who wait until nothing is left.
-    settling: Line,
+    /// Holds those who wait until `stopped` is set.
+    stopping: Condition,
+    /// Holds those who wait until there is neither a connection nor a handler.
+    settling: Condition,
     sweeper: Cell<Option<Greenlet>>,
 }
 
-struct Line(Waiters<(), ()>);
-
-impl Default for Line {
-    fn default() -> Line {
-        Line(Waiters::new())
-    }
-}
-
-impl Line {
-    async fn until(&self, condition: impl Fn() -> bool) {
-        let mut standing = Standing { line: &self.0, place: Place::default() };
-        poll_fn(|cx| {
-            let at_once = || if condition() { Ok(()) } else { Err(()) };
-            standing.line.wait(&mut standing.place, cx, at_once)
-        })
-        .await;
-    }
-}
-
-struct Standing<'a> {
-    line: &'a Waiters<(), ()>,
-    place: Place,
-}
-
-impl Drop for Standing<'_> {
-    fn drop(&mut self) {
-        self.line.leave(&mut self.place);
-    }
-}
-
-/// What a server has done, and does now.
+/// What a server has done, and is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -79,17 +51,17 @@ pub struct Stats {
     pub accepted: u64,
     /// Connections now.
     pub open: usize,
-    /// Connections that have no request under way now.
+    /// Connections without a request now.
     pub idle: usize,
     /// Requests so far.
     pub requests: u64,
     /// Requests that are being answered now.
     pub in_flight: usize,
-    /// Green threads of requests now. One may outlive its client.
+    /// Green threads that answer requests now. One may outlive its client.
     pub handlers: usize,
     /// Requests that no site has seen: 400, 414, 431, 501.
     pub refused: u64,
-    /// Idle connections that were closed to make place for another.
+    /// Idle connections that were closed to make room for others.
     pub evicted: u64,
     /// Bytes of bodies that were sent.
     pub bytes: u64,
@@ -99,11 +71,11 @@ pub struct Stats {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ConnectionInfo {
-    /// Its number: they are counted from 1.
+    /// Its number, counted from 1.
     pub number: u64,
     /// The address of the client.
     pub peer: String,
-    /// What it is about: `idle`, `head`, `busy`, `hijacked` or `closing`.
+    /// What it is doing: `idle`, `head` (part of one has come), `busy`, `hijacked` or `closing`.
     pub phase: &'static str,
     /// Requests so far.
     pub requests: u64,
@@ -115,12 +87,12 @@ pub struct ConnectionInfo {
 pub struct Drained {
     /// Connections that ended by themselves.
     pub finished: usize,
-    /// Connections that were cut when time was up.
+    /// Connections that were cut when the limit had passed.
     pub cut: usize,
 }
 
 impl Server {
-    /// Returns what the server has done, and does now.
+    /// Returns what the server has done, and is doing.
     ///
     /// # Examples
     ///
@@ -139,7 +111,7 @@ impl Server {
     /// ```
     pub fn stats(&self) -> Stats {
         let connections = self.0.connections.borrow();
-        let is_idle = |connection: &Connection| connection.pulse.phase() == Phase::Idle;
+        let is_idle = |connection: &Connection| connection.activity.phase() == Phase::Idle;
         Stats {
             accepted: self.0.accepted.get(),
             open: connections.len(),
@@ -153,7 +125,7 @@ impl Server {
         }
     }
 
-    /// Returns the connections there are.
+    /// Returns the open connections.
     ///
     /// # Examples
     ///
@@ -174,14 +146,14 @@ impl Server {
         let connections = self.0.connections.borrow();
         let info = |connection: &Rc<Connection>| ConnectionInfo {
             number: connection.number,
-            peer: connection.peer.remote.to_string(),
-            phase: connection.pulse.phase().name(),
+            peer: connection.addresses.remote.to_string(),
+            phase: connection.activity.phase().name(),
             requests: connection.requests.get(),
         };
         connections.iter().map(|(_, connection)| info(connection)).collect()
     }
 
-    /// Accepts nobody any more, at once: the listener is closed. Connections go on.
+    /// Closes the listener at once: no more connections are accepted. Those that are open go on.
     ///
     /// # Yields
     ///
@@ -189,7 +161,7 @@ impl Server {
     ///
     /// # Differences
     ///
-    /// Eventlet's `is_accepting` is looked at when one more connection has come.
+    /// Eventlet checks `is_accepting` after it has accepted one more connection.
     ///
     /// # Examples
     ///
@@ -207,20 +179,21 @@ impl Server {
     /// ```
     pub fn stop_accepting(&self) {
         self.0.stopped.set(true);
-        self.0.stopping.0.choose_all(&());
+        self.0.stopping.notify_all();
     }
 
-    /// Ends the server: stops accepting, closes idle connections and those whose request has not
-    /// come whole, and waits for the others, whose answers say `Connection: close`. Those that a
-    /// site has taken over are told. When `limit` has passed, whatever is left is cut.
+    /// Ends the server: stops accepting, closes idle connections and those whose request head is not
+    /// complete, and waits for the others, whose answers say `Connection: close`. Sites that have
+    /// taken a connection over learn it by [`Hijacked::closing`](super::Hijacked::closing). When
+    /// `limit` has passed, all that is left is cut.
     ///
     /// # Yields
     ///
-    /// Until nothing of the server is left.
+    /// Until no connection and no handler is left.
     ///
     /// # Killed
     ///
-    /// The server ends all the same, without the limit.
+    /// The server still ends, without the limit.
     ///
     /// # Examples
     ///
@@ -250,18 +223,17 @@ impl Server {
         Drained { finished: open.saturating_sub(cut), cut }
     }
 
-    /// Has what looks at the hub's green threads see which are of this server, and what they are
-    /// about.
+    /// Names the server's green threads, in what shows the hub's green threads.
     pub(super) fn name_green_threads(&self) {
         let shared = Rc::downgrade(&self.0);
         hub::expect("serving").notes.ask_for_names(shared);
     }
 
-    /// Has every connection close when what it does is done.
+    /// Closes every connection as soon as no request is being answered.
     pub(super) fn close_connections(&self) {
         for connection in self.all() {
-            // Half a head is no request yet.
-            match connection.pulse.phase() {
+            // Part of a head is not a request yet.
+            match connection.activity.phase() {
                 Phase::Head => connection.cut(),
                 _ => connection.close(),
             }
@@ -277,28 +249,28 @@ impl Server {
         connections.len()
     }
 
-    /// Returns the connections, so that the list may change meanwhile.
-    pub(super) fn all(&self) -> Vec<Rc<Connection>> {
+    /// Returns the connections: a copy, as what is done to them changes the list.
+    fn all(&self) -> Vec<Rc<Connection>> {
         self.0.connections.borrow().iter().map(|(_, connection)| Rc::clone(connection)).collect()
     }
 
-    /// Waits until nobody is to be accepted any more.
+    /// Waits until no more connections are to be accepted.
     pub(super) async fn stopped(&self) {
-        self.0.stopping.until(|| self.0.stopped.get()).await;
+        self.0.stopping.wait_until(|| self.0.stopped.get()).await;
     }
 
     /// Waits until there is neither a connection nor a handler.
     pub(super) async fn settled(&self) {
-        self.0.settling.until(|| self.is_settled()).await;
+        self.0.settling.wait_until(|| self.is_settled()).await;
     }
 
     fn is_settled(&self) -> bool {
         self.0.connections.borrow().is_empty() && self.0.handlers.borrow().is_empty()
     }
 
-    fn look_settled(&self) {
+    fn notify_if_settled(&self) {
         if self.is_settled() {
-            self.0.settling.0.choose_all(&());
+            self.0.settling.notify_all();
         }
     }
 
@@ -308,39 +280,39 @@ impl Server {
         self.0.accepted.get()
     }
 
-    /// Keeps a connection in the list until what it returns is dropped.
-    pub(super) fn enlist(&self, connection: Rc<Connection>) -> Enlisted {
+    /// Lists a connection until what this returns is dropped.
+    pub(super) fn list(&self, connection: Rc<Connection>) -> Listed {
         if self.0.sweeper.get().is_none() {
             let options = Rc::clone(&connection.options);
-            let sweeping = sweeper::sweep(self.clone(), Rc::clone(&options));
-            let sweeper = spawn_n_from(sweeping, options.spawned_at);
+            let (server, spawned_at) = (self.clone(), options.spawned_at);
+            let sweeper = spawn_n_from(sweeper::sweep(move || server.all(), options), spawned_at);
             sweeper.set_name("wsgi sweeper");
             self.0.sweeper.set(Some(sweeper));
         }
-        let place = self.0.connections.borrow_mut().insert(connection);
-        Enlisted { server: self.clone(), place }
+        let index = self.0.connections.borrow_mut().insert(connection);
+        Listed { server: self.clone(), index }
     }
 
-    fn strike(&self, place: usize) {
+    fn unlist(&self, index: usize) {
         // A statement of its own: nothing is dropped while the list is borrowed.
-        let connection = self.0.connections.borrow_mut().remove(place);
+        let connection = self.0.connections.borrow_mut().remove(index);
         drop(connection);
         if self.0.connections.borrow().is_empty() {
             if let Some(sweeper) = self.0.sweeper.take() {
                 sweeper.kill();
             }
         }
-        self.look_settled();
+        self.notify_if_settled();
     }
 
-    /// Closes the connection that has been idle for longest, to make place for another.
+    /// Closes the connection that has been idle for longest, to make room for another.
     pub(super) fn evict(&self) {
-        let now = tokio::time::Instant::now();
-        let idle =
-            self.all().into_iter().filter(|connection| sweeper::may_be_evicted(connection, now));
-        if let Some(longest) = idle.min_by_key(|connection| sweeper::since(connection, now)) {
+        let now = Instant::now();
+        let idle = self.all().into_iter().filter(|connection| connection.may_be_evicted(now));
+        let longest_idle = idle.min_by_key(|connection| Reverse(connection.unchanged_for(now)));
+        if let Some(connection) = longest_idle {
             self.0.evicted.set(self.0.evicted.get() + 1);
-            longest.close();
+            connection.close();
         }
     }
 
@@ -356,35 +328,37 @@ impl Server {
         self.0.bytes.set(self.0.bytes.get() + body_length);
     }
 
+    /// Counts a request that no site has seen.
     pub(super) fn refused(&self) {
         self.0.refused.set(self.0.refused.get() + 1);
     }
 
+    /// Lists the green thread that answers a request, and returns its index.
     #[inline]
     pub(super) fn handler_started(&self, handler: Greenlet, exchange: Weak<Exchange>) -> usize {
         self.0.handlers.borrow_mut().insert((handler, exchange))
     }
 
     #[inline]
-    pub(super) fn handler_ended(&self, place: usize) {
-        self.0.handlers.borrow_mut().remove(place);
+    pub(super) fn handler_ended(&self, index: usize) {
+        self.0.handlers.borrow_mut().remove(index);
         if self.0.handlers.borrow().is_empty() {
-            self.look_settled();
+            self.notify_if_settled();
         }
     }
 }
 
-/// A request is named by what it asks for, and a connection by its client.
+/// A handler is named after its request, and a connection after its client.
 impl Names for Shared {
     fn names(&self, tell: &mut dyn FnMut(Key, String)) {
         for (_, connection) in &*self.connections.borrow() {
             if let Some(greenlet) = connection.greenlet.get() {
-                tell(greenlet.key(), format!("wsgi connection of {}", connection.peer.remote));
+                tell(greenlet.key(), format!("wsgi connection of {}", connection.addresses.remote));
             }
         }
         for (_, (handler, exchange)) in &*self.handlers.borrow() {
             let Some(exchange) = exchange.upgrade() else { continue };
-            // Whoever looks may be about to change the environ.
+            // This may be called while the site changes the environ.
             if let Ok(parts) = exchange.parts.try_borrow() {
                 tell(handler.key(), format!("{} {}", parts.method, parts.uri.path()));
             }
@@ -392,15 +366,15 @@ impl Names for Shared {
     }
 }
 
-/// A connection in the list of its server.
-pub(super) struct Enlisted {
+/// Keeps a connection in the list of its server.
+pub(super) struct Listed {
     server: Server,
-    place: usize,
+    index: usize,
 }
 
-impl Drop for Enlisted {
+impl Drop for Listed {
     fn drop(&mut self) {
-        self.server.strike(self.place);
+        self.server.unlist(self.index);
     }
 }
 

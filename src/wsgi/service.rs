@@ -12,11 +12,11 @@ use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::body::BoxError;
 use super::connection::Connection;
-use super::failure;
-use super::site::{Answer, Handler, Outgoing, Site};
-use crate::exit::Exit;
+use super::error_response;
+use super::server::Server;
+use super::site::{Answered, Handler, ResponseBody, Site};
+use crate::exit::{BoxError, Exit};
 
 /// Makes a site of a tower service: an axum `Router`, for one.
 ///
@@ -64,9 +64,8 @@ pub fn service<S, B>(service: S) -> Tower<S>
 where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + 'static,
     S::Future: 'static,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    B: http_body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
-        + 'static,
+    S::Error: Into<BoxError>,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + 'static,
 {
     Tower(service)
 }
@@ -99,16 +98,21 @@ where
     type Body = B;
     type Future = Calling<S, S::Future>;
 
-    const MINDS_READING: bool = false;
+    const LIMITS_READS: bool = false;
 
-    fn call(&self, request: Request<Incoming>, connection: &Rc<Connection>) -> Self::Future {
+    fn call(
+        &self,
+        request: Request<Incoming>,
+        connection: &Rc<Connection>,
+        _: &Server,
+    ) -> Self::Future {
         let state = State::new(self.0.clone(), request);
         Calling { state, connection: Rc::clone(connection) }
     }
 }
 
 pin_project! {
-    /// A request that a service answers.
+    /// The answer of a service.
     pub struct Calling<S, F> {
         #[pin]
         state: State<S, F>,
@@ -119,13 +123,13 @@ pin_project! {
 pin_project! {
     #[project = Projected]
     enum State<S, F> {
-        /// The service is not ready yet. Boxed, as it is seldom so: what is moved is the future.
+        /// The service is not ready yet. Boxed, as this is rare, and the future is moved.
         Waiting { waiting: Box<(S, Option<Request<Incoming>>)> },
         Called {
             #[pin]
             future: F,
         },
-        /// It failed before it was called, or when it was.
+        /// The service was not ready because of an error, or panicked.
         Failed { error: Option<BoxError> },
     }
 }
@@ -135,7 +139,7 @@ where
     S: Service<Request<Incoming>, Future = F>,
     S::Error: Into<BoxError>,
 {
-    /// Calls a service at once if it is ready, as most always are.
+    /// Calls a service at once if it is ready, as most services always are.
     fn new(service: S, request: Request<Incoming>) -> State<S, F> {
         catch_unwind(AssertUnwindSafe(|| State::begin(service, request)))
             .unwrap_or_else(|payload| State::failed(Exit::unwound(payload).into()))
@@ -174,7 +178,7 @@ impl<S, F> State<S, F> {
         match self.project() {
             Projected::Called { future } => future.poll(cx).map_err(Into::into),
             Projected::Failed { error } => {
-                Poll::Ready(Err(error.take().expect("a response was asked for again")))
+                Poll::Ready(Err(error.take().expect("polled after it was done")))
             }
             Projected::Waiting { .. } => unreachable!("it was called"),
         }
@@ -187,19 +191,19 @@ where
     F: Future<Output = Result<Response<B>, S::Error>>,
     S::Error: Into<BoxError>,
 {
-    type Output = Answer<B>;
+    type Output = Answered<B>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer<B>> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answered<B>> {
         let this = self.project();
         let called = match catch_unwind(AssertUnwindSafe(|| this.state.poll(cx))) {
             Ok(polled) => ready!(polled),
             Err(payload) => Err(Exit::unwound(payload).into()),
         };
         let response = match called {
-            Ok(response) => response.map(Outgoing::site),
+            Ok(response) => response.map(ResponseBody::site),
             Err(error) => failed(&*error, this.connection),
         };
-        Poll::Ready(Answer { response, exchange: None })
+        Poll::Ready(Answered { response, exchange: None })
     }
 }
 
@@ -207,8 +211,9 @@ where
 fn failed<B>(
     error: &(dyn Error + Send + Sync + 'static),
     connection: &Connection,
-) -> Response<Outgoing<B>> {
+) -> Response<ResponseBody<B>> {
     let options = &connection.options;
     options.log.failure(&"in a service", &error.to_string());
-    failure::explained(StatusCode::INTERNAL_SERVER_ERROR, error, options).map(Outgoing::ours)
+    error_response::of_failure(StatusCode::INTERNAL_SERVER_ERROR, error, options)
+        .map(ResponseBody::server)
 }

@@ -1,5 +1,6 @@
-//! What a server serves.
+//! What a server serves, and what answers its requests.
 
+use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -10,9 +11,11 @@ use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 
-use super::body::{Body, BoxError};
+use super::body::Body;
 use super::connection::Connection;
 use super::exchange::Exchange;
+use super::server::Server;
+use crate::exit::BoxError;
 
 /// What a server serves. Four kinds of values do:
 ///
@@ -35,25 +38,37 @@ pub trait Site<Kind>: 'static {
 /// Answers requests.
 pub trait Handler: 'static {
     type Body: http_body::Body<Data = Bytes, Error: Into<BoxError>> + 'static;
-    type Future: Future<Output = Answer<Self::Body>> + 'static;
+    type Future: Future<Output = Answered<Self::Body>> + 'static;
 
-    /// Whether it minds how long a body takes to come.
-    const MINDS_READING: bool;
+    /// Whether it limits by itself how long a read of the request body waits. If it does not, the
+    /// sweeper does.
+    const LIMITS_READS: bool;
 
-    fn call(&self, request: Request<Incoming>, connection: &Rc<Connection>) -> Self::Future;
+    fn call(
+        &self,
+        request: Request<Incoming>,
+        connection: &Rc<Connection>,
+        server: &Server,
+    ) -> Self::Future;
 }
 
-/// A response, and what is to be told when it has gone.
-pub struct Answer<B> {
-    pub(super) response: Response<Outgoing<B>>,
+/// A response, and the exchange that is to learn when it was sent, if there is one.
+pub struct Answered<B> {
+    pub(super) response: Response<ResponseBody<B>>,
     pub(super) exchange: Option<Rc<Exchange>>,
 }
 
+impl<B> fmt::Debug for Answered<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answered").field("status", &self.response.status()).finish_non_exhaustive()
+    }
+}
+
 pin_project! {
-    /// The body of a response: the server's own, or the site's.
+    /// The body of a response: the server's, or the site's.
     #[project = Projected]
-    pub enum Outgoing<B> {
-        Ours {
+    pub enum ResponseBody<B> {
+        Server {
             #[pin]
             body: Body,
         },
@@ -64,17 +79,23 @@ pin_project! {
     }
 }
 
-impl<B> Outgoing<B> {
-    pub(super) fn ours(body: Body) -> Outgoing<B> {
-        Outgoing::Ours { body }
+impl<B> ResponseBody<B> {
+    pub(super) fn server(body: Body) -> ResponseBody<B> {
+        ResponseBody::Server { body }
     }
 
-    pub(super) fn site(body: B) -> Outgoing<B> {
-        Outgoing::Site { body }
+    pub(super) fn site(body: B) -> ResponseBody<B> {
+        ResponseBody::Site { body }
     }
 }
 
-impl<B> http_body::Body for Outgoing<B>
+impl<B> fmt::Debug for ResponseBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseBody").finish_non_exhaustive()
+    }
+}
+
+impl<B> http_body::Body for ResponseBody<B>
 where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
 {
@@ -87,7 +108,7 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self.project() {
-            Projected::Ours { body } => body.poll_frame(cx),
+            Projected::Server { body } => body.poll_frame(cx),
             Projected::Site { body } => body.poll_frame(cx).map_err(Into::into),
         }
     }
@@ -95,16 +116,16 @@ where
     #[inline]
     fn is_end_stream(&self) -> bool {
         match self {
-            Outgoing::Ours { body } => body.is_end_stream(),
-            Outgoing::Site { body } => body.is_end_stream(),
+            ResponseBody::Server { body } => body.is_end_stream(),
+            ResponseBody::Site { body } => body.is_end_stream(),
         }
     }
 
     #[inline]
     fn size_hint(&self) -> SizeHint {
         match self {
-            Outgoing::Ours { body } => body.size_hint(),
-            Outgoing::Site { body } => body.size_hint(),
+            ResponseBody::Server { body } => body.size_hint(),
+            ResponseBody::Site { body } => body.size_hint(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! eventlet's way to begin a response.
+//! Begins a response as WSGI does: `start_response`.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -9,10 +9,11 @@ use bytes::Bytes;
 use http::Response;
 use http_body::Body as _;
 
-use super::body::{Body, BoxError};
+use super::body::Body;
 use super::channel::{HasChannel, Write};
 use super::exchange::Exchange;
 use super::response::{IntoHeaders, IntoStatus};
+use crate::exit::BoxError;
 
 /// Begins a response: gives its status and headers, before the body is returned or written.
 ///
@@ -45,11 +46,11 @@ impl StartResponse {
         StartResponse(exchange)
     }
 
-    /// Sets the status and the headers, and returns what writes pieces of the body.
+    /// Sets the status and the headers, and returns a writer of the body.
     ///
     /// Nothing is sent before the first piece, and until then a later call replaces an earlier one.
-    /// A status or a header that HTTP does not allow, and a call after the head has gone out, are
-    /// errors of the site: they are reported, and the client gets a 500, or is cut off.
+    /// A status or a header that HTTP does not allow, and a call after the head was sent, are errors
+    /// of the site: they are logged, and the client gets a 500, or is cut off.
     ///
     /// # Yields
     ///
@@ -88,20 +89,20 @@ impl StartResponse {
             if let Ok(piece) = frame?.into_data() {
                 self.push(piece)?;
                 if !body.is_end_stream() {
-                    self.0.channel().room().await?;
+                    self.0.channel().wait_for_room().await?;
                 }
             }
         }
         self.check()
     }
 
-    /// Holds a piece until it is sent.
+    /// Adds a piece to the body.
     pub(super) fn push(&self, piece: Bytes) -> Result<(), BoxError> {
         self.check()?;
         Ok(self.0.channel().push(piece)?)
     }
 
-    /// Returns what the site did wrong.
+    /// Fails if the site has misused `start_response`, or has not called it.
     pub(super) fn check(&self) -> Result<(), BoxError> {
         self.0.check_use()?;
         if self.0.is_started() {

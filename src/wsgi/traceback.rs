@@ -1,4 +1,4 @@
-//! Where a panic came from, for clients of a server that is being debugged.
+//! The place and backtrace of the last panic, for the clients of a server with the option `debug`.
 
 use std::backtrace::Backtrace;
 use std::cell::{Cell, RefCell};
@@ -6,7 +6,7 @@ use std::panic::{self, PanicHookInfo};
 use std::sync::Once;
 
 thread_local! {
-    /// Whether panics of this OS thread are noted.
+    /// Whether panics of this OS thread are recorded.
     static KEPT: Cell<bool> = const { Cell::new(false) };
     static LAST: RefCell<Option<Noted>> = const { RefCell::new(None) };
 }
@@ -17,7 +17,7 @@ struct Noted {
     backtrace: Backtrace,
 }
 
-/// Has panics of this OS thread noted from now on.
+/// Records panics of this OS thread from now on.
 pub(super) fn keep() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -38,7 +38,7 @@ fn note(info: &PanicHookInfo<'_>) {
     }
 }
 
-/// Adds to the text of a panic where the last one came from.
+/// Appends the place and backtrace of the last panic to its text.
 pub(super) fn after(panic: &str) -> String {
     match LAST.take() {
         Some(Noted { at, backtrace }) => format!("{panic}\nat {at}\n\n{backtrace}"),

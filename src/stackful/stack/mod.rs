@@ -13,11 +13,12 @@
 //! | `overflow` | what is said when somebody meets it |
 //! | `label` | whose stack it is, for that |
 //! | `limits` | which limit it was, when the system refuses a stack |
-//! | `stats` | the numbers by which to choose a size |
+//! | `stats`, `inspect` | the numbers by which to choose a size; how a program asks for them |
 //! | `portable` | in place of `pool`, `slab`, `guard`, `process_madvise`, `overflow` and `label` on systems other than Linux: corosensei's own stacks |
 
 #[cfg(target_os = "linux")]
 mod guard;
+mod inspect;
 #[cfg(target_os = "linux")]
 mod label;
 mod limits;
@@ -38,9 +39,10 @@ use pool as platform;
 #[cfg(not(target_os = "linux"))]
 use portable as platform;
 
+pub use inspect::{stack_stats, trim_stacks};
 #[cfg(all(feature = "backtrace", target_os = "linux"))]
 pub(crate) use slab::end_of_stack;
-pub use stats::{StackStats, stack_stats, trim_stacks};
+pub use stats::StackStats;
 
 pub(super) use platform::{GreenStack, give_back, take};
 

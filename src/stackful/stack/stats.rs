@@ -1,8 +1,6 @@
 //! The numbers by which to choose a size.
 
-use super::platform;
-
-/// The stacks of an OS thread: what [`stack_stats`] returns.
+/// The stacks of an OS thread: what [`stack_stats`](crate::stackful::stack_stats) returns.
 ///
 /// # Examples
 ///
@@ -28,58 +26,4 @@ pub struct StackStats {
     /// it was used deeper than before. What was missed is a use that left most of the stack
     /// untouched (a large array that was not written to) and was over before anybody looked.
     pub high_water: usize,
-}
-
-/// Looks at the green stacks of this OS thread.
-///
-/// To choose a [size](crate::stackful::Stackful::stack_size), run the program with a large one
-/// under the load it is meant for, and ask for [`high_water`](StackStats::high_water).
-///
-/// It asks the kernel about each stack, so it takes about a microsecond for each. On systems other
-/// than Linux `resident`, `mapped` and `high_water` are 0.
-///
-/// # Yields
-///
-/// Never.
-///
-/// # Examples
-///
-/// ```
-/// use eventlet::stackful::stack_stats;
-/// use eventlet::{Block, spawn, stackful};
-///
-/// eventlet::run(stackful(|| {
-///     let (before, after) = (stack_stats(), spawn(stackful(stack_stats)).block().unwrap());
-///     assert_eq!(after.in_use, before.in_use + 1);
-///     # #[cfg(target_os = "linux")]
-///     assert!(after.high_water > 0 && after.resident >= after.high_water);
-/// }));
-/// ```
-pub fn stack_stats() -> StackStats {
-    platform::stats()
-}
-
-/// Gives the memory of all stacks of this OS thread that wait for a green thread back to the
-/// system.
-///
-/// Within limits that happens by itself: see
-/// [`max_idle_stack_bytes`](crate::runtime::Builder::max_idle_stack_bytes). This is for a program
-/// that knows that a burst is over.
-///
-/// # Yields
-///
-/// Never.
-///
-/// # Examples
-///
-/// ```
-/// use eventlet::stackful::{stack_stats, trim_stacks};
-/// use eventlet::{run, stackful};
-///
-/// run(stackful(|| ()));
-/// trim_stacks();
-/// assert_eq!(stack_stats().pooled, 0);
-/// ```
-pub fn trim_stacks() {
-    platform::trim();
 }

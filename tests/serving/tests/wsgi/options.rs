@@ -229,7 +229,7 @@ fn at_the_bound_who_works_is_waited_for() {
 }
 
 #[test]
-#[should_panic(expected = "`max_size` must be 1 at least")]
+#[should_panic(expected = "`max_size` must be at least 1")]
 fn max_size_0() {
     test(async {
         let _ = wsgi::server(listen("127.0.0.1:0").await.unwrap(), hello).max_size(0);

@@ -1,13 +1,13 @@
-//! The lines of an access log.
+//! The lines of an access log, by a format in Python's style.
 
 use std::fmt::{self, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::peer::End;
+use super::address::Address;
 
-/// What is known of a request that was answered.
+/// What the access log may say of a request that was answered.
 pub(super) struct Record<'a> {
-    pub(super) client: &'a End,
+    pub(super) client: &'a Address,
     /// The value of `X-Forwarded-For`, cleaned.
     pub(super) forwarded: &'a str,
     pub(super) request_line: &'a str,
@@ -24,7 +24,7 @@ pub(super) struct Format(Vec<Part>);
 enum Part {
     Text(String),
     Value(Key),
-    /// The seconds, with so many digits.
+    /// The seconds, with this many digits.
     Seconds(usize),
 }
 
@@ -62,7 +62,7 @@ impl Default for Format {
 }
 
 impl Format {
-    /// Parses a template as Python's `%` has them.
+    /// Parses a template with Python's `%(key)s`.
     pub(super) fn parse(mut template: &str) -> Result<Format, String> {
         let mut parts = Vec::new();
         while let Some(start) = template.find('%') {
@@ -120,7 +120,7 @@ fn parse_value(text: &str) -> Result<(Part, &str), String> {
         (Key::WallSeconds, Ok(digits)) if digits <= 9 => {
             Ok((Part::Seconds(digits), &rest[end + 1..]))
         }
-        _ => Err(format!("`%({name}){}` is not a form that is known", &rest[..=end])),
+        _ => Err(format!("`%({name}){}` is an unknown form", &rest[..=end])),
     }
 }
 
@@ -145,8 +145,8 @@ impl Record<'_> {
 /// The longest `X-Forwarded-For` that is logged.
 const LONGEST: usize = 256;
 
-/// Makes a value of `X-Forwarded-For` fit for a log: without blanks, with control characters
-/// escaped, and a comma at its end.
+/// Makes a value of `X-Forwarded-For` safe for a log: removes blanks, escapes control characters,
+/// and appends a comma.
 pub(super) fn forwarded(value: &[u8]) -> String {
     let value = &value[..value.len().min(LONGEST)];
     let mut cleaned: String = value
@@ -171,10 +171,10 @@ fn write_date(time: SystemTime, line: &mut String) -> fmt::Result {
     write!(line, "{day:02}/{month}/{year:04} {hour:02}:{minute:02}:{second:02}")
 }
 
-/// Returns the date of so many days after 1970-01-01.
+/// Returns the date that is `days` after 1970-01-01, by Howard Hinnant's `civil_from_days`.
 ///
-/// It counts in years that begin in March, so that the odd day is the last, and in eras of 400
-/// years, which are all equally long. (Howard Hinnant's `civil_from_days`.)
+/// It counts in years that begin in March, so that the leap day is the last, and in eras of 400
+/// years, which are all equally long.
 fn civil(days: u64) -> (u64, usize, u64) {
     let days = days + 719_468;
     let (era, of_era) = (days / 146_097, days % 146_097);

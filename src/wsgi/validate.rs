@@ -1,27 +1,27 @@
-//! What hyper lets through and a server must refuse.
+//! Refuses requests that hyper lets through, and no site may see.
 
 use http::header;
 use http::{HeaderMap, Method, Request, StatusCode, Uri, Version};
 
 use super::protocol::Limits;
 
-/// What a request wants of its connection, as one walk over its headers finds it.
+/// What the check of a valid request has found in its headers.
 #[derive(Default)]
-pub(super) struct Wishes {
+pub(super) struct Valid {
     /// The client sent `Connection: keep-alive`.
-    pub(super) keep_alive: bool,
+    pub(super) wants_keep_alive: bool,
 }
 
-/// Refuses a request that no site may see.
-pub(super) fn check<B>(request: &Request<B>, limits: &Limits) -> Result<Wishes, StatusCode> {
+/// Returns the status that refuses a request which no site may see.
+pub(super) fn validate<B>(request: &Request<B>, limits: &Limits) -> Result<Valid, StatusCode> {
     if request_line_length(request) > limits.request_line {
         return Err(StatusCode::URI_TOO_LONG);
     }
-    let wishes = check_headers(request, limits)?;
-    if request.version() <= Version::HTTP_11 && !fits(request.method(), request.uri()) {
+    let valid = check_headers(request, limits)?;
+    if request.version() <= Version::HTTP_11 && !is_target_of(request.method(), request.uri()) {
         return Err(StatusCode::BAD_REQUEST);
     }
-    Ok(wishes)
+    Ok(valid)
 }
 
 /// Returns how many bytes the request line had, without its line end.
@@ -34,8 +34,8 @@ fn request_line_length<B>(request: &Request<B>) -> usize {
     request.method().as_str().len() + " ".len() + scheme + authority + path + version
 }
 
-fn check_headers<B>(request: &Request<B>, limits: &Limits) -> Result<Wishes, StatusCode> {
-    let mut wishes = Wishes::default();
+fn check_headers<B>(request: &Request<B>, limits: &Limits) -> Result<Valid, StatusCode> {
+    let mut valid = Valid::default();
     let mut hosts = 0;
     let mut codings = 0;
     for (name, value) in request.headers() {
@@ -48,23 +48,23 @@ fn check_headers<B>(request: &Request<B>, limits: &Limits) -> Result<Wishes, Sta
                 return Err(StatusCode::BAD_REQUEST);
             }
         } else if *name == header::TRANSFER_ENCODING {
-            // hyper has seen to it that the last is `chunked`.
+            // hyper has checked that the last is `chunked`.
             codings += 1;
             let chunked = value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked");
             if limits.reject_bad_requests && !(chunked && codings == 1) {
                 return Err(StatusCode::NOT_IMPLEMENTED);
             }
         } else if *name == header::CONNECTION {
-            wishes.keep_alive |= has_token(value.as_bytes(), b"keep-alive");
+            valid.wants_keep_alive |= has_token(value.as_bytes(), b"keep-alive");
         }
     }
     let needs_host = request.version() == Version::HTTP_11;
     let right = hosts == 1 || hosts == 0 && !needs_host;
-    if limits.reject_bad_requests && !right { Err(StatusCode::BAD_REQUEST) } else { Ok(wishes) }
+    if limits.reject_bad_requests && !right { Err(StatusCode::BAD_REQUEST) } else { Ok(valid) }
 }
 
 /// Returns whether a list of tokens has this one.
-pub(super) fn has_token(list: &[u8], token: &[u8]) -> bool {
+fn has_token(list: &[u8], token: &[u8]) -> bool {
     list.split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(token))
 }
 
@@ -79,7 +79,7 @@ pub(super) fn header_has_token(
 
 /// Returns whether the target of a request is one that its method can have: a path, `*`, something
 /// absolute, or, for CONNECT alone, an authority.
-fn fits(method: &Method, target: &Uri) -> bool {
+fn is_target_of(method: &Method, target: &Uri) -> bool {
     if *method == Method::CONNECT {
         return target.scheme().is_none() && target.path_and_query().is_none();
     }
@@ -92,9 +92,9 @@ fn fits(method: &Method, target: &Uri) -> bool {
     }
 }
 
-/// Returns whether the value of `Host` can be one: a host of allowed bytes, and perhaps a port.
+/// Returns whether the value of `Host` is valid: a host of allowed bytes, and perhaps a port.
 ///
-/// It may be empty: so says a client whose target has no authority.
+/// It is empty if the client's target has no authority.
 fn is_authority(value: &[u8]) -> bool {
     match value {
         [b'[', literal @ ..] => {

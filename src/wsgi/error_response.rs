@@ -1,4 +1,4 @@
-//! Answers of the server's own.
+//! The answers that the server itself gives to what failed.
 
 use std::error::Error;
 
@@ -10,9 +10,9 @@ use super::options::Options;
 use super::traceback;
 use crate::exit::Exit;
 
-/// Makes the answer to something that failed. Nothing can follow it.
+/// Makes the answer to a failure. The connection closes after it.
 #[cold]
-pub(super) fn response(status: StatusCode, text: &str) -> Response<Body> {
+pub(super) fn new(status: StatusCode, text: &str) -> Response<Body> {
     let mut response = Response::new(Body::from(text.to_owned()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -24,18 +24,18 @@ pub(super) fn response(status: StatusCode, text: &str) -> Response<Body> {
     response
 }
 
-/// Makes the answer to a failure of the site. What it says of it is for clients of a server that is
-/// being debugged alone.
+/// Makes the answer to a failure of the site. Only with the option `debug` does the client get its
+/// text.
 #[cold]
-pub(super) fn explained(
+pub(super) fn of_failure(
     status: StatusCode,
     error: &(dyn Error + 'static),
     options: &Options,
 ) -> Response<Body> {
     if !options.debug {
-        return response(status, "");
+        return new(status, "");
     }
     let text = error.to_string();
     let is_panic = error.downcast_ref::<Exit>().is_some_and(Exit::is_panic);
-    response(status, &if is_panic { traceback::after(&text) } else { text })
+    new(status, &if is_panic { traceback::after(&text) } else { text })
 }
