@@ -20,32 +20,33 @@ use super::connection::{Connection, Io, Terms};
 use super::defaults;
 use super::deflate::Deflate;
 use super::negotiate;
-use super::request::{Request, has_token, joined};
+use super::request::{Request, joined};
 use super::socket::WebSocket;
 use super::tls::Tls;
 use crate::convenience;
 use crate::hub;
+use crate::wsgi::header_has_token;
 
 /// How many bytes the head of a server's answer may have.
 const MAX_HEAD: usize = 64 * 1024;
 
 /// Connects to a websocket server.
 ///
-/// The URL is one of `ws://`, or, with the feature `ssl`, of `wss://`: then the server has to show
-/// a certificate for the host of the URL that the system's authorities have signed, and
-/// [`ssl`](Connect::ssl) says otherwise. Wait for what this returns: with `.await`, or with
-/// `.block()` on a green stack. Before that, its methods set options.
+/// The scheme of the URL is `ws`, or `wss` with the feature `ssl`. For `wss` the server must show a
+/// certificate for the host of the URL, signed by an authority that the system trusts;
+/// [`ssl`](Connect::ssl) sets other authorities. Set options on what this returns, and wait for it:
+/// with `.await`, or with `.block()` on a green stack.
 ///
 /// Eventlet has no client of its own: its users take the `websocket-client` library, patched.
 ///
 /// # Panics
 ///
-/// Waiting for it panics where there is no hub: outside [`run`](crate::run) and
+/// Waiting for it panics without a hub: outside [`run`](crate::run) and
 /// [`local`](crate::local).
 ///
 /// # Yields
 ///
-/// Until the server has answered, and not longer than
+/// Until the server has answered, but no longer than
 /// [`handshake_timeout`](Connect::handshake_timeout).
 ///
 /// # Killed
@@ -54,10 +55,10 @@ const MAX_HEAD: usize = 64 * 1024;
 ///
 /// # Errors
 ///
-/// Those of connecting, with a handshake of TLS that fails among them; of kind `InvalidInput`, when
-/// the URL or an option cannot be used; of kind `ConnectionRefused`, when the server answers no,
-/// with a [`FailedConnectionError`] inside that has the status; of kind `InvalidData`, when it
-/// answers something that is no websocket; of kind `TimedOut`.
+/// Those of connecting and of the TLS handshake; of kind `InvalidInput`, when the URL or an option
+/// is invalid; of kind `ConnectionRefused`, when the server refuses, with a
+/// [`FailedConnectionError`] inside that has the status; of kind `InvalidData`, when its answer is
+/// not a websocket's; of kind `TimedOut`.
 ///
 /// # Examples
 ///
@@ -97,7 +98,7 @@ pub fn connect(url: impl AsRef<str>) -> Connect {
     }
 }
 
-/// A websocket to be connected: what [`connect`] returns.
+/// A client that is being configured: what [`connect`] returns.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is connected until this is waited for"]
 pub struct Connect {
@@ -119,8 +120,7 @@ impl Connect {
         self
     }
 
-    /// Offers a subprotocol, besides those that were offered before. The server chooses one, or
-    /// none.
+    /// Offers a subprotocol, besides those that earlier calls offer. The server chooses one, or none.
     pub fn protocol(mut self, protocol: impl Into<String>) -> Connect {
         self.protocols.push(protocol.into());
         self
@@ -139,28 +139,28 @@ impl Connect {
         self
     }
 
-    /// Sets after how long a silence a waiting [`WebSocket`] pings the server, or that it does not.
-    /// The default is 30 s. After twice as long a silence the connection is given up.
+    /// Sets after how long a silence a waiting [`WebSocket`] pings the server; `None` is never.
+    /// The default is 30 s. After twice as long a silence `wait`
+    /// gives an error of kind `TimedOut`, and the connection is closed.
     pub fn ping_interval(mut self, interval: impl Into<Option<Duration>>) -> Connect {
         self.ping_interval = interval.into();
         self
     }
 
-    /// Sets how long [`WebSocket::close`] waits for the server to close, too. The default is 5 s.
+    /// Sets how long [`WebSocket::close`] waits for the server's close frame. The default is 5 s.
     pub fn close_timeout(mut self, limit: Duration) -> Connect {
         self.close_timeout = limit;
         self
     }
 
-    /// Sets how long connecting may take, with everything up to the server's answer. The default is
-    /// 10 s.
+    /// Sets how long connecting may take, up to the server's answer. The default is 10 s.
     pub fn handshake_timeout(mut self, limit: Duration) -> Connect {
         self.handshake_timeout = limit;
         self
     }
 
-    /// Speaks over a connection that was made in some other way: through TLS or a proxy, or to a
-    /// Unix socket. Of the URL only the host and the path matter then.
+    /// Does the handshake over a connection that was made in another way: through TLS or a proxy, or
+    /// to a Unix socket. Only the host and the path of the URL are used then.
     ///
     /// # Yields
     ///
@@ -180,8 +180,10 @@ impl Connect {
     /// use eventlet::websocket;
     ///
     /// # eventlet::run(async {
-    /// let (io, _peer) = tokio::io::duplex(1000);
-    /// let nobody = websocket::connect("ws://localhost/").over(io).await;
+    /// let (io, peer) = tokio::io::duplex(1000);
+    /// drop(peer);
+    /// let error = websocket::connect("ws://localhost/").over(io).await.unwrap_err();
+    /// assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
     /// # });
     /// ```
     pub async fn over<T>(self, io: T) -> io::Result<WebSocket>
@@ -231,7 +233,7 @@ impl Connect {
             }
         }
         let mut put = |name: HeaderName, value: String| {
-            headers.insert(name, HeaderValue::try_from(value).expect("its parts are plain"));
+            headers.insert(name, HeaderValue::try_from(value).expect("its parts are ASCII"));
         };
         if !self.protocols.is_empty() {
             put(header::SEC_WEBSOCKET_PROTOCOL, self.protocols.join(", "));
@@ -334,7 +336,7 @@ async fn in_time<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) 
     })
 }
 
-/// Reads the head of the server's answer, and what came behind it.
+/// Reads the head of the server's answer, and what came after it.
 async fn read_head(io: &mut (impl AsyncRead + Unpin)) -> io::Result<(Response, Vec<u8>)> {
     let mut read = Vec::new();
     while read.len() <= MAX_HEAD {
@@ -350,15 +352,15 @@ async fn read_head(io: &mut (impl AsyncRead + Unpin)) -> io::Result<(Response, V
     Err(no_websocket("a head that does not end"))
 }
 
-/// Holds the server's answer against RFC 6455.
+/// Checks the server's answer by RFC 6455.
 fn check(response: &Response, key: &str) -> io::Result<()> {
     let headers = response.headers();
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         let failed = FailedConnectionError { status: response.status().as_u16() };
         return Err(io::Error::new(io::ErrorKind::ConnectionRefused, failed));
     }
-    if !has_token(headers, &header::UPGRADE, "websocket")
-        || !has_token(headers, &header::CONNECTION, "upgrade")
+    if !header_has_token(headers, &header::UPGRADE, b"websocket")
+        || !header_has_token(headers, &header::CONNECTION, b"upgrade")
     {
         return Err(no_websocket("an upgrade to something else"));
     }
@@ -376,8 +378,8 @@ fn no_websocket(why: &str) -> io::Error {
     )
 }
 
-/// The error of a server that does not want a websocket to be there. It is inside the
-/// [`io::Error`] that [`connect`] gives.
+/// The error of a handshake that the server refused. It is inside the [`io::Error`] that [`connect`]
+/// gives.
 ///
 /// Corresponds to `eventlet.websocket.FailedConnectionError`.
 ///
@@ -411,7 +413,7 @@ impl FailedConnectionError {
 
 impl fmt::Display for FailedConnectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the server answered {} to the wish for a websocket", self.status)
+        write!(f, "the server answered {} to the request for a websocket", self.status)
     }
 }
 

@@ -80,13 +80,13 @@ impl Close {
         Ok(Close { code: Some(code), reason: reason.into() })
     }
 
-    /// Returns the answer to this frame: the same code, and 1000 to none.
+    /// Returns the answer to this frame: the same code, or 1000 if it has none.
     pub(super) fn answer(&self) -> Close {
         Close { code: self.code.or(Some(CloseCode::Normal.into())), ..Close::EMPTY }
     }
 }
 
-/// Returns whether a frame may have the code. 1014 is younger than tungstenite's table.
+/// Returns whether a frame may have the code. 1014 is newer than tungstenite's table.
 fn is_allowed(code: u16) -> bool {
     code == 1014 || CloseCode::from(code).is_allowed()
 }

@@ -1,8 +1,8 @@
-//! One connection, whoever has handles on it: who reads, who writes, and how it ends.
+//! One connection: reading, writing and closing.
 //!
-//! Reading and writing are apart, each with a line of its own, so one green thread may wait while
-//! another sends. Everything that reads or writes is a poll that leaves the connection in order, so
-//! a kill between two polls loses nothing. What a poll borrows it gives back before it returns.
+//! Reading and writing have a lock each, so one green thread may wait for a message while another
+//! sends. All I/O happens in polls that leave the connection in a consistent state, so a kill
+//! between two polls loses nothing. No borrow outlives a poll.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -33,12 +33,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Io for T {}
 const READ_SIZE: usize = 64 * 1024;
 
 thread_local! {
-    /// Where bytes are read to. One for all connections, so that an idle one needs none; empty
-    /// while it is in use.
-    static SPACE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    /// The buffer that connections read into. All share it, so that an idle connection needs none.
+    /// It is empty while it is in use.
+    static READ_BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// What both sides know when a connection begins.
+/// The parameters of a connection, after its handshake.
 #[derive(Clone, Copy)]
 pub(super) struct Terms {
     pub(super) is_client: bool,
@@ -49,17 +49,17 @@ pub(super) struct Terms {
 }
 
 pub(super) struct Connection {
-    /// Nothing once it is closed.
+    /// `None` once it is closed.
     io: RefCell<Option<Box<dyn Io>>>,
     incoming: RefCell<Incoming>,
     writer: RefCell<Writer>,
-    /// Who waits for a message, first come, first served.
+    /// Held by the green thread that waits for a message.
     reading: Lock,
-    /// The pen: who has it may put a message into the writer.
+    /// Held by the green thread that sends: only it may put a message into the writer.
     writing: Lock,
-    /// Who is in [`poll_wait`](Connection::poll_wait), and who in
-    /// [`poll_flush`](Connection::poll_flush) as a sender: to be woken by what the other does.
+    /// Wakes the green thread in [`poll_wait`](Connection::poll_wait), after the other's actions.
     reader: Cell<Option<Waker>>,
+    /// Wakes the green thread in [`poll_send`](Connection::poll_send), after the other's actions.
     sender: Cell<Option<Waker>>,
     /// Whether this side has begun to close.
     closing: Cell<bool>,
@@ -69,26 +69,26 @@ pub(super) struct Connection {
 
 struct Incoming {
     reader: Reader,
-    /// What was read and not looked at.
+    /// What was read and not parsed yet.
     rest: Box<[u8]>,
-    /// How much of `rest` was looked at.
-    seen: usize,
-    /// Set while nothing comes.
+    /// How many bytes of `rest` were parsed.
+    parsed: usize,
+    /// Set while a wait for bytes lasts.
     silence: Option<Timer>,
-    /// Whether the peer was pinged since it was last heard.
+    /// Whether a ping was sent since the last bytes came.
     pinged: bool,
     end: End,
 }
 
-/// How far the peer's side has ended.
+/// Whether the peer's side has ended, and how.
 #[derive(Debug, PartialEq, Eq)]
 enum End {
     Open,
     /// It sent its close frame.
     Closed(Close),
-    /// It did wrong: what comes has no meaning.
+    /// It has violated the protocol: what it still sends cannot be parsed.
     AtFault,
-    /// Nothing comes any more.
+    /// The stream has ended, or failed.
     Eof,
 }
 
@@ -100,14 +100,14 @@ enum Ended {
 }
 
 impl Connection {
-    /// Makes a connection; what was read from `io` before comes first.
+    /// Makes a connection; `early` was read from `io` before.
     pub(super) fn new(io: Box<dyn Io>, early: &[u8], terms: Terms) -> Rc<Connection> {
         let Terms { is_client, max_frame_length, agreed, ping_interval, close_timeout } = terms;
         let (deflater, inflater) = agreed.map(|agreed| agreed.parts(is_client)).unzip();
         let incoming = Incoming {
             reader: Reader::new(!is_client, max_frame_length, inflater),
             rest: early.into(),
-            seen: 0,
+            parsed: 0,
             silence: None,
             pinged: false,
             end: End::Open,
@@ -128,13 +128,13 @@ impl Connection {
 
     /// Waits for the next message; `None` when none will come.
     pub(super) async fn wait(&self) -> io::Result<Option<Message>> {
-        let _turn = self.reading.lock().await;
+        let _lock = self.reading.lock().await;
         poll_fn(|cx| self.poll_wait(cx)).await
     }
 
-    /// Sends a message, whole.
+    /// Sends a message.
     pub(super) async fn send(&self, message: &Message) -> io::Result<()> {
-        let _pen = self.writing.lock().await;
+        let _lock = self.writing.lock().await;
         let _sending = Sending(self);
         self.writer.borrow_mut().message(message)?;
         poll_fn(|cx| self.poll_send(cx)).await
@@ -147,7 +147,7 @@ impl Connection {
                 format!("a ping has room for {MAX_CONTROL} bytes, and these are {}", payload.len());
             return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         }
-        let _pen = self.writing.lock().await;
+        let _lock = self.writing.lock().await;
         let _sending = Sending(self);
         self.writer.borrow_mut().ping(payload)?;
         poll_fn(|cx| self.poll_send(cx)).await
@@ -161,15 +161,16 @@ impl Connection {
         self.cut();
     }
 
-    /// Sends a close frame as far as that needs no waiting: `wait` gives no more messages.
-    pub(super) fn say_goodbye(&self, close: Close, cx: &mut Context<'_>) {
+    /// Sends a close frame as far as that is possible without waiting. [`wait`](Connection::wait)
+    /// gives no more messages.
+    pub(super) fn send_close(&self, close: Close, cx: &mut Context<'_>) {
         self.begin_close(close);
-        self.pay(cx);
+        self.send_control_frames(cx);
     }
 
-    /// Says goodbye, and lets a green thread of its own do the rest.
+    /// Sends a close frame, and spawns a green thread that closes the connection.
     pub(super) fn abandon(self: &Rc<Self>, close: Close) {
-        self.say_goodbye(close.clone(), &mut Context::from_waker(Waker::noop()));
+        self.send_close(close.clone(), &mut Context::from_waker(Waker::noop()));
         match hub::current() {
             Some(_) if self.io.borrow().is_some() => {
                 let connection = Rc::clone(self);
@@ -192,20 +193,21 @@ impl Connection {
         }
     }
 
-    /// Lets nobody send any more, and tells who waits for a message that there will be none.
+    /// Queues a close frame, refuses all further sends, and wakes the green thread that waits for a
+    /// message, as there will be none.
     fn begin_close(&self, close: Close) {
         self.closing.set(true);
         self.writer.borrow_mut().close(close);
         wake(&self.reader);
     }
 
-    /// Does what is left to do for an orderly end.
+    /// Completes the closing handshake.
     async fn finish(&self) {
-        let pen = self.writing.lock().await;
+        let lock = self.writing.lock().await;
         let sent = poll_fn(|cx| self.poll_send(cx)).await;
-        drop(pen);
+        drop(lock);
         if sent.is_ok() && !self.writer.borrow().is_broken() {
-            let _turn = self.reading.lock().await;
+            let _lock = self.reading.lock().await;
             poll_fn(|cx| self.poll_rest(cx)).await;
             let _ = poll_fn(|cx| self.poll_shutdown(cx)).await;
         }
@@ -223,14 +225,16 @@ impl Connection {
 
     fn poll_wait(&self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Message>>> {
         loop {
-            // The answer to the peer's close frame, too, goes out as far as it can.
-            self.pay(cx);
+            // Among these is the answer to the peer's close frame.
+            self.send_control_frames(cx);
             if self.is_closed() {
                 return Poll::Ready(Ok(None));
             }
             match self.poll_event(cx) {
                 Poll::Ready(Ok(Event::Message(message))) => return Poll::Ready(Ok(Some(message))),
-                Poll::Ready(Ok(Event::Ping(payload))) => self.writer.borrow_mut().owe_pong(payload),
+                Poll::Ready(Ok(Event::Ping(payload))) => {
+                    self.writer.borrow_mut().queue_pong(payload)
+                }
                 Poll::Ready(Ok(Event::Pong)) => {}
                 Poll::Ready(Ok(Event::Close(close))) => self.closed_by_peer(close),
                 Poll::Ready(Err(Ended::Fault(fault))) => self.fail(fault),
@@ -244,15 +248,15 @@ impl Connection {
         }
     }
 
-    /// Sends the control frames that are owed, unless a sender will.
-    fn pay(&self, cx: &mut Context<'_>) {
+    /// Sends the pending control frames, unless a sender will.
+    fn send_control_frames(&self, cx: &mut Context<'_>) {
         if !self.writer.borrow().is_sending() {
-            // An error shows in what is read next.
+            // If this fails, the next read tells.
             let _ = self.poll_flush(cx);
         }
     }
 
-    /// Waits for something while nothing comes, but not forever.
+    /// Limits how long the peer may be silent: pings it after one interval, and closes after two.
     fn poll_silence(&self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Message>>> {
         self.reader.set(Some(cx.waker().clone()));
         let Some(interval) = self.ping_interval else { return Poll::Pending };
@@ -267,9 +271,9 @@ impl Connection {
                 break;
             }
             (incoming.silence, incoming.pinged) = (None, true);
-            // Nothing else is said: a sender has the pen, or the connection is broken.
+            // This fails if nothing can be sent any more: then there is no answer to wait for either.
             let _ = self.writer.borrow_mut().ping(b"");
-            self.pay(cx);
+            self.send_control_frames(cx);
         }
         drop(incoming);
         self.begin_close(Close::new(CloseCode::Away, "no answer to a ping"));
@@ -279,23 +283,26 @@ impl Connection {
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)))
     }
 
+    /// Answers the peer's close frame.
     fn closed_by_peer(&self, close: Close) {
         self.begin_close(close.answer());
         self.incoming.borrow_mut().end = End::Closed(close);
     }
 
+    /// Closes because the peer has violated the protocol.
     fn fail(&self, fault: Fault) {
         self.begin_close(Close::new(fault.code, fault.reason.into_owned()));
         self.incoming.borrow_mut().end = End::AtFault;
     }
 
+    /// Notes that the stream has ended or failed.
     fn lost(&self) {
         self.writer.borrow_mut().break_off();
         self.incoming.borrow_mut().end_unless_closed();
         wake(&self.sender);
     }
 
-    /// Takes what is still on its way from the peer, up to its close frame or its end.
+    /// Discards what the peer still sends, up to its close frame or the end of the stream.
     fn poll_rest(&self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             let at_fault = match self.incoming.borrow().end {
@@ -304,7 +311,7 @@ impl Connection {
                 End::Closed(_) | End::Eof => return Poll::Ready(()),
             };
             if at_fault {
-                // It may not understand close frames: the end of the stream it does.
+                // The peer may not understand close frames, but it does see the end of the stream.
                 if let Poll::Ready(Err(_)) = self.poll_shutdown(cx) {
                     return Poll::Ready(());
                 }
@@ -334,17 +341,17 @@ impl Connection {
         self.poll_read(cx, |_, _| Ok(Some(None)))
     }
 
-    /// Reads from the connection until `look` finds something in what came.
+    /// Reads from the connection until `parse` returns something.
     fn poll_read<T>(
         &self,
         cx: &mut Context<'_>,
-        look: impl Fn(&mut Incoming, &[u8]) -> Result<Option<T>, Fault>,
+        parse: impl Fn(&mut Incoming, &[u8]) -> Result<Option<T>, Fault>,
     ) -> Poll<Result<T, Ended>> {
         let mut io = self.io.borrow_mut();
         let Some(io) = io.as_mut() else { return Poll::Ready(Err(Ended::Eof)) };
-        let mut space = Space::take();
+        let mut shared = ReadBuffer::take();
         loop {
-            let mut buffer = ReadBuf::new(&mut space.0);
+            let mut buffer = ReadBuf::new(&mut shared.0);
             match ready!(Pin::new(&mut *io).poll_read(cx, &mut buffer)) {
                 Ok(()) if buffer.filled().is_empty() => return Poll::Ready(Err(Ended::Eof)),
                 Ok(()) => {}
@@ -352,13 +359,13 @@ impl Connection {
             }
             let mut incoming = self.incoming.borrow_mut();
             (incoming.silence, incoming.pinged) = (None, false);
-            if let Some(found) = look(&mut incoming, buffer.filled()).transpose() {
+            if let Some(found) = parse(&mut incoming, buffer.filled()).transpose() {
                 return Poll::Ready(found.map_err(Ended::Fault));
             }
         }
     }
 
-    /// Writes what is to go out, for whom has the pen.
+    /// Writes all unsent frames, for the green thread that holds the lock of writing.
     fn poll_send(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let written = self.poll_flush(cx);
         self.sender.set(written.is_pending().then(|| cx.waker().clone()));
@@ -405,21 +412,21 @@ fn poll_write_all(
 }
 
 impl Incoming {
-    /// Reads the next event of what was left over.
+    /// Parses the next event in what was left over.
     fn next_of_rest(&mut self) -> Result<Option<Event>, Fault> {
         if self.rest.is_empty() {
             return Ok(None);
         }
-        let mut input = &self.rest[self.seen..];
+        let mut input = &self.rest[self.parsed..];
         let event = self.reader.next(&mut input);
-        self.seen = self.rest.len() - input.len();
+        self.parsed = self.rest.len() - input.len();
         if input.is_empty() {
-            (self.rest, self.seen) = (Box::default(), 0);
+            (self.rest, self.parsed) = (Box::default(), 0);
         }
         event
     }
 
-    /// Reads the next event of what came, and keeps what is behind it.
+    /// Parses the next event in what came, and keeps what follows it.
     fn next(&mut self, mut input: &[u8]) -> Result<Option<Event>, Fault> {
         let event = self.reader.next(&mut input);
         self.rest = input.into();
@@ -433,26 +440,26 @@ impl Incoming {
     }
 }
 
-/// The space to read to, until it is dropped.
-struct Space(Vec<u8>);
+/// The shared buffer, taken until this is dropped.
+struct ReadBuffer(Vec<u8>);
 
-impl Space {
-    fn take() -> Space {
-        match SPACE.take() {
-            space if space.is_empty() => Space(vec![0; READ_SIZE]),
-            space => Space(space),
+impl ReadBuffer {
+    fn take() -> ReadBuffer {
+        match READ_BUFFER.take() {
+            in_use if in_use.is_empty() => ReadBuffer(vec![0; READ_SIZE]),
+            buffer => ReadBuffer(buffer),
         }
     }
 }
 
-impl Drop for Space {
+impl Drop for ReadBuffer {
     fn drop(&mut self) {
-        SPACE.set(std::mem::take(&mut self.0));
+        READ_BUFFER.set(std::mem::take(&mut self.0));
     }
 }
 
-/// Somebody who has the pen. If he is killed, his message is taken back, and who waits sees to what
-/// is owed.
+/// A send that is under way. If it is killed, its message is withdrawn, and the green thread that
+/// waits for a message sends the pending control frames.
 struct Sending<'a>(&'a Connection);
 
 impl Drop for Sending<'_> {
@@ -460,9 +467,9 @@ impl Drop for Sending<'_> {
         self.0.sender.set(None);
         let mut writer = self.0.writer.borrow_mut();
         writer.withdraw();
-        let is_owing = !writer.unsent().is_empty();
+        let has_unsent = !writer.unsent().is_empty();
         drop(writer);
-        if is_owing {
+        if has_unsent {
             wake(&self.0.reader);
         }
     }

@@ -2,16 +2,16 @@
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
-/// What ends each flushed block, which is not sent.
+/// The end of each flushed block, which is not sent.
 const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
-/// How far an inflated message grows first.
+/// The first capacity for an inflated message, in bytes.
 const STEP: usize = 1024;
 
 /// How messages are compressed: the options of permessage-deflate.
 ///
-/// A server agrees to it with clients that offer it, unless it is told [`None`]; a client offers it
-/// if it is told to. Messages under 32 bytes are sent as they are.
+/// A server accepts the offers of clients, unless its option is [`None`]; a client offers it if the
+/// option is set. Messages under 32 bytes are not compressed.
 ///
 /// A compressed connection needs memory: at 12 window bits 4 KiB to inflate, and some 80 KiB to
 /// compress, from the first compressed message on; at 15 bits 32 KiB and some 300 KiB.
@@ -110,14 +110,14 @@ pub(super) struct Inflater {
 }
 
 impl Inflater {
-    /// What is to be inflated after a message.
+    /// What is inflated after the bytes of a message.
     pub(super) const TAIL: &[u8] = &TAIL;
 
     pub(super) fn new(window_bits: u8, takeover: bool) -> Inflater {
         Inflater { stream: Decompress::new_with_window_bits(false, window_bits), takeover }
     }
 
-    /// Inflates a piece of a message behind what there is of it, but not beyond the limit.
+    /// Inflates a piece of a message, and appends it to `out`, which may not exceed the limit.
     pub(super) fn inflate(
         &mut self,
         mut piece: &[u8],
@@ -126,7 +126,7 @@ impl Inflater {
     ) -> Result<(), BadDeflate> {
         loop {
             if out.len() == out.capacity() {
-                // One byte more than allowed tells that there is more.
+                // One byte more than the limit shows that the message exceeds it.
                 out.reserve_exact(out.len().max(STEP).min(limit.saturating_add(1) - out.len()));
             }
             let before = (self.stream.total_in(), out.len());

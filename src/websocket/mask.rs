@@ -1,9 +1,9 @@
-//! Masks: what a client puts over each of its frames.
+//! Masks: a client masks each of its frames.
 
-/// How many masks are fetched at a time: asking the system is a call, and a frame needs four bytes.
+/// How many masks are generated at a time: each time is a system call, and a frame needs four bytes.
 const SUPPLY: usize = 64;
 
-/// The mask of one frame, and how far its payload was gone through.
+/// The mask of one frame, rotated to the next byte of its payload.
 #[derive(Clone, Copy)]
 pub(super) struct Mask([u8; 4]);
 
@@ -12,7 +12,7 @@ impl Mask {
         Mask(key)
     }
 
-    /// Puts the mask over the next piece of the payload, or takes it off.
+    /// Masks or unmasks the next piece of the payload.
     pub(super) fn apply(&mut self, piece: &mut [u8]) {
         let [a, b, c, d] = self.0;
         let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
@@ -28,7 +28,7 @@ impl Mask {
     }
 }
 
-/// Masks from the system's generator, which nobody can foretell.
+/// Unpredictable masks, from the system's random numbers.
 pub(super) struct Masks {
     supply: Box<[[u8; 4]; SUPPLY]>,
     used: usize,

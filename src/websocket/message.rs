@@ -59,7 +59,7 @@ impl Message {
         }
     }
 
-    /// Takes the bytes out, those of a text too.
+    /// Returns the bytes, those of a text too, without copying them.
     ///
     /// # Examples
     ///

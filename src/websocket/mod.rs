@@ -31,7 +31,7 @@
 // | `request` | what both sides know from the handshake |
 // | `socket` | the handle of a connection |
 // | `secure`, `plain` | `wss://`, with the feature `ssl` and without it: `tls` |
-// | `client`, `client_tls`, `wsgi` | the handshake of either side |
+// | `client`, `client_tls`, `server` | the handshake of either side |
 //
 // Each imports from those above it only. Headers of frames are tungstenite's, compression is
 // flate2's.
@@ -52,9 +52,9 @@ mod reader;
 mod request;
 #[cfg(feature = "ssl")]
 mod secure;
+mod server;
 mod socket;
 mod writer;
-mod wsgi;
 
 #[cfg(not(feature = "ssl"))]
 use plain as tls;
@@ -65,8 +65,8 @@ pub use client::{Connect, Connecting, FailedConnectionError, connect};
 pub use close::{Close, IntoClose};
 pub use deflate::Deflate;
 pub use message::Message;
+pub use server::WebSocketWSGI;
 pub use socket::WebSocket;
-pub use wsgi::WebSocketWSGI;
 #[doc(no_inline)]
 pub use {bytes::Bytes, tungstenite::Utf8Bytes};
 

@@ -21,7 +21,7 @@ struct Parameters {
 }
 
 impl Parameters {
-    /// Reads them; `None` when one is unknown, repeated or out of range.
+    /// Parses them; `None` if one is unknown, repeated or out of range.
     fn parse<'a>(parameters: impl Iterator<Item = &'a str>, is_offer: bool) -> Option<Parameters> {
         let mut read = Parameters::default();
         for parameter in parameters {
@@ -67,7 +67,7 @@ impl Parameters {
     }
 }
 
-/// Reads window bits. RFC 7692 knows 8 as well, but zlib cannot compress with them.
+/// Parses window bits. RFC 7692 allows 8 as well, but zlib cannot compress with 8.
 fn bits(value: &str) -> Option<u8> {
     let plain = value.bytes().all(|byte| byte.is_ascii_digit()) && !value.starts_with('0');
     value.parse().ok().filter(|bits| plain && (9..=15).contains(bits))
@@ -98,7 +98,7 @@ impl Agreed {
     }
 }
 
-/// Chooses the first of a client's offers that the server can meet, and makes the answer to it.
+/// Chooses the first of a client's offers that the server can accept, and makes the answer to it.
 pub(super) fn accept(offers: &str, deflate: &Deflate) -> Option<(Agreed, String)> {
     let offered = extensions(offers).filter_map(|(name, parameters)| {
         let known = name.eq_ignore_ascii_case(NAME);
@@ -109,7 +109,7 @@ pub(super) fn accept(offers: &str, deflate: &Deflate) -> Option<(Agreed, String)
     let parameters = Parameters {
         server_no_context_takeover: offer.server_no_context_takeover || !deflate.context_takeover,
         client_no_context_takeover: offer.client_no_context_takeover || !deflate.context_takeover,
-        // The server may choose its own window unasked, the client's only where that offers it.
+        // The server may always restrict its own window, the client's only if the client offers it.
         server_bits: offer.server_bits.or((deflate.window_bits < 15).then_some(15)).map(limit),
         client_bits: offer.client_bits.map(limit),
     };
@@ -149,14 +149,14 @@ pub(super) fn answered(answer: &str, deflate: &Deflate) -> Result<Agreed, &'stat
     if !deflate.context_takeover && !parameters.server_no_context_takeover {
         return Err("context takeover, which was ruled out");
     }
-    // What a client does with its own messages is its affair within what was agreed.
+    // Within what was agreed, a client may restrict its own compression further.
     parameters.client_no_context_takeover |= !deflate.context_takeover;
     parameters.client_bits = Some(parameters.client_bits.unwrap_or(15).min(deflate.window_bits));
     Ok(Agreed { level: deflate.level, parameters })
 }
 
-/// Takes the header apart: each extension's name and its parameters. No value that is understood
-/// here has a comma or a semicolon in it, quoted or not.
+/// Splits the header into extensions, each with its name and parameters. No known value has a comma
+/// or a semicolon in it, quoted or not.
 fn extensions(header: &str) -> impl Iterator<Item = (&str, impl Iterator<Item = &str>)> {
     header.split(',').filter(|extension| !extension.trim().is_empty()).map(|extension| {
         let mut parts = extension.split(';');

@@ -1,11 +1,11 @@
-//! `wss://`, where there is no TLS.
+//! `wss://`, without the feature `ssl`.
 
 use std::io;
 
 use super::connection::Io;
 use crate::convenience::{Connect, Tcp};
 
-/// Nobody to trust.
+/// Stands for the options of TLS.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tls;
 

@@ -1,4 +1,4 @@
-//! From bytes to messages: the rules of RFC 6455 for what comes in. It does no I/O.
+//! Parses frames into messages, by the rules of RFC 6455. It does no I/O.
 
 use std::borrow::Cow;
 use std::io::Cursor;
@@ -19,7 +19,7 @@ const MAX_HEADER: usize = 14;
 /// The longest payload of a control frame.
 pub(super) const MAX_CONTROL: usize = 125;
 
-/// Something that came.
+/// What a reader finds in its input.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Event {
     Message(Message),
@@ -28,9 +28,9 @@ pub(super) enum Event {
     Close(Close),
 }
 
-/// What the peer did wrong, as the close frame that tells it.
+/// A violation of the protocol by the peer, as the close frame that reports it.
 ///
-/// After it nothing that comes has a meaning.
+/// What comes after it cannot be parsed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) code: CloseCode,
@@ -90,7 +90,7 @@ impl Reader {
         Reader { masked, limit, inflater, header, frame: None, control, message: None }
     }
 
-    /// Reads the input up to the end of the next event, or all of it when there is none.
+    /// Parses the input up to the end of the next event, or all of it if there is none.
     pub(super) fn next(&mut self, input: &mut &[u8]) -> Result<Option<Event>, Fault> {
         loop {
             if self.frame.is_none() {
@@ -129,7 +129,7 @@ impl Reader {
         }
     }
 
-    /// Holds a frame against the rules, as far as its header tells; returns its length.
+    /// Checks the header of a frame, and returns the length of its payload.
     fn check(&self, header: &FrameHeader, length: u64) -> Result<usize, Fault> {
         let (in_message, is_data) = (self.message.is_some(), is_first(header.opcode));
         let wrong = if header.rsv2 || header.rsv3 {
@@ -153,13 +153,13 @@ impl Reader {
         } else if !is_data && !in_message {
             "continuation of nothing"
         } else {
-            return self.within_limit(length);
+            return self.check_length(length);
         };
         if wrong.is_empty() { Ok(length as usize) } else { Err(Fault::protocol(wrong)) }
     }
 
-    /// Decides whether a frame of data may be so long, before a byte of it is kept.
-    fn within_limit(&self, length: u64) -> Result<usize, Fault> {
+    /// Checks the length of a data frame, before any of it is stored.
+    fn check_length(&self, length: u64) -> Result<usize, Fault> {
         let claimed = self.message.as_ref().map_or(0, |message| message.claimed);
         match usize::try_from(length) {
             Ok(length) if length <= self.limit.saturating_sub(claimed) => Ok(length),
@@ -194,7 +194,7 @@ impl Reader {
         }
     }
 
-    /// Takes what is there of the frame's payload.
+    /// Reads what has come of the frame's payload.
     fn read_payload(&mut self, input: &mut &[u8]) -> Result<(), Fault> {
         let Some(frame) = &mut self.frame else { return Ok(()) };
         let (piece, rest) = input.split_at(input.len().min(frame.left));
@@ -212,7 +212,7 @@ impl Reader {
         let before = into.len();
         into.extend_from_slice(piece);
         frame.unmask(&mut into[before..]);
-        // What is whole is checked as a whole, when it becomes a text.
+        // A complete message is checked when it becomes a text.
         let whole = frame.left == 0 && frame.is_final;
         match &mut self.message {
             Some(message) if !whole && message.text => message.check_text(),
@@ -276,7 +276,7 @@ impl Frame {
 }
 
 impl Partial {
-    /// Finds the first byte that makes this no text, though more may come.
+    /// Fails at the first bytes that are not UTF-8, though more of the message may come.
     fn check_text(&mut self) -> Result<(), Fault> {
         match std::str::from_utf8(&self.data[self.checked..]) {
             Ok(text) => self.checked += text.len(),

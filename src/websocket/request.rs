@@ -1,4 +1,4 @@
-//! What the handshake said.
+//! What a handshake has found, and reading its headers.
 
 use tungstenite::http::header::{HeaderMap, HeaderName};
 
@@ -12,19 +12,13 @@ pub(super) struct Request {
     pub(super) origin: Option<String>,
     pub(super) version: u8,
     pub(super) compressed: bool,
-    /// A server's.
+    /// Only a server has it.
     pub(super) environ: Option<Environ>,
 }
 
-/// Returns the values of all headers of a name, as one list. A value that is no text is left out.
+/// Returns the values of all headers of a name, as one list. A value that is not text is left out.
 pub(super) fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let mut values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     let first = values.next()?.to_owned();
     Some(values.fold(first, |list, value| list + ", " + value))
-}
-
-/// Returns whether a list has a token, in whatever case.
-pub(super) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
-    let list = joined(headers, name).unwrap_or_default();
-    list.split(',').any(|item| item.trim().eq_ignore_ascii_case(token))
 }

@@ -19,14 +19,14 @@ type Next = Pin<Box<dyn Future<Output = io::Result<Option<Message>>>>>;
 
 /// A websocket, of a server or a client.
 ///
-/// It is a handle: clones speak on the same connection. One green thread may wait for messages
-/// while others send. The connection of a client is closed when its last handle is dropped, without
-/// a farewell: [`close`](WebSocket::close) it before. That of a server is closed when its handler
-/// has ended.
+/// It is a handle: clones use the same connection. One green thread may wait for messages while
+/// others send. A client's connection is closed when its last handle is dropped, without a close
+/// frame: [`close`](WebSocket::close) it before that. A server's connection is closed when its
+/// handler has ended.
 ///
-/// As a [`Stream`] it gives the messages one by one up to the end, and so it does as an iterator on
-/// a green stack, with `.blocking()`. Who has polled a stream keeps his place in line until the
-/// stream is polled again or dropped.
+/// As a [`Stream`] it gives the messages one by one up to the end; so it does as an iterator on a
+/// green stack, with `.blocking()`. A stream that was polled keeps its place among those who wait
+/// for a message until it is polled again or dropped.
 ///
 /// Corresponds to `eventlet.websocket.WebSocket`.
 ///
@@ -57,7 +57,7 @@ type Next = Pin<Box<dyn Future<Output = io::Result<Option<Message>>>>>;
 pub struct WebSocket {
     connection: Rc<Connection>,
     request: Rc<Request>,
-    /// What a poll of the stream waits for.
+    /// The wait that a poll of the stream has begun.
     next: Option<Next>,
 }
 
@@ -66,19 +66,20 @@ impl WebSocket {
         WebSocket { connection, request, next: None }
     }
 
-    /// Waits for the next message. `None` says that there will be none, now and ever after.
+    /// Waits for the next message. `None` means that there will be no more.
     ///
-    /// That is so when the peer has closed the connection or has gone, when this side has begun to
-    /// close it, and when the peer did wrong: then it was told so with a close frame.
+    /// That is so when the peer has closed the connection or the stream has ended, when this side
+    /// has begun to close, and when the peer has violated the protocol: then it was sent a close
+    /// frame with the reason.
     ///
-    /// Pings are answered while somebody waits. Several may wait; each message goes to the first in
-    /// line.
+    /// Pings are answered while a green thread waits. Several may wait; each message goes to the one
+    /// that has waited longest.
     ///
     /// Corresponds to `WebSocket.wait`.
     ///
     /// # Yields
     ///
-    /// Until there is a message; not at all if one has come already.
+    /// Until there is a message; never if one has come already.
     ///
     /// # Killed
     ///
@@ -91,8 +92,8 @@ impl WebSocket {
     ///
     /// # Differences
     ///
-    /// After its own `close`, eventlet's `wait` raises; and so does it for a second waiter. What
-    /// was wrong with a text or a compressed message raises there, too.
+    /// Eventlet's `wait` raises after its own `close`, for a second waiter, and for a malformed text
+    /// or compressed message.
     ///
     /// # Examples
     ///
@@ -115,20 +116,21 @@ impl WebSocket {
 
     /// Sends a message.
     ///
-    /// It is whole when this returns, as far as the operating system's buffers go. Several may
-    /// send; their messages go out in the order in which they called.
+    /// When this returns, the operating system has the whole message. Several green threads may
+    /// send; their messages are sent in the order of the calls.
     ///
     /// Corresponds to `WebSocket.send`.
     ///
     /// # Yields
     ///
-    /// While somebody else sends, and while the peer does not read what it was sent.
+    /// While another green thread sends, and while the peer does not read what it was sent.
     ///
     /// # Killed
     ///
-    /// In line, or before the first byte: nothing was sent. In the middle of the message the
-    /// connection is broken for writing, as half of it cannot be taken back; what comes in can
-    /// still be read. A compressed message cannot be taken back from its first byte on.
+    /// Before the first byte was sent: nothing is sent. In the middle of the message: the connection
+    /// is broken for writing, as the peer has part of it; what comes in can still be read. A
+    /// compressed message counts as begun once its turn to be sent has come, as later ones may refer
+    /// to it.
     ///
     /// # Errors
     ///
@@ -156,8 +158,8 @@ impl WebSocket {
         self.connection.send(&message.into()).await
     }
 
-    /// Sends a ping, of at most 125 bytes. The answer is not waited for; it counts as a sign of
-    /// life.
+    /// Sends a ping of at most 125 bytes, without waiting for the answer, which ends the peer's
+    /// silence.
     ///
     /// Corresponds to eventlet's `send(payload, control_code=9)`.
     ///
@@ -167,7 +169,7 @@ impl WebSocket {
     ///
     /// # Killed
     ///
-    /// Nothing breaks: a ping that was begun goes out with what is sent next.
+    /// Nothing breaks: what is sent next completes the ping.
     ///
     /// # Errors
     ///
@@ -193,23 +195,24 @@ impl WebSocket {
     /// Closes the connection: sends a close frame, waits a while for the peer's, and closes the
     /// socket.
     ///
-    /// It takes `()`, a code, or a code and a reason; see [`IntoClose`]. Who waits for a message
-    /// gets `None`; who sends one may finish it. What the peer still sends is thrown away. How long
-    /// it is waited for is the site's or the client's `close_timeout`. To close again does nothing.
+    /// It takes `()`, a code, or a code and a reason; see [`IntoClose`]. A green thread that waits
+    /// for a message gets `None`; one that sends may finish. What the peer still sends is discarded.
+    /// The option `close_timeout` of the site or the client limits the wait. Closing again does
+    /// nothing.
     ///
     /// Corresponds to `WebSocket.close`.
     ///
     /// # Yields
     ///
-    /// Until the peer has closed, too, and not longer than `close_timeout`.
+    /// Until the peer has closed, too, but no longer than `close_timeout`.
     ///
     /// # Killed
     ///
-    /// The connection is not usable any more; to close it again goes on where this ended.
+    /// The connection cannot be used any more. Another call continues where this one ended.
     ///
     /// # Errors
     ///
-    /// Of kind `InvalidInput`, when the code or the reason cannot be sent. Nothing was done then.
+    /// Of kind `InvalidInput`, when the code or the reason cannot be sent. Then nothing was done.
     ///
     /// # Differences
     ///
@@ -235,17 +238,17 @@ impl WebSocket {
         Ok(())
     }
 
-    /// Returns whether [`wait`](WebSocket::wait) will give no more messages: one of the sides has
-    /// closed, or has gone.
+    /// Returns whether [`wait`](WebSocket::wait) will give no more messages: one side has closed, or
+    /// the connection is lost.
     ///
     /// Corresponds to `WebSocket.websocket_closed`.
     pub fn websocket_closed(&self) -> bool {
         self.connection.is_closed()
     }
 
-    /// Returns what the peer's close frame said, once it has come.
+    /// Returns the peer's close frame, once it has come.
     ///
-    /// Eventlet keeps it to itself.
+    /// Eventlet does not expose it.
     pub fn peers_close(&self) -> Option<Close> {
         self.connection.peers_close()
     }
@@ -269,21 +272,21 @@ impl WebSocket {
         self.request.protocol.as_deref()
     }
 
-    /// Returns the origin that the client named, as browsers do.
+    /// Returns the header `Origin` of the request, which browsers send.
     ///
     /// Corresponds to `WebSocket.origin`.
     pub fn origin(&self) -> Option<&str> {
         self.request.origin.as_deref()
     }
 
-    /// Returns the request that this began with; a client has none.
+    /// Returns the request of the handshake; a client has none.
     ///
     /// Corresponds to `WebSocket.environ`.
     pub fn environ(&self) -> Option<&Environ> {
         self.request.environ.as_ref()
     }
 
-    /// Returns the version of the protocol: 13, or 8 for an old client, which speaks the same.
+    /// Returns the version of the protocol: 13, or 8 for an old client. Their frames are the same.
     ///
     /// Corresponds to `WebSocket.version`.
     pub fn version(&self) -> u8 {

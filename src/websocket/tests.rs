@@ -1,4 +1,4 @@
-//! The rooms that do no I/O: case by case, by RFC 7692's vectors, and against a naive model.
+//! Tests of the files that do no I/O: case by case, by RFC 7692's vectors, and against a naive model.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -375,15 +375,15 @@ fn a_server_writes_the_frames_of_rfc_6455() {
     assert_eq!(written(&mut writer)[..10], [0x82, 0x7f, 0, 0, 0, 0, 0, 1, 0, 0]);
     writer.ping(b"Hello").unwrap();
     assert_eq!(written(&mut writer), b"\x89\x05Hello");
-    writer.owe_pong("not answered".into());
-    writer.owe_pong("Hello".into());
+    writer.queue_pong("not answered".into());
+    writer.queue_pong("Hello".into());
     assert_eq!(written(&mut writer), b"\x8a\x05Hello");
     writer.close(Close::new(CloseCode::Normal, "bye"));
     writer.close(Close::new(CloseCode::Error, "too late"));
-    writer.owe_pong("too late".into());
+    writer.queue_pong("too late".into());
     assert_eq!(written(&mut writer), b"\x8a\x08too late\x88\x05\x03\xe8bye");
     assert_eq!(writer.message(&"".into()).unwrap_err().kind(), std::io::ErrorKind::BrokenPipe);
-    writer.owe_pong("much too late".into());
+    writer.queue_pong("much too late".into());
     assert_eq!(written(&mut writer), b"");
 }
 

@@ -1,4 +1,4 @@
-//! From messages to bytes: frames, and in which order they go out. It does no I/O.
+//! Turns messages into frames, and orders what is sent. It does no I/O.
 
 use std::io;
 
@@ -11,25 +11,25 @@ use super::deflate::Deflater;
 use super::mask::{Mask, Masks};
 use super::message::Message;
 
-/// Shorter messages are not compressed: the result would hardly be shorter.
+/// Shorter messages are not compressed, as the result would hardly be shorter.
 const COMPRESS_FROM: usize = 32;
 
-/// A buffer that is larger is not kept.
+/// A larger buffer is freed once all of it was sent.
 const KEEP: usize = 512;
 
-/// The frames of one side that are on their way.
+/// The frames of one side that are to be sent.
 ///
-/// At most one message is in here: who sends has the pen until all is out. What control frames are
-/// owed goes out between messages.
+/// Among them is at most one message: a sender holds the connection's lock of writing until all of
+/// its message was sent. Control frames are sent between messages.
 pub(super) struct Writer {
     masks: Option<Masks>,
     deflater: Option<Deflater>,
     frames: Vec<u8>,
-    /// How much of `frames` is out.
+    /// How many bytes of `frames` were sent.
     sent: usize,
     /// Where in `frames` the message begins, if there is one.
     message: Option<Begun>,
-    /// The answer to the last ping.
+    /// The pending answer to the last ping.
     pong: Option<Bytes>,
     closing: Closing,
 }
@@ -37,17 +37,17 @@ pub(super) struct Writer {
 #[derive(Clone, Copy)]
 struct Begun {
     at: usize,
-    /// Later messages refer to it, so the peer has to get it.
+    /// Whether it was compressed: later messages may refer to it, so it cannot be withdrawn.
     is_context: bool,
 }
 
-/// How far the close frame is.
+/// The state of the close frame.
 #[derive(Debug, PartialEq, Eq)]
 enum Closing {
     No,
-    /// It goes out when what is before it is out.
-    Owed(Close),
-    /// Nothing comes after it.
+    /// It is sent after what is in `frames`.
+    Pending(Close),
+    /// It is in `frames`, or was sent. Nothing follows it.
     Written,
     /// Part of a message was lost, or the connection was: nothing can be sent.
     Broken,
@@ -66,7 +66,7 @@ impl Writer {
         }
     }
 
-    /// Puts a message behind what is not out.
+    /// Appends a message to what is unsent.
     ///
     /// # Errors
     ///
@@ -86,7 +86,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Puts a ping behind what is not out.
+    /// Appends a ping to what is unsent.
     ///
     /// # Errors
     ///
@@ -97,16 +97,16 @@ impl Writer {
         Ok(())
     }
 
-    /// Answers a ping as soon as that can be; earlier ones that were not answered need no answer
+    /// Answers a ping as soon as possible. Earlier pings that were not answered yet need no answer
     /// then.
-    pub(super) fn owe_pong(&mut self, payload: Bytes) {
+    pub(super) fn queue_pong(&mut self, payload: Bytes) {
         self.pong = Some(payload);
     }
 
-    /// Ends what is sent with a close frame. The first one counts.
+    /// Sends a close frame after what is unsent. Only the first call counts.
     pub(super) fn close(&mut self, close: Close) {
         if self.closing == Closing::No {
-            self.closing = Closing::Owed(close);
+            self.closing = Closing::Pending(close);
         }
     }
 
@@ -115,7 +115,7 @@ impl Writer {
         self.closing == Closing::Broken
     }
 
-    /// Returns whether a message is on its way, so that its sender will see to whatever is owed.
+    /// Returns whether a message is being sent: its sender will send pending control frames, too.
     pub(super) fn is_sending(&self) -> bool {
         self.message.is_some()
     }
@@ -128,39 +128,40 @@ impl Writer {
         }
     }
 
-    /// Returns what is to go out next.
+    /// Returns the bytes that are to be sent next.
     pub(super) fn unsent(&mut self) -> &[u8] {
         if self.sent == self.frames.len() {
             self.sent = 0;
             self.message = None;
             self.frames.clear();
             self.frames.shrink_to(KEEP);
-            self.control_frames();
+            self.append_control_frames();
         }
         &self.frames[self.sent..]
     }
 
-    /// Writes down the control frames that are owed.
-    fn control_frames(&mut self) {
+    /// Appends the pending control frames.
+    fn append_control_frames(&mut self) {
         if matches!(self.closing, Closing::Written | Closing::Broken) {
             return;
         }
         if let Some(payload) = self.pong.take() {
             self.frame(header(OpCode::Control(Control::Pong)), &payload);
         }
-        if let Closing::Owed(close) = &self.closing {
+        if let Closing::Pending(close) = &self.closing {
             let payload = close.payload();
             self.closing = Closing::Written;
             self.frame(header(OpCode::Control(Control::Close)), &payload);
         }
     }
 
-    /// Notes how much went out.
+    /// Notes that `count` more bytes were sent.
     pub(super) fn advance(&mut self, count: usize) {
         self.sent += count;
     }
 
-    /// Takes the message back, whose sender has given up. Half of one breaks the connection.
+    /// Removes the message of a sender that was killed. If part of it was sent, the connection is
+    /// broken.
     pub(super) fn withdraw(&mut self) {
         match self.message.take() {
             Some(begun) if self.sent > begun.at || begun.is_context => self.break_off(),
@@ -169,7 +170,7 @@ impl Writer {
         }
     }
 
-    /// Lets nothing out any more.
+    /// Sends nothing any more.
     pub(super) fn break_off(&mut self) {
         (self.closing, self.message, self.pong) = (Closing::Broken, None, None);
         (self.frames, self.sent) = (Vec::new(), 0);

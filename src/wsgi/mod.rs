@@ -136,3 +136,5 @@ pub use service::{Tower, service};
 pub use serving::{KeepAlive, Served, Serving, server};
 pub use site::Site;
 pub use start_response::StartResponse;
+#[cfg(feature = "websocket")]
+pub(crate) use validate::header_has_token;

@@ -68,8 +68,8 @@ fn has_token(list: &[u8], token: &[u8]) -> bool {
     list.split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(token))
 }
 
-/// Returns whether one of the lines of a header has a token.
-pub(super) fn header_has_token(
+/// Returns whether a header, which is a list of tokens, has this one. Case is ignored.
+pub(crate) fn header_has_token(
     headers: &HeaderMap,
     name: &header::HeaderName,
     token: &[u8],

@@ -1,4 +1,4 @@
-//! The server's side of the handshake, and what becomes of a handler.
+//! The server's side of the handshake, and the handlers of a server.
 
 use std::error::Error;
 use std::fmt;
@@ -20,14 +20,14 @@ use super::connection::{Connection, Terms};
 use super::defaults;
 use super::deflate::Deflate;
 use super::negotiate;
-use super::request::{Request, has_token, joined};
+use super::request::{Request, joined};
 use super::socket::WebSocket;
 use crate::convenience::HandlerResult;
 use crate::exit::{BoxError, Exit};
 use crate::report;
-use crate::wsgi::{Body, Environ, Hijacked, Site};
+use crate::wsgi::{Body, Environ, Hijacked, Site, header_has_token};
 
-/// Decides by the host and the origin of a request.
+/// Decides by the headers `Host` and `Origin` of a request.
 type OriginChecker = Box<dyn Fn(&str, Option<&str>) -> bool>;
 
 /// A site whose requests become websockets.
@@ -42,11 +42,11 @@ type OriginChecker = Box<dyn Fn(&str, Option<&str>) -> bool>;
 /// | is killed, or the server is shut down | 1001 |
 ///
 /// When the server is shut down, the close frame is sent at once and `wait` gives `None`; the
-/// handler goes on until it has ended, or the server's patience has. An error of a connection whose
-/// client has gone is not reported.
+/// handler goes on until it ends, or the limit of the shutdown has passed. An error that only says
+/// that the client has gone is not reported.
 ///
-/// A request that is no good handshake is answered with 400, one of another version than 13 or 8
-/// with 426, and the connection is closed.
+/// An invalid handshake is answered with 400, one of a version other than 13 and 8 with 426. Then
+/// the connection closes.
 ///
 /// Within another site, [`call`](WebSocketWSGI::call) answers single requests.
 ///
@@ -56,7 +56,7 @@ type OriginChecker = Box<dyn Fn(&str, Option<&str>) -> bool>;
 ///
 /// Methods, HTTP versions and keys are checked. A handler that fails closes with 1011, where
 /// eventlet writes an HTTP response into the websocket. The versions before RFC 6455, hixie-75 and
-/// 76, are not spoken. Who is silent is pinged.
+/// 76, are not supported. Silent clients are pinged.
 ///
 /// # Examples
 ///
@@ -113,15 +113,15 @@ where
         }
     }
 
-    /// Sets how many bytes a message may have: each of its frames, their sum, and what it is when
-    /// it is inflated. The default is 8 MiB. A longer one closes the connection with code 1009.
+    /// Sets how many bytes a message may have: in one frame, in all its frames, and inflated. The
+    /// default is 8 MiB. A longer one closes the connection with code 1009.
     pub fn max_frame_length(mut self, bytes: usize) -> Self {
         self.max_frame_length = bytes;
         self
     }
 
-    /// Sets the subprotocols. Of those that a client offers the first that is among these is
-    /// chosen; a client that offers none of them is served all the same, without one.
+    /// Sets the subprotocols. The first of a client's offers that is among these is chosen. A client
+    /// that offers none of these is served without a subprotocol.
     pub fn supported_protocols(
         mut self,
         protocols: impl IntoIterator<Item = impl Into<String>>,
@@ -130,8 +130,8 @@ where
         self
     }
 
-    /// Sets who may connect: a function of the headers `Host` and `Origin`. Others are answered
-    /// with 403.
+    /// Sets a function that decides by the headers `Host` and `Origin` whether a client may connect.
+    /// Others are answered with 403.
     ///
     /// Browsers let any page connect to any server, and send their cookies along. A site that
     /// trusts cookies needs this.
@@ -150,7 +150,7 @@ where
         self
     }
 
-    /// Sets after how long a silence a waiting [`WebSocket`] pings its client, or that it does not.
+    /// Sets after how long a silence a waiting [`WebSocket`] pings its client; `None` is never.
     /// The default is 30 s. After twice as long a silence `wait` gives an error of kind `TimedOut`,
     /// and the connection is closed with code 1001.
     pub fn ping_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
@@ -164,11 +164,11 @@ where
         self
     }
 
-    /// Answers a request, and runs the handler on its connection if that is a good handshake.
+    /// Answers a request, and runs the handler on its connection if it is a valid handshake.
     ///
     /// # Yields
     ///
-    /// Never: the handler runs when the response has gone.
+    /// Never: the handler runs after the response was sent.
     ///
     /// # Examples
     ///
@@ -202,20 +202,20 @@ where
             return Err(Refused::BadRequest);
         }
         let headers = env.headers();
-        let shaken = self.agree(&headers)?;
+        let handshake = self.agree(&headers)?;
         let request = Rc::new(Request {
             path: env.path_info(),
-            protocol: shaken.protocol.clone(),
-            origin: shaken.origin,
-            version: shaken.version,
-            compressed: shaken.compression.is_some(),
+            protocol: handshake.protocol.clone(),
+            origin: handshake.origin,
+            version: handshake.version,
+            compressed: handshake.compression.is_some(),
             environ: Some(env.clone()),
         });
         drop(headers);
         let terms = Terms {
             is_client: false,
             max_frame_length: self.max_frame_length,
-            agreed: shaken.compression.as_ref().map(|(agreed, _)| *agreed),
+            agreed: handshake.compression.as_ref().map(|(agreed, _)| *agreed),
             ping_interval: self.ping_interval,
             close_timeout: self.close_timeout,
         };
@@ -224,25 +224,25 @@ where
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             let mut put = |name: HeaderName, value: &str| {
                 let value =
-                    HeaderValue::from_str(value).expect("it is what the client sent, or plain");
+                    HeaderValue::from_str(value).expect("the value is ASCII, or the client's own");
                 response.headers_mut().insert(name, value);
             };
             put(header::UPGRADE, "websocket");
-            put(header::SEC_WEBSOCKET_ACCEPT, &shaken.accept);
-            if let Some(protocol) = &shaken.protocol {
+            put(header::SEC_WEBSOCKET_ACCEPT, &handshake.accept);
+            if let Some(protocol) = &handshake.protocol {
                 put(header::SEC_WEBSOCKET_PROTOCOL, protocol);
             }
-            if let Some((_, answer)) = &shaken.compression {
+            if let Some((_, answer)) = &handshake.compression {
                 put(header::SEC_WEBSOCKET_EXTENSIONS, answer);
             }
         }
         Ok(response)
     }
 
-    /// Holds the headers of a request against RFC 6455, and chooses from what they offer.
-    fn agree(&self, headers: &HeaderMap) -> Result<Shaken, Refused> {
-        let upgrades = has_token(headers, &header::UPGRADE, "websocket")
-            && has_token(headers, &header::CONNECTION, "upgrade");
+    /// Checks the headers of a request by RFC 6455, and chooses from what they offer.
+    fn agree(&self, headers: &HeaderMap) -> Result<Handshake, Refused> {
+        let upgrades = header_has_token(headers, &header::UPGRADE, b"websocket")
+            && header_has_token(headers, &header::CONNECTION, b"upgrade");
         let version = joined(headers, &header::SEC_WEBSOCKET_VERSION);
         let version = match (upgrades, version.as_deref()) {
             (false, _) | (true, None) => return Err(Refused::BadRequest),
@@ -264,7 +264,7 @@ where
         let protocol = offered.split(',').map(str::trim).find(|offer| self.supports(offer));
         let offers = joined(headers, &header::SEC_WEBSOCKET_EXTENSIONS).unwrap_or_default();
         let compression = self.compression.as_ref();
-        Ok(Shaken {
+        Ok(Handshake {
             accept: derive_accept_key(key.as_bytes()),
             protocol: protocol.map(str::to_owned),
             compression: compression.and_then(|deflate| negotiate::accept(&offers, deflate)),
@@ -278,8 +278,8 @@ where
     }
 }
 
-/// What a good handshake agreed on.
-struct Shaken {
+/// What a valid handshake has agreed on.
+struct Handshake {
     accept: String,
     protocol: Option<String>,
     compression: Option<(negotiate::Agreed, String)>,
@@ -319,7 +319,7 @@ fn is_key(key: &str) -> bool {
     digits.len() == 22 && digits.bytes().all(digit)
 }
 
-/// The plain site that this one is.
+/// A function of the environ that answers handshakes.
 type Plain = Box<dyn Fn(Environ) -> Ready<Response<Body>>>;
 
 impl<H, F> Site<WebSocketWSGI<H>> for WebSocketWSGI<H>
@@ -350,20 +350,20 @@ where
     H: Fn(WebSocket) -> F,
     F: Future<Output: HandlerResult>,
 {
-    // It listens to the end: who does not is cut.
+    // Kept to the end, as a connection without such a wait is cut when the server shuts down.
     let mut closing = pin!(io.closing());
     let connection = Connection::new(Box::new(io), b"", terms);
-    let mut served = Served { connection: Rc::clone(&connection), ended: false };
+    let mut guard = CloseIfKilled { connection: Rc::clone(&connection), ended: false };
     let ws = WebSocket::new(Rc::clone(&connection), request);
     let outcome = match catch_unwind(AssertUnwindSafe(|| handler(ws))) {
         Ok(running) => run(pin!(running), closing.as_mut(), &connection).await,
         Err(payload) => Err(Exit::unwound(payload).into()),
     };
-    connection.close(farewell(outcome)).await;
-    served.ended = true;
+    connection.close(close_after(outcome)).await;
+    guard.ended = true;
 }
 
-/// Runs a handler to its end. When the server closes, the client is told at once.
+/// Runs a handler to its end. When the server shuts down, a close frame is sent at once.
 async fn run<F>(
     mut handler: Pin<&mut F>,
     mut closing: Pin<&mut impl Future>,
@@ -372,11 +372,11 @@ async fn run<F>(
 where
     F: Future<Output: HandlerResult>,
 {
-    let mut told = false;
+    let mut close_sent = false;
     poll_fn(|cx| {
-        if !told && closing.as_mut().poll(cx).is_ready() {
-            told = true;
-            connection.say_goodbye(Close::new(CloseCode::Away, "the server is shut down"), cx);
+        if !close_sent && closing.as_mut().poll(cx).is_ready() {
+            close_sent = true;
+            connection.send_close(Close::new(CloseCode::Away, "the server is shut down"), cx);
         }
         match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx))) {
             Ok(polled) => polled.map(HandlerResult::into_result),
@@ -386,12 +386,12 @@ where
     .await
 }
 
-/// Says how a handler's outcome is told to its client, and reports a failure.
-fn farewell(outcome: Result<(), BoxError>) -> Close {
+/// Returns the close frame for a handler's outcome, and reports a failure.
+fn close_after(outcome: Result<(), BoxError>) -> Close {
     match outcome {
         Ok(()) => Close::new(CloseCode::Normal, ""),
         Err(error) => {
-            if !of_one_who_has_gone(&*error) {
+            if !is_client_gone(&*error) {
                 report::failure("serving a websocket", &error);
             }
             Close::new(CloseCode::Error, "")
@@ -399,8 +399,8 @@ fn farewell(outcome: Result<(), BoxError>) -> Close {
     }
 }
 
-/// Returns whether an error only says that the client has gone, which clients may at any time.
-fn of_one_who_has_gone(error: &(dyn Error + 'static)) -> bool {
+/// Returns whether an error only says that the client has gone, as clients may at any time.
+fn is_client_gone(error: &(dyn Error + 'static)) -> bool {
     use ErrorKind::{
         BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, TimedOut, UnexpectedEof,
     };
@@ -418,13 +418,13 @@ fn of_one_who_has_gone(error: &(dyn Error + 'static)) -> bool {
     )
 }
 
-/// A connection that is served. One whose green thread is killed is told so.
-struct Served {
+/// Closes the connection if its green thread is killed.
+struct CloseIfKilled {
     connection: Rc<Connection>,
     ended: bool,
 }
 
-impl Drop for Served {
+impl Drop for CloseIfKilled {
     fn drop(&mut self) {
         if !self.ended {
             self.connection.abandon(Close::new(CloseCode::Away, ""));
