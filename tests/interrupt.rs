@@ -2,16 +2,16 @@
 //! process that runs the same test as its child.
 #![cfg(unix)]
 
-use std::env;
+#[path = "support/child.rs"]
+mod child;
+
 use std::future::pending;
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Command, Stdio, exit};
+use std::process::{Stdio, exit};
 
 use eventlet::runtime::{Builder, KeyboardInterrupt};
 use eventlet::{getcurrent, interrupted, run, spawn_n};
 use rustix::process::{Pid, Signal, kill_process};
-
-const CHILD: &str = "EVENTLET_TEST_CHILD";
 
 /// Says so when it is dropped.
 struct Says(&'static str);
@@ -22,19 +22,14 @@ impl Drop for Says {
     }
 }
 
-/// Runs `child` in a process of its own, sends it a signal when it says `ready`, and returns what
+/// Runs `body` in a process of its own, sends it a signal when it says `ready`, and returns what
 /// it printed and its exit code.
-fn signalled(test: &str, signal: Signal, child: impl FnOnce()) -> (Vec<String>, Option<i32>) {
-    if env::var_os(CHILD).is_some() {
-        child();
+fn signalled(test: &str, signal: Signal, body: impl FnOnce()) -> (Vec<String>, Option<i32>) {
+    if child::is_child() {
+        body();
         exit(0);
     }
-    let mut process = Command::new(env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
-        .env(CHILD, "yes")
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut process = child::command(test).stdout(Stdio::piped()).spawn().unwrap();
     let mut output = BufReader::new(process.stdout.take().unwrap());
     let mut line = String::new();
     while !line.contains("ready") {

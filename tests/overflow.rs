@@ -5,17 +5,17 @@
 #![cfg(all(feature = "stackful", target_os = "linux"))]
 #![allow(unsafe_code)]
 
-use std::env;
+#[path = "support/child.rs"]
+mod child;
+
 use std::ffi::{c_int, c_void};
 use std::hint::black_box;
 use std::mem;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
 use std::ptr;
 
 use eventlet::{Block, HubThread, getcurrent, run, spawn, stackful};
-
-const CHILD: &str = "EVENTLET_TEST_CHILD";
 
 /// How a child died, and what it wrote on standard error.
 struct Death {
@@ -26,15 +26,11 @@ struct Death {
 impl Death {
     /// Runs `body` in a child process, as the test of that name. Returns in the parent only.
     fn of(test: &str, body: impl FnOnce()) -> Death {
-        if env::var_os(CHILD).is_some() {
+        if child::is_child() {
             body();
             panic!("it lives");
         }
-        let output = Command::new(env::current_exe().unwrap())
-            .args(["--exact", "--nocapture", "--test-threads=1", test])
-            .env(CHILD, "1")
-            .output()
-            .unwrap();
+        let output = child::command(test).output().unwrap();
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
         Death { status: output.status, errors }
     }

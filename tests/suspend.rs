@@ -6,11 +6,13 @@
 //! no clock is slept on.
 #![cfg(target_os = "linux")]
 
-use std::env;
+#[path = "support/child.rs"]
+mod child;
+
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -20,25 +22,22 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use rustix::thread::gettid;
 use tokio::time::Instant;
 
-const CHILD: &str = "EVENTLET_TEST_CHILD";
 const STOPS: usize = 5;
 
 #[test]
 fn what_waits_stackless() {
-    match env::var_os(CHILD) {
-        None => stop_and_continue("what_waits_stackless"),
-        Some(_) => run(async {
-            let reader = spawn(async {
-                for _ in 0..STOPS {
-                    trampoline(io::stdin(), Interest::Read, Duration::from_secs(3600))
-                        .await
-                        .unwrap();
-                    read_line();
-                }
-            });
-            wait_for(reader).await;
-        }),
+    if !child::is_child() {
+        return stop_and_continue("what_waits_stackless");
     }
+    run(async {
+        let reader = spawn(async {
+            for _ in 0..STOPS {
+                trampoline(io::stdin(), Interest::Read, Duration::from_secs(3600)).await.unwrap();
+                read_line();
+            }
+        });
+        wait_for(reader).await;
+    });
 }
 
 #[cfg(feature = "stackful")]
@@ -46,19 +45,19 @@ fn what_waits_stackless() {
 fn what_waits_stackful() {
     use eventlet::{Block, stackful};
 
-    match env::var_os(CHILD) {
-        None => stop_and_continue("what_waits_stackful"),
-        Some(_) => run(async {
-            let reader = spawn(stackful(|| {
-                for _ in 0..STOPS {
-                    let wait = trampoline(io::stdin(), Interest::Read, Duration::from_secs(3600));
-                    wait.block().unwrap();
-                    read_line();
-                }
-            }));
-            wait_for(reader).await;
-        }),
+    if !child::is_child() {
+        return stop_and_continue("what_waits_stackful");
     }
+    run(async {
+        let reader = spawn(stackful(|| {
+            for _ in 0..STOPS {
+                let wait = trampoline(io::stdin(), Interest::Read, Duration::from_secs(3600));
+                wait.block().unwrap();
+                read_line();
+            }
+        }));
+        wait_for(reader).await;
+    });
 }
 
 fn read_line() {
@@ -90,13 +89,8 @@ async fn wait_for(reader: eventlet::GreenThread<()>) {
 
 /// The parent.
 fn stop_and_continue(test: &str) {
-    let mut child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "--nocapture", "--test-threads=1", test])
-        .env(CHILD, "1")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        child::command(test).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut output = BufReader::new(child.stdout.take().unwrap());
     let ready = line_with(&mut output, "ready, thread ");
     let thread = ready.rsplit(' ').next().unwrap().to_owned();

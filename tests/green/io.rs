@@ -1,26 +1,24 @@
 //! `green::io`'s standard streams. Each test runs in a process of its own, whose streams it has.
 
 use std::cell::Cell;
-use std::env;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
 use std::rc::Rc;
 use std::time::Duration;
 
 use eventlet::green::{io, thread};
 use eventlet::{Block, GreenThread, Timeout, spawn, stackful};
 
+use crate::child;
 use crate::support::green;
-
-const VARIABLE: &str = "EVENTLET_TEST_CHILD";
 
 /// Starts this test again in a process of its own, or returns `None` if this is that process.
 fn in_a_process_of_its_own(test: &str) -> Option<Child> {
-    if env::var_os(VARIABLE).is_some() {
+    if child::is_child() {
         return None;
     }
-    let mut command = Command::new(env::current_exe().unwrap());
-    command.args(["--exact", test, "--nocapture", "--quiet"]).env(VARIABLE, "1");
+    let mut command = child::command(test);
+    command.arg("--quiet");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     Some(command.spawn().unwrap())
 }

@@ -13,6 +13,7 @@ use eventlet::green::process::{Child, Command, Signal, Stdio};
 use eventlet::green::thread;
 use eventlet::{Block, GreenThread, Timeout, spawn, stackful};
 
+use crate::child;
 use crate::support::{green, green_paused, open_descriptors};
 
 fn shell(script: &str) -> Command {
@@ -32,7 +33,7 @@ fn turns_during(work: impl FnOnce() + 'static) -> u32 {
     let mut turns = 0;
     while !work.is_finished() {
         turns += 1;
-        thread::sleep(Duration::from_millis(1));
+        thread::yield_now();
     }
     work.join().unwrap();
     turns
@@ -175,7 +176,7 @@ fn others_run_while_one_waits() {
                 let ended = Rc::clone(&ended);
                 move || {
                     thread::spawn(move || {
-                        thread::sleep(Duration::from_millis(10));
+                        (0..10).for_each(|_| thread::yield_now());
                         ended.set(true);
                         drop(stdin);
                     });
@@ -337,12 +338,8 @@ fn conversions() {
 #[test]
 fn no_descriptor_is_left() {
     // Other tests run in this process at the same time, so it is one of its own.
-    if std::env::var_os("EVENTLET_TEST_CHILD").is_none() {
-        let output = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "process::no_descriptor_is_left"])
-            .env("EVENTLET_TEST_CHILD", "1")
-            .output()
-            .unwrap();
+    if !child::is_child() {
+        let output = child::command("process::no_descriptor_is_left").output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
         return;
     }

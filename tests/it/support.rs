@@ -2,21 +2,24 @@
 //! clean, and a watchdog in place of a test that hangs.
 
 use std::cell::{Cell, RefCell};
-use std::fmt::{self, Display};
+use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::process::Command;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, Once};
+use std::sync::Once;
 use std::time::Duration;
 
 use eventlet::debug::format_green_threads;
 use eventlet::hubs::get_hub;
 use eventlet::runtime::Builder;
 use eventlet::{Greenlet, sleep, spawn_n};
-use tracing::field::{Field, Visit};
-use tracing::subscriber::DefaultGuard;
-use tracing::{Event, Metadata, Subscriber, span};
+
+#[path = "ear.rs"]
+mod ear;
+
+#[allow(unused_imports)]
+pub(crate) use ear::Ear;
 
 /// Makes two tests of each body: in module `stackless` the body is an async fn, in module
 /// `stackful` a closure on a stack of its own.
@@ -277,63 +280,6 @@ macro_rules! panics_here {
     }};
 }
 pub(crate) use panics_here;
-
-/// Hears what is reported through `tracing` on this OS thread, until it is dropped.
-pub(crate) struct Ear {
-    heard: Arc<Mutex<Vec<String>>>,
-    _guard: DefaultGuard,
-}
-
-impl Ear {
-    pub(crate) fn open() -> Ear {
-        let heard = Arc::default();
-        let listener = Listener { heard: Arc::clone(&heard) };
-        Ear { heard, _guard: tracing::subscriber::set_default(listener) }
-    }
-
-    /// Returns the messages heard so far, and forgets them.
-    pub(crate) fn heard(&self) -> Vec<String> {
-        std::mem::take(&mut self.heard.lock().unwrap())
-    }
-}
-
-struct Listener {
-    heard: Arc<Mutex<Vec<String>>>,
-}
-
-impl Subscriber for Listener {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == "eventlet"
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let mut message = Message(String::new());
-        event.record(&mut message);
-        self.heard.lock().unwrap().push(message.0);
-    }
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
-}
-
-struct Message(String);
-
-impl Visit for Message {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" {
-            self.0 = format!("{value:?}");
-        }
-    }
-}
 
 /// Runs one test of this binary, marked `#[ignore]`, in a process of its own, and returns whether
 /// it passed and what it wrote.

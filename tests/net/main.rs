@@ -1,6 +1,8 @@
 //! Sockets: `connect`, `listen`, `serve` and `green::net`, over the loopback interface.
 
 mod connect;
+#[path = "../it/ear.rs"]
+mod ear;
 #[cfg(feature = "stackful")]
 mod green_tcp;
 #[cfg(feature = "stackful")]
@@ -9,7 +11,6 @@ mod green_udp;
 mod green_unix;
 #[cfg(feature = "stackful")]
 mod green_waits;
-mod reports;
 mod serve;
 #[cfg(feature = "stackful")]
 mod serve_stackful;

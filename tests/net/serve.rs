@@ -18,7 +18,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
-use crate::support::{listener, read_all, reports, run, run_paused, turns};
+use crate::ear::Ear;
+use crate::support::{listener, read_all, run, run_paused, turns};
 
 #[test]
 fn closes_the_client_when_the_handler_returns() {
@@ -32,14 +33,14 @@ fn closes_the_client_when_the_handler_returns() {
 #[test]
 fn closes_the_client_when_the_handler_fails_and_goes_on() {
     run(async {
-        let (reports, _guard) = reports();
+        let ear = Ear::open();
         let (listener, addr) = listener().await;
         let handler = |_conn, _addr| async { Err::<(), _>("no") };
         let server = spawn(serve(listener, handler, 1000));
         let client = connect(addr).await.unwrap();
         let peer = client.local_addr().unwrap();
         assert_eq!(read_all(client).await, "");
-        assert_eq!(reports.all(), [format!("serving {peer}: no")]);
+        assert_eq!(ear.heard(), [format!("serving {peer}: no")]);
 
         assert_eq!(read_all(connect(addr).await.unwrap()).await, "");
         assert!(!server.dead());
@@ -49,7 +50,7 @@ fn closes_the_client_when_the_handler_fails_and_goes_on() {
 #[test]
 fn closes_the_client_when_the_handler_panics_and_goes_on() {
     run(async {
-        let (reports, _guard) = reports();
+        let ear = Ear::open();
         let (listener, addr) = listener().await;
         let handler = |_conn, _addr| async { panic!("oops") };
         let handler = move |conn, addr| -> std::pin::Pin<Box<dyn Future<Output = ()>>> {
@@ -60,7 +61,7 @@ fn closes_the_client_when_the_handler_panics_and_goes_on() {
             assert_eq!(read_all(connect(addr).await.unwrap()).await, "");
         }
         assert!(!server.dead());
-        let reports = reports.all();
+        let reports = ear.heard();
         assert_eq!(reports.len(), 3);
         assert!(reports[0].ends_with(": the green thread panicked: oops"), "{reports:?}");
     });
@@ -69,7 +70,7 @@ fn closes_the_client_when_the_handler_panics_and_goes_on() {
 #[test]
 fn closes_the_client_when_calling_the_handler_panics_and_goes_on() {
     run(async {
-        let (reports, _guard) = reports();
+        let ear = Ear::open();
         let (listener, addr) = listener().await;
         let calls = Cell::new(0);
         let handler = move |conn, _addr| {
@@ -82,7 +83,7 @@ fn closes_the_client_when_calling_the_handler_panics_and_goes_on() {
             assert_eq!(read_all(connect(addr).await.unwrap()).await, "");
         }
         assert!(!server.dead());
-        assert_eq!(reports.all().len(), 1);
+        assert_eq!(ear.heard().len(), 1);
     });
 }
 
@@ -347,21 +348,21 @@ async fn time_to_serve(errors: &[ErrorKind]) -> Duration {
 #[test]
 fn errors_of_one_connection_are_passed_over() {
     run_paused(async {
-        let (reports, _guard) = reports();
+        let ear = Ear::open();
         let errors =
             [ErrorKind::ConnectionAborted, ErrorKind::ConnectionReset, ErrorKind::Interrupted];
         assert_eq!(time_to_serve(&errors).await, Duration::ZERO);
-        assert_eq!(reports.all(), [] as [&str; 0]);
+        assert_eq!(ear.heard(), [] as [&str; 0]);
     });
 }
 
 #[test]
 fn errors_of_the_system_are_waited_out_and_reported_once() {
     run_paused(async {
-        let (reports, _guard) = reports();
+        let ear = Ear::open();
         let time = time_to_serve(&[ErrorKind::OutOfMemory; 3]).await;
         assert!(time >= Duration::from_millis(300), "{time:?}");
-        let reports = reports.all();
+        let reports = ear.heard();
         assert_eq!(reports.len(), 1, "{reports:?}");
         assert!(reports[0].starts_with("cannot accept connections for now"), "{reports:?}");
     });
@@ -381,7 +382,7 @@ fn a_listener_that_always_fails_starves_nobody() {
 #[test]
 fn a_silent_client_and_one_that_resets_harm_nobody() {
     run(async {
-        let (reports, _guard) = reports();
+        let ear = Ear::open();
         let (listener, addr) = listener().await;
         let handler = |mut conn: TcpStream, _addr| async move {
             let mut line = [0; 6];
@@ -400,14 +401,15 @@ fn a_silent_client_and_one_that_resets_harm_nobody() {
         let mut client = connect(addr).await.unwrap();
         client.write_all(b"hello\n").await.unwrap();
         assert_eq!(read_all(client).await, "hello\n");
-        assert_eq!(reports.all().len(), 1, "the reset: {:?}", reports.all());
+        let heard = ear.heard();
+        assert_eq!(heard.len(), 1, "the reset: {heard:?}");
     });
 }
 
 #[test]
 fn a_handler_that_kills_itself_is_not_a_failure() {
     run(async {
-        let (reports, _guard) = reports();
+        let ear = Ear::open();
         let (listener, addr) = listener().await;
         let handler = |conn: TcpStream, _addr| async move {
             eventlet::getcurrent().kill();
@@ -418,7 +420,7 @@ fn a_handler_that_kills_itself_is_not_a_failure() {
         for _ in 0..3 {
             assert_eq!(read_all(connect(addr).await.unwrap()).await, "");
         }
-        assert_eq!(reports.all(), [] as [&str; 0]);
+        assert_eq!(ear.heard(), [] as [&str; 0]);
     });
 }
 

@@ -5,7 +5,8 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use eventlet::green::net::{TcpListener, TcpStream};
 use eventlet::{Block, Flat, StopServe, connect, listen, serve, spawn, stackful};
 
-use crate::support::{reports, run};
+use crate::ear::Ear;
+use crate::support::run;
 
 /// Answers lines in capitals until a line says `stop` or the client leaves.
 fn shout(conn: TcpStream) -> io::Result<()> {
@@ -33,7 +34,7 @@ fn ask(addr: std::net::SocketAddr, text: &str) -> String {
 #[test]
 fn stackful_handlers_answer_fail_panic_and_stop() {
     run(stackful(|| {
-        let (reports, _guard) = reports();
+        let ear = Ear::open();
         let listener = listen("127.0.0.1:0").block().unwrap();
         let addr = listener.local_addr().unwrap();
         let handler = |conn: tokio::net::TcpStream, _addr| stackful(move || shout(conn.into()));
@@ -45,7 +46,8 @@ fn stackful_handlers_answer_fail_panic_and_stop() {
         assert_eq!(ask(addr, "five\nstop\n"), "FIVE\n");
         let error = server.block().unwrap().unwrap_err();
         assert_eq!(error.to_string(), "told to");
-        assert_eq!(reports.all().len(), 2, "{:?}", reports.all());
+        let heard = ear.heard();
+        assert_eq!(heard.len(), 2, "{heard:?}");
     }));
 }
 

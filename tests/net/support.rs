@@ -7,8 +7,6 @@ use eventlet::runtime::Builder;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 
-pub(crate) use crate::reports::reports;
-
 /// Runs a test on a clock that goes. A test that hangs fails.
 pub(crate) fn run<T>(test: impl Future<Output = T> + 'static) -> T {
     eventlet::run(async {

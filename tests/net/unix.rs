@@ -9,7 +9,8 @@ use eventlet::{StopServe, connect, listen, serve, spawn};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
-use crate::support::{reports, run};
+use crate::ear::Ear;
+use crate::support::run;
 
 /// A path for a socket, which is removed when the test ends.
 struct Path(PathBuf);
@@ -31,7 +32,7 @@ fn serves() {
     run(async {
         let path = Path::new("serves");
         let listener = listen(&path.0).backlog(5).await.unwrap();
-        let (reports, _guard) = reports();
+        let ear = Ear::open();
         let handler = |mut conn: UnixStream, _addr| async move {
             let mut line = [0; 4];
             conn.read_exact(&mut line).await?;
@@ -51,7 +52,7 @@ fn serves() {
             assert_eq!(answer, line);
         }
         server.await.unwrap().unwrap();
-        assert_eq!(reports.all(), ["serving (unnamed): no"]);
+        assert_eq!(ear.heard(), ["serving (unnamed): no"]);
     });
 }
 
