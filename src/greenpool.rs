@@ -217,7 +217,7 @@ impl GreenPool {
         async move {
             match self.slot_for_caller().await {
                 Some(slot) => {
-                    spawn_n_from(Member { future, seat: slot.occupy() }, spawned_at);
+                    spawn_n_from(Member { future, membership: slot.occupy() }, spawned_at);
                 }
                 None => run_inline_unwatched(future, spawned_at).await,
             }
@@ -396,7 +396,7 @@ impl GreenPool {
     where
         F: Future + 'static,
     {
-        spawn_from(Member { future, seat: slot.occupy() }, spawned_at)
+        spawn_from(Member { future, membership: slot.occupy() }, spawned_at)
     }
 
     /// Returns whether the running green thread is a member of this pool.
@@ -487,10 +487,10 @@ pub(crate) struct Slot {
 
 impl Slot {
     /// Puts a green thread in the slot.
-    fn occupy(self) -> Seat {
+    fn occupy(self) -> Membership {
         let pool = Rc::clone(&self.pool);
         pool.running.set(pool.running.get() + 1);
-        Seat { pool, _slot: self }
+        Membership { pool, _slot: self }
     }
 }
 
@@ -502,13 +502,13 @@ impl Drop for Slot {
 }
 
 /// A slot with a green thread in it. Dropped when the green thread ends, before anyone hears of it.
-struct Seat {
+struct Membership {
     pool: Rc<Shared>,
     /// Dropped after the seat is vacated.
     _slot: Slot,
 }
 
-impl Drop for Seat {
+impl Drop for Membership {
     fn drop(&mut self) {
         self.pool.running.set(self.pool.running.get() - 1);
     }
@@ -525,7 +525,7 @@ pin_project! {
         // Dropped first: its destructors belong to the job.
         #[pin]
         future: F,
-        seat: Seat,
+        membership: Membership,
     }
 }
 
@@ -534,7 +534,7 @@ impl<F: Future> Future for Member<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let _outer = OuterPool(POOL.replace(Rc::as_ptr(&this.seat.pool)));
+        let _outer = OuterPool(POOL.replace(Rc::as_ptr(&this.membership.pool)));
         this.future.poll(cx)
     }
 }

@@ -39,7 +39,7 @@ const IN_LINE: &str = "whoever has a ticket is in line";
 
 /// A line of sleeping tasks, first come, first served.
 pub(crate) struct Waiters<Offer, Grant> {
-    line: RefCell<Line<Offer, Grant>>,
+    queue: RefCell<Queue<Offer, Grant>>,
 }
 
 /// Where one waiter stands: what a future over a line keeps between its polls.
@@ -113,13 +113,13 @@ impl<Offer, Grant> Waiters<Offer, Grant> {
     /// Makes an empty line. It allocates when a second one joins, and then only when more stand in
     /// line than ever did before.
     pub(crate) const fn new() -> Self {
-        Waiters { line: RefCell::new(Line::Empty) }
+        Waiters { queue: RefCell::new(Queue::Empty) }
     }
 
     /// Returns how many are waiting. Those who were chosen no longer are.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.line.borrow().len()
+        self.queue.borrow().len()
     }
 
     /// Is the body of every future over a line: tries `at_once` when it comes, and where that gives
@@ -180,7 +180,7 @@ impl<Offer, Grant> Waiters<Offer, Grant> {
     #[inline(never)]
     fn take_out(&self, ticket: Ticket) -> Left<Offer, Grant> {
         // A statement of its own, for the borrow must end before the waker below is dropped.
-        let state = self.line.borrow_mut().remove(&ticket);
+        let state = self.queue.borrow_mut().remove(&ticket);
         match state {
             State::Waiting { offer, .. } => Left::Offer(offer),
             State::Chosen(grant) => Left::Grant(grant),
@@ -191,7 +191,7 @@ impl<Offer, Grant> Waiters<Offer, Grant> {
     /// nobody waits.
     #[inline]
     pub(crate) fn choose(&self, grant: Grant) -> Result<(Offer, Wakeup), Grant> {
-        self.line.borrow_mut().choose(grant)
+        self.queue.borrow_mut().choose(grant)
     }
 
     /// Grants a copy to everybody in line and wakes them, in order, whatever they offer.
@@ -204,12 +204,12 @@ impl<Offer, Grant> Waiters<Offer, Grant> {
 
     #[inline]
     fn join(&self, offer: Offer, waker: Waker) -> Ticket {
-        self.line.borrow_mut().join(offer, waker)
+        self.queue.borrow_mut().join(offer, waker)
     }
 
     #[inline]
     fn poll(&self, ticket: &Ticket, waker: &Waker, point: impl FnOnce() -> Point) -> Poll<Grant> {
-        let look = self.line.borrow_mut().look(ticket, waker);
+        let look = self.queue.borrow_mut().look(ticket, waker);
         match look {
             Look::Granted(grant) => Poll::Ready(grant),
             Look::Waiting => {
@@ -225,7 +225,7 @@ impl<Offer, Grant> Waiters<Offer, Grant> {
     fn poll_replacing(&self, ticket: &Ticket, waker: Waker) -> Poll<Grant> {
         // The waker that comes out is dropped when this returns, which may choose this very waiter:
         // the line knows the new waker by then, so it is polled again.
-        let (polled, _waker) = self.line.borrow_mut().replace(ticket, waker);
+        let (polled, _waker) = self.queue.borrow_mut().replace(ticket, waker);
         polled
     }
 }
@@ -235,7 +235,7 @@ impl<Offer, Grant> Waiters<Offer, Grant> {
 ///
 /// Most lines, such as that of a green thread's outcome, never have more than one waiter: they stay
 /// small, and never allocate.
-enum Line<Offer, Grant> {
+enum Queue<Offer, Grant> {
     Empty,
     /// Number 0 is in line, or was chosen and has not resumed.
     One(State<Offer, Grant>),
@@ -255,12 +255,12 @@ enum Look<Grant> {
     OtherWaker,
 }
 
-impl<Offer, Grant> Line<Offer, Grant> {
+impl<Offer, Grant> Queue<Offer, Grant> {
     #[inline]
     fn len(&self) -> usize {
         match self {
-            Line::One(State::Waiting { .. }) => 1,
-            Line::Many(many) => many.waiting as usize,
+            Queue::One(State::Waiting { .. }) => 1,
+            Queue::Many(many) => many.waiting as usize,
             _ => 0,
         }
     }
@@ -268,22 +268,22 @@ impl<Offer, Grant> Line<Offer, Grant> {
     #[inline]
     fn join(&mut self, offer: Offer, waker: Waker) -> Ticket {
         match self {
-            Line::Empty => {
+            Queue::Empty => {
                 // There is nothing to drop, and to find that out takes a call.
-                mem::forget(mem::replace(self, Line::One(State::Waiting { offer, waker })));
+                mem::forget(mem::replace(self, Queue::One(State::Waiting { offer, waker })));
                 Ticket(0)
             }
-            Line::Many(many) => Ticket(many.join(offer, waker)),
-            Line::One(_) => Ticket(self.many().join(offer, waker)),
+            Queue::Many(many) => Ticket(many.join(offer, waker)),
+            Queue::One(_) => Ticket(self.many().join(offer, waker)),
         }
     }
 
     /// Makes room for more than one.
     #[cold]
     fn many(&mut self) -> &mut Many<Offer, Grant> {
-        let one = mem::replace(self, Line::Many(Box::new(Many::new())));
+        let one = mem::replace(self, Queue::Many(Box::new(Many::new())));
         match (self, one) {
-            (Line::Many(many), Line::One(state)) => {
+            (Queue::Many(many), Queue::One(state)) => {
                 many.take_in(state);
                 many
             }
@@ -294,8 +294,8 @@ impl<Offer, Grant> Line<Offer, Grant> {
     #[inline]
     fn choose(&mut self, grant: Grant) -> Result<(Offer, Wakeup), Grant> {
         match self {
-            Line::One(state) if state.is_waiting() => Ok(state.choose(grant)),
-            Line::Many(many) => many.choose(grant),
+            Queue::One(state) if state.is_waiting() => Ok(state.choose(grant)),
+            Queue::Many(many) => many.choose(grant),
             _ => Err(grant),
         }
     }
@@ -329,19 +329,19 @@ impl<Offer, Grant> Line<Offer, Grant> {
     #[inline]
     fn at(&mut self, ticket: &Ticket) -> &mut State<Offer, Grant> {
         match self {
-            Line::One(state) => state,
-            Line::Many(many) => many.at(ticket.0),
-            Line::Empty => unreachable!("{IN_LINE}"),
+            Queue::One(state) => state,
+            Queue::Many(many) => many.at(ticket.0),
+            Queue::Empty => unreachable!("{IN_LINE}"),
         }
     }
 
     #[inline]
     fn remove(&mut self, ticket: &Ticket) -> State<Offer, Grant> {
-        if let Line::Many(many) = self {
+        if let Queue::Many(many) = self {
             return many.remove(ticket.0);
         }
-        match mem::replace(self, Line::Empty) {
-            Line::One(state) => state,
+        match mem::replace(self, Queue::Empty) {
+            Queue::One(state) => state,
             other => {
                 // What may have to be dropped here is moved through memory, and read while it is
                 // still written.
@@ -523,24 +523,24 @@ mod tests {
     use super::stepping::Flag;
     use super::*;
 
-    type Line = Waiters<u32, char>;
+    type Queue = Waiters<u32, char>;
 
     /// Polls a waiter that can get nothing at once.
-    fn poll(line: &Line, place: &mut Place, offer: u32, waker: &Waker) -> Poll<char> {
+    fn poll(line: &Queue, place: &mut Place, offer: u32, waker: &Waker) -> Poll<char> {
         line.wait(place, &Context::from_waker(waker), || Err(offer))
     }
 
-    fn join(line: &Line, offer: u32) -> Place {
+    fn join(line: &Queue, offer: u32) -> Place {
         let mut place = Place::default();
         assert_eq!(poll(line, &mut place, offer, Waker::noop()), Poll::Pending);
         place
     }
 
-    fn resume(line: &Line, place: &mut Place) -> Poll<char> {
+    fn resume(line: &Queue, place: &mut Place) -> Poll<char> {
         poll(line, place, 0, Waker::noop())
     }
 
-    fn choose(line: &Line, grant: char) -> Result<u32, char> {
+    fn choose(line: &Queue, grant: char) -> Result<u32, char> {
         line.choose(grant).map(|(offer, wakeup)| {
             wakeup.wake();
             offer
@@ -549,7 +549,7 @@ mod tests {
 
     #[test]
     fn what_is_to_be_had_at_once_needs_no_line() {
-        let (line, mut place) = (Line::new(), Place::default());
+        let (line, mut place) = (Queue::new(), Place::default());
         let polled = line.wait(&mut place, &Context::from_waker(Waker::noop()), || Ok('a'));
         assert_eq!(polled, Poll::Ready('a'));
         assert_eq!(line.leave(&mut place), Left::Nothing);
@@ -557,7 +557,7 @@ mod tests {
 
     #[test]
     fn first_come_first_served() {
-        let line = Line::new();
+        let line = Queue::new();
         let mut places = [1, 2, 3].map(|offer| join(&line, offer));
         assert_eq!(line.len(), 3);
         assert_eq!(choose(&line, 'a'), Ok(1));
@@ -574,7 +574,7 @@ mod tests {
     #[test]
     fn any_of_them_may_leave_and_the_order_stays() {
         for leaver in 0..3 {
-            let line = Line::new();
+            let line = Queue::new();
             let mut places = [0, 1, 2].map(|offer| join(&line, offer));
             assert_eq!(line.leave(&mut places[leaver]), Left::Offer(leaver as u32));
             assert_eq!(line.leave(&mut places[leaver]), Left::Nothing);
@@ -587,7 +587,7 @@ mod tests {
 
     #[test]
     fn a_chosen_waiter_that_leaves_gives_its_grant_back() {
-        let line = Line::new();
+        let line = Queue::new();
         let (mut first, _second) = (join(&line, 1), join(&line, 2));
         assert_eq!(choose(&line, 'a'), Ok(1));
         assert_eq!(line.leave(&mut first), Left::Grant('a'));
@@ -597,7 +597,7 @@ mod tests {
 
     #[test]
     fn whoever_was_chosen_alone_keeps_its_grant_when_others_join() {
-        let line = Line::new();
+        let line = Queue::new();
         let mut first = join(&line, 1);
         assert_eq!(choose(&line, 'a'), Ok(1));
         assert_eq!((line.len(), choose(&line, 'b')), (0, Err('b')));
@@ -610,7 +610,7 @@ mod tests {
 
     #[test]
     fn only_the_waker_of_the_last_poll_is_woken() {
-        let line = Line::new();
+        let line = Queue::new();
         let (old, new) = (Arc::<Flag>::default(), Arc::<Flag>::default());
         let mut place = Place::default();
         for flag in [&old, &old, &new] {
@@ -624,7 +624,7 @@ mod tests {
     #[test]
     #[should_panic = "after it was done"]
     fn whoever_is_through_may_not_come_again() {
-        let line = Line::new();
+        let line = Queue::new();
         let mut place = join(&line, 1);
         line.leave(&mut place);
         let _ = resume(&line, &mut place);
@@ -632,7 +632,7 @@ mod tests {
 
     #[test]
     fn a_lone_waiter_allocates_nothing() {
-        let line = Line::new();
+        let line = Queue::new();
         for offer in 1..100 {
             let mut place = join(&line, offer);
             line.leave(&mut place);
@@ -642,7 +642,7 @@ mod tests {
 
     #[test]
     fn a_steady_number_of_waiters_allocates_once() {
-        let line = Line::new();
+        let line = Queue::new();
         let mut places = [join(&line, 1), join(&line, 2)];
         let before = capacity(&line);
         for offer in 3..100 {
@@ -654,16 +654,16 @@ mod tests {
         assert_eq!(capacity(&line), before);
     }
 
-    fn capacity(line: &Line) -> usize {
-        match &*line.line.borrow() {
-            super::Line::Many(many) => many.waiters.capacity(),
+    fn capacity(line: &Queue) -> usize {
+        match &*line.queue.borrow() {
+            super::Queue::Many(many) => many.waiters.capacity(),
             _ => 0,
         }
     }
 
     thread_local! {
         /// A line in reach of wakers, which can hold none themselves: they must be `Send`.
-        static LINE: Rc<Line> = Rc::new(Line::new());
+        static LINE: Rc<Queue> = Rc::new(Queue::new());
     }
 
     /// A waker that uses the line whenever it is woken or dropped.

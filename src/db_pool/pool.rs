@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::database::Database;
 use super::error::GetError;
 use super::expiry::Limits;
-use super::pooled::{Lease, Place, Pooled};
+use super::pooled::{Lease, Lent, Pooled};
 use super::shared::{Idle, Shared};
 use super::stats::{PoolStats, count};
 
@@ -195,17 +195,17 @@ impl<D: Database> ConnectionPool<D> {
     #[doc(alias = "item")]
     pub async fn get(&self) -> Result<Pooled<D>, GetError<D::Error>> {
         let permit = self.shared.rights.permit().await;
-        let place = Place::take(Rc::clone(&self.shared), permit);
+        let lent = Lent::take(Rc::clone(&self.shared), permit);
         while let Some(idle) = self.shared.take_idle() {
             let Idle { mut connection, made, .. } = idle;
             if self.shared.is_alive(&mut connection).await {
                 count(&self.shared.counters.reused);
-                return Ok(Pooled::new(Lease::new(connection, made, place)));
+                return Ok(Pooled::new(Lease::new(connection, made, lent)));
             }
             count(&self.shared.counters.broken);
         }
         let connection = self.shared.connect().await?;
-        Ok(Pooled::new(Lease::new(connection, Instant::now(), place)))
+        Ok(Pooled::new(Lease::new(connection, Instant::now(), lent)))
     }
 
     /// Closes all idle connections. Those that are lent stay.

@@ -136,33 +136,33 @@ impl<D: Database<Connection: fmt::Debug>> fmt::Debug for Pooled<D> {
 pub(super) struct Lease<D: Database> {
     connection: D::Connection,
     made: Instant,
-    place: Place<D>,
+    lent: Lent<D>,
 }
 
 impl<D: Database> Lease<D> {
-    pub(super) fn new(connection: D::Connection, made: Instant, place: Place<D>) -> Lease<D> {
-        Lease { connection, made, place }
+    pub(super) fn new(connection: D::Connection, made: Instant, lent: Lent<D>) -> Lease<D> {
+        Lease { connection, made, lent }
     }
 
     /// Cleans the connection and makes it idle, or closes it.
     fn can_be_cleaned(&self) -> bool {
-        self.place.shared.database.cleans()
+        self.lent.shared.database.cleans()
     }
 
     async fn give_back(mut self) {
-        let shared = Rc::clone(&self.place.shared);
+        let shared = Rc::clone(&self.lent.shared);
         if !shared.database.is_broken(&mut self.connection) && self.clean().await {
-            let Lease { connection, made, place } = self;
+            let Lease { connection, made, lent } = self;
             // First, so that the next in the queue finds it.
             shared.store(connection, made);
-            drop(place);
+            drop(lent);
         } else {
             count(&shared.counters.broken);
         }
     }
 
     async fn clean(&mut self) -> bool {
-        let shared = &*self.place.shared;
+        let shared = &*self.lent.shared;
         let cleaning = shared.database.cleanup(&mut self.connection);
         match with_timeout(shared.connect_timeout.get(), cleaning).await {
             Ok(Ok(())) => true,
@@ -179,20 +179,20 @@ impl<D: Database> Lease<D> {
 }
 
 /// The right to have a connection.
-pub(super) struct Place<D: Database> {
+pub(super) struct Lent<D: Database> {
     shared: Rc<Shared<D>>,
     /// Given up last: who gets it may have a connection made.
     _permit: SemaphorePermit,
 }
 
-impl<D: Database> Place<D> {
-    pub(super) fn take(shared: Rc<Shared<D>>, permit: SemaphorePermit) -> Place<D> {
+impl<D: Database> Lent<D> {
+    pub(super) fn take(shared: Rc<Shared<D>>, permit: SemaphorePermit) -> Lent<D> {
         shared.lent.set(shared.lent.get() + 1);
-        Place { shared, _permit: permit }
+        Lent { shared, _permit: permit }
     }
 }
 
-impl<D: Database> Drop for Place<D> {
+impl<D: Database> Drop for Lent<D> {
     fn drop(&mut self) {
         self.shared.lent.set(self.shared.lent.get() - 1);
     }

@@ -119,7 +119,7 @@ impl Direction {
                 return Ok(Err(too_late));
             }
         }
-        wait(InTurn { _turn: Turn(self), limit, poll })
+        wait(InTurn { _waiting: Waiting(self), limit, poll })
     }
 
     /// Waits for the turn.
@@ -176,7 +176,7 @@ fn too_late(limit: Duration) -> io::Error {
 /// What is done once it is its turn. By hand, as the compiler's future for it costs three times as
 /// much.
 struct InTurn<'a, F> {
-    _turn: Turn<'a>,
+    _waiting: Waiting<'a>,
     limit: Limit,
     poll: F,
 }
@@ -199,9 +199,9 @@ impl<T, F: FnMut(&mut Context<'_>) -> Poll<io::Result<T>>> Future for InTurn<'_,
 }
 
 /// The turn of one who uses a direction of a socket.
-struct Turn<'a>(&'a Direction);
+struct Waiting<'a>(&'a Direction);
 
-impl Drop for Turn<'_> {
+impl Drop for Waiting<'_> {
     #[inline]
     fn drop(&mut self) {
         self.0.pass_on();

@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[derive(Clone, Copy, Debug, PartialEq)]
-    enum Place {
+    enum Stage {
         Fresh,
         In,
         Out,
@@ -282,10 +282,10 @@ mod tests {
     }
 
     /// What is in the wheel, by number: its key, its tick and its place.
-    type Model = BTreeMap<usize, (usize, u64, Place)>;
+    type Model = BTreeMap<usize, (usize, u64, Stage)>;
 
     /// Moves all entries of one place whose tick is right to another, and returns which that were.
-    fn shift(model: &mut Model, from: Place, to: Place, right: impl Fn(u64) -> bool) -> Vec<usize> {
+    fn shift(model: &mut Model, from: Stage, to: Stage, right: impl Fn(u64) -> bool) -> Vec<usize> {
         let moved = model.iter_mut().filter(|(_, (_, tick, at))| *at == from && right(*tick));
         moved
             .map(|(id, entry)| {
@@ -305,18 +305,18 @@ mod tests {
                 match step {
                     Step::Insert(after) => {
                         let key = wheel.insert((id, now + after));
-                        model.insert(id, (key, now + after, Place::Fresh));
+                        model.insert(id, (key, now + after, Stage::Fresh));
                     }
                     Step::Sort => {
-                        let fresh = model.values().filter(|(_, _, place)| *place == Place::Fresh);
+                        let fresh = model.values().filter(|(_, _, place)| *place == Stage::Fresh);
                         let mut ticks: Vec<_> = fresh.map(|(_, tick, _)| *tick).collect();
                         let mut found: Vec<_> = wheel.fresh().map(Due::tick).collect();
                         ticks.sort_unstable();
                         found.sort_unstable();
                         prop_assert_eq!(found, ticks);
                         wheel.sort(|_, (id, _)| came.push(*id));
-                        expected = shift(&mut model, Place::Fresh, Place::Out, |tick| tick <= now);
-                        shift(&mut model, Place::Fresh, Place::In, |_| true);
+                        expected = shift(&mut model, Stage::Fresh, Stage::Out, |tick| tick <= now);
+                        shift(&mut model, Stage::Fresh, Stage::In, |_| true);
                     }
                     Step::Remove(any) if !model.is_empty() => {
                         let id = *model.keys().nth(any % model.len()).unwrap();
@@ -327,16 +327,16 @@ mod tests {
                     Step::Advance(by) => {
                         now += by;
                         wheel.advance(now, |_, (id, _)| came.push(*id));
-                        expected = shift(&mut model, Place::In, Place::Out, |tick| tick <= now);
+                        expected = shift(&mut model, Stage::In, Stage::Out, |tick| tick <= now);
                     }
                 }
                 came.sort_unstable();
                 prop_assert_eq!(came, expected);
                 prop_assert_eq!(wheel.len(), model.len());
                 for (key, _, place) in model.values() {
-                    prop_assert_eq!(wheel.is_out(*key), *place == Place::Out);
+                    prop_assert_eq!(wheel.is_out(*key), *place == Stage::Out);
                 }
-                let inside = model.values().filter(|(_, _, place)| *place == Place::In);
+                let inside = model.values().filter(|(_, _, place)| *place == Stage::In);
                 let earliest = inside.map(|(_, tick, _)| *tick).min();
                 prop_assert_eq!(wheel.next_tick().is_some(), earliest.is_some());
                 if let (Some(next), Some(earliest)) = (wheel.next_tick(), earliest) {

@@ -30,7 +30,7 @@ use super::borrowed;
 use super::exiting;
 use super::frame::{Frame, Front, Resume};
 use super::orphan::{Coroutine, give_back};
-use super::stack::{self, GreenStack, Place};
+use super::stack::{self, GreenStack, MadeAt};
 use crate::apply::Apply;
 use crate::exit::Exit;
 use crate::hub::{self, Hub, Key, Outer, Stacks};
@@ -390,7 +390,7 @@ fn is_thread_ending() -> bool {
 
 /// Leaves a stack as it is, for good.
 #[cold]
-fn abandon<T>(coroutine: Coroutine<T>, place: Place) {
+fn abandon<T>(coroutine: Coroutine<T>, place: MadeAt) {
     static ABANDONED: AtomicUsize = AtomicUsize::new(0);
     mem::forget(coroutine);
     let abandoned = ABANDONED.fetch_add(1, Ordering::Relaxed) + 1;

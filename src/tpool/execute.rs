@@ -10,8 +10,8 @@ use std::thread;
 use tokio::sync::oneshot;
 
 use super::hubs;
+use super::job_queue::Job;
 use super::lane::Lane;
-use super::line::Job;
 use super::pool::Pool;
 use crate::report;
 
@@ -83,7 +83,7 @@ where
 /// The future of [`execute`] and [`Proxy::call`](super::Proxy::call).
 #[must_use = "futures do nothing unless they are awaited, or waited for with `.block()`"]
 pub struct Execute<T> {
-    line: Where,
+    queue: Where,
     stage: Stage,
     outcome: oneshot::Receiver<thread::Result<T>>,
 }
@@ -106,7 +106,7 @@ enum Stage {
 }
 
 impl<T: Send + 'static> Execute<T> {
-    pub(super) fn new(line: Where, job: impl FnOnce() -> T + Send + 'static) -> Execute<T> {
+    pub(super) fn new(queue: Where, job: impl FnOnce() -> T + Send + 'static) -> Execute<T> {
         let (sender, outcome) = oneshot::channel();
         let job = Box::new(move || {
             let result = catch_unwind(AssertUnwindSafe(job));
@@ -114,7 +114,7 @@ impl<T: Send + 'static> Execute<T> {
                 discard(unwanted);
             }
         });
-        Execute { line, stage: Stage::New(job), outcome }
+        Execute { queue, stage: Stage::New(job), outcome }
     }
 }
 
@@ -129,18 +129,18 @@ impl<T> Execute<T> {
     }
 
     fn begin(&mut self, job: Job) -> Stage {
-        if let Where::Pool(pool) = &self.line {
+        if let Where::Pool(pool) = &self.queue {
             return Stage::InLine(pool.push(job));
         }
         let Some(pool) = hubs::of_caller() else {
             job();
             return Stage::Done;
         };
-        if let Where::Lane(lane) = &self.line {
+        if let Where::Lane(lane) = &self.queue {
             return Stage::InLine(lane.push(&pool, job));
         }
         let number = pool.push(job);
-        self.line = Where::Pool(pool);
+        self.queue = Where::Pool(pool);
         Stage::InLine(number)
     }
 }
@@ -162,7 +162,7 @@ impl<T> Drop for Execute<T> {
     fn drop(&mut self) {
         if let Stage::InLine(number) = self.stage {
             // A statement of its own: the closure is dropped after the lock was given back.
-            let _job = match &self.line {
+            let _job = match &self.queue {
                 Where::Hub => None,
                 Where::Pool(pool) => pool.take_back(number),
                 Where::Lane(lane) => lane.take_back(number),

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::line::{Job, Line};
+use super::job_queue::{Job, JobQueue};
 use super::pool::Pool;
 use crate::hub::{Held, hold};
 
@@ -13,21 +13,21 @@ use crate::hub::{Held, hold};
 pub(super) struct Lane(Mutex<State>);
 
 struct State {
-    line: Line,
+    queue: JobQueue,
     /// Whether a thread of the pool does the first job, or is going to.
     moving: bool,
 }
 
 impl Lane {
     pub(super) fn new() -> Lane {
-        Lane(Mutex::new(State { line: Line::new(), moving: false }))
+        Lane(Mutex::new(State { queue: JobQueue::new(), moving: false }))
     }
 
     /// Adds a job at the end, and returns its number. If the lane rests, that pool does the job and
     /// those after it.
     pub(super) fn push(self: &Arc<Self>, pool: &Arc<Pool>, job: Job) -> u64 {
         let mut state = self.lock();
-        let number = state.line.push(job);
+        let number = state.queue.push(job);
         let moving = std::mem::replace(&mut state.moving, true);
         drop(state);
         if !moving {
@@ -38,7 +38,7 @@ impl Lane {
 
     /// Takes a job back. `None` when it has begun.
     pub(super) fn take_back(&self, number: u64) -> Option<Job> {
-        self.lock().line.take_back(number)
+        self.lock().queue.take_back(number)
     }
 
     fn go_on(self: &Arc<Self>, pool: &Arc<Pool>) {
@@ -47,12 +47,12 @@ impl Lane {
     }
 
     fn do_one(self: Arc<Self>, pool: &Arc<Pool>) {
-        let job = self.lock().line.pop();
+        let job = self.lock().queue.pop();
         if let Some(job) = job {
             job();
         }
         let mut state = self.lock();
-        state.moving = state.line.len() > 0;
+        state.moving = state.queue.len() > 0;
         let moving = state.moving;
         drop(state);
         if moving {

@@ -39,8 +39,8 @@
 
 mod execute;
 mod hubs;
+mod job_queue;
 mod lane;
-mod line;
 mod pool;
 mod proxy;
 

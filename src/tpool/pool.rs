@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::line::{Job, Line};
+use super::job_queue::{Job, JobQueue};
 use crate::hub::{Held, hold};
 use crate::report;
 
@@ -40,7 +40,7 @@ pub(crate) struct Pool {
 }
 
 struct State {
-    line: Line,
+    queue: JobQueue,
     /// How many threads there may be.
     size: usize,
     /// How many there are.
@@ -57,7 +57,7 @@ struct State {
 impl Pool {
     pub(crate) fn new(name: &'static str, size: usize) -> Pool {
         let state = State {
-            line: Line::new(),
+            queue: JobQueue::new(),
             size,
             threads: 0,
             idle: 0,
@@ -79,7 +79,7 @@ impl Pool {
         let mut state = self.lock();
         state.size = size;
         state.warned = false;
-        for _ in 0..state.line.len().saturating_sub(state.idle) {
+        for _ in 0..state.queue.len().saturating_sub(state.idle) {
             // Where the operating system gives no thread now, `push` will try again.
             if !state.needs_thread() || self.start_thread(&mut state).is_err() {
                 break;
@@ -116,11 +116,11 @@ impl Pool {
     /// When there is no thread and the operating system gives none.
     pub(super) fn push(self: &Arc<Self>, job: Job) -> u64 {
         let mut state = self.lock();
-        let number = state.line.push(job);
+        let number = state.queue.push(job);
         if state.needs_thread() {
             let refused = self.start_thread(&mut state).err().filter(|_| state.threads == 0);
             if let Some(error) = refused {
-                let _job = state.line.take_back(number);
+                let _job = state.queue.take_back(number);
                 drop(state);
                 panic!("cannot start an OS thread for the thread pool: {error}");
             }
@@ -132,7 +132,7 @@ impl Pool {
 
     /// Takes a job back. `None` when it has begun.
     pub(super) fn take_back(&self, number: u64) -> Option<Job> {
-        self.lock().line.take_back(number)
+        self.lock().queue.take_back(number)
     }
 
     /// Lets its threads end once the jobs that it has are done. What is returned is sent then.
@@ -172,7 +172,7 @@ impl Pool {
                 state.tell_if_closed();
                 return None;
             }
-            if let Some(job) = state.line.pop() {
+            if let Some(job) = state.queue.pop() {
                 return Some(job);
             }
             state.idle += 1;
@@ -205,17 +205,17 @@ impl State {
     /// Returns whether some job would have to wait though there may be one thread more.
     fn needs_thread(&self) -> bool {
         // A job that slipped in while the size was set to 0 is done all the same.
-        self.line.len() > self.idle && self.threads < self.size.max(1)
+        self.queue.len() > self.idle && self.threads < self.size.max(1)
     }
 
     /// Returns whether a thread without a job is one too many. The last one leaves no job behind.
     fn may_leave(&self, waited_enough: bool) -> bool {
-        let no_job = self.line.len() == 0;
+        let no_job = self.queue.len() == 0;
         (self.threads > self.size && (self.threads > 1 || no_job)) || (waited_enough && no_job)
     }
 
     fn tell_if_closed(&mut self) {
-        if self.threads == 0 && self.line.len() == 0 {
+        if self.threads == 0 && self.queue.len() == 0 {
             for waiter in self.closing.drain(..) {
                 // It may have gone away.
                 let _told = waiter.send(());

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::SystemTime;
 
-use super::handle::{Handle, Place};
+use super::handle::{Handle, Position};
 use super::open_options::OpenOptions;
 use crate::green::blocking::{Call, blocking};
 use crate::green::wait::Direction;
@@ -387,8 +387,8 @@ impl File {
     #[track_caller]
     fn in_turn<T: Send + 'static, R>(
         &self,
-        call: impl Fn(&mut Place<'_>) -> io::Result<T> + Clone + Send + 'static,
-        mut done: impl FnMut(&mut Place<'_>, T) -> Option<R>,
+        call: impl Fn(&mut Position<'_>) -> io::Result<T> + Clone + Send + 'static,
+        mut done: impl FnMut(&mut Position<'_>, T) -> Option<R>,
     ) -> io::Result<R> {
         let Shared { handle, turn } = &*self.shared;
         if std::thread::panicking() {
@@ -426,7 +426,7 @@ impl<T: Send + 'static> Moving<T> {
     fn start(
         handle: &Arc<Handle>,
         at: &'static Location<'static>,
-        call: impl Fn(&mut Place<'_>) -> io::Result<T> + Send + 'static,
+        call: impl Fn(&mut Position<'_>) -> io::Result<T> + Send + 'static,
     ) -> Moving<T> {
         let (handle, wanted) = (Arc::clone(handle), Arc::new(()));
         let still_wanted = Arc::downgrade(&wanted);

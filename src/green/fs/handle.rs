@@ -30,18 +30,21 @@ impl Handle {
     }
 
     /// Waits until nobody else moves in the file.
-    pub(super) fn place(&self) -> Place<'_> {
-        Place { std: &self.std, ahead: self.ahead.lock().unwrap_or_else(PoisonError::into_inner) }
+    pub(super) fn place(&self) -> Position<'_> {
+        Position {
+            std: &self.std,
+            ahead: self.ahead.lock().unwrap_or_else(PoisonError::into_inner),
+        }
     }
 }
 
 /// The place in a file, while it is nobody else's.
-pub(super) struct Place<'a> {
+pub(super) struct Position<'a> {
     std: &'a File,
     ahead: MutexGuard<'a, Vec<u8>>,
 }
 
-impl Place<'_> {
+impl Position<'_> {
     /// Reads up to `length` bytes, unless there are some, and returns how many there are.
     pub(super) fn fill(&mut self, length: usize) -> io::Result<usize> {
         if self.ahead.is_empty() {

@@ -3,7 +3,7 @@
 //! A label lies at the top of its stack, and a signal handler reads it at any moment. So it is
 //! plain data.
 
-use super::Place;
+use super::MadeAt;
 
 /// The green thread that started to use a stack.
 #[derive(Clone, Copy)]
@@ -12,22 +12,22 @@ pub(super) struct Label {
     pub(super) id: u64,
     name: ShortName,
     /// Where its `stackful(..)` was called. `None` before the first use, when a label is all zero.
-    pub(super) place: Option<Place>,
+    pub(super) made_at: Option<MadeAt>,
 }
 
 impl Label {
     /// That of a stack that nobody has used.
     pub(super) const NONE: Label =
-        Label { id: 0, name: ShortName { len: 0, text: [0; 31] }, place: None };
+        Label { id: 0, name: ShortName { len: 0, text: [0; 31] }, made_at: None };
 
     #[inline]
-    pub(super) fn set(&mut self, id: u64, name: Option<&str>, place: Place) {
+    pub(super) fn set(&mut self, id: u64, name: Option<&str>, made_at: MadeAt) {
         self.id = id;
         match name {
             Some(name) => self.name.set(name),
             None => self.name.len = 0,
         }
-        self.place = Some(place);
+        self.made_at = Some(made_at);
     }
 
     /// Returns the beginning of its name, unless it has none.

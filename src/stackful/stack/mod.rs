@@ -49,7 +49,7 @@ pub(super) use platform::{GreenStack, give_back, take};
 use std::panic::Location;
 
 /// Where a stack was asked for.
-pub(super) type Place = &'static Location<'static>;
+pub(super) type MadeAt = &'static Location<'static>;
 
 /// Sizes are multiples of this: of whole pages, on any machine. It is also the least that a stack
 /// has, whatever was asked for: a panic must find room to print its message and its backtrace and

@@ -155,8 +155,8 @@ impl Message {
             write!(self, " {name:?}")?;
         }
         writeln!(self, " has overflowed its stack of {} bytes", stack.size)?;
-        if let Some(place) = stack.label.place {
-            writeln!(self, "it runs the `stackful(..)` of {place}")?;
+        if let Some(made_at) = stack.label.made_at {
+            writeln!(self, "it runs the `stackful(..)` of {made_at}")?;
         }
         writeln!(
             self,

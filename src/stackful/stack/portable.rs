@@ -12,7 +12,7 @@ use std::io;
 
 use corosensei::stack::{DefaultStack, Stack, StackPointer};
 
-use super::{Place, StackStats, limits, whole_steps};
+use super::{MadeAt, StackStats, limits, whole_steps};
 
 /// Stacks kept for later. More than that at once is a burst, whose memory goes back to the system.
 const KEPT: usize = 1024;
@@ -34,7 +34,13 @@ pub(in crate::stackful) struct GreenStack {
 
 impl GreenStack {
     /// Nobody asks for it here: who runs over the end is ended by the system.
-    pub(in crate::stackful) fn set_label(&mut self, _id: u64, _name: Option<&str>, _place: Place) {}
+    pub(in crate::stackful) fn set_label(
+        &mut self,
+        _id: u64,
+        _name: Option<&str>,
+        _made_at: MadeAt,
+    ) {
+    }
 }
 
 // SAFETY: by I1 it keeps what `DefaultStack` promises.

@@ -43,7 +43,7 @@ use corosensei::stack::{STACK_ALIGNMENT, Stack, StackPointer};
 
 use super::guard::Guards;
 use super::label::Label;
-use super::{Place, process_madvise};
+use super::{MadeAt, process_madvise};
 use crate::hub;
 
 /// Bytes that nobody can touch below each stack. Rust's frames touch every page on their way, so
@@ -307,9 +307,9 @@ impl GreenStack {
 
     /// Says whose stack this is from now on.
     #[inline]
-    pub(in crate::stackful) fn set_label(&mut self, id: u64, name: Option<&str>, place: Place) {
+    pub(in crate::stackful) fn set_label(&mut self, id: u64, name: Option<&str>, made_at: MadeAt) {
         // SAFETY: by I5 it is there, by I3 ours to write.
-        unsafe { &mut *label_below(self.top) }.set(id, name, place);
+        unsafe { &mut *label_below(self.top) }.set(id, name, made_at);
     }
 
     /// Returns whether its last user has surely gone deeper than anyone before.

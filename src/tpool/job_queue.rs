@@ -9,14 +9,14 @@ pub(super) type Job = Box<dyn FnOnce() + Send>;
 ///
 /// A map for the sake of that: in a plain queue the jobs of everybody who gave up would stay until
 /// their turn came, and when nothing moves, that is never.
-pub(super) struct Line {
+pub(super) struct JobQueue {
     jobs: BTreeMap<u64, Job>,
     next: u64,
 }
 
-impl Line {
-    pub(super) const fn new() -> Line {
-        Line { jobs: BTreeMap::new(), next: 0 }
+impl JobQueue {
+    pub(super) const fn new() -> JobQueue {
+        JobQueue { jobs: BTreeMap::new(), next: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
