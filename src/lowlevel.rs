@@ -48,6 +48,7 @@ use std::error::Error;
 use std::fmt;
 use std::future::IntoFuture;
 use std::hint;
+use std::num::NonZeroUsize;
 use std::pin::{Pin, pin};
 use std::ptr;
 use std::task::Poll;
@@ -90,6 +91,29 @@ pub fn place() -> Place {
         false if thread::panicking() => Place::Unwinding,
         false => Place::Stack,
     }
+}
+
+/// Returns a number of the green stack that this code runs on, which no other stack has as long as
+/// this one has not ended. `None` where [`place`] is [`Place::Elsewhere`].
+///
+/// It is for what belongs to whoever executes, such as a lock that knows its owner. A stack keeps
+/// its number when it is left to itself ([`wait_shielded`]).
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::{Block, lowlevel, spawn, stackful};
+///
+/// assert_eq!(lowlevel::stack_id(), None);
+/// eventlet::run(stackful(|| {
+///     let other = spawn(stackful(lowlevel::stack_id));
+///     let own = lowlevel::stack_id();
+///     assert!(own.is_some() && own != other.block().unwrap());
+/// }));
+/// ```
+#[inline]
+pub fn stack_id() -> Option<NonZeroUsize> {
+    NonZeroUsize::new(hub::current_stack().addr())
 }
 
 /// Returns whether this code is a green thread's of a hub. A green stack may be polled by others,

@@ -4,7 +4,14 @@
 //!
 //! A waiter counts itself, and then reads the word. A waker has written the word, and then reads
 //! the count. Both are sequentially consistent, so one of them sees the other. A waiter that is
-//! dropped with a wakeup that it has not used hands it on.
+//! woken when its time is over counts as woken, and one that is dropped with a wakeup that it has
+//! not used hands it on.
+//!
+//! # Locks of C
+//!
+//! Who waits for one of them waits at its address. To read the word is to try it: whoever waits has
+//! found it locked after it was counted, and whoever unlocks it reads the count afterwards. Each
+//! that is woken tries again, beside those who wait inside libc.
 //!
 //! # Parking
 //!
@@ -21,6 +28,7 @@
 //!   or wakes there: the caller of the system call sees to it.
 
 use std::cell::Cell;
+use std::ffi::c_int;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering, fence};
@@ -65,15 +73,19 @@ impl Word {
         self.word().compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 
-    fn bucket(self) -> &'static Spin<Vec<Waiter>> {
+    fn bucket(self) -> &'static Bucket {
         &BUCKETS[(self.0 >> 2).wrapping_mul(0x9e37_79b9) % BUCKETS.len()]
     }
 }
 
-static BUCKETS: [Spin<Vec<Waiter>>; 256] = [const { Spin::new(Vec::new()) }; 256];
+/// Those who wait at some of the addresses.
+struct Bucket {
+    count: AtomicUsize,
+    waiters: Spin<Vec<Waiter>>,
+}
 
-/// How many green threads wait.
-static WAITERS: AtomicUsize = AtomicUsize::new(0);
+static BUCKETS: [Bucket; 256] =
+    [const { Bucket { count: AtomicUsize::new(0), waiters: Spin::new(Vec::new()) } }; 256];
 
 struct Waiter {
     word: Word,
@@ -130,18 +142,65 @@ pub(crate) fn wait(word: Word, expected: u32, bits: u32, mut deadline: Deadline)
         }
     }
     match Place::take(word, bits, |_| word.load() == expected) {
-        Some(place) => place.wait(&mut deadline),
+        Some(place) => place.wait(&mut deadline, Deadline::default()),
         None => Waited::Changed,
+    }
+}
+
+/// Takes what others may have, which is waited for at its address: `attempt` returns 0, or `EBUSY`
+/// as long as they have it. Where not all of them wake who waits there, it is tried again after
+/// each of `pauses`.
+pub(crate) fn acquire(
+    word: Word,
+    deadline: &mut Deadline,
+    mut pauses: impl FnMut() -> Option<Duration>,
+    mut attempt: impl FnMut() -> c_int,
+) -> c_int {
+    loop {
+        let mut error = 0;
+        let place = Place::take(word, !0, |_| {
+            error = attempt();
+            error == libc::EBUSY
+        });
+        let Some(place) = place else { return error };
+        let pause = pauses().map(Deadline::after).unwrap_or_default();
+        if place.wait(deadline, pause) == Waited::Late {
+            return match attempt() {
+                libc::EBUSY => libc::ETIMEDOUT,
+                error => error,
+            };
+        }
     }
 }
 
 /// Wakes so many of those who wait at a word, and returns how many it has woken.
 pub(crate) fn wake(word: Word, most: usize, bits: u32) -> usize {
     fence(Ordering::SeqCst);
-    if WAITERS.load(Ordering::SeqCst) == 0 {
-        return 0;
+    wake_counted(word, most, bits)
+}
+
+/// As [`wake`] of any, by code that has just unlocked what they wait for: libc does so by an
+/// instruction that is a fence on x86-64.
+#[inline]
+pub(crate) fn unlocked(word: Word, most: usize) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    std::sync::atomic::compiler_fence(Ordering::SeqCst);
+    #[cfg(not(target_arch = "x86_64"))]
+    fence(Ordering::SeqCst);
+    wake_counted(word, most, !0)
+}
+
+#[inline]
+fn wake_counted(word: Word, most: usize, bits: u32) -> usize {
+    match word.bucket().count.load(Ordering::SeqCst) {
+        0 => 0,
+        _ => wake_there(word, most, bits),
     }
-    let woken = word.bucket().with(|waiters| {
+}
+
+#[cold]
+fn wake_there(word: Word, most: usize, bits: u32) -> usize {
+    let woken = word.bucket().waiters.with(|waiters| {
         let mut woken = Vec::new();
         waiters.retain(|waiter| {
             let takes = waiter.word == word && waiter.bits & bits != 0;
@@ -158,7 +217,7 @@ pub(crate) fn wake(word: Word, most: usize, bits: u32) -> usize {
 }
 
 /// A place among those who wait at a word, until it is dropped.
-struct Place {
+pub(crate) struct Place {
     word: Word,
     node: Arc<Node>,
 }
@@ -166,11 +225,8 @@ struct Place {
 impl Place {
     /// Takes a place if that is so when it is there.
     fn take(word: Word, bits: u32, waits: impl FnOnce(&[Waiter]) -> bool) -> Option<Place> {
-        let node = Arc::new(Node { state: AtomicU8::new(WAITS), waker: Spin::new(None) });
-        let waiter = Waiter { word, bits, node: Arc::clone(&node) };
-        let place = Place { word, node };
-        WAITERS.fetch_add(1, Ordering::SeqCst);
-        word.bucket().with(|waiters| {
+        let (place, waiter) = Place::counted(word, bits);
+        word.bucket().waiters.with(|waiters| {
             if !waits(waiters) {
                 return None;
             }
@@ -180,27 +236,61 @@ impl Place {
         Some(place)
     }
 
-    fn wait(self, deadline: &mut Deadline) -> Waited {
-        gate::wait_shielded(poll_fn(|cx| self.poll(deadline, cx)))
+    /// Takes a place, whatever is there.
+    pub(crate) fn new(word: Word) -> Place {
+        let (place, waiter) = Place::counted(word, !0);
+        word.bucket().waiters.with(|waiters| waiters.push(waiter));
+        place
     }
 
-    fn poll(&self, deadline: &mut Deadline, cx: &mut Context<'_>) -> Poll<Waited> {
+    fn counted(word: Word, bits: u32) -> (Place, Waiter) {
+        let node = Arc::new(Node { state: AtomicU8::new(WAITS), waker: Spin::new(None) });
+        let waiter = Waiter { word, bits, node: Arc::clone(&node) };
+        word.bucket().count.fetch_add(1, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        (Place { word, node }, waiter)
+    }
+
+    /// Waits until somebody wakes it, or for the first of the two, of which the second counts as
+    /// woken.
+    pub(crate) fn wait(self, deadline: &mut Deadline, mut pause: Deadline) -> Waited {
+        gate::wait_shielded(poll_fn(move |cx| self.poll(deadline, &mut pause, cx)))
+    }
+
+    fn poll(
+        &self,
+        deadline: &mut Deadline,
+        pause: &mut Deadline,
+        cx: &mut Context<'_>,
+    ) -> Poll<Waited> {
         self.node.waker.with(|waker| *waker = Some(cx.waker().clone()));
-        if self.node.state.load(Ordering::SeqCst) != WAITS {
-            self.node.state.store(WAITS, Ordering::SeqCst);
+        if self.is_woken() || pause.poll(cx).is_ready() {
             return Poll::Ready(Waited::Woken);
         }
-        deadline.poll(cx).map(|()| Waited::Late)
+        if deadline.poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        self.leave();
+        // Nobody wakes it any more, but somebody may have.
+        Poll::Ready(if self.is_woken() { Waited::Woken } else { Waited::Late })
+    }
+
+    /// Returns whether somebody has woken it, and takes note of that.
+    fn is_woken(&self) -> bool {
+        self.node.state.swap(WAITS, Ordering::SeqCst) != WAITS
+    }
+
+    fn leave(&self) {
+        self.word.bucket().waiters.with(|waiters| {
+            waiters.retain(|waiter| !Arc::ptr_eq(&waiter.node, &self.node));
+        });
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let leave = |waiters: &mut Vec<Waiter>| {
-            waiters.retain(|waiter| !Arc::ptr_eq(&waiter.node, &self.node));
-        };
-        self.word.bucket().with(leave);
-        WAITERS.fetch_sub(1, Ordering::SeqCst);
+        self.leave();
+        self.word.bucket().count.fetch_sub(1, Ordering::SeqCst);
         match self.node.state.load(Ordering::SeqCst) {
             WOKEN => drop(wake(self.word, 1, !0)),
             LOOKS => hand_over(self.word),
@@ -303,9 +393,15 @@ impl Default for Ticks {
     }
 }
 
+/// Returns how long to wait before something is looked at again: half a millisecond at first, twice
+/// as long each time, up to `most`.
+pub(crate) fn pause(count: u32, most: Duration) -> Duration {
+    Duration::from_micros(500 << count.min(10)).min(most)
+}
+
 impl Ticks {
     fn pause(count: u32) -> Duration {
-        Duration::from_micros(500 << count.min(4))
+        pause(count, Duration::from_millis(8))
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -337,7 +433,7 @@ fn clear(word: Word) -> bool {
 
 /// Has another one look at the word from now on.
 fn hand_over(word: Word) {
-    let next = word.bucket().with(|waiters| {
+    let next = word.bucket().waiters.with(|waiters| {
         let next = waiters.iter().find(|waiter| waiter.parks_at(word))?;
         Some(Arc::clone(&next.node))
     });

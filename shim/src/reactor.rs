@@ -67,11 +67,17 @@ pub(crate) fn wait_for(
     wanted: impl Iterator<Item = (RawFd, u32)>,
     deadline: &mut Deadline,
 ) -> Result<Woken, c_int> {
-    let mut waits = Waits::new()?;
-    for (descriptor, interest) in wanted {
-        waits.add(descriptor, interest)?;
-    }
+    let waits = Waits::of(wanted)?;
     gate::wait(poll_fn(|cx| waits.poll(deadline, cx)))
+}
+
+/// As [`wait_for`], whatever happens to the green thread.
+pub(crate) fn wait_shielded_for(
+    wanted: impl Iterator<Item = (RawFd, u32)>,
+    deadline: &mut Deadline,
+) -> Result<Woken, c_int> {
+    let waits = Waits::of(wanted)?;
+    Ok(gate::wait_shielded(poll_fn(move |cx| waits.poll(deadline, cx))))
 }
 
 /// Suspends the green thread for a while, or until the descriptor is closed. It need not be one that
@@ -111,6 +117,15 @@ impl Waits {
         let reactor = Reactor::current();
         let reactor = reactor.map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))?;
         Ok(Waits { reactor, wait: Rc::default(), first: None, others: Vec::new() })
+    }
+
+    /// Enters a new one for some descriptors.
+    fn of(wanted: impl Iterator<Item = (RawFd, u32)>) -> Result<Waits, c_int> {
+        let mut waits = Waits::new()?;
+        for (descriptor, interest) in wanted {
+            waits.add(descriptor, interest)?;
+        }
+        Ok(waits)
     }
 
     /// Enters this for a descriptor, and has that watched.

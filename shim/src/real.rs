@@ -9,6 +9,7 @@
 
 use std::arch::asm;
 use std::ffi::{CStr, c_int, c_long, c_void};
+use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// The error numbers that the kernel returns, negated.
@@ -87,16 +88,23 @@ pub(crate) fn next(name: &CStr) -> Option<*mut c_void> {
     (!function.is_null()).then_some(function)
 }
 
-/// The next function of a name behind this program's own, which is looked up once.
+/// The next function of a name behind this program's own, which is looked up once. No lock is in the
+/// way, so a lock may be such a function.
 pub(crate) struct Next {
     name: &'static CStr,
+    version: Option<&'static CStr>,
     /// Null before it is looked up.
     found: AtomicPtr<c_void>,
 }
 
 impl Next {
     pub(crate) const fn new(name: &'static CStr) -> Next {
-        Next { name, found: AtomicPtr::new(std::ptr::null_mut()) }
+        Next { name, version: None, found: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    /// One of those that libc has twice on x86-64: the older is for programs of before 2003.
+    pub(crate) const fn newer(name: &'static CStr) -> Next {
+        Next { version: Some(c"GLIBC_2.3.2"), ..Next::new(name) }
     }
 
     /// Returns the function. `None` where there is none.
@@ -109,11 +117,22 @@ impl Next {
         const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
         let mut function = self.found.load(Ordering::Relaxed);
         if function.is_null() {
-            function = next(self.name)?;
-            self.found.store(function, Ordering::Relaxed);
+            function = self.look_up()?;
         }
         // SAFETY: the caller says so.
         Some(unsafe { std::mem::transmute_copy(&function) })
+    }
+
+    /// Looks the function up.
+    #[cold]
+    pub(crate) fn look_up(&self) -> Option<*mut c_void> {
+        let of_version = self.version.map_or(ptr::null_mut(), |version| {
+            // SAFETY: it looks a name up.
+            unsafe { libc::dlvsym(libc::RTLD_NEXT, self.name.as_ptr(), version.as_ptr()) }
+        });
+        let function = if of_version.is_null() { next(self.name)? } else { of_version };
+        self.found.store(function, Ordering::Relaxed);
+        Some(function)
     }
 }
 

@@ -1,9 +1,20 @@
 //! A lock that is held for a few instructions. One of `std` would wait through the functions of
 //! this crate.
 
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::hint;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+thread_local! {
+    /// How many of these this OS thread has.
+    static HELD: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Returns whether this OS thread has one. Then it must not wait: what it calls meanwhile, such as
+/// an allocator, may take locks of C.
+pub(crate) fn is_held() -> bool {
+    HELD.get() > 0
+}
 
 /// # Invariants
 ///
@@ -24,6 +35,7 @@ impl<T> Spin<T> {
 
     /// Calls a function with the value. It neither waits nor locks this again.
     pub(crate) fn with<R>(&self, function: impl FnOnce(&mut T) -> R) -> R {
+        HELD.set(HELD.get() + 1);
         while self.locked.swap(true, Ordering::Acquire) {
             hint::spin_loop();
         }
@@ -38,5 +50,6 @@ struct Unlocks<'a>(&'a AtomicBool);
 impl Drop for Unlocks<'_> {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Release);
+        HELD.set(HELD.get() - 1);
     }
 }

@@ -15,6 +15,7 @@ mod netdb;
 mod open;
 mod poll;
 mod process;
+mod pthread;
 mod signals;
 mod socket;
 mod syscall;
@@ -23,6 +24,7 @@ mod unistd;
 
 use std::ffi::CStr;
 
+use self::pthread::{condition, mutex, rwlock, semaphore};
 use crate::areas::Area;
 
 unsafe extern "C" {
@@ -123,4 +125,47 @@ pub(crate) const SYMBOLS: &[Known] = &[
     (c"sigtimedwait", Some(Area::Os), signals::sigtimedwait as *const ()),
     (c"syscall", Some(Area::Thread), syscall::syscall as *const ()),
     (c"pthread_join", Some(Area::Thread), syscall::pthread_join as *const ()),
+    (c"pthread_mutex_lock", Some(Area::Thread), mutex::pthread_mutex_lock as *const ()),
+    (c"pthread_mutex_timedlock", Some(Area::Thread), mutex::pthread_mutex_timedlock as *const ()),
+    (c"pthread_mutex_clocklock", Some(Area::Thread), mutex::pthread_mutex_clocklock as *const ()),
+    (c"pthread_mutex_trylock", Some(Area::Thread), mutex::pthread_mutex_trylock as *const ()),
+    (c"pthread_mutex_unlock", Some(Area::Thread), mutex::pthread_mutex_unlock as *const ()),
+    (c"__pthread_mutex_lock", Some(Area::Thread), mutex::__pthread_mutex_lock as *const ()),
+    (c"__pthread_mutex_trylock", Some(Area::Thread), mutex::__pthread_mutex_trylock as *const ()),
+    (c"__pthread_mutex_unlock", Some(Area::Thread), mutex::__pthread_mutex_unlock as *const ()),
+    (c"pthread_cond_wait", Some(Area::Thread), condition::pthread_cond_wait as *const ()),
+    (c"pthread_cond_timedwait", Some(Area::Thread), condition::pthread_cond_timedwait as *const ()),
+    (c"pthread_cond_clockwait", Some(Area::Thread), condition::pthread_cond_clockwait as *const ()),
+    (c"pthread_cond_signal", Some(Area::Thread), condition::pthread_cond_signal as *const ()),
+    (c"pthread_cond_broadcast", Some(Area::Thread), condition::pthread_cond_broadcast as *const ()),
+    (c"pthread_rwlock_rdlock", Some(Area::Thread), rwlock::pthread_rwlock_rdlock as *const ()),
+    (c"pthread_rwlock_wrlock", Some(Area::Thread), rwlock::pthread_rwlock_wrlock as *const ()),
+    (
+        c"pthread_rwlock_timedrdlock",
+        Some(Area::Thread),
+        rwlock::pthread_rwlock_timedrdlock as *const (),
+    ),
+    (
+        c"pthread_rwlock_timedwrlock",
+        Some(Area::Thread),
+        rwlock::pthread_rwlock_timedwrlock as *const (),
+    ),
+    (
+        c"pthread_rwlock_clockrdlock",
+        Some(Area::Thread),
+        rwlock::pthread_rwlock_clockrdlock as *const (),
+    ),
+    (
+        c"pthread_rwlock_clockwrlock",
+        Some(Area::Thread),
+        rwlock::pthread_rwlock_clockwrlock as *const (),
+    ),
+    (c"pthread_rwlock_unlock", Some(Area::Thread), rwlock::pthread_rwlock_unlock as *const ()),
+    (c"__pthread_rwlock_rdlock", Some(Area::Thread), rwlock::__pthread_rwlock_rdlock as *const ()),
+    (c"__pthread_rwlock_wrlock", Some(Area::Thread), rwlock::__pthread_rwlock_wrlock as *const ()),
+    (c"__pthread_rwlock_unlock", Some(Area::Thread), rwlock::__pthread_rwlock_unlock as *const ()),
+    (c"sem_wait", Some(Area::Thread), semaphore::sem_wait as *const ()),
+    (c"sem_timedwait", Some(Area::Thread), semaphore::sem_timedwait as *const ()),
+    (c"sem_clockwait", Some(Area::Thread), semaphore::sem_clockwait as *const ()),
+    (c"sem_post", Some(Area::Thread), semaphore::sem_post as *const ()),
 ];
