@@ -54,8 +54,8 @@ type Module = Vec<String>;
 struct Modules {
     /// The text of each module, without comments, strings and unit tests.
     texts: BTreeMap<Module, String>,
-    /// What each `mod.rs` makes known under another path: the name, and the module and the name that
-    /// it comes from. Of two builds' alternatives the last one counts.
+    /// What each `mod.rs` makes known under another path: the name, and the module and the name
+    /// that it comes from. Of two builds' alternatives the last one counts.
     exports: BTreeMap<(Module, String), (Module, String)>,
 }
 

@@ -120,7 +120,8 @@ impl Connect {
         self
     }
 
-    /// Offers a subprotocol, besides those that earlier calls offer. The server chooses one, or none.
+    /// Offers a subprotocol, besides those that earlier calls offer. The server chooses one, or
+    /// none.
     pub fn protocol(mut self, protocol: impl Into<String>) -> Connect {
         self.protocols.push(protocol.into());
         self
@@ -159,8 +160,8 @@ impl Connect {
         self
     }
 
-    /// Does the handshake over a connection that was made in another way: through TLS or a proxy, or
-    /// to a Unix socket. Only the host and the path of the URL are used then.
+    /// Does the handshake over a connection that was made in another way: through TLS or a proxy,
+    /// or to a Unix socket. Only the host and the path of the URL are used then.
     ///
     /// # Yields
     ///
@@ -378,8 +379,8 @@ fn no_websocket(why: &str) -> io::Error {
     )
 }
 
-/// The error of a handshake that the server refused. It is inside the [`io::Error`] that [`connect`]
-/// gives.
+/// The error of a handshake that the server refused. It is inside the [`io::Error`] that
+/// [`connect`] gives.
 ///
 /// Corresponds to `eventlet.websocket.FailedConnectionError`.
 ///

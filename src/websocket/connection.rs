@@ -271,7 +271,8 @@ impl Connection {
                 break;
             }
             (incoming.silence, incoming.pinged) = (None, true);
-            // This fails if nothing can be sent any more: then there is no answer to wait for either.
+            // This fails if nothing can be sent any more: then there is no answer to wait for
+            // either.
             let _ = self.writer.borrow_mut().ping(b"");
             self.send_control_frames(cx);
         }

@@ -1,6 +1,7 @@
 //! Masks: a client masks each of its frames.
 
-/// How many masks are generated at a time: each time is a system call, and a frame needs four bytes.
+/// How many masks are generated at a time: each time is a system call, and a frame needs four
+/// bytes.
 const SUPPLY: usize = 64;
 
 /// The mask of one frame, rotated to the next byte of its payload.

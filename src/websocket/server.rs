@@ -120,8 +120,8 @@ where
         self
     }
 
-    /// Sets the subprotocols. The first of a client's offers that is among these is chosen. A client
-    /// that offers none of these is served without a subprotocol.
+    /// Sets the subprotocols. The first of a client's offers that is among these is chosen. A
+    /// client that offers none of these is served without a subprotocol.
     pub fn supported_protocols(
         mut self,
         protocols: impl IntoIterator<Item = impl Into<String>>,
@@ -130,8 +130,8 @@ where
         self
     }
 
-    /// Sets a function that decides by the headers `Host` and `Origin` whether a client may connect.
-    /// Others are answered with 403.
+    /// Sets a function that decides by the headers `Host` and `Origin` whether a client may
+    /// connect. Others are answered with 403.
     ///
     /// Browsers let any page connect to any server, and send their cookies along. A site that
     /// trusts cookies needs this.

@@ -72,8 +72,8 @@ impl WebSocket {
     /// has begun to close, and when the peer has violated the protocol: then it was sent a close
     /// frame with the reason.
     ///
-    /// Pings are answered while a green thread waits. Several may wait; each message goes to the one
-    /// that has waited longest.
+    /// Pings are answered while a green thread waits. Several may wait; each message goes to the
+    /// one that has waited longest.
     ///
     /// Corresponds to `WebSocket.wait`.
     ///
@@ -92,8 +92,8 @@ impl WebSocket {
     ///
     /// # Differences
     ///
-    /// Eventlet's `wait` raises after its own `close`, for a second waiter, and for a malformed text
-    /// or compressed message.
+    /// Eventlet's `wait` raises after its own `close`, for a second waiter, and for a malformed
+    /// text or compressed message.
     ///
     /// # Examples
     ///
@@ -127,10 +127,10 @@ impl WebSocket {
     ///
     /// # Killed
     ///
-    /// Before the first byte was sent: nothing is sent. In the middle of the message: the connection
-    /// is broken for writing, as the peer has part of it; what comes in can still be read. A
-    /// compressed message counts as begun once its turn to be sent has come, as later ones may refer
-    /// to it.
+    /// Before the first byte was sent: nothing is sent. In the middle of the message: the
+    /// connection is broken for writing, as the peer has part of it; what comes in can still be
+    /// read. A compressed message counts as begun once its turn to be sent has come, as later ones
+    /// may refer to it.
     ///
     /// # Errors
     ///
@@ -196,9 +196,9 @@ impl WebSocket {
     /// socket.
     ///
     /// It takes `()`, a code, or a code and a reason; see [`IntoClose`]. A green thread that waits
-    /// for a message gets `None`; one that sends may finish. What the peer still sends is discarded.
-    /// The option `close_timeout` of the site or the client limits the wait. Closing again does
-    /// nothing.
+    /// for a message gets `None`; one that sends may finish. What the peer still sends is
+    /// discarded. The option `close_timeout` of the site or the client limits the wait. Closing
+    /// again does nothing.
     ///
     /// Corresponds to `WebSocket.close`.
     ///
@@ -238,8 +238,8 @@ impl WebSocket {
         Ok(())
     }
 
-    /// Returns whether [`wait`](WebSocket::wait) will give no more messages: one side has closed, or
-    /// the connection is lost.
+    /// Returns whether [`wait`](WebSocket::wait) will give no more messages: one side has closed,
+    /// or the connection is lost.
     ///
     /// Corresponds to `WebSocket.websocket_closed`.
     pub fn websocket_closed(&self) -> bool {

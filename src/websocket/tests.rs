@@ -1,4 +1,5 @@
-//! Tests of the files that do no I/O: case by case, by RFC 7692's vectors, and against a naive model.
+//! Tests of the files that do no I/O: case by case, by RFC 7692's vectors, and against a naive
+//! model.
 
 use proptest::collection::vec;
 use proptest::prelude::*;

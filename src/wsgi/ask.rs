@@ -1,5 +1,5 @@
-// Asks sites, for the examples of the documentation: hidden lines of theirs include it. It is no
-// module of the crate.
+// The client of the examples in the documentation, whose hidden lines include it. It is not a module
+// of the crate.
 
 use std::net::SocketAddr;
 
@@ -7,9 +7,9 @@ use eventlet::wsgi::{self, IntoListener, Serving, Site};
 use eventlet::{connect, listen, spawn};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// Serves a site, asks it for one thing, and returns the body of its answer.
+/// Serves a site, sends it one request, and returns the body of the answer.
 ///
-/// A request is its first line without the version, its headers, and behind an empty line its body.
+/// A request is its first line without the version, its headers, and after an empty line its body.
 pub async fn body_of<S: Site<K>, K: 'static>(site: S, request: &str) -> String {
     let listener = listen("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
@@ -17,7 +17,7 @@ pub async fn body_of<S: Site<K>, K: 'static>(site: S, request: &str) -> String {
     answer.split_once("\r\n\r\n").unwrap().1.to_owned()
 }
 
-/// Asks a server for one thing, ends it, and returns the whole answer.
+/// Sends a server one request, shuts it down, and returns the whole answer.
 pub async fn answer_of<L, S, K>(
     addr: SocketAddr,
     serving: Serving<L, S, K>,

@@ -123,8 +123,8 @@ impl Body {
 
     /// Makes a body and its writer.
     ///
-    /// The body ends when the last clone of the [`Write`] is dropped. If that happens in a panic, or
-    /// after [`Write::abort`], the connection is cut.
+    /// The body ends when the last clone of the [`Write`] is dropped. If that happens in a panic,
+    /// or after [`Write::abort`], the connection is cut.
     ///
     /// # Examples
     ///

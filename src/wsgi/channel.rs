@@ -19,7 +19,7 @@ use crate::exit::BoxError;
 
 /// How many bytes are held before a writer has to wait, and joined into one piece: eventlet's
 /// minimum chunk size.
-pub(super) const CAPACITY: usize = 4096;
+const CAPACITY: usize = 4096;
 
 /// Something that has a channel in it.
 pub(super) trait HasChannel {

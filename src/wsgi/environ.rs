@@ -288,7 +288,8 @@ impl Environ {
     ///
     /// # Panics
     ///
-    /// While a guard of [`headers`](Environ::headers) or [`extensions`](Environ::extensions) is alive.
+    /// While a guard of [`headers`](Environ::headers) or [`extensions`](Environ::extensions) is
+    /// alive.
     ///
     /// # Examples
     ///
@@ -355,8 +356,8 @@ impl Environ {
         self.0.add_posthook(move |exchange| hook(&Environ(Rc::clone(exchange))));
     }
 
-    /// Sets how many bytes of this response are held back before they are sent: with 0 each piece is
-    /// sent by itself.
+    /// Sets how many bytes of this response are held back before they are sent: with 0 each piece
+    /// is sent by itself.
     ///
     /// Corresponds to `environ['eventlet.minimum_write_chunk_size']`.
     ///

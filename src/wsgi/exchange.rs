@@ -1,5 +1,5 @@
-//! A request and its answer, by a site that runs as a green thread of its own: all that its environ,
-//! its input and its response share, in one allocation.
+//! A request and its answer, by a site that runs as a green thread of its own: all that its
+//! environ, its input and its response share, in one allocation.
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;
@@ -119,8 +119,8 @@ impl Exchange {
         !matches!(*self.answer.borrow(), Answer::Nothing)
     }
 
-    /// Discards the rest of the request body, if there is little of it, for the next request follows
-    /// it on the connection.
+    /// Discards the rest of the request body, if there is little of it, for the next request
+    /// follows it on the connection.
     pub(super) async fn finish_input(&self) {
         let body = &self.request_body;
         let client_holds_it_back = self.expects_continue() && !body.was_polled();
@@ -136,7 +136,8 @@ impl Exchange {
         self.parts.borrow().headers.contains_key(http::header::EXPECT)
     }
 
-    /// Returns whether the connection must close after this, as part of the request was left unread.
+    /// Returns whether the connection must close after this, as part of the request was left
+    /// unread.
     pub(super) fn is_last(&self) -> bool {
         self.is_last.get()
     }

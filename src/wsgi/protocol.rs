@@ -126,8 +126,8 @@ impl Protocol {
         self
     }
 
-    /// Sets how many bytes a head may have, the request line included. The default is 65,536. A longer
-    /// one is answered with 431.
+    /// Sets how many bytes a head may have, the request line included. The default is 65,536. A
+    /// longer one is answered with 431.
     ///
     /// Corresponds to `MAX_TOTAL_HEADER_SIZE`.
     ///
@@ -158,13 +158,13 @@ impl Protocol {
         self
     }
 
-    /// Sets how long a head may take, from its first byte; then the connection closes. The default is
-    /// 30 seconds; `None` is without limit.
+    /// Sets how long a head may take, from its first byte; then the connection closes. The default
+    /// is 30 seconds; `None` is without limit.
     ///
     /// # Differences
     ///
-    /// In eventlet each read of a head has the limit `socket_timeout`, so a client that sends a byte
-    /// from time to time is never cut.
+    /// In eventlet each read of a head has the limit `socket_timeout`, so a client that sends a
+    /// byte from time to time is never cut.
     ///
     /// # Examples
     ///
@@ -190,8 +190,8 @@ impl Protocol {
         self
     }
 
-    /// Sets whether to refuse what HTTP forbids but old clients send: a request without `Host` or with
-    /// two, and codings other than `chunked`. The default is on.
+    /// Sets whether to refuse what HTTP forbids but old clients send: a request without `Host` or
+    /// with two, and codings other than `chunked`. The default is on.
     ///
     /// Corresponds to `HttpProtocol.reject_bad_requests`.
     ///

@@ -182,10 +182,10 @@ impl Server {
         self.0.stopping.notify_all();
     }
 
-    /// Ends the server: stops accepting, closes idle connections and those whose request head is not
-    /// complete, and waits for the others, whose answers say `Connection: close`. Sites that have
-    /// taken a connection over learn it by [`Hijacked::closing`](super::Hijacked::closing). When
-    /// `limit` has passed, all that is left is cut.
+    /// Ends the server: stops accepting, closes idle connections and those whose request head is
+    /// not complete, and waits for the others, whose answers say `Connection: close`. Sites that
+    /// have taken a connection over learn it by [`Hijacked::closing`](super::Hijacked::closing).
+    /// When `limit` has passed, all that is left is cut.
     ///
     /// # Yields
     ///

@@ -56,8 +56,8 @@ impl<T: AsyncWrite + AsyncRead + Unpin> Socket<T> {
         polled
     }
 
-    /// Discards what the peer still sends, until its end or [`MAX_DISCARDED`]. The sweeper limits the
-    /// time.
+    /// Discards what the peer still sends, until its end or [`MAX_DISCARDED`]. The sweeper limits
+    /// the time.
     fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut discarded = self.discarded.unwrap_or_default();
         while discarded < MAX_DISCARDED {

@@ -49,8 +49,8 @@ impl StartResponse {
     /// Sets the status and the headers, and returns a writer of the body.
     ///
     /// Nothing is sent before the first piece, and until then a later call replaces an earlier one.
-    /// A status or a header that HTTP does not allow, and a call after the head was sent, are errors
-    /// of the site: they are logged, and the client gets a 500, or is cut off.
+    /// A status or a header that HTTP does not allow, and a call after the head was sent, are
+    /// errors of the site: they are logged, and the client gets a 500, or is cut off.
     ///
     /// # Yields
     ///

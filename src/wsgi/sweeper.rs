@@ -1,8 +1,8 @@
 //! Ends connections that are idle, slow, or stuck.
 //!
 //! One green thread checks all connections of a server periodically. This costs a request nothing:
-//! it arms no timer and reads no clock. The price is that a connection may end late, by an eighth of
-//! the shortest limit or by a second, whichever is less.
+//! it arms no timer and reads no clock. The price is that a connection may end late, by an eighth
+//! of the shortest limit or by a second, whichever is less.
 
 use std::rc::Rc;
 use std::time::Duration;

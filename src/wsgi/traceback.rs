@@ -7,41 +7,42 @@ use std::sync::Once;
 
 thread_local! {
     /// Whether panics of this OS thread are recorded.
-    static KEPT: Cell<bool> = const { Cell::new(false) };
-    static LAST: RefCell<Option<Noted>> = const { RefCell::new(None) };
+    static RECORDING: Cell<bool> = const { Cell::new(false) };
+    static LAST: RefCell<Option<Recorded>> = const { RefCell::new(None) };
 }
 
-/// A panic.
-struct Noted {
+/// Where a panic came from.
+struct Recorded {
     at: String,
     backtrace: Backtrace,
 }
 
 /// Records panics of this OS thread from now on.
-pub(super) fn keep() {
+pub(super) fn record() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let previous = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            note(info);
+            record_panic(info);
             previous(info);
         }));
     });
-    KEPT.set(true);
+    RECORDING.set(true);
 }
 
-fn note(info: &PanicHookInfo<'_>) {
-    if KEPT.try_with(Cell::get).unwrap_or(false) {
+fn record_panic(info: &PanicHookInfo<'_>) {
+    if RECORDING.try_with(Cell::get).unwrap_or(false) {
         let at = info.location().map_or_else(String::new, ToString::to_string);
-        let noted = Noted { at, backtrace: Backtrace::force_capture() };
-        let _too_late = LAST.try_with(|last| last.replace(Some(noted)));
+        let recorded = Recorded { at, backtrace: Backtrace::force_capture() };
+        // An OS thread that is ending has no place for it any more.
+        let _ = LAST.try_with(|last| last.replace(Some(recorded)));
     }
 }
 
 /// Appends the place and backtrace of the last panic to its text.
 pub(super) fn after(panic: &str) -> String {
     match LAST.take() {
-        Some(Noted { at, backtrace }) => format!("{panic}\nat {at}\n\n{backtrace}"),
+        Some(Recorded { at, backtrace }) => format!("{panic}\nat {at}\n\n{backtrace}"),
         None => panic.to_owned(),
     }
 }

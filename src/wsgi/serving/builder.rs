@@ -20,8 +20,8 @@ use crate::wsgi::site::Site;
 /// stack.
 ///
 /// Each connection is a green thread. If the site is a function, each request is another: if a
-/// panic, a [`Timeout`](crate::Timeout) or a kill ends it, the client gets a 500, and other requests
-/// are not affected. [`debug::green_threads`] shows it as `GET /path`.
+/// panic, a [`Timeout`](crate::Timeout) or a kill ends it, the client gets a 500, and other
+/// requests are not affected. [`debug::green_threads`] shows it as `GET /path`.
 ///
 /// [`debug::green_threads`]: crate::debug::green_threads
 ///
@@ -161,8 +161,8 @@ impl<L, S, K> Serving<L, S, K> {
         self
     }
 
-    /// Sets whether clients see why the site failed: the text of an error, or the message of a panic
-    /// with a backtrace. The default is off, as this may disclose secrets.
+    /// Sets whether clients see why the site failed: the text of an error, or the message of a
+    /// panic with a backtrace. The default is off, as this may disclose secrets.
     ///
     /// The first server with this option sets a panic hook, which calls the one before it.
     ///

@@ -99,9 +99,9 @@ impl<L, S, K> Serving<L, S, K> {
         self
     }
 
-    /// Sets how long the server waits for a part of a request body, and for the client to take a part
-    /// of a response. The default is 60 seconds; `None` is without limit. A site that computes or
-    /// sleeps is never cut.
+    /// Sets how long the server waits for a part of a request body, and for the client to take a
+    /// part of a response. The default is 60 seconds; `None` is without limit. A site that computes
+    /// or sleeps is never cut.
     ///
     /// # Examples
     ///
@@ -148,8 +148,8 @@ impl<L, S, K> Serving<L, S, K> {
         self
     }
 
-    /// Sets whether a site that is a function is killed when its client has gone. The default is off:
-    /// it runs to its end, as in eventlet.
+    /// Sets whether a site that is a function is killed when its client has gone. The default is
+    /// off: it runs to its end, as in eventlet.
     ///
     /// With this option a client that closes its sending side counts as gone, though it may still
     /// wait for its answer.

@@ -90,9 +90,9 @@ impl<L, S, K> Serving<L, S, K> {
         self
     }
 
-    /// Sets the format of a request's line in the log: `%(client_ip)s`, `client_port`, `date_time` (in UTC),
-    /// `request_line`, `status_code`, `body_length`, `wall_seconds` (`%(wall_seconds).6f`),
-    /// `request_id`.
+    /// Sets the format of a request's line in the log: `%(client_ip)s`, `client_port`, `date_time`
+    /// (in UTC), `request_line`, `status_code`, `body_length`, `wall_seconds`
+    /// (`%(wall_seconds).6f`), `request_id`.
     ///
     /// # Panics
     ///

@@ -29,7 +29,7 @@ where
         let pool = self.pool.unwrap_or_else(|| GreenPool::new(self.max_size));
         assert!(!pool.is_member(), "a server cannot run inside the pool of its own connections");
         if self.options.debug {
-            traceback::keep();
+            traceback::record();
         }
         let options = Rc::new(self.options);
         let server = self.server;

@@ -63,7 +63,7 @@ impl Authority {
 }
 
 impl Signed {
-    /// A certificate that nobody but its own key has signed.
+    /// A self-signed certificate.
     pub fn by_itself(name: &str) -> Signed {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new([name.to_owned()]).unwrap();

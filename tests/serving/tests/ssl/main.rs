@@ -1,4 +1,4 @@
-//! TLS from outside: who is let in, who is not, and how a connection ends.
+//! TLS from outside: which peers are accepted, which are refused, and how a connection ends.
 
 mod peers;
 mod session;

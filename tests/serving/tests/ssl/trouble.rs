@@ -92,7 +92,7 @@ fn a_silent_server_ends_a_handshake() {
 }
 
 #[test]
-fn a_silent_client_holds_nobody_up() {
+fn a_silent_client_does_not_delay_others() {
     test(async {
         let authority = Authority::new("ours");
         let server = authority.sign("good.test").server();

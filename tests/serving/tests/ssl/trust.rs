@@ -1,4 +1,4 @@
-//! Who is trusted.
+//! Which certificates are trusted.
 
 use eventlet::ssl::{Context, Pem, Version};
 use eventlet::{connect, listen, wrap_ssl};

@@ -151,8 +151,8 @@ fn who_is_silent_is_pinged_and_then_left() {
         assert_eq!(ws.wait().await.unwrap_err().kind(), ErrorKind::TimedOut);
         assert_eq!(began.elapsed().as_secs(), 30);
         assert_eq!(ws.wait().await.unwrap(), None);
-        let farewell = server.await.unwrap();
-        assert_eq!(farewell[..2], [0x88, 0x80 | 21], "1001, masked");
+        let close_frame = server.await.unwrap();
+        assert_eq!(close_frame[..2], [0x88, 0x80 | 21], "1001, masked");
     });
 }
 

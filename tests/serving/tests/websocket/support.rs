@@ -126,7 +126,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Peer<T> {
     }
 
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        // Who has refused the beginning may have closed before the end.
+        // A peer that has refused the beginning may have closed before the end.
         let _ = self.io.write_all(bytes.as_ref()).await;
     }
 

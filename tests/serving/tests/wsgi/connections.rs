@@ -128,7 +128,7 @@ fn a_site_takes_a_connection_over() {
 
         let answer = running.says("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
         assert_eq!(status(&answer), 426);
-        // Nobody waits to be told, so it is cut.
+        // The site does not wait for `closing`, so the connection is cut.
         running.stop().await;
         assert!(conn.is_closed().await);
     });

@@ -50,7 +50,7 @@ fn too_few_descriptors_are_waited_for() {
     let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
     let addr = said.find_map(|line| Some(line.split_once("listening on ")?.1.to_owned())).unwrap();
 
-    // Nobody's connection is closed by its client before all have asked.
+    // No client closes its connection before all have sent a request.
     let ask = |_| {
         let mut conn = TcpStream::connect(&addr).unwrap();
         conn.set_read_timeout(Some(Duration::from_secs(60))).unwrap();

@@ -188,7 +188,7 @@ fn the_whole_environ() {
 }
 
 #[test]
-fn max_size_and_who_gives_way() {
+fn max_size_and_which_connection_is_evicted() {
     test(async {
         let running = serve_with(hello, |serving| serving.max_size(1)).await;
         let mut first = running.connect().await;
@@ -203,7 +203,7 @@ fn max_size_and_who_gives_way() {
 }
 
 #[test]
-fn at_the_bound_who_works_is_waited_for() {
+fn at_the_bound_busy_connections_are_waited_for() {
     test(async {
         let go = Event::new();
         let gate = go.clone();
@@ -380,7 +380,7 @@ fn fails(path: &str) -> Result<(), &'static str> {
     }
 }
 
-/// Checks that a server tells of its failures, or does not.
+/// Checks that a server explains its failures to clients, or does not.
 async fn explains(debug: bool, running: Running) {
     panic_is_explained(debug, &running).await;
     let answer = running.says(get("/error")).await;
@@ -497,7 +497,7 @@ fn kill_on_disconnect() {
     });
 }
 
-/// A listener of the program's own, with trouble.
+/// A custom listener, which fails at first.
 struct Troubled {
     listener: tokio::net::TcpListener,
     errors: VecDeque<io::Error>,

@@ -99,7 +99,7 @@ fn a_site_knows_that_it_is_safe_and_who_asks() {
 }
 
 #[test]
-fn who_speaks_no_tls_or_nothing_harms_nobody() {
+fn clients_without_tls_or_without_any_bytes_do_no_harm() {
     test(async {
         let authority = Authority::new("ours");
         let context = authority.sign("127.0.0.1").server();

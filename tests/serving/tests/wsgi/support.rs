@@ -1,4 +1,4 @@
-//! Servers under test, and clients that say exactly what they are told to.
+//! Servers under test, and clients that send exactly the given bytes.
 
 use std::future::IntoFuture;
 use std::io;
@@ -10,7 +10,7 @@ use eventlet::{GreenThread, listen, run, spawn, with_timeout};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Longer than anything that works takes.
+/// Longer than any test takes that does not hang.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Runs a test on a hub, and fails where green threads are left behind.
@@ -29,7 +29,7 @@ pub(crate) struct Running {
     served: GreenThread<io::Result<()>>,
 }
 
-/// Serves a site as it is served by default, but without a log.
+/// Serves a site with the default options, but without a log.
 pub(crate) async fn serve<S, K: 'static>(site: S) -> Running
 where
     S: Site<K>,
