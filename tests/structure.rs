@@ -1,7 +1,8 @@
 //! The structure of `src`: imports point down only, and no files import each other in a circle.
 //!
 //! [`FLOORS`] lists the rooms, files and folders of `src`, from the ground up. A room may import
-//! those on its own floor and below. `docs/architecture.md` draws the same picture.
+//! those on its own floor and below. `docs/architecture.md` draws the same picture. Within the
+//! rooms of [`TABLED`] the table of files in `mod.rs` is such a list, too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -46,6 +47,9 @@ const FLOORS: &[&[&str]] = &[
     &["backdoor", "wsgi"],
     &["websocket"],
 ];
+
+/// Rooms whose `mod.rs` has a table of all files, of which each imports from those above it only.
+const TABLED: &[&str] = &["hub", "wsgi", "websocket"];
 
 /// A module, as the path from the crate's root to it.
 type Module = Vec<String>;
@@ -224,6 +228,40 @@ fn imports_point_down() {
         }
     }
     assert!(upward.is_empty(), "these imports point up:\n{}", upward.join("\n"));
+}
+
+/// Returns the names in the first column of the table of files in a `mod.rs`. One that ends in `*`
+/// stands for all that begin so.
+fn table_of_files(mod_rs: &str) -> Vec<String> {
+    let rows = mod_rs.lines().filter_map(|line| {
+        line.trim_start_matches(['/', '!', ' ']).strip_prefix("| `")?.split_once(" |")
+    });
+    let names = rows.flat_map(|(column, _)| column.split(',').map(|name| name.replace('`', "")));
+    names.map(|name| name.trim().to_owned()).collect()
+}
+
+#[test]
+fn tables_of_files_are_in_the_order_of_imports() {
+    let imports = Modules::read().imports();
+    for room in TABLED {
+        let path = format!("{}/src/{room}/mod.rs", env!("CARGO_MANIFEST_DIR"));
+        let table = table_of_files(&fs::read_to_string(path).unwrap());
+        let row = |module: &Module| {
+            let is_it = |name: &String| match name.strip_suffix('*') {
+                Some(start) => module[1].starts_with(start),
+                None => *name == module[1],
+            };
+            let row = table.iter().position(is_it);
+            row.unwrap_or_else(|| panic!("`{}` is not in the table", module.join("/")))
+        };
+        let is_inside = |module: &&Module| module.len() > 1 && module[0] == *room;
+        for (module, targets) in imports.iter().filter(|(module, _)| is_inside(module)) {
+            for target in targets.iter().filter(is_inside) {
+                let (above, below) = (target.join("/"), module.join("/"));
+                assert!(row(target) <= row(module), "`{above}` belongs above `{below}`");
+            }
+        }
+    }
 }
 
 /// Returns all modules that one imports, directly or through others.

@@ -8,15 +8,15 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `job` | what it runs, and the number of a green thread |
+//! | `current_stack` | on which green stack code runs: the hub on none |
 //! | `remote`, `registry` | wakeups from other OS threads; finds a hub by its number |
 //! | `wake_id` | the number by which a waker knows its green thread |
 //! | `slots` | where its green threads are, and the queue of those who are ready |
 //! | `pin_cell` | the place of a future that the hub shares with handles |
-//! | `clock`, `timer_wheel` | moments to come, over one Tokio sleep |
-//! | `current_stack` | on which green stack code runs: the hub on none |
+//! | `timer_wheel`, `clock` | moments to come, over one Tokio sleep |
 //! | `prefetch` | whose memory is fetched into the caches before its turn comes |
 //! | `locals`, `notes` | what green threads keep for themselves, and what is noted of them |
-//! | `processor` | what the processor has done for this OS thread |
+//! | `processor`, `no_processor` | what the processor has done for this OS thread |
 //! | `spans`, `usage` | green threads as `tracing` spans; who has used the hub, and how long |
 //! | `detector` | the wakers of a hub that looks for deadlocks |
 //! | `question` | what somebody asks all that wait |
