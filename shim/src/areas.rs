@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use eventlet::patcher;
 pub(crate) use eventlet::patcher::{Area, is_monkey_patched as is_patched};
 
+use crate::doctor;
+
 /// Whether anything is patched in this process: not in the child of a `fork`, which has no hub.
 static PATCHED: AtomicBool = AtomicBool::new(false);
 
@@ -85,6 +87,9 @@ impl Patch {
         let not_off = Area::ALL.into_iter().filter(|area| self.off.without(*area) == self.off);
         let on = if none_is_named_true { not_off.fold(self.on, Areas::with) } else { self.on };
         on.iter().for_each(|area| patcher::note_patched(area, true));
+        if is_in_environment("doctor") {
+            doctor::print_and_exit();
+        }
     }
 }
 
@@ -128,7 +133,11 @@ pub fn monkey_patch() {
 
 /// Returns whether the environment says that nothing is to be patched.
 pub(crate) fn is_switched_off() -> bool {
-    env::var_os("EVENTLET_SHIM").is_some_and(|value| value == "off")
+    is_in_environment("off")
+}
+
+fn is_in_environment(wanted: &str) -> bool {
+    env::var_os("EVENTLET_SHIM").is_some_and(|value| value == wanted)
 }
 
 /// Has the children of `fork` call libc's functions as they are: the hub is not theirs.

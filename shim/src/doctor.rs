@@ -1,12 +1,17 @@
 //! Which functions are really this program's, and whether they work.
 
 use std::env;
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, c_int};
 use std::fmt;
+use std::fs;
+use std::mem;
 use std::os::fd::RawFd;
+use std::process;
 
 use crate::areas::{self, Area};
+use crate::blocked::blocked_calls;
 use crate::calls::SYMBOLS;
+use crate::objects::{self, Object, owner_of};
 use crate::real::Call;
 
 /// One function of libc's name.
@@ -36,6 +41,16 @@ pub struct Doctor {
     pub round_trip: Option<bool>,
     /// Whether the kernel has descriptors of processes.
     pub has_pidfd: bool,
+    /// Whether the kernel reads from pipes without waiting when it is asked to (`RWF_NOWAIT`).
+    pub has_nowait: bool,
+    /// The program and its libraries, where they call functions of this crate's names.
+    pub objects: Vec<Object>,
+    /// The signals with a handler that has no stack of its own (`SA_ONSTACK`). What it calls on a
+    /// green stack looks like a call of the green thread: it must not wait.
+    pub handlers: Vec<c_int>,
+    /// Crates and libraries that are in the program, by the traces that they leave in its file, and
+    /// what to know of them.
+    pub traces: Vec<(&'static str, &'static str)>,
 }
 
 impl Doctor {
@@ -44,11 +59,17 @@ impl Doctor {
         !self.switched_off
             && self.round_trip != Some(false)
             && self.symbols.iter().all(|symbol| symbol.interposed)
+            && !self.objects.iter().any(Object::bypasses)
     }
 }
 
-/// Looks whether the functions of this crate are those that the program calls, and lets two green
-/// threads talk.
+/// Looks whether the functions of this crate are those that the program and its libraries call, and
+/// lets two green threads talk.
+///
+/// With `EVENTLET_SHIM=doctor` in the environment the first [`monkey_patch`](crate::monkey_patch)
+/// prints this and ends the process: with 0 where all [is well](Doctor::is_well), else with 1. What
+/// a program opens only later is not there yet. `cargo run -p eventlet-shim --example doctor` does
+/// so in a program that has nothing else.
 ///
 /// # Examples
 ///
@@ -65,7 +86,83 @@ pub fn doctor() -> Doctor {
         switched_off: areas::is_switched_off(),
         round_trip: round_trip(),
         has_pidfd: has_pidfd(),
+        has_nowait: has_nowait(),
+        objects: objects::all(),
+        handlers: (1..=64).filter(|signal| is_handled_on_any_stack(*signal)).collect(),
+        traces: traces(),
     }
+}
+
+/// Prints what the doctor has found, and ends the process.
+pub(crate) fn print_and_exit() -> ! {
+    // On an OS thread of its own, where there is no runtime.
+    let examined = crate::original(|| std::thread::spawn(doctor).join());
+    match examined {
+        Ok(found) => {
+            println!("{found}");
+            process::exit(if found.is_well() { 0 } else { 1 })
+        }
+        Err(_panicked) => process::exit(1),
+    }
+}
+
+fn is_handled_on_any_stack(signal: c_int) -> bool {
+    // SAFETY: all zeroes is a value of it.
+    let mut action: libc::sigaction = unsafe { mem::zeroed() };
+    // SAFETY: there is room for the answer.
+    let asked = unsafe { libc::sigaction(signal, std::ptr::null(), &mut action) };
+    asked == 0
+        && ![libc::SIG_DFL, libc::SIG_IGN].contains(&action.sa_sigaction)
+        && action.sa_flags & libc::SA_ONSTACK == 0
+}
+
+/// What to look for in the program's file, backwards, as it would find itself; what that is, and
+/// what to know of it.
+const TRACES: [(&str, &str, &str); 3] = [
+    (
+        "-eroc_tol_gnikrap",
+        "parking_lot",
+        "two green threads of one hub must not contend for a lock of it",
+    ),
+    ("-lennahc-maebssorc", "crossbeam-channel", "a green thread does not wake another of its hub"),
+    (">collamej<", "jemalloc", "it locks by libc: leave `Area::Thread` unpatched"),
+];
+
+fn traces() -> Vec<(&'static str, &'static str)> {
+    let program = fs::read("/proc/self/exe").unwrap_or_default();
+    let has = |backwards: &str| {
+        let text: Vec<u8> = backwards.bytes().rev().collect();
+        let (start, length) = (program.as_ptr().cast(), program.len());
+        // SAFETY: both are there for the call.
+        !unsafe { libc::memmem(start, length, text.as_ptr().cast(), text.len()) }.is_null()
+    };
+    let there = TRACES.into_iter().filter(|(text, ..)| has(text));
+    there.map(|(_, name, advice)| (name, advice)).collect()
+}
+
+fn has_nowait() -> bool {
+    let mut ends: [RawFd; 2] = [0; 2];
+    // SAFETY: there is room for two.
+    if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) } != 0 {
+        return false;
+    }
+    let mut byte = [0_u8; 1];
+    let part = libc::iovec { iov_base: byte.as_mut_ptr().cast(), iov_len: 1 };
+    let arguments = [
+        ends[0] as usize,
+        (&raw const part).addr(),
+        1,
+        usize::MAX,
+        usize::MAX,
+        libc::RWF_NOWAIT as usize,
+    ];
+    // SAFETY: there is room for the byte.
+    let read = unsafe { Call::new(libc::SYS_preadv2, arguments) }.make();
+    for end in ends {
+        // SAFETY: it is ours.
+        unsafe { libc::close(end) };
+    }
+    read == -(libc::EAGAIN as isize)
 }
 
 fn examine(name: &'static CStr, area: Option<Area>, ours: *const ()) -> Symbol {
@@ -74,20 +171,6 @@ fn examine(name: &'static CStr, area: Option<Area>, ours: *const ()) -> Symbol {
     let interposed = std::ptr::addr_eq(found, ours);
     let owner = if interposed { None } else { owner_of(found) };
     Symbol { name: name.to_str().unwrap_or_default(), area, interposed, owner }
-}
-
-/// Returns the file of the object that a function is in.
-fn owner_of(function: *const c_void) -> Option<String> {
-    // SAFETY: all zeroes is a value of it.
-    let mut about: libc::Dl_info = unsafe { std::mem::zeroed() };
-    // SAFETY: there is room for the answer.
-    let found = unsafe { libc::dladdr(function, &mut about) };
-    (found != 0 && !about.dli_fname.is_null()).then(|| text(about.dli_fname))
-}
-
-fn text(text: *const c_char) -> String {
-    // SAFETY: it is a string of the dynamic linker's.
-    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }
 
 fn has_pidfd() -> bool {
@@ -153,12 +236,56 @@ impl fmt::Display for Doctor {
             None => "not tried: nothing is patched, or a runtime is there already",
         };
         writeln!(f, "  a round trip between two green threads: {round_trip}")?;
-        let pidfd =
-            if self.has_pidfd { "there" } else { "missing: children are looked at every 50 ms" };
-        writeln!(f, "  descriptors of processes: {pidfd}")?;
+        self.write_surroundings(f)?;
+        for (function, count) in blocked_calls() {
+            writeln!(f, "  {function} has blocked an OS thread, {count} times")?;
+        }
         if self.switched_off {
             writeln!(f, "  EVENTLET_SHIM=off is in the environment: nothing is patched")?;
         }
         write!(f, "  not covered: see \"Not covered\" in the documentation of eventlet-shim")
     }
+}
+
+impl Doctor {
+    fn write_surroundings(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for object in &self.objects {
+            write_object(f, object)?;
+        }
+        let there = |there, otherwise| if there { "there" } else { otherwise };
+        let pidfd = there(self.has_pidfd, "missing: children are looked at every 50 ms");
+        writeln!(f, "  descriptors of processes: {pidfd}")?;
+        let nowait = there(self.has_nowait, "missing: pipes are asked by `poll` first");
+        writeln!(f, "  reads that do not wait: {nowait}")?;
+        if !self.handlers.is_empty() {
+            let signals = &self.handlers;
+            writeln!(
+                f,
+                "  handlers of signals without SA_ONSTACK, which must not wait: {signals:?}"
+            )?;
+        }
+        for (name, advice) in &self.traces {
+            writeln!(f, "  {name} is in the program: {advice}")?;
+        }
+        Ok(())
+    }
+}
+
+fn write_object(f: &mut fmt::Formatter<'_>, object: &Object) -> fmt::Result {
+    let file = if object.file.is_empty() { "the program" } else { &object.file };
+    let symbolic = if object.symbolic { " (-Bsymbolic)" } else { "" };
+    writeln!(f, "  {file}{symbolic}:")?;
+    for (name, owner) in &object.bypassed {
+        let owner = owner.as_deref().unwrap_or("somewhere else");
+        writeln!(f, "    {name} BYPASSES: it is bound to {owner}")?;
+    }
+    for name in &object.own {
+        writeln!(f, "    {name} BYPASSES: it calls its own")?;
+    }
+    for (what, names) in [("here", &object.bound), ("at the first call", &object.unbound)] {
+        if !names.is_empty() {
+            writeln!(f, "    bound {what}: {}", names.join(" "))?;
+        }
+    }
+    Ok(())
 }

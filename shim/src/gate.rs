@@ -8,16 +8,42 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use eventlet::lowlevel::{self, Cause, Place};
 
 use crate::areas::{self, Area};
+use crate::blocked::{self, Why};
 use crate::real;
 
 static WAITS: AtomicU64 = AtomicU64::new(0);
 static CANCELLED: AtomicU64 = AtomicU64::new(0);
-static BLOCKED: AtomicU64 = AtomicU64::new(0);
 
 /// Returns whether a call is to be looked at: its area is patched, and it is made on a green stack.
 #[inline]
 pub(crate) fn is_green(area: Area) -> bool {
-    areas::is_patched(area) && lowlevel::place() != Place::Elsewhere
+    if !areas::is_patched(area) {
+        return false;
+    }
+    let green = lowlevel::place() != Place::Elsewhere;
+    if !green && blocked::is_hooked() {
+        note_in_poll(area);
+    }
+    green
+}
+
+/// Counts a call inside a poll, where it is one that blocks: Tokio's own use descriptors only.
+#[cold]
+fn note_in_poll(area: Area) {
+    let blocks = matches!(area, Area::Time | Area::Dns | Area::Subprocess | Area::Thread);
+    if blocks && lowlevel::inside_poll() {
+        blocked::note(Why::InPoll);
+    }
+}
+
+/// Returns whether this stack unwinds, so that it cannot be suspended. Then the call blocks, and is
+/// counted.
+pub(crate) fn is_unwinding() -> bool {
+    let unwinds = std::thread::panicking();
+    if unwinds {
+        blocked::note(Why::Unwinding);
+    }
+    unwinds
 }
 
 /// Returns whether a green thread may be suspended here. Where not, the call blocks the OS thread,
@@ -27,16 +53,20 @@ pub(crate) fn is_green(area: Area) -> bool {
 /// the stack that it has of its own. And the hub itself may be what calls, through an allocator
 /// that locks.
 pub(crate) fn may_suspend() -> bool {
-    let may = lowlevel::has_hub() && !lowlevel::hub_is_borrowed() && !is_in_handler();
-    if !may {
-        note_blocked();
-    }
-    may
+    let why = match () {
+        () if is_in_handler() => Why::SignalHandler,
+        () if !lowlevel::has_hub() => Why::NoHub,
+        () if lowlevel::hub_is_borrowed() => Why::HubAtWork,
+        () => return true,
+    };
+    blocked::note(why);
+    false
 }
 
-/// Counts a call that blocks the OS thread although it is made on a green stack.
+/// Counts a call that blocks the OS thread although it is made on a green stack, as its arguments
+/// want what only the kernel does.
 pub(crate) fn note_blocked() {
-    BLOCKED.fetch_add(1, Ordering::Relaxed);
+    blocked::note(Why::Arguments);
 }
 
 fn is_in_handler() -> bool {
@@ -84,7 +114,7 @@ pub struct Stats {
     /// Those of them that ended with `ECANCELED` or `ETIMEDOUT`, as their green thread was killed
     /// or a limit passed.
     pub cancelled: u64,
-    /// Calls on a green stack that blocked its OS thread instead.
+    /// Calls that blocked the OS thread instead: [`blocked_calls`](crate::blocked_calls) says which.
     pub blocked: u64,
 }
 
@@ -104,6 +134,6 @@ pub fn stats() -> Stats {
     Stats {
         waits: WAITS.load(Ordering::Relaxed),
         cancelled: CANCELLED.load(Ordering::Relaxed),
-        blocked: BLOCKED.load(Ordering::Relaxed),
+        blocked: blocked::all(),
     }
 }

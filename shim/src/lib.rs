@@ -39,18 +39,22 @@ compile_error!(
 );
 
 mod areas;
+mod blocked;
 mod calls;
 mod doctor;
 mod futex;
 mod gate;
+mod objects;
 mod reactor;
 mod real;
 mod spin;
 
 pub use areas::{Patch, monkey_patch};
+pub use blocked::{Blocked, Why, blocked_calls, set_blocking_hook};
 pub use doctor::{Doctor, Symbol, doctor};
 pub use eventlet::patcher::{Area, is_monkey_patched};
 pub use gate::{Stats, stats};
+pub use objects::Object;
 
 /// Calls a function whose calls block the OS thread, as without this crate.
 ///

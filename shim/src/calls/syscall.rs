@@ -72,7 +72,7 @@ unsafe fn operate(
         }
         command @ (libc::FUTEX_WAIT | libc::FUTEX_WAIT_BITSET) => {
             // A stack that unwinds is not suspended.
-            let stays = !gate::is_green(Area::Thread) || is_unwinding();
+            let stays = !gate::is_green(Area::Thread) || gate::is_unwinding();
             if stays || !gate::may_suspend() {
                 return None;
             }
@@ -99,14 +99,6 @@ unsafe fn operate(
         }
         _ => None,
     }
-}
-
-fn is_unwinding() -> bool {
-    let unwinds = std::thread::panicking();
-    if unwinds {
-        gate::note_blocked();
-    }
-    unwinds
 }
 
 /// Returns how long a wait may take, unless the time is none.
@@ -161,7 +153,7 @@ unsafe extern "C" fn no_join(_: pthread_t, _: *mut *mut c_void) -> c_int {
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn pthread_join(thread: pthread_t, value: *mut *mut c_void) -> c_int {
     let join = real_join();
-    if !gate::is_green(Area::Thread) || is_unwinding() || !gate::may_suspend() {
+    if !gate::is_green(Area::Thread) || gate::is_unwinding() || !gate::may_suspend() {
         // SAFETY: I1.
         return unsafe { join(thread, value) };
     }

@@ -29,7 +29,7 @@ fn sleep_green(duration: Duration) -> c_int {
 
 fn is_green() -> bool {
     // A stack that unwinds is not suspended: sleep as before.
-    gate::is_green(Area::Time) && !std::thread::panicking() && gate::may_suspend()
+    gate::is_green(Area::Time) && !gate::is_unwinding() && gate::may_suspend()
 }
 
 /// As `clock_nanosleep` of libc.

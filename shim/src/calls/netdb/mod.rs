@@ -32,7 +32,7 @@ pub(super) use services::getnameinfo;
 
 /// Returns whether a look-up suspends its green thread. A stack that unwinds is not suspended.
 fn is_green() -> bool {
-    gate::is_green(Area::Dns) && !std::thread::panicking() && gate::may_suspend()
+    gate::is_green(Area::Dns) && !gate::is_unwinding() && gate::may_suspend()
 }
 
 /// Calls a function in an OS thread. The error is what `errno` is to be.
