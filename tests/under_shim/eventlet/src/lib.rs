@@ -1,0 +1,20 @@
+//! `eventlet`, in a program in which everything is patched before `main`: tests that know nothing
+//! of the shim run under it.
+#![allow(unsafe_code)]
+
+pub use eventlet::*;
+
+/// Called by the dynamic linker, as constructors of C are.
+extern "C" fn patch() {
+    eventlet_shim::monkey_patch();
+}
+
+// SAFETY: it is the address of a function that takes nothing, as the linker wants there.
+#[unsafe(link_section = ".init_array")]
+#[used]
+static PATCH: extern "C" fn() = patch;
+
+/// Returns whether every area is patched.
+pub fn is_everything_patched() -> bool {
+    eventlet_shim::Area::ALL.into_iter().all(eventlet_shim::is_monkey_patched)
+}

@@ -1,0 +1,25 @@
+//! What the other tests of this package stand on.
+
+use std::process::Command;
+
+use eventlet::stackful;
+
+#[test]
+fn everything_is_patched_before_main() {
+    assert!(eventlet::is_everything_patched());
+}
+
+#[test]
+#[ignore = "run by the next one, with the environment changed"]
+fn nothing_is_patched() {
+    assert!(!eventlet::is_everything_patched());
+    eventlet::run(stackful(|| ()));
+}
+
+#[test]
+fn the_environment_has_the_last_word() {
+    let this = std::env::current_exe().unwrap();
+    let test = ["--exact", "nothing_is_patched", "--ignored"];
+    let status = Command::new(this).args(test).env("EVENTLET_SHIM", "off").status().unwrap();
+    assert!(status.success());
+}

@@ -1,0 +1,2 @@
+//! The tests of eventlet once more, with its shim linked and everything patched. They are the same
+//! files: what they know as `eventlet` is [a crate](https://docs.rs/eventlet) that patches first.
