@@ -50,8 +50,8 @@ pub enum Why {
     Unwinding,
     /// Its green stack is polled by something else than a hub.
     NoHub,
-    /// The hub itself made it, through an allocator that locks for one.
-    HubAtWork,
+    /// An allocator made it, or the hub itself.
+    AtWork,
     /// It was made in a signal handler.
     SignalHandler,
     /// Only the kernel does what it asks for: a mask of signals for the time of the call, a futex
@@ -69,7 +69,7 @@ impl Why {
             }
             Why::Unwinding => "while its green stack unwinds: spawn what has to wait there",
             Why::NoHub => "on a green stack that no hub polls: spawn it",
-            Why::HubAtWork => "by the hub itself: have an allocator that does not lock by libc",
+            Why::AtWork => "by an allocator or the hub itself",
             Why::SignalHandler => "in a signal handler",
             Why::Arguments => {
                 "with arguments that only the kernel understands: call it with `tpool::execute`"
@@ -101,8 +101,8 @@ impl fmt::Display for Blocked {
 /// before is dropped.
 ///
 /// It is called just before such a call, on whatever OS thread that is, with the caller's
-/// backtrace. What it calls itself blocks, too. A panic in it is dropped. Calls of signal handlers
-/// and of the hub itself are counted only.
+/// backtrace. What it calls itself blocks, too. A panic in it is dropped. Calls of signal handlers,
+/// of allocators and of the hub itself are counted only.
 ///
 /// While there is a hook, sleeps, locks, look-ups of names and waits for children are told, and
 /// counted, also where they are made inside a poll. Descriptors are not, as there they are Tokio's:
@@ -186,7 +186,7 @@ pub(crate) fn note(why: Why) {
     if let Some(at) = at {
         COUNTS[at].fetch_add(1, Ordering::Relaxed);
     }
-    if is_hooked() && !matches!(why, Why::SignalHandler | Why::HubAtWork) {
+    if is_hooked() && !matches!(why, Why::SignalHandler | Why::AtWork) {
         let errno = real::errno();
         tell(function, why);
         real::set_errno(errno);

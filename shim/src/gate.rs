@@ -10,17 +10,21 @@ use eventlet::lowlevel::{self, Cause, Place};
 use crate::areas::{self, Area};
 use crate::blocked::{self, Why};
 use crate::real;
+use crate::spin;
 
 static WAITS: AtomicU64 = AtomicU64::new(0);
 static CANCELLED: AtomicU64 = AtomicU64::new(0);
 
 /// Returns whether a call is to be looked at: its area is patched, and it is made on a green stack.
 #[inline]
+pub(crate) fn is_on_stack(area: Area) -> bool {
+    areas::is_patched(area) && lowlevel::place() != Place::Elsewhere
+}
+
+/// As [`is_on_stack`], of a call that blocks where it is not.
+#[inline]
 pub(crate) fn is_green(area: Area) -> bool {
-    if !areas::is_patched(area) {
-        return false;
-    }
-    let green = lowlevel::place() != Place::Elsewhere;
+    let green = is_on_stack(area);
     if !green && blocked::is_hooked() {
         note_in_poll(area);
     }
@@ -31,7 +35,7 @@ pub(crate) fn is_green(area: Area) -> bool {
 #[cold]
 fn note_in_poll(area: Area) {
     let blocks = matches!(area, Area::Time | Area::Dns | Area::Subprocess | Area::Thread);
-    if blocks && lowlevel::inside_poll() {
+    if blocks && areas::is_patched(area) && lowlevel::inside_poll() {
         blocked::note(Why::InPoll);
     }
 }
@@ -50,13 +54,13 @@ pub(crate) fn is_unwinding() -> bool {
 /// and is counted.
 ///
 /// A signal handler runs on whatever stack it interrupted, in the middle of anything. It is told by
-/// the stack that it has of its own. And the hub itself may be what calls, through an allocator
-/// that locks.
+/// the stack that it has of its own. And the hub itself may be what calls, or this crate, through an
+/// allocator that locks.
 pub(crate) fn may_suspend() -> bool {
     let why = match () {
         () if is_in_handler() => Why::SignalHandler,
         () if !lowlevel::has_hub() => Why::NoHub,
-        () if lowlevel::hub_is_borrowed() => Why::HubAtWork,
+        () if spin::is_held() || lowlevel::hub_is_borrowed() => Why::AtWork,
         () => return true,
     };
     blocked::note(why);
@@ -67,6 +71,11 @@ pub(crate) fn may_suspend() -> bool {
 /// want what only the kernel does.
 pub(crate) fn note_blocked() {
     blocked::note(Why::Arguments);
+}
+
+/// Counts a call that an allocator makes.
+pub(crate) fn note_allocator() {
+    blocked::note(Why::AtWork);
 }
 
 fn is_in_handler() -> bool {

@@ -97,8 +97,12 @@ fn c_sleeps_and_polls_a_hundred_at_a_time() {
         let before = os_threads();
         let (results, took) = timed(|| {
             crowd(100, move |number| {
+                let (wait, first, second) = match number % 2 {
+                    0 => (sleep, 20_000, 0),
+                    _ => (poll, -1, 20),
+                };
                 // SAFETY: they take numbers.
-                unsafe { if number % 2 == 0 { sleep(20_000, 0) } else { poll(-1, 20) } }
+                unsafe { wait(first, second) }
             })
         });
         assert_eq!(results, [0; 100]);

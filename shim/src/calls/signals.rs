@@ -150,7 +150,7 @@ unsafe fn take(set: *const sigset_t, about: *mut siginfo_t, limit: *const timesp
 ///
 /// It is a set of C.
 unsafe fn signals_to_wait_for(set: *const sigset_t) -> Option<Signals> {
-    if !gate::is_green(Area::Os) || std::thread::panicking() || !gate::may_suspend() {
+    if !gate::is_green(Area::Os) || gate::is_unwinding() || !gate::may_suspend() {
         return None;
     }
     // SAFETY: the caller says so.

@@ -33,23 +33,18 @@ use crate::areas::Area;
 use crate::futex;
 use crate::gate;
 use crate::reactor::Deadline;
-use crate::spin;
 
 /// Returns whether a call is made on a green stack whose locks are ours.
 #[inline]
 fn is_green() -> bool {
-    gate::is_green(Area::Thread)
+    gate::is_on_stack(Area::Thread)
 }
 
 /// Returns whether the green thread may be suspended until it has a lock. Where not, the call
 /// blocks the OS thread, and is counted.
 fn may_suspend() -> bool {
     // A stack that unwinds is not suspended.
-    let stays = std::thread::panicking() || spin::is_held();
-    if stays {
-        gate::note_blocked();
-    }
-    !stays && gate::may_suspend()
+    !gate::is_unwinding() && gate::may_suspend()
 }
 
 /// Until when a call waits: always a time of a clock.

@@ -183,6 +183,7 @@ unsafe fn lock_busy(mutex: *mut pthread_mutex_t, kind: Kind, until: Until) -> c_
     };
     // SAFETY: the caller says so.
     match unsafe { until.deadline() } {
+        Some(_) if matches!(kind, Kind::Adaptive) && inside => gate::note_allocator(),
         Some(_) if inside => gate::note_blocked(),
         Some(mut deadline) if may_suspend() => {
             // SAFETY: the caller says so.
