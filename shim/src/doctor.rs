@@ -24,8 +24,16 @@ pub struct Symbol {
     pub area: Option<Area>,
     /// Whether the name leads to this crate, for those who look it up when the program starts.
     pub interposed: bool,
-    /// The object that has it where it does not.
+    /// The object that it leads to instead. `None`, too, where nobody can look it up: this libc has
+    /// it for old libraries only, or not at all.
     pub owner: Option<String>,
+}
+
+impl Symbol {
+    /// Returns whether the name leads elsewhere.
+    pub fn is_bypassed(&self) -> bool {
+        self.owner.is_some()
+    }
 }
 
 /// What [`doctor`] has found. It is printed as a table.
@@ -58,7 +66,7 @@ impl Doctor {
     pub fn is_well(&self) -> bool {
         !self.switched_off
             && self.round_trip != Some(false)
-            && self.symbols.iter().all(|symbol| symbol.interposed)
+            && !self.symbols.iter().any(Symbol::is_bypassed)
             && !self.objects.iter().any(Object::bypasses)
     }
 }
@@ -224,6 +232,7 @@ impl fmt::Display for Doctor {
             let state = match (interposed, patched) {
                 (true, true) => "interposed",
                 (true, false) => "interposed, not patched",
+                (false, _) if owner.is_none() => "not a name of this libc",
                 (false, _) => "BYPASSED",
             };
             let owner = owner.as_deref().map(|owner| format!(" by {owner}")).unwrap_or_default();

@@ -200,7 +200,7 @@ fn an_allocator_that_yields_finds_nothing_of_the_hub_borrowed() {
             let filled = queue.clone();
             let worker = pool.spawn(stackful(move || {
                 getcurrent().set_name(format!("worker {number}"));
-                let local = vec![number; 10];
+                let local: Vec<u64> = std::iter::repeat_n(number, 10).collect();
                 let inner = spawn(stackful(move || local.iter().sum::<u64>() / 10));
                 let link = inner.link(|_| drop(vec![1]));
                 inner.unlink(link);
