@@ -1,9 +1,24 @@
 //! Who waits for which descriptor: one epoll per hub, which the hub's Tokio runtime watches in its
 //! own.
 //!
-//! A wait arms its descriptor for one event. Nothing is remembered of a descriptor beyond the waits
-//! for it, and no copy of it is kept: a number that is closed and used again is just another
-//! descriptor. Whoever is woken tries again, so an event too many does no harm.
+//! A descriptor is registered when it is first waited for, for edges, and stays so: who waits has
+//! found it not ready, so whatever comes later is an edge. No copy of it is kept. Whoever is woken
+//! tries again, so an event too many does no harm.
+//!
+//! # What is remembered
+//!
+//! A wait makes no system call where an earlier one has found out all there is to know: that the
+//! descriptor is registered, that it is not `O_NONBLOCK`, and that it has no limit. What is
+//! remembered of a number ends with a close, and what is remembered of flags and limits with each
+//! call of the process that changes any, as descriptors may share them.
+//!
+//! But calls that go past libc are not seen, nor are other processes. So a wait that begins on what
+//! is remembered is *on trust*. After 20 to 40 ms it is ended, as if something had happened, and
+//! nothing is remembered any more: who waits tries again, and asks. So what is remembered wrongly
+//! costs 40 ms, once. It is real time, as what is remembered has nothing to do with the hub's clock;
+//! and nothing ticks while nobody waits on trust.
+//!
+//! # Closing
 //!
 //! A descriptor that is closed wakes nobody by itself. So `close` asks whether somebody waits for
 //! that number, in any hub, and tells them. Each wait knows the generation of its number, which a
@@ -11,8 +26,8 @@
 //!
 //! # Invariants
 //!
-//! - **I1**: `Reactor::epoll` and `Inbox::event` are open as long as the `Reactor` and the `Inbox`
-//!   are.
+//! - **I1**: `Reactor::epoll`, `Reactor::timer` and `Inbox::event` are open as long as the `Reactor`
+//!   and the `Inbox` are.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_int;
@@ -26,6 +41,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use eventlet::lowlevel;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -51,6 +67,10 @@ pub(crate) struct Deadline(Option<eventlet::greenthread::Sleep>);
 impl Deadline {
     pub(crate) fn after(duration: Duration) -> Deadline {
         Deadline(Some(eventlet::sleep(duration)))
+    }
+
+    pub(crate) fn is_never(&self) -> bool {
+        self.0.is_none()
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -130,16 +150,16 @@ impl Waits {
 
     /// Enters this for a descriptor, and has that watched.
     fn add(&mut self, descriptor: RawFd, interest: u32) -> Result<(), c_int> {
-        let interests = self.enter(descriptor, interest);
-        self.reactor.arm(descriptor, interests)
+        self.enter(descriptor, interest);
+        self.reactor.watch(descriptor)
     }
 
-    /// Enters this for a descriptor. Returns what all who wait for that wait for.
-    fn enter(&mut self, descriptor: RawFd, interest: u32) -> u32 {
+    /// Enters this for a descriptor.
+    fn enter(&mut self, descriptor: RawFd, interest: u32) {
         if let Some(another) = self.first.replace(descriptor) {
             self.others.push(another);
         }
-        self.reactor.enter(descriptor, interest, &self.wait)
+        self.reactor.enter(descriptor, interest, &self.wait);
     }
 
     fn poll(&self, deadline: &mut Deadline, cx: &mut Context<'_>) -> Poll<Woken> {
@@ -162,13 +182,119 @@ impl Drop for Waits {
     }
 }
 
-/// The waits for one descriptor.
-type Entry = Vec<Waiter>;
+/// What is known of one descriptor, and who waits for it.
+struct Entry {
+    waiters: Vec<Waiter>,
+    registered: Option<Registered>,
+    /// For what it is known to wait without a limit, and since when.
+    patient: u32,
+    known_since: Moment,
+    /// How many events found nobody, one after the other.
+    unclaimed: u8,
+}
 
 struct Waiter {
     interest: u32,
     generation: u32,
+    trust: Trust,
     wait: Rc<Wait>,
+}
+
+/// Whether a wait began on what is remembered.
+#[derive(PartialEq, Eq)]
+enum Trust {
+    Asked,
+    New,
+    /// It has seen a tick.
+    Old,
+}
+
+#[derive(Clone, Copy)]
+struct Registered {
+    interests: u32,
+    generation: u32,
+}
+
+fn is_registered(registered: Option<Registered>, interests: u32, generation: u32) -> bool {
+    registered.is_some_and(|registered| {
+        registered.generation == generation && registered.interests & interests == interests
+    })
+}
+
+/// What is asked at this moment is true of a descriptor as long as the moment is the same.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moment {
+    generation: u32,
+    settings: u32,
+}
+
+impl Moment {
+    pub(crate) fn of(descriptor: RawFd) -> Moment {
+        Moment {
+            generation: shared_by(descriptor).generation.load(Ordering::SeqCst),
+            settings: SETTINGS.load(Ordering::SeqCst),
+        }
+    }
+}
+
+/// How often flags or limits of any descriptor were changed.
+static SETTINGS: AtomicU32 = AtomicU32::new(0);
+
+/// Tells that flags or limits of some descriptor, and all that share them, have just been changed.
+pub(crate) fn settings_changed() {
+    SETTINGS.fetch_add(1, Ordering::SeqCst);
+}
+
+impl Entry {
+    const EMPTY: Entry = Entry {
+        waiters: Vec::new(),
+        registered: None,
+        patient: 0,
+        known_since: Moment { generation: 0, settings: 0 },
+        unclaimed: 0,
+    };
+
+    /// Forgets all but who waits.
+    fn forget(&mut self) {
+        (self.registered, self.patient) = (None, 0);
+    }
+
+    /// Ends some of the waits, and returns whether there were any.
+    fn end(
+        &mut self,
+        descriptor: RawFd,
+        woken: Woken,
+        mut which: impl FnMut(&mut Waiter) -> bool,
+        wakers: &mut Vec<Waker>,
+    ) -> bool {
+        let before = self.waiters.len();
+        self.waiters.retain_mut(|waiter| {
+            let ends = which(waiter);
+            if ends {
+                shared_by(descriptor).waiting.fetch_sub(1, Ordering::SeqCst);
+                wakers.extend(waiter.wait.end(woken));
+            }
+            !ends
+        });
+        self.waiters.len() < before
+    }
+
+    /// Ends the waits on trust that have seen a tick, and returns whether there are others.
+    fn tick(&mut self, descriptor: RawFd, wakers: &mut Vec<Waker>) -> bool {
+        let mut younger = false;
+        let is_old = |waiter: &mut Waiter| match waiter.trust {
+            Trust::Asked => false,
+            Trust::Old => true,
+            Trust::New => {
+                (waiter.trust, younger) = (Trust::Old, true);
+                false
+            }
+        };
+        if self.end(descriptor, Woken::Ready, is_old, wakers) {
+            self.forget();
+        }
+        younger
+    }
 }
 
 const CHUNK: usize = 256;
@@ -183,25 +309,32 @@ impl Table {
         if self.0.len() <= chunk {
             self.0.resize_with(chunk + 1, || None);
         }
-        &mut self.0[chunk].get_or_insert_with(|| Box::new([const { Vec::new() }; CHUNK]))[at]
+        &mut self.0[chunk].get_or_insert_with(|| Box::new([const { Entry::EMPTY }; CHUNK]))[at]
     }
 
-    /// The waiters of all descriptors.
-    fn take_all(&mut self) -> Vec<(RawFd, Waiter)> {
-        let mut all = Vec::new();
-        for (number, chunk) in self.0.iter_mut().enumerate() {
-            for (at, entry) in chunk.iter_mut().flat_map(|chunk| chunk.iter_mut().enumerate()) {
-                let descriptor = (number * CHUNK + at) as RawFd;
-                all.extend(std::mem::take(entry).into_iter().map(|waiter| (descriptor, waiter)));
-            }
-        }
-        all
+    /// The entry of a descriptor, if there may be something in it.
+    fn get(&mut self, descriptor: RawFd) -> Option<&mut Entry> {
+        let (chunk, at) = (descriptor as usize / CHUNK, descriptor as usize % CHUNK);
+        Some(&mut self.0.get_mut(chunk)?.as_mut()?[at])
+    }
+
+    /// All entries in which there may be something, with their descriptors.
+    fn entries(&mut self) -> impl Iterator<Item = (RawFd, &mut Entry)> {
+        self.0.iter_mut().enumerate().flat_map(|(number, chunk)| {
+            let entries = chunk.iter_mut().flat_map(|chunk| chunk.iter_mut());
+            entries.enumerate().map(move |(at, entry)| ((number * CHUNK + at) as RawFd, entry))
+        })
     }
 }
 
 /// The descriptors that the green threads of one hub wait for.
 struct Reactor {
     epoll: OwnedFd,
+    /// Ticks as long as somebody waits on trust.
+    timer: OwnedFd,
+    ticks: Cell<bool>,
+    /// A child of this process has the same epoll.
+    process: u32,
     table: RefCell<Table>,
     inbox: Arc<Inbox>,
 }
@@ -213,6 +346,15 @@ thread_local! {
 /// What marks the event of the inbox.
 const INBOX: u64 = u64::MAX;
 
+/// What marks the event of the timer.
+const TIMER: u64 = u64::MAX - 1;
+
+/// A wait on trust is looked at again after one to two of these.
+const TICK: libc::timespec = libc::timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+
+/// So many events that find nobody, and a descriptor is registered no more.
+const MOST_UNCLAIMED: u8 = 8;
+
 impl Reactor {
     /// Returns that of the hub of this OS thread. The first to ask makes it.
     fn current() -> io::Result<Rc<Reactor>> {
@@ -223,8 +365,19 @@ impl Reactor {
     fn start() -> io::Result<Rc<Reactor>> {
         // SAFETY: it has no arguments but flags.
         let epoll = descriptor(unsafe { Call::new(libc::SYS_epoll_create1, [CLOEXEC]) })?;
-        let inbox = Arc::new(Inbox::new()?);
-        let reactor = Rc::new(Reactor { epoll, table: RefCell::default(), inbox });
+        let (clock, flags) = (libc::CLOCK_MONOTONIC as usize, libc::TFD_CLOEXEC as usize);
+        // SAFETY: it has no arguments but numbers.
+        let timer = descriptor(unsafe { Call::new(libc::SYS_timerfd_create, [clock, flags]) })?;
+        let reactor = Rc::new(Reactor {
+            epoll,
+            timer,
+            ticks: Cell::new(false),
+            process: std::process::id(),
+            table: RefCell::default(),
+            inbox: Arc::new(Inbox::new()?),
+        });
+        let (timer, edges) = (reactor.timer.as_raw_fd(), libc::EPOLLIN | libc::EPOLLET);
+        reactor.control(libc::EPOLL_CTL_ADD, timer, edges as u32, TIMER)?;
         reactor.control(
             libc::EPOLL_CTL_ADD,
             reactor.inbox.event.as_raw_fd(),
@@ -256,70 +409,120 @@ impl Reactor {
         checked(unsafe { Call::new(libc::SYS_epoll_ctl, arguments) }.make()).map(|_| ())
     }
 
-    /// Enters a wait for a descriptor. Returns what all of them wait for.
-    fn enter(&self, descriptor: RawFd, interest: u32, wait: &Rc<Wait>) -> u32 {
+    /// Calls a function with the table. An allocator that locks lets nobody else run meanwhile.
+    fn with_table<R>(&self, function: impl FnOnce(&mut Table) -> R) -> R {
+        lowlevel::without_waiting(|| function(&mut self.table.borrow_mut()))
+    }
+
+    /// Enters a wait for a descriptor.
+    fn enter(&self, descriptor: RawFd, interest: u32, wait: &Rc<Wait>) {
         let shared = shared_by(descriptor);
         shared.waiting.fetch_add(1, Ordering::SeqCst);
         let generation = shared.generation.load(Ordering::SeqCst);
-        let waiter = Waiter { interest, generation, wait: Rc::clone(wait) };
-        let mut table = self.table.borrow_mut();
-        let entry = table.entry(descriptor);
-        entry.push(waiter);
-        union(entry)
+        let waiter = Waiter { interest, generation, trust: Trust::Asked, wait: Rc::clone(wait) };
+        self.with_table(|table| table.entry(descriptor).waiters.push(waiter));
     }
 
-    fn arm(&self, descriptor: RawFd, interests: u32) -> Result<(), c_int> {
-        let events = interests | libc::EPOLLONESHOT as u32;
+    /// Has a descriptor watched for the wait that was entered last. That is on trust where it is
+    /// watched already.
+    fn watch(&self, descriptor: RawFd) -> Result<(), c_int> {
+        let mut table = self.table.borrow_mut();
+        let entry = table.entry(descriptor);
+        let Some(waiter) = entry.waiters.last_mut() else { return Ok(()) };
+        let generation = waiter.generation;
+        if !is_registered(entry.registered, waiter.interest, generation) {
+            return self.register(descriptor, entry, generation);
+        }
+        waiter.trust = Trust::New;
+        self.begin_to_tick();
+        Ok(())
+    }
+
+    fn register(&self, descriptor: RawFd, entry: &mut Entry, generation: u32) -> Result<(), c_int> {
+        let before = entry.registered.take().filter(|before| before.generation == generation);
+        let interests = entry.waiters.iter().map(|waiter| waiter.interest);
+        let interests =
+            interests.fold(before.map_or(0, |before| before.interests), |all, one| all | one);
         let control = |operation| {
+            let events = interests | libc::EPOLLET as u32;
             let done = self.control(operation, descriptor, events, descriptor as u64);
             done.map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))
         };
         match control(libc::EPOLL_CTL_MOD) {
-            Err(libc::ENOENT) => control(libc::EPOLL_CTL_ADD),
-            done => done,
+            Err(libc::ENOENT) => control(libc::EPOLL_CTL_ADD)?,
+            done => done?,
+        }
+        (entry.registered, entry.unclaimed) = (Some(Registered { interests, generation }), 0);
+        Ok(())
+    }
+
+    /// Takes a descriptor out that is about to be closed. If another one has the same description,
+    /// its events would come for ever, and nobody could name them any more.
+    fn unregister(&self, descriptor: RawFd) {
+        // A signal handler may close something amid anything.
+        let Ok(mut table) = self.table.try_borrow_mut() else { return };
+        let Some(entry) = table.get(descriptor) else { return };
+        if entry.registered.take().is_some() && std::process::id() == self.process {
+            let _done = self.control(libc::EPOLL_CTL_DEL, descriptor, 0, 0);
+        }
+    }
+
+    fn begin_to_tick(&self) {
+        if !self.ticks.replace(true) {
+            self.set_timer();
+        }
+    }
+
+    fn set_timer(&self) {
+        let never = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        let time = libc::itimerspec { it_interval: never, it_value: TICK };
+        let arguments = [self.timer.as_raw_fd() as usize, 0, (&raw const time).addr(), 0];
+        // SAFETY: the time is there for the call.
+        unsafe { Call::new(libc::SYS_timerfd_settime, arguments) }.make();
+    }
+
+    /// Looks at the waits on trust.
+    fn tick(&self, wakers: &mut Vec<Waker>) {
+        let mut younger = false;
+        for (descriptor, entry) in self.table.borrow_mut().entries() {
+            younger |= entry.tick(descriptor, wakers);
+        }
+        self.ticks.set(younger);
+        if younger {
+            self.set_timer();
         }
     }
 
     /// Takes a wait for a descriptor out, if it is in.
     fn leave(&self, descriptor: RawFd, wait: &Rc<Wait>) {
-        let mut table = self.table.borrow_mut();
-        let entry = table.entry(descriptor);
-        if let Some(at) = entry.iter().position(|waiter| Rc::ptr_eq(&waiter.wait, wait)) {
-            entry.swap_remove(at);
-            shared_by(descriptor).waiting.fetch_sub(1, Ordering::SeqCst);
-        }
+        self.with_table(|table| {
+            let waiters = &mut table.entry(descriptor).waiters;
+            if let Some(at) = waiters.iter().position(|waiter| Rc::ptr_eq(&waiter.wait, wait)) {
+                waiters.swap_remove(at);
+                shared_by(descriptor).waiting.fetch_sub(1, Ordering::SeqCst);
+            }
+        });
     }
 
-    /// Ends the waits for what has happened to a descriptor, and arms it again for the others.
+    /// Ends the waits for what has happened to a descriptor. One that nobody waits for any more is
+    /// taken out in the end.
     fn happened(&self, descriptor: RawFd, events: u32, wakers: &mut Vec<Waker>) {
         let failed = events & FAILED != 0;
-        let concerns = |waiter: &Waiter| failed || waiter.interest & events != 0;
-        let left = self.end(descriptor, Woken::Ready, concerns, wakers);
-        // Whoever waits for what cannot be watched any more tries again, and finds out.
-        if left.is_some_and(|left| self.arm(descriptor, left).is_err()) {
-            self.end(descriptor, Woken::Ready, |_| true, wakers);
-        }
-    }
-
-    /// Ends some of the waits for a descriptor. Returns what those that are left wait for.
-    fn end(
-        &self,
-        descriptor: RawFd,
-        woken: Woken,
-        which: impl Fn(&Waiter) -> bool,
-        wakers: &mut Vec<Waker>,
-    ) -> Option<u32> {
+        let concerns = |waiter: &mut Waiter| failed || waiter.interest & events != 0;
         let mut table = self.table.borrow_mut();
         let entry = table.entry(descriptor);
-        entry.retain(|waiter| {
-            let ends = which(waiter);
-            if ends {
-                shared_by(descriptor).waiting.fetch_sub(1, Ordering::SeqCst);
-                wakers.extend(waiter.wait.end(woken));
+        if entry.end(descriptor, Woken::Ready, concerns, wakers) {
+            entry.unclaimed = 0;
+            return;
+        }
+        entry.unclaimed += 1;
+        if entry.unclaimed == MOST_UNCLAIMED {
+            entry.unclaimed = 0;
+            if entry.waiters.is_empty() {
+                entry.forget();
+                let _done = self.control(libc::EPOLL_CTL_DEL, descriptor, 0, 0);
             }
-            !ends
-        });
-        (!entry.is_empty()).then(|| union(entry))
+        }
     }
 
     /// Looks at what has happened. Returns whether there may be more.
@@ -334,6 +537,7 @@ impl Reactor {
         for event in seen {
             match event.u64 {
                 INBOX => self.read_inbox(),
+                TIMER => self.tick(&mut wakers),
                 descriptor => self.happened(descriptor as RawFd, event.events, &mut wakers),
             }
         }
@@ -349,9 +553,11 @@ impl Reactor {
 
     /// Ends the waits for a descriptor that is closed: those that began before.
     fn closed(&self, descriptor: RawFd, generation: u32) {
-        let before = |waiter: &Waiter| (generation.wrapping_sub(waiter.generation) as i32) > 0;
+        let before = |waiter: &mut Waiter| (generation.wrapping_sub(waiter.generation) as i32) > 0;
         let mut wakers = Vec::new();
-        self.end(descriptor, Woken::Closed, before, &mut wakers);
+        self.with_table(|table| {
+            table.entry(descriptor).end(descriptor, Woken::Closed, before, &mut wakers);
+        });
         wakers.into_iter().for_each(Waker::wake);
     }
 }
@@ -359,8 +565,38 @@ impl Reactor {
 /// What is reported whatever was asked for.
 const FAILED: u32 = (libc::EPOLLERR | libc::EPOLLHUP) as u32;
 
-fn union(entry: &[Waiter]) -> u32 {
-    entry.iter().fold(0, |interests, waiter| interests | waiter.interest)
+/// Returns whether a descriptor is known to wait, without a limit, for what it is wanted for.
+pub(crate) fn is_patient(descriptor: RawFd, interest: u32) -> bool {
+    let now = Moment::of(descriptor);
+    let is_known = |reactor: &Reactor| {
+        // A signal handler may wait for something amid anything, and is to find out that it does not.
+        let Ok(mut table) = reactor.table.try_borrow_mut() else { return false };
+        table.get(descriptor).is_some_and(|entry| {
+            entry.known_since == now
+                && entry.patient & interest == interest
+                && is_registered(entry.registered, interest, now.generation)
+        })
+    };
+    with_own(is_known).unwrap_or(false)
+}
+
+/// Remembers that a descriptor waits, and without a limit, which was asked since that moment.
+pub(crate) fn remember_patient(descriptor: RawFd, interest: u32, since: Moment) {
+    // Where there is none, who waits next finds out why.
+    let Ok(reactor) = Reactor::current() else { return };
+    reactor.with_table(|table| {
+        let entry = table.entry(descriptor);
+        let before = if entry.known_since == since { entry.patient } else { 0 };
+        (entry.patient, entry.known_since) = (before | interest, since);
+    });
+}
+
+/// Calls a function with the reactor of this OS thread's hub, if there is one.
+fn with_own<R>(function: impl FnOnce(&Reactor) -> R) -> Option<R> {
+    let call = |reactor: &RefCell<Option<Rc<Reactor>>>| {
+        reactor.try_borrow().ok().and_then(|reactor| reactor.as_deref().map(function))
+    };
+    REACTOR.try_with(call).ok().flatten()
 }
 
 /// Brings the events of a reactor, as a green thread of its hub. When it is dropped, those who
@@ -382,13 +618,11 @@ impl Drop for Pump {
         let is_it = |other: &mut Rc<Reactor>| Rc::ptr_eq(other, &self.0);
         let _old = REACTOR.try_with(|reactor| reactor.borrow_mut().take_if(is_it));
         INBOXES.with(|inboxes| inboxes.retain(|inbox| !Arc::ptr_eq(inbox, &self.0.inbox)));
-        let left = self.0.table.borrow_mut().take_all();
-        for (descriptor, waiter) in left {
-            shared_by(descriptor).waiting.fetch_sub(1, Ordering::SeqCst);
-            if let Some(waker) = waiter.wait.end(Woken::Ready) {
-                waker.wake();
-            }
+        let mut wakers = Vec::new();
+        for (descriptor, entry) in self.0.table.borrow_mut().entries() {
+            entry.end(descriptor, Woken::Ready, |_| true, &mut wakers);
         }
+        wakers.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -396,7 +630,7 @@ impl Drop for Pump {
 struct Shared {
     /// How many waits for them there are.
     waiting: AtomicU32,
-    /// How often one of them was closed while somebody waited.
+    /// How often one of them was closed.
     generation: AtomicU32,
 }
 
@@ -441,17 +675,28 @@ impl Inbox {
     }
 }
 
-/// Tells everybody who waits for a descriptor that it is closed now. Costs one load where nobody
-/// does.
+/// Tells everybody who waits for a descriptor that it is closed now, and forgets what was known of
+/// it. Where nobody waits that is two operations of atomics.
 #[inline]
 pub(crate) fn closing(descriptor: RawFd) {
-    if descriptor >= 0 && shared_by(descriptor).waiting.load(Ordering::SeqCst) > 0 {
-        tell_all(descriptor);
+    if descriptor < 0 {
+        return;
+    }
+    let shared = shared_by(descriptor);
+    let generation = shared.generation.fetch_add(1, Ordering::SeqCst).wrapping_add(1);
+    if lowlevel::has_hub() {
+        with_own(|reactor| reactor.unregister(descriptor));
+    }
+    if shared.waiting.load(Ordering::SeqCst) > 0 {
+        tell_all(descriptor, generation);
     }
 }
 
-/// As [`closing`], of each descriptor in a range that somebody may wait for.
+/// As [`closing`], of each descriptor in a range. What is known of others is forgotten, too.
 pub(crate) fn closing_range(first: u32, last: u32) {
+    for shared in &SHARED {
+        shared.generation.fetch_add(1, Ordering::SeqCst);
+    }
     let somebody_waits = SHARED.iter().any(|shared| shared.waiting.load(Ordering::SeqCst) > 0);
     if somebody_waits {
         (first..=last.min(MOST_DESCRIPTORS)).for_each(|descriptor| closing(descriptor as RawFd));
@@ -462,9 +707,7 @@ pub(crate) fn closing_range(first: u32, last: u32) {
 const MOST_DESCRIPTORS: u32 = 1 << 20;
 
 #[cold]
-fn tell_all(descriptor: RawFd) {
-    let generation =
-        shared_by(descriptor).generation.fetch_add(1, Ordering::SeqCst).wrapping_add(1);
+fn tell_all(descriptor: RawFd, generation: u32) {
     let own = REACTOR.try_with(|reactor| reactor.borrow().clone()).ok().flatten();
     let is_own =
         |inbox: &Arc<Inbox>| own.as_ref().is_some_and(|own| Arc::ptr_eq(inbox, &own.inbox));

@@ -11,6 +11,8 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use eventlet::{Block, Timeout, spawn, stackful};
@@ -112,6 +114,75 @@ fn the_limits_of_sockets_hold() {
         });
         assert!(took >= 20 * MS && took < Duration::from_millis(500), "{took:?}");
     });
+}
+
+#[test]
+fn the_limit_of_a_listener_holds() {
+    run(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let limit = libc::timeval { tv_sec: 0, tv_usec: 20_000 };
+        let (raw, at, size) =
+            (listener.as_raw_fd(), (&raw const limit).cast(), size_of_val(&limit) as u32);
+        // SAFETY: the limit is there for the call.
+        let set = unsafe { libc::setsockopt(raw, libc::SOL_SOCKET, libc::SO_RCVTIMEO, at, size) };
+        assert_eq!(set, 0);
+        for _ in 0..2 {
+            let (result, took) = timed(|| listener.accept());
+            assert_eq!(result.unwrap_err().kind(), ErrorKind::WouldBlock);
+            assert!(took >= 20 * MS && took < Duration::from_secs(2), "{took:?}");
+        }
+        let address = listener.local_addr().unwrap();
+        let accepting = green(move || listener.accept().is_ok());
+        drop(TcpStream::connect(address).unwrap());
+        assert!(accepting.block().unwrap());
+    });
+}
+
+/// Another one may be faster after the look. Then the hub waits for the next client.
+#[test]
+fn two_processes_accept_from_one_listener() {
+    const CLIENTS: usize = 200;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, raw) = (listener.local_addr().unwrap(), listener.as_raw_fd());
+    // SAFETY: the child calls nothing that may not be called in the child of a process with threads.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        loop {
+            // SAFETY: nobody asks for the address.
+            let client = unsafe { libc::accept(raw, std::ptr::null_mut(), std::ptr::null_mut()) };
+            // SAFETY: the bytes are there.
+            unsafe { libc::write(client, b"child".as_ptr().cast(), 5) };
+            // SAFETY: it is ours.
+            unsafe { libc::close(client) };
+        }
+    }
+    assert!(child > 0);
+    let answers = Arc::new(AtomicUsize::new(0));
+    let counted = answers.clone();
+    // Clients come until the hub has ended, in case that it waits for one.
+    let clients = std::thread::spawn(move || {
+        while Arc::strong_count(&counted) > 1 {
+            let mut answer = String::new();
+            let _gone = TcpStream::connect(address).unwrap().read_to_string(&mut answer);
+            let is_whole = ["green", "child"].contains(&answer.as_str());
+            counted.fetch_add(is_whole.into(), Ordering::Relaxed);
+        }
+    });
+    run(move || {
+        drop(spawn(stackful(move || {
+            while let Ok((client, _)) = listener.accept() {
+                let _gone = (&client).write_all(b"green");
+            }
+        })));
+        while answers.load(Ordering::Relaxed) < CLIENTS {
+            std::thread::sleep(MS);
+        }
+    });
+    clients.join().unwrap();
+    // SAFETY: it is our child.
+    assert_eq!(unsafe { libc::kill(child, libc::SIGKILL) }, 0);
+    // SAFETY: nobody asks for the status.
+    assert_eq!(unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) }, child);
 }
 
 #[test]

@@ -1,8 +1,7 @@
 //! What is asked of a descriptor when a call for it would wait.
 //!
-//! It is asked each time, and nothing of it is kept: a call that waits switches stacks anyway, and
-//! what is kept would be wrong as soon as somebody changes it through another descriptor, another
-//! process or another system call.
+//! What is asked is remembered only where the descriptor waits and has no limit, as the reactor says:
+//! it heals what it remembers wrongly. A limit, or `O_NONBLOCK`, is asked for each time.
 
 use std::ffi::c_int;
 use std::mem;
@@ -10,7 +9,7 @@ use std::os::fd::RawFd;
 use std::time::Duration;
 
 use crate::gate;
-use crate::reactor::{Deadline, Woken, wait_for};
+use crate::reactor::{Deadline, Moment, Woken, is_patient, remember_patient, wait_for};
 use crate::real::{Call, failed};
 
 pub(super) const AGAIN: isize = -(libc::EAGAIN as isize);
@@ -121,16 +120,32 @@ impl Waiting {
         Waiting { descriptor, way, deadline: None }
     }
 
+    /// Finds out until when to wait, unless that is known, and returns whether to wait at all.
+    fn may_wait(&mut self) -> bool {
+        let interest = self.way.events() as u32;
+        if self.deadline.is_some() || is_patient(self.descriptor, interest) {
+            return gate::may_suspend();
+        }
+        let now = Moment::of(self.descriptor);
+        if is_nonblocking(self.descriptor) || !gate::may_suspend() {
+            return false;
+        }
+        let deadline = self.deadline.insert(deadline(self.descriptor, self.way));
+        if deadline.is_never() {
+            remember_patient(self.descriptor, interest, now);
+        }
+        true
+    }
+
     /// Suspends the green thread until the descriptor may be ready.
     pub(super) fn wait(&mut self) -> Next {
-        if self.deadline.is_none() {
-            if is_nonblocking(self.descriptor) || !gate::may_suspend() {
-                return Next::Plain;
-            }
-            self.deadline = Some(deadline(self.descriptor, self.way));
+        if !self.may_wait() {
+            return Next::Plain;
         }
+        let mut never = Deadline::default();
+        let deadline = self.deadline.as_mut().unwrap_or(&mut never);
         let wanted = [(self.descriptor, self.way.events() as u32)];
-        match wait_for(wanted.into_iter(), self.deadline.get_or_insert_default()) {
+        match wait_for(wanted.into_iter(), deadline) {
             Ok(Woken::Ready) => Next::Retry,
             Ok(Woken::Late) => Next::Return(AGAIN),
             Ok(Woken::Closed) => Next::Return(failed(libc::EBADF)),

@@ -12,6 +12,7 @@ use std::os::fd::RawFd;
 use libc::{flock as Lock, off_t};
 
 use super::descriptor::AGAIN;
+use super::settings::change;
 use super::time::Pauses;
 use crate::areas::Area;
 use crate::gate;
@@ -74,6 +75,7 @@ pub(super) unsafe extern "C" fn fcntl(descriptor: c_int, command: c_int, argumen
         libc::F_SETLKW => libc::F_SETLK,
         libc::F_OFD_SETLKW => libc::F_OFD_SETLK,
         libc::F_GETOWN => return answer(owner(descriptor)) as c_int,
+        libc::F_SETFL => return change(call(command)) as c_int,
         _ => return call(command).answer() as c_int,
     };
     if !gate::is_green(Area::Os) {

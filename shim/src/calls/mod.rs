@@ -16,6 +16,7 @@ mod open;
 mod poll;
 mod process;
 mod pthread;
+mod settings;
 mod signals;
 mod socket;
 mod syscall;
@@ -57,6 +58,8 @@ pub(crate) const SYMBOLS: &[Known] = &[
     (c"dup2", None, unistd::dup2 as *const ()),
     (c"dup3", None, unistd::dup3 as *const ()),
     (c"close_range", None, unistd::close_range as *const ()),
+    (c"setsockopt", None, settings::setsockopt as *const ()),
+    (c"ioctl", None, settings::ioctl as *const ()),
     (c"recv", Some(Area::Socket), socket::recv as *const ()),
     (c"recvfrom", Some(Area::Socket), socket::recvfrom as *const ()),
     (c"recvmsg", Some(Area::Socket), socket::recvmsg as *const ()),

@@ -84,7 +84,7 @@ impl Drop for Opened {
     fn drop(&mut self) {
         if let Opened::Ours(descriptor) = self {
             // SAFETY: it is ours.
-            unsafe { Call::new(libc::SYS_close, [*descriptor as usize]) }.make();
+            unsafe { super::unistd::close(*descriptor) };
         }
     }
 }
