@@ -1,5 +1,5 @@
 //! Results of pool jobs, in the order of the jobs: [`GreenPile`], and `imap` and `starmap` of
-//! [`GreenPool`].
+//! [`GreenPool`](crate::GreenPool).
 //!
 //! Corresponds to `eventlet.greenpool.GreenPile` and `GreenMap`.
 
