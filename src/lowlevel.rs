@@ -435,6 +435,29 @@ pub fn wait_shielded<F: IntoFuture>(future: F) -> F::Output {
     }
 }
 
+/// Reports something that fails, and of which nobody else will hear: as an event of `tracing`, or on
+/// standard error where the program keeps no log.
+///
+/// # Examples
+///
+/// ```
+/// eventlet::lowlevel::report_error("a lock of C", &"it is damaged");
+/// ```
+pub fn report_error(what: &str, error: &dyn fmt::Display) {
+    report::trouble(what, error);
+}
+
+/// As [`report_error`], of something that works, though hardly as it was meant to.
+///
+/// # Examples
+///
+/// ```
+/// eventlet::lowlevel::report_warning("a green thread is parked, and nobody can unpark it");
+/// ```
+pub fn report_warning(text: &str) {
+    report::warning(text);
+}
+
 /// The error of a [`wait`] that was not to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cancelled(Cause);

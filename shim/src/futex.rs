@@ -37,6 +37,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::gate;
+use crate::identity;
 use crate::reactor::Deadline;
 use crate::spin::Spin;
 
@@ -90,6 +91,8 @@ static BUCKETS: [Bucket; 256] =
 struct Waiter {
     word: Word,
     bits: u32,
+    /// The number of the green thread.
+    green_thread: u64,
     node: Arc<Node>,
 }
 
@@ -173,6 +176,13 @@ pub(crate) fn acquire(
     }
 }
 
+/// Returns the number of a green thread that waits at a word.
+pub(crate) fn waiter_at(word: Word) -> Option<u64> {
+    word.bucket()
+        .waiters
+        .with(|waiters| Some(waiters.iter().find(|waiter| waiter.word == word)?.green_thread))
+}
+
 /// Wakes so many of those who wait at a word, and returns how many it has woken.
 pub(crate) fn wake(word: Word, most: usize, bits: u32) -> usize {
     fence(Ordering::SeqCst);
@@ -245,7 +255,8 @@ impl Place {
 
     fn counted(word: Word, bits: u32) -> (Place, Waiter) {
         let node = Arc::new(Node { state: AtomicU8::new(WAITS), waker: Spin::new(None) });
-        let waiter = Waiter { word, bits, node: Arc::clone(&node) };
+        let green_thread = eventlet::getcurrent().id();
+        let waiter = Waiter { word, bits, green_thread, node: Arc::clone(&node) };
         word.bucket().count.fetch_add(1, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         (Place { word, node }, waiter)
@@ -372,6 +383,9 @@ fn poll_parked(
     }
     if let Some(ticks) = ticks {
         while ticks.poll(cx).is_ready() {
+            if ticks.are_many() && deadline.is_never() {
+                identity::is_parked_for_long();
+            }
             if place.word.load() == NOTIFIED || ticks.are_many() {
                 return Poll::Ready(Waited::Changed);
             }

@@ -9,6 +9,7 @@ use eventlet::lowlevel::{self, Cause, Place};
 
 use crate::areas::{self, Area};
 use crate::blocked::{self, Why};
+use crate::identity;
 use crate::real;
 use crate::spin;
 
@@ -125,6 +126,10 @@ pub struct Stats {
     pub cancelled: u64,
     /// Calls that blocked the OS thread instead: [`blocked_calls`](crate::blocked_calls) says which.
     pub blocked: u64,
+    /// Waits that cannot end, as what they wait for knows them by their OS thread: contended locks
+    /// of `parking_lot`, and channels of `std` between green threads of one hub. They are reported,
+    /// too.
+    pub mistaken: u64,
 }
 
 /// Returns what the functions of this crate did so far.
@@ -144,5 +149,6 @@ pub fn stats() -> Stats {
         waits: WAITS.load(Ordering::Relaxed),
         cancelled: CANCELLED.load(Ordering::Relaxed),
         blocked: blocked::all(),
+        mistaken: identity::mistaken(),
     }
 }

@@ -44,6 +44,7 @@ mod calls;
 mod doctor;
 mod futex;
 mod gate;
+mod identity;
 mod objects;
 mod reactor;
 mod real;

@@ -14,6 +14,7 @@ use super::time::{duration_of, now};
 use crate::areas::{self, Area};
 use crate::futex::{self, Waited, Word};
 use crate::gate;
+use crate::identity;
 use crate::reactor::Deadline;
 use crate::real::{self, Call, answer, failed};
 
@@ -84,6 +85,10 @@ unsafe fn operate(
                 return None;
             }
             let deadline = limit.flatten().map(Deadline::after).unwrap_or_default();
+            // `std` waits with bits, and where many may wait.
+            if let (libc::FUTEX_WAIT, Some(other)) = (command, futex::waiter_at(word)) {
+                identity::waits_with(word, other);
+            }
             Some(match futex::wait(word, value, bits, deadline) {
                 Waited::Woken => 0,
                 Waited::Changed => failed(libc::EAGAIN),

@@ -1,0 +1,39 @@
+//! One that waits for a channel of `std` between green threads of one hub is reported, where no other
+//! OS thread could send. So this is no test of the harness, which has OS threads of its own.
+
+mod support;
+
+use std::env;
+use std::process::Command;
+use std::sync::mpsc;
+
+use eventlet::Block;
+use support::{MS, green, run};
+
+const CHILD: &str = "EVENTLET_TEST_CHILD";
+
+fn waits_for_an_item(receiver: &mpsc::Receiver<u32>) {
+    let _never = receiver.recv();
+}
+
+fn waits_alone() {
+    run(|| {
+        let (sender, receiver) = mpsc::channel();
+        let _waiting = green(move || waits_for_an_item(&receiver));
+        sender.send(1).unwrap();
+        eventlet::sleep(1_200 * MS).block();
+        assert_eq!(eventlet_shim::stats().mistaken, 1);
+        std::process::exit(0);
+    });
+}
+
+fn main() {
+    if env::var_os(CHILD).is_some() {
+        return waits_alone();
+    }
+    let child = Command::new(env::current_exe().unwrap()).env(CHILD, "1").output().unwrap();
+    let text = String::from_utf8_lossy(&child.stderr);
+    assert!(child.status.success(), "{text}");
+    assert_eq!(text.matches("a green thread is parked").count(), 1, "{text}");
+    assert!(text.contains("waits_for_an_item"), "its backtrace: {text}");
+}
