@@ -105,10 +105,9 @@ impl Limit {
 unsafe fn wait(condition: *mut pthread_cond_t, mutex: *mut pthread_mutex_t, limit: Limit) -> c_int {
     if is_green() {
         // SAFETY: the caller says so.
-        match unsafe { green_deadline(condition, limit) } {
+        if let Some(mut deadline) = unsafe { green_deadline(condition, limit) } {
             // SAFETY: the caller says so.
-            Some(mut deadline) => return unsafe { wait_green(condition, mutex, &mut deadline) },
-            None => gate::note_blocked(),
+            return unsafe { wait_green(condition, mutex, &mut deadline) };
         }
     }
     let _unlocks = areas::is_patched(Area::Thread).then(|| UnlocksUnseen::new(mutex));
@@ -129,7 +128,10 @@ unsafe fn wait(condition: *mut pthread_cond_t, mutex: *mut pthread_mutex_t, limi
 /// As `pthread_cond_clockwait`.
 unsafe fn green_deadline(condition: *mut pthread_cond_t, limit: Limit) -> Option<Deadline> {
     // SAFETY: the caller says so.
-    let clock = unsafe { clock_of(condition) }?;
+    let Some(clock) = (unsafe { clock_of(condition) }) else {
+        gate::note_blocked();
+        return None;
+    };
     // SAFETY: the caller says so.
     let deadline = unsafe { limit.until(clock).deadline() }?;
     may_suspend().then_some(deadline)
