@@ -51,7 +51,7 @@ type Sent<T> = Rc<Result<T, Exit>>;
 
 struct Shared<T> {
     sent: RefCell<Option<Sent<T>>>,
-    /// Nobody waits for an event that was sent.
+    /// Empty once the event was sent.
     waiters: Waiters<(), Sent<T>>,
 }
 
@@ -68,7 +68,7 @@ impl<T> Event<T> {
         Event { shared: Rc::new(Shared { sent: RefCell::new(None), waiters: Waiters::new() }) }
     }
 
-    /// Sends a value to everybody who waits for the event, now or later.
+    /// Sends a value to all waiters of the event, now or later.
     ///
     /// Corresponds to eventlet's `Event.send`.
     ///
@@ -78,7 +78,7 @@ impl<T> Event<T> {
     ///
     /// # Panics
     ///
-    /// When the event was sent already, and not [`reset`](Event::reset) since.
+    /// If the event was sent already, and not [`reset`](Event::reset) since.
     ///
     /// # Examples
     ///
@@ -96,9 +96,9 @@ impl<T> Event<T> {
         self.trigger(Ok(value));
     }
 
-    /// Sends an error to everybody who waits for the event, now or later.
+    /// Sends an error to all waiters of the event, now or later.
     ///
-    /// It arrives as an [`Exit`] whose [`error`](Exit::error) it is.
+    /// They get it as the [`error`](Exit::error) of an [`Exit`].
     ///
     /// Corresponds to eventlet's `Event.send_exception`.
     ///
@@ -108,7 +108,7 @@ impl<T> Event<T> {
     ///
     /// # Panics
     ///
-    /// When the event was sent already, and not [`reset`](Event::reset) since.
+    /// If the event was sent already, and not [`reset`](Event::reset) since.
     ///
     /// # Examples
     ///
@@ -135,10 +135,10 @@ impl<T> Event<T> {
         self.shared.waiters.choose_all(&sent);
     }
 
-    /// Makes the event as good as new, to be sent again.
+    /// Resets the event, so that it can be sent again.
     ///
-    /// Whoever was woken before still gets the value sent before. Sharing one event for several
-    /// occasions asks for care, and a new event is cheap: eventlet discourages this too.
+    /// A waiter that was woken before still gets the value sent before. Reusing one event needs
+    /// care, and a new event is cheap: eventlet discourages this too.
     ///
     /// Corresponds to eventlet's `Event.reset`.
     ///
@@ -163,7 +163,7 @@ impl<T> Event<T> {
     #[track_caller]
     pub fn reset(&self) {
         assert!(self.ready(), "trying to reset() an event that was not sent");
-        // The old value is dropped here, when nothing is borrowed any more.
+        // The old value is dropped here, after the borrow has ended.
         drop(self.shared.sent.take());
     }
 
@@ -221,7 +221,7 @@ impl<T> Event<T> {
 impl<T: Clone> Event<T> {
     /// Waits until the event is sent, and returns a clone of what was sent.
     ///
-    /// Any number of green threads may wait, before and after.
+    /// Any number of green threads may wait, before and after the send.
     ///
     /// Corresponds to eventlet's `Event.wait`.
     ///
@@ -231,7 +231,7 @@ impl<T: Clone> Event<T> {
     ///
     /// # Killed
     ///
-    /// The waiter leaves the line; nothing is lost, for the event keeps its value.
+    /// The waiter leaves the wait queue; nothing is lost, as the event keeps its value.
     ///
     /// # Errors
     ///
@@ -263,7 +263,7 @@ impl<T: Clone> Event<T> {
 
     /// Waits until the event is sent, but no longer than `limit`.
     ///
-    /// Returns `None` when nothing was sent in time. A limit of zero looks once.
+    /// Returns `None` if nothing was sent in time. A limit of zero checks once.
     ///
     /// Corresponds to eventlet's `Event.wait` with a timeout.
     ///
@@ -273,7 +273,7 @@ impl<T: Clone> Event<T> {
     ///
     /// # Killed
     ///
-    /// The waiter leaves the line; nothing is lost, for the event keeps its value.
+    /// The waiter leaves the wait queue; nothing is lost, as the event keeps its value.
     ///
     /// # Panics
     ///
@@ -399,7 +399,7 @@ impl<T: Clone> Future for Wait<'_, T> {
 
 impl<T> Drop for Wait<'_, T> {
     fn drop(&mut self) {
-        // Nothing to pass on: everybody was granted the same.
+        // Nothing to pass on: every waiter was granted the same.
         self.event.shared.waiters.leave(&mut self.place);
     }
 }

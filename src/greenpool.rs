@@ -29,8 +29,8 @@ use crate::waiters::{Place, Waiters};
 
 /// A pool of green threads: at most `size` of them run at a time.
 ///
-/// It is a handle: clones name the same pool. Who wants to spawn into a full pool waits in line,
-/// first come, first served.
+/// It is a handle: clones name the same pool. Spawning into a full pool waits for a slot, first
+/// come, first served.
 ///
 /// A member of the pool may spawn into it, even when it is full: then the new job runs inside the
 /// member that spawns it, which goes on when the job has ended. So recursion cannot deadlock. This
@@ -41,9 +41,9 @@ use crate::waiters::{Place, Waiters};
 ///
 /// # Differences
 ///
-/// `resize` to more wakes those who wait for a slot. A job that runs inside its spawner gives its
-/// panic to its handle, as any other job does. A member that is killed before it started frees its
-/// slot.
+/// `resize` to more wakes those who wait for a slot. The panic of a job that runs inside its
+/// spawner goes to its handle, as that of any other job does. A member that is killed before it
+/// started frees its slot.
 ///
 /// # Examples
 ///
@@ -72,13 +72,13 @@ struct Shared {
     slots: Semaphore,
     size: Cell<usize>,
     running: Cell<usize>,
-    /// Those who wait until the pool is idle.
+    /// The waiters for the pool to be idle.
     idle: Waiters<(), ()>,
 }
 
 impl Shared {
-    /// Returns whether all slots are free. A slot that was handed to a spawner who has not resumed
-    /// yet is not: somebody is about to run in it.
+    /// Returns whether all slots are free. A slot that was granted to a spawner that has not
+    /// resumed yet is not: a job is about to run in it.
     fn is_idle(&self) -> bool {
         self.slots.counter() == saturating(self.size.get())
     }
@@ -88,8 +88,7 @@ impl Shared {
         ptr::eq(POOL.get(), self)
     }
 
-    /// Wakes those who wait for all slots to be free, if they are. To be called after one was
-    /// freed.
+    /// Wakes the waiters for an idle pool, if all slots are free. To be called after one was freed.
     fn look_idle(&self) {
         if self.is_idle() {
             self.idle.choose_all(&());
@@ -103,8 +102,7 @@ const WAITS_FOR_ITSELF: &str = "inside a green thread of the same pool would wai
 impl GreenPool {
     /// Makes a pool for so many green threads at a time.
     ///
-    /// Into a pool of size 0 nothing can be spawned: every `spawn` waits until the pool is
-    /// [resized](GreenPool::resize).
+    /// In a pool of size 0, every `spawn` waits until the pool is [resized](GreenPool::resize).
     ///
     /// # Examples
     ///
@@ -134,7 +132,7 @@ impl GreenPool {
     ///
     /// # Killed
     ///
-    /// The caller leaves the line, and the future is dropped unless it was started.
+    /// The caller leaves the wait queue, and the future is dropped unless it was started.
     ///
     /// # Panics
     ///
@@ -157,7 +155,7 @@ impl GreenPool {
         self.spawn_from(future.into_future(), Location::caller())
     }
 
-    /// Like [`spawn`](GreenPool::spawn), in the name of the line that asked for it.
+    /// Like [`spawn`](GreenPool::spawn), on behalf of the line that asked for it.
     #[track_caller]
     pub(crate) fn spawn_from<F>(
         &self,
@@ -176,7 +174,7 @@ impl GreenPool {
         }
     }
 
-    /// Starts a green thread in the pool whose result nobody wants.
+    /// Starts a green thread in the pool without a handle.
     ///
     /// Its value is dropped; a panic, and a value that is an `Err`, is
     /// [reported](crate::debug::hub_exceptions).
@@ -190,7 +188,7 @@ impl GreenPool {
     ///
     /// # Killed
     ///
-    /// The caller leaves the line, and the future is dropped unless it was started.
+    /// The caller leaves the wait queue, and the future is dropped unless it was started.
     ///
     /// # Panics
     ///
@@ -224,16 +222,16 @@ impl GreenPool {
         }
     }
 
-    /// Waits until nobody is running in the pool.
+    /// Waits until no green thread is running in the pool.
     ///
-    /// It also waits for what members spawn meanwhile, and for those who wait for a slot and can
-    /// have one. It returns at once when nobody is running, and does not look at anybody's result.
+    /// It also waits for green threads that members spawn meanwhile, and for spawns that wait for a
+    /// slot and can get one. It returns at once if none is running, and looks at no result.
     ///
     /// Corresponds to eventlet's `GreenPool.waitall`.
     ///
     /// # Yields
     ///
-    /// Until nobody is running; not at all if nobody is.
+    /// Until no green thread is running; not at all if none is.
     ///
     /// # Killed
     ///
@@ -241,8 +239,8 @@ impl GreenPool {
     ///
     /// # Panics
     ///
-    /// Inside a member of this pool, which would wait for itself forever. Where the future is made
-    /// outside and awaited inside a member, it panics there, and says where it was made.
+    /// Inside a member of this pool, which would wait for itself forever. If the future is made
+    /// outside and awaited inside a member, it panics there, and names the line that made it.
     ///
     /// # Examples
     ///
@@ -264,8 +262,8 @@ impl GreenPool {
 
     /// Changes how many may run at a time.
     ///
-    /// More wakes those who wait for a slot, at once. Fewer stops nobody: nothing new starts until
-    /// enough of those that run have ended.
+    /// A larger size wakes waiters for a slot at once. A smaller one stops no green thread: none
+    /// starts until enough of the running ones have ended.
     ///
     /// Corresponds to eventlet's `GreenPool.resize`.
     ///
@@ -275,7 +273,7 @@ impl GreenPool {
     ///
     /// # Differences
     ///
-    /// In eventlet more wakes nobody who waits.
+    /// In eventlet a larger size wakes no waiter.
     ///
     /// # Examples
     ///
@@ -302,7 +300,8 @@ impl GreenPool {
         self.shared.size.get()
     }
 
-    /// Returns how many slots are free: fewer than none after a cut below what is running.
+    /// Returns how many slots are free: negative after the size was cut below the number that are
+    /// running.
     ///
     /// Corresponds to eventlet's `GreenPool.free`.
     ///
@@ -367,7 +366,7 @@ impl GreenPool {
         poll_fn(|cx| asking.pool.poll_slot(&mut asking.place, cx)).await
     }
 
-    /// Waits for a slot; `None` for a member of a full pool, which must do without.
+    /// Waits for a slot; `None` for a member of a full pool, which runs the job inline.
     async fn slot_for_caller(&self) -> Option<Slot> {
         if self.shared.slots.locked() && self.is_member() {
             return None;
@@ -375,7 +374,8 @@ impl GreenPool {
         Some(self.slot().await)
     }
 
-    /// Asks for a slot in the name of `place`, which must [`leave`](GreenPool::leave) in the end.
+    /// Asks for a slot with the wait state `place`, which must [`leave`](GreenPool::leave) in the
+    /// end.
     pub(crate) fn poll_slot(&self, place: &mut Place, cx: &Context<'_>) -> Poll<Slot> {
         let acquired = self.shared.slots.poll_acquire(place, cx);
         acquired.map(|()| Slot { pool: Rc::clone(&self.shared) })
@@ -468,7 +468,7 @@ impl fmt::Debug for WaitAll<'_> {
     }
 }
 
-/// Somebody who waits for a slot, and leaves the line when it stops.
+/// A spawner that waits for a slot. Its drop leaves the wait queue.
 struct Asking<'a> {
     pool: &'a GreenPool,
     place: Place,
@@ -480,7 +480,7 @@ impl Drop for Asking<'_> {
     }
 }
 
-/// The right to have one green thread in a pool. It goes to the next in line when dropped.
+/// The right to have one green thread in a pool. Its drop passes it to the next waiter.
 pub(crate) struct Slot {
     pool: Rc<Shared>,
 }
@@ -501,7 +501,8 @@ impl Drop for Slot {
     }
 }
 
-/// A slot with a green thread in it. Dropped when the green thread ends, before anyone hears of it.
+/// A slot with a green thread in it. Dropped when the green thread ends, before its outcome is
+/// announced.
 struct Membership {
     pool: Rc<Shared>,
     /// Dropped after the seat is vacated.
@@ -539,7 +540,7 @@ impl<F: Future> Future for Member<F> {
     }
 }
 
-/// Restores the pool that was looked at before, also while unwinding.
+/// Restores the pool that was set before, also while unwinding.
 struct OuterPool(*const Shared);
 
 impl Drop for OuterPool {
@@ -548,13 +549,12 @@ impl Drop for OuterPool {
     }
 }
 
-/// Runs a job inside the green thread that wants it, and contains its panic as a green thread
-/// would.
+/// Runs a job inside the calling green thread, and catches its panic as a green thread would.
 pub(crate) fn run_inline<F: Future>(future: F) -> impl Future<Output = Result<F::Output, Exit>> {
     AssertUnwindSafe(future).catch_unwind().map(|outcome| outcome.map_err(Exit::unwound))
 }
 
-/// As [`run_inline`], where nobody wants the result: a failure is reported.
+/// As [`run_inline`], without a handle: a failure is reported.
 async fn run_inline_unwatched<F: Future + 'static>(
     future: F,
     spawned_at: &'static Location<'static>,

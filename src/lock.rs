@@ -4,17 +4,17 @@
 //!
 //! # Not here
 //!
-//! A lock that has what it protects inside: on one OS thread a `RefCell` does that, and a `Lock` is
-//! only needed where a green thread waits while others must stay out.
+//! A lock that contains its data: on one OS thread a `RefCell` does that. A `Lock` is only needed
+//! if a green thread waits inside the critical section.
 
 use std::time::Duration;
 
 use crate::semaphore::{Acquire, AcquirePermit, Semaphore, SemaphorePermit};
 
-/// A lock that one green thread at a time can have.
+/// A lock that one green thread at a time can hold.
 ///
 /// It is a handle: clones name the same lock. Green threads get it in the order in which they
-/// asked. It is not re-entrant: who has it and asks again waits for itself.
+/// asked. It is not re-entrant: a holder that asks again waits for itself.
 ///
 /// Corresponds to `eventlet.lock.Lock`.
 ///
@@ -49,7 +49,7 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Makes a lock that nobody has.
+    /// Makes a lock that is free.
     ///
     /// # Examples
     ///
@@ -60,17 +60,17 @@ impl Lock {
         Lock { semaphore: Semaphore::of_lock() }
     }
 
-    /// Takes the lock, and gives it back when the guard is dropped.
+    /// Takes the lock, and releases it when the guard is dropped.
     ///
     /// Corresponds to eventlet's `with lock:`.
     ///
     /// # Yields
     ///
-    /// Only when somebody has it.
+    /// Only if it is held.
     ///
     /// # Killed
     ///
-    /// The lock goes to the next in line, if it was handed over already.
+    /// A lock that was granted to the waiter already goes to the next one.
     ///
     /// # Examples
     ///
@@ -87,7 +87,7 @@ impl Lock {
         self.semaphore.permit()
     }
 
-    /// Takes the lock if nobody has it, and gives it back when the guard is dropped.
+    /// Takes the lock if it is free, and releases it when the guard is dropped.
     ///
     /// Corresponds to eventlet's `Lock.acquire` with `blocking=False`.
     ///
@@ -113,7 +113,7 @@ impl Lock {
     ///
     /// # Yields
     ///
-    /// Only when somebody has it.
+    /// Only if it is held.
     ///
     /// # Killed
     ///
@@ -140,18 +140,18 @@ impl Lock {
         self.semaphore.permit_timeout(limit)
     }
 
-    /// Takes the lock, to be given back with [`release`](Lock::release), by whomever.
+    /// Takes the lock. Any code may release it, with [`release`](Lock::release).
     ///
     /// Corresponds to eventlet's `Lock.acquire`.
     ///
     /// # Yields
     ///
-    /// Only when somebody has it.
+    /// Only if it is held.
     ///
     /// # Killed
     ///
-    /// As with [`lock`](Lock::lock). After `acquire` has returned, a kill does not give the lock
-    /// back.
+    /// As with [`lock`](Lock::lock). After `acquire` has returned, a kill does not release the
+    /// lock.
     ///
     /// # Examples
     ///
@@ -167,7 +167,7 @@ impl Lock {
         self.semaphore.acquire()
     }
 
-    /// Returns whether somebody has the lock.
+    /// Returns whether the lock is held.
     ///
     /// Corresponds to eventlet's `Lock.locked`.
     ///
@@ -182,7 +182,7 @@ impl Lock {
         self.semaphore.locked()
     }
 
-    /// Gives back a lock that was taken with [`acquire`](Lock::acquire). Anybody may.
+    /// Releases a lock that was taken with [`acquire`](Lock::acquire), from any code.
     ///
     /// Corresponds to eventlet's `Lock.release`.
     ///
@@ -192,7 +192,7 @@ impl Lock {
     ///
     /// # Panics
     ///
-    /// When nobody has the lock.
+    /// If the lock is not held.
     ///
     /// # Examples
     ///

@@ -1,14 +1,13 @@
-//! One FIFO line of sleeping tasks: what every meeting point is built on.
+//! A FIFO wait queue: what every meeting point is built on.
 //!
-//! Prior art: trio's `ParkingLot`, one wait-list that locks, queues and events share, and the
-//! `event-listener` crate, whose listener passes its notification on when it is dropped. One thread
-//! lets us drop their locks, atomics and fences, and with them the window between "nothing to be
-//! had" and "in line": nobody can slip in between.
+//! Prior art: trio's `ParkingLot`, one wait queue that locks, queues and events share, and the
+//! `event-listener` crate, whose listener passes its notification on when it is dropped. All users
+//! are on one OS thread, so this needs none of their locks, atomics and fences, and has no window
+//! between "nothing available" and "in the queue" for another task to slip into.
 //!
 //! A waiter brings an *offer* (a blocked putter brings its item) and leaves with a *grant* (a
-//! getter is granted the item itself). What is granted belongs to that waiter from then on, so
-//! nobody who comes later can overtake it, and whoever throws the waiter away gets the grant back
-//! to pass on.
+//! getter is granted the item itself). A grant belongs to its waiter from then on, so no later
+//! caller can overtake it. Code that drops a waiter gets its grant back, to pass it on.
 //!
 //! ```text
 //!            join(offer)              choose(grant) -> offer           poll -> grant
@@ -17,10 +16,10 @@
 //!                              └───────────────────────────────┴───────────────────────────┘
 //! ```
 //!
-//! No user code runs while the line is borrowed: no waker is cloned, woken or dropped, and no
-//! offer or grant either. The drop of a waker may free a task, whose destructors may come back in
-//! here. So wakers are handed out as [`Wakeup`]s, to be used when the whole meeting point is in
-//! order again.
+//! No user code runs while the queue is borrowed: no waker is cloned, woken or dropped, and no
+//! offer or grant is dropped. Dropping a waker may free a task whose destructors call back into the
+//! queue. So wakers are returned as [`Wakeup`]s, for use once the meeting point is consistent
+//! again.
 
 use std::cell::RefCell;
 use std::iter;
@@ -31,46 +30,46 @@ use slab::Slab;
 
 use crate::probe::{self, Point};
 
-/// Stands for "nobody" in the links of the line.
+/// Stands for "none" in the links of the queue.
 const NOBODY: u32 = u32::MAX;
 
-/// A ticket is neither copied nor kept after its use.
+/// A ticket is neither copied nor kept after its use, so its waiter is in the queue.
 const IN_LINE: &str = "whoever has a ticket is in line";
 
-/// A line of sleeping tasks, first come, first served.
+/// A wait queue: first come, first served.
 pub(crate) struct Waiters<Offer, Grant> {
     queue: RefCell<Queue<Offer, Grant>>,
 }
 
-/// Where one waiter stands: what a future over a line keeps between its polls.
+/// The wait state of one waiter: what a future over a wait queue keeps between its polls.
 #[derive(Debug, Default)]
 pub(crate) enum Place {
     /// It has not asked yet.
     #[default]
     Outside,
-    /// It stands in line, or was chosen and has not resumed yet.
+    /// It is in the queue, or was chosen and has not resumed yet.
     InLine(Ticket),
     /// It got its grant, or gave up.
     Through,
 }
 
 impl Place {
-    /// Returns whether it has a place to leave.
+    /// Returns whether it is in the queue.
     #[inline]
     pub(crate) fn is_in_line(&self) -> bool {
         matches!(self, Place::InLine(_))
     }
 }
 
-/// Names one waiter of one line. It is neither `Clone` nor `Copy`: a slot has one owner, so its
-/// number cannot be used after it was freed.
+/// Names one waiter of one wait queue. It is neither `Clone` nor `Copy`: a slot has one owner, so
+/// its number cannot be used after it was freed.
 #[derive(Debug)]
 pub(crate) struct Ticket(u32);
 
 /// What a waiter held when it left.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Left<Offer, Grant> {
-    /// Nothing: it was not in line.
+    /// Nothing: it was not in the queue.
     Nothing,
     /// It was still waiting.
     Offer(Offer),
@@ -83,16 +82,16 @@ pub(crate) enum Left<Offer, Grant> {
 pub(crate) struct Wakeup(Waker);
 
 impl Wakeup {
-    /// Wakes the waiter. This runs user code: whatever is borrowed must have been given back,
-    /// and the meeting point be fit to be used.
+    /// Wakes the waiter. This runs user code: no borrow may be held, and the meeting point must be
+    /// consistent.
     pub(crate) fn wake(self) {
         self.0.wake();
     }
 }
 
-/// Wakes everybody whom `choose` chooses, in that order, once it has nobody left to choose.
+/// Calls `choose` until it chooses no more waiters, then wakes those chosen, in that order.
 ///
-/// Waking each at once would let user code meet a line that is only half served.
+/// Waking each at once would let user code see a queue that is only half served.
 #[inline]
 pub(crate) fn wake_all(mut choose: impl FnMut() -> Option<Wakeup>) {
     let Some(first) = choose() else { return };
@@ -110,22 +109,23 @@ fn wake_several(two: [Wakeup; 2], choose: impl FnMut() -> Option<Wakeup>) {
 }
 
 impl<Offer, Grant> Waiters<Offer, Grant> {
-    /// Makes an empty line. It allocates when a second one joins, and then only when more stand in
-    /// line than ever did before.
+    /// Makes an empty queue. It allocates when a second waiter joins, and after that only when it
+    /// grows beyond its longest length so far.
     pub(crate) const fn new() -> Self {
         Waiters { queue: RefCell::new(Queue::Empty) }
     }
 
-    /// Returns how many are waiting. Those who were chosen no longer are.
+    /// Returns the number of waiters. Chosen ones no longer count.
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.queue.borrow().len()
     }
 
-    /// Is the body of every future over a line: tries `at_once` when it comes, and where that gives
-    /// an offer instead of a grant, stands in line with it.
+    /// The body of every future over a wait queue: tries `at_once` first. If that returns an offer
+    /// instead of a grant, the waiter joins the queue with the offer.
     ///
-    /// `at_once` may only give an offer when nobody in line could be granted anything either.
+    /// `at_once` may return an offer only when no waiter in the queue could be granted anything
+    /// either.
     #[inline]
     pub(crate) fn wait(
         &self,
@@ -167,7 +167,8 @@ impl<Offer, Grant> Waiters<Offer, Grant> {
         }
     }
 
-    /// Takes a waiter out of the line. The caller owes a grant to the next one.
+    /// Takes a waiter out of the queue. The caller must pass a grant that it had on to the next
+    /// one.
     #[inline]
     pub(crate) fn leave(&self, place: &mut Place) -> Left<Offer, Grant> {
         // Almost always it got its grant.
@@ -179,7 +180,7 @@ impl<Offer, Grant> Waiters<Offer, Grant> {
 
     #[inline(never)]
     fn take_out(&self, ticket: Ticket) -> Left<Offer, Grant> {
-        // A statement of its own, for the borrow must end before the waker below is dropped.
+        // A separate statement, because the borrow must end before the waker below is dropped.
         let state = self.queue.borrow_mut().remove(&ticket);
         match state {
             State::Waiting { offer, .. } => Left::Offer(offer),
@@ -187,14 +188,14 @@ impl<Offer, Grant> Waiters<Offer, Grant> {
         }
     }
 
-    /// Grants something to the first in line and takes its offer, or gives the grant back when
-    /// nobody waits.
+    /// Grants something to the first waiter and takes its offer, or returns the grant if the queue
+    /// is empty.
     #[inline]
     pub(crate) fn choose(&self, grant: Grant) -> Result<(Offer, Wakeup), Grant> {
         self.queue.borrow_mut().choose(grant)
     }
 
-    /// Grants a copy to everybody in line and wakes them, in order, whatever they offer.
+    /// Grants a copy to every waiter and wakes them, in order, whatever they offer.
     pub(crate) fn choose_all(&self, grant: &Grant)
     where
         Grant: Clone,
@@ -220,26 +221,25 @@ impl<Offer, Grant> Waiters<Offer, Grant> {
         }
     }
 
-    /// Polls with a waker the line does not know yet: the task that polls has changed.
+    /// Polls with a waker that the queue does not have yet: the polling task has changed.
     #[cold]
     fn poll_replacing(&self, ticket: &Ticket, waker: Waker) -> Poll<Grant> {
-        // The waker that comes out is dropped when this returns, which may choose this very waiter:
-        // the line knows the new waker by then, so it is polled again.
+        // The old waker is dropped when this returns, and its drop may choose this very waiter. The
+        // queue has the new waker by then, so the task is polled again.
         let (polled, _waker) = self.queue.borrow_mut().replace(ticket, waker);
         polled
     }
 }
 
-/// The line itself. Its methods only move things: what is the user's goes in and comes out by
-/// value.
+/// The queue itself. Its methods only move values: the user's go in and come out by value.
 ///
-/// Most lines, such as that of a green thread's outcome, never have more than one waiter: they stay
-/// small, and never allocate.
+/// Most queues, such as that of a green thread's outcome, never have more than one waiter: they
+/// stay small and never allocate.
 enum Queue<Offer, Grant> {
     Empty,
-    /// Number 0 is in line, or was chosen and has not resumed.
+    /// Number 0 is in the queue, or was chosen and has not resumed.
     One(State<Offer, Grant>),
-    /// There was more than one at a time, once.
+    /// It has had more than one waiter at a time.
     Many(Box<Many<Offer, Grant>>),
 }
 
@@ -269,7 +269,7 @@ impl<Offer, Grant> Queue<Offer, Grant> {
     fn join(&mut self, offer: Offer, waker: Waker) -> Ticket {
         match self {
             Queue::Empty => {
-                // There is nothing to drop, and to find that out takes a call.
+                // `self` has nothing to drop; `forget` avoids the call of out-of-line drop glue.
                 mem::forget(mem::replace(self, Queue::One(State::Waiting { offer, waker })));
                 Ticket(0)
             }
@@ -309,11 +309,11 @@ impl<Offer, Grant> Queue<Offer, Grant> {
         }
     }
 
-    /// Puts a new waker in the place of the old one, and gives back the one that is not needed.
+    /// Replaces the old waker, and returns the one that is not needed.
     fn replace(&mut self, ticket: &Ticket, new: Waker) -> (Poll<Grant>, Waker) {
         match self.at(ticket) {
             State::Waiting { waker, .. } => (Poll::Pending, mem::replace(waker, new)),
-            // Cloning the new waker was user code: the waiter may have been chosen meanwhile.
+            // Cloning the new waker ran user code: the waiter may have been chosen meanwhile.
             State::Chosen(_) => (Poll::Ready(self.remove_chosen(ticket)), new),
         }
     }
@@ -343,8 +343,8 @@ impl<Offer, Grant> Queue<Offer, Grant> {
         match mem::replace(self, Queue::Empty) {
             Queue::One(state) => state,
             other => {
-                // What may have to be dropped here is moved through memory, and read while it is
-                // still written.
+                // Dropping the other variant here would force the value through memory: a
+                // store-forwarding stall.
                 mem::forget(other);
                 unreachable!("{IN_LINE}")
             }
@@ -358,7 +358,7 @@ impl<Offer, Grant> State<Offer, Grant> {
         matches!(self, State::Waiting { .. })
     }
 
-    /// Gives a waiter its grant, for its offer.
+    /// Gives a waiter its grant and takes its offer.
     #[inline]
     fn choose(&mut self, grant: Grant) -> (Offer, Wakeup) {
         match mem::replace(self, State::Chosen(grant)) {
@@ -368,11 +368,11 @@ impl<Offer, Grant> State<Offer, Grant> {
     }
 }
 
-/// A line of several, by their numbers. 32 bits name more than the memory holds.
+/// A queue of several waiters, linked by number. 32 bits name more than memory holds.
 ///
-/// A slab gives a place back in O(1), whoever leaves, and does not allocate for a steady number.
+/// A slab frees any entry in O(1), and does not allocate while the number of waiters is steady.
 struct Many<Offer, Grant> {
-    /// Those in line, and those chosen that have not resumed yet.
+    /// The waiters in the queue, and the chosen ones that have not resumed yet.
     waiters: Slab<Waiter<Offer, Grant>>,
     first: u32,
     last: u32,
@@ -381,7 +381,7 @@ struct Many<Offer, Grant> {
 }
 
 struct Waiter<Offer, Grant> {
-    /// Who stands before; it means nothing once the waiter was chosen, for then it is unlinked.
+    /// The one before. Meaningless once the waiter was chosen, as it is unlinked then.
     before: u32,
     after: u32,
     state: State<Offer, Grant>,
@@ -392,7 +392,7 @@ impl<Offer, Grant> Many<Offer, Grant> {
         Many { waiters: Slab::new(), first: NOBODY, last: NOBODY, waiting: 0 }
     }
 
-    /// Takes in who was the only one so far, and keeps its number: the first in a new slab is 0.
+    /// Takes in the only waiter so far. It keeps its number: the first in a new slab is 0.
     fn take_in(&mut self, one: State<Offer, Grant>) {
         match one {
             State::Waiting { offer, waker } => self.join(offer, waker),
@@ -441,7 +441,7 @@ impl<Offer, Grant> Many<Offer, Grant> {
         waiter.state
     }
 
-    /// Joins the two neighbours of a waiter that goes.
+    /// Links the two neighbours of a waiter that leaves.
     fn unlink(&mut self, before: u32, after: u32) {
         match self.waiters.get_mut(before as usize) {
             Some(before) => before.after = after,
@@ -455,7 +455,7 @@ impl<Offer, Grant> Many<Offer, Grant> {
     }
 }
 
-/// Futures stepped by hand: for the tests of all meeting points, which need no runtime but for the
+/// Futures stepped by hand, for the tests of all meeting points. These need a runtime only for the
 /// clock.
 #[cfg(test)]
 pub(crate) mod stepping {
@@ -464,7 +464,7 @@ pub(crate) mod stepping {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::task::{Context, Poll, Wake, Waker};
 
-    /// Tells whether somebody was woken.
+    /// Tells whether a waker was woken.
     #[derive(Default)]
     pub(crate) struct Flag(AtomicBool);
 
@@ -481,7 +481,7 @@ pub(crate) mod stepping {
         }
     }
 
-    /// Runs a future under a clock that stands still while anybody is ready.
+    /// Runs a future under a clock that stands still while any task is ready.
     pub(crate) fn paused(future: impl Future<Output = ()> + 'static) {
         crate::runtime::Builder::new().start_paused(true).run(future).unwrap();
     }
@@ -662,11 +662,11 @@ mod tests {
     }
 
     thread_local! {
-        /// A line in reach of wakers, which can hold none themselves: they must be `Send`.
+        /// A queue that wakers can reach. They cannot hold one, as they must be `Send`.
         static LINE: Rc<Queue> = Rc::new(Queue::new());
     }
 
-    /// A waker that uses the line whenever it is woken or dropped.
+    /// A waker that uses the queue whenever it is woken or dropped.
     struct Nosy;
 
     impl Nosy {

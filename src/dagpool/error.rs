@@ -1,11 +1,11 @@
-//! What a [`DAGPool`](super::DAGPool) answers when something is refused or has failed.
+//! The errors of a [`DAGPool`](super::DAGPool).
 
 use std::error::Error;
 use std::fmt;
 
 use crate::exit::Exit;
 
-/// The key has a value already, or a green thread that is going to give it one.
+/// The key has a value already, or a green thread that is to provide it.
 ///
 /// Corresponds to eventlet's `dagpool.Collision`.
 ///
@@ -73,13 +73,13 @@ impl<K> From<Collision<K>> for SpawnError<K> {
     }
 }
 
-/// There is no value under a key, because the green thread that was to give it ended without one.
+/// A key has no value, because the green thread that was to provide it ended without one.
 ///
 /// When that green thread failed because a key that it depends on has no value either, `exc` holds
 /// the `PropagateError` of that one: the [`chain`](PropagateError::chain) leads to where it began,
 /// the [`root`](PropagateError::root). The chain is that of [`source`](Error::source) too.
 ///
-/// A function of the pool can hand it on with `?` where `K` is `Send` and `Sync`.
+/// A function of the pool can propagate it with `?` if `K` is `Send` and `Sync`.
 ///
 /// Corresponds to eventlet's `dagpool.PropagateError`.
 ///
@@ -112,7 +112,7 @@ pub struct PropagateError<K> {
 }
 
 impl<K: fmt::Debug + 'static> PropagateError<K> {
-    /// Returns the error where it all began: that of the first key that has no value.
+    /// Returns the original error: that of the first key that has no value.
     ///
     /// # Examples
     ///
@@ -133,18 +133,18 @@ impl<K: fmt::Debug + 'static> PropagateError<K> {
         self.chain().last().unwrap_or(self)
     }
 
-    /// Goes through the errors from this one to the [`root`](PropagateError::root).
+    /// Iterates over the errors from this one to the [`root`](PropagateError::root).
     pub fn chain(&self) -> impl Iterator<Item = &PropagateError<K>> {
         std::iter::successors(Some(self), |error| error.exc.downcast_ref())
     }
 }
 
-/// Names the keys on the way and what was at the end of it.
+/// Names the keys along the chain and the original error.
 impl<K: fmt::Debug> fmt::Display for PropagateError<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PropagateError({:?}): ", self.key)?;
         match self.exc.error() {
-            // Without the words that an `Exit` puts before it: they would come with each link.
+            // Without the prefix of an `Exit`, which would be repeated for each link.
             Some(error) => write!(f, "{error}"),
             None => write!(f, "{}", self.exc),
         }

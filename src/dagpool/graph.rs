@@ -1,11 +1,11 @@
-//! What is known of each key, and who waits for it: no handles and no futures.
+//! The state of each key and its followers: no handles and no futures.
 //!
-//! A node is a key with its value, its green thread, and those who wait for its value: the
-//! followers. When the value comes, each follower moves the key from those that are pending to
-//! those that are ready. So a value costs as much as there are who wait for it, and comes to each
-//! in the order of availability.
+//! A node is a key with its value, its green thread, and its followers, which wait for the value.
+//! When the value is posted, each follower moves the key from its pending keys to its ready ones.
+//! So a post takes time in proportion to the followers, and each follower gets its values in the
+//! order in which they were posted.
 //!
-//! No value is cloned or dropped and nobody is woken while the graph is borrowed. The keys' own
+//! No value is cloned or dropped and no waker is woken while the graph is borrowed. The keys' own
 //! `Hash`, `Eq` and `Clone` are called then: they must not use the pool.
 
 use std::cell::{Cell, RefCell};
@@ -25,10 +25,10 @@ use crate::waiters::{Place, Waiters, Wakeup};
 /// What a key came to.
 pub(super) type Outcome<K, V> = Result<V, PropagateError<K>>;
 
-/// Somebody who waits for values: a stream of them, and the pool.
+/// A waiter for the values of some keys: a stream of them, or the pool.
 pub(super) struct Follower<K> {
     pub(super) pending: RefCell<HashSet<K>>,
-    /// Keys whose values were not taken yet, in the order in which they came.
+    /// Keys whose values were not taken yet, in the order in which they were posted.
     ready: RefCell<VecDeque<K>>,
     line: Waiters<(), ()>,
 }
@@ -56,7 +56,7 @@ impl<K: Clone + Eq + Hash> Follower<K> {
         *place = Place::default();
     }
 
-    /// Hears that a key has a value.
+    /// Records that a key has a value.
     fn arrive(&self, key: &K) -> Option<Wakeup> {
         self.pending.borrow_mut().remove(key);
         self.ready.borrow_mut().push_back(key.clone());
@@ -67,7 +67,7 @@ impl<K: Clone + Eq + Hash> Follower<K> {
 /// A value, or the error in its place.
 pub(super) struct Posted<K, V> {
     outcome: Outcome<K, Rc<V>>,
-    /// Whether anybody has been told. A panic that nobody was told of is reported.
+    /// Whether any code has seen it. An unseen panic is reported.
     seen: Cell<bool>,
 }
 
@@ -88,18 +88,18 @@ impl<K, V> Drop for Posted<K, V> {
     }
 }
 
-/// A green thread that is going to give a value.
+/// A green thread that is to provide a value.
 pub(super) struct Job<K> {
     pub(super) greenlet: Greenlet,
-    /// What it still waits for is pending there.
+    /// The keys that it still waits for are pending there.
     pub(super) depends: Rc<Follower<K>>,
 }
 
 struct Node<K, V> {
-    /// With a number that grows from value to value.
+    /// With a number that increases from value to value.
     posted: Option<(u64, Rc<Posted<K, V>>)>,
-    /// With a number that grows from green thread to green thread. One that has posted its own
-    /// value is still there with it.
+    /// With a number that increases from green thread to green thread. A green thread that has
+    /// posted its own value stays here beside it.
     job: Option<(u64, Job<K>)>,
     followers: Vec<Rc<Follower<K>>>,
 }
@@ -117,7 +117,7 @@ impl<K, V> Node<K, V> {
 /// All that a pool knows.
 pub(super) struct Graph<K, V> {
     nodes: RefCell<HashMap<K, Node<K, V>>>,
-    /// The number of whatever comes next.
+    /// The next number.
     next: Cell<u64>,
 }
 
@@ -148,7 +148,7 @@ impl<K: Clone + Eq + Hash, V> Graph<K, V> {
         follower
     }
 
-    /// Forgets a follower, who then waits for nothing any more.
+    /// Removes a follower, which then waits for nothing any more.
     pub(super) fn unfollow(&self, follower: &Rc<Follower<K>>) {
         let pending = follower.pending.take();
         let mut nodes = self.nodes.borrow_mut();
@@ -160,7 +160,7 @@ impl<K: Clone + Eq + Hash, V> Graph<K, V> {
         }
     }
 
-    /// Notes what a key came to, and wakes whoever waits for it.
+    /// Stores the outcome of a key, and wakes its followers.
     pub(super) fn post(&self, key: K, outcome: Outcome<K, Rc<V>>) {
         let posted = Rc::new(Posted { outcome, seen: Cell::new(false) });
         let order = self.number();
@@ -176,13 +176,13 @@ impl<K: Clone + Eq + Hash, V> Graph<K, V> {
         woken.into_iter().for_each(Wakeup::wake);
     }
 
-    /// Returns what a key came to, if it has come to anything.
+    /// Returns the outcome of a key, if it has one.
     pub(super) fn posted(&self, key: &K) -> Option<Rc<Posted<K, V>>> {
         let nodes = self.nodes.borrow();
         nodes.get(key)?.posted.as_ref().map(|(_, posted)| Rc::clone(posted))
     }
 
-    /// Returns all that came to anything, in that order.
+    /// Returns all keys that have an outcome, in the order of posting.
     pub(super) fn all_posted(&self) -> Vec<(K, Rc<Posted<K, V>>)> {
         self.sorted(|node| node.posted.as_ref().map(|(order, posted)| (*order, Rc::clone(posted))))
     }
@@ -202,7 +202,7 @@ impl<K: Clone + Eq + Hash, V> Graph<K, V> {
         known.into_iter().map(|(key, ())| key).collect()
     }
 
-    /// Returns the keys that are waited for, and that nobody has given or is going to give a value.
+    /// Returns the keys that are waited for, and that have neither a value nor a green thread.
     pub(super) fn missing(&self) -> HashSet<K> {
         let nodes = self.nodes.borrow();
         let missing = nodes.iter().filter(|(_, node)| !node.is_known());
@@ -215,7 +215,7 @@ impl<K: Clone + Eq + Hash, V> Graph<K, V> {
         nodes.entry(key).or_insert_with(Node::new).job = Some((order, job));
     }
 
-    /// Forgets the green thread of a key, if it is this one, and returns whether it was.
+    /// Removes the green thread of a key, if it is this one, and returns whether it was.
     pub(super) fn leave(&self, key: &K, greenlet: Greenlet) -> bool {
         let mut nodes = self.nodes.borrow_mut();
         let Entry::Occupied(mut entry) = nodes.entry(key.clone()) else { return false };
@@ -231,7 +231,7 @@ impl<K: Clone + Eq + Hash, V> Graph<K, V> {
         nodes.get(key)?.job.as_ref().map(|(_, job)| job.greenlet)
     }
 
-    /// Returns the key that a green thread is going to give a value.
+    /// Returns the key whose value a green thread is to provide.
     pub(super) fn key_of(&self, greenlet: Greenlet) -> Option<K> {
         let nodes = self.nodes.borrow();
         let mut nodes = nodes.iter().filter(|(_, node)| node.posted.is_none());
@@ -248,14 +248,15 @@ impl<K: Clone + Eq + Hash, V> Graph<K, V> {
         })
     }
 
-    /// Returns what the green thread of a key still waits for: nothing where there is none.
+    /// Returns the keys that the green thread of a key still waits for: none if there is no green
+    /// thread.
     pub(super) fn pending(&self, key: &K) -> HashSet<K> {
         let nodes = self.nodes.borrow();
         let job = nodes.get(key).and_then(|node| node.job.as_ref());
         job.map(|(_, job)| job.depends.pending.borrow().clone()).unwrap_or_default()
     }
 
-    /// Returns whether anybody waits for the value of a key.
+    /// Returns whether the value of a key is waited for.
     pub(super) fn is_awaited(&self, key: &K) -> bool {
         self.nodes.borrow().get(key).is_some_and(|node| !node.followers.is_empty())
     }
@@ -281,7 +282,7 @@ impl<K: Clone + Eq + Hash, V> Graph<K, V> {
     }
 }
 
-/// Removes a node that was only there for those who waited for it.
+/// Removes a node that existed only for its followers.
 fn remove_if_unused<K, V>(entry: OccupiedEntry<'_, K, Node<K, V>>) {
     let node = entry.get();
     if !node.is_known() && node.followers.is_empty() {
@@ -289,16 +290,16 @@ fn remove_if_unused<K, V>(entry: OccupiedEntry<'_, K, Node<K, V>>) {
     }
 }
 
-/// Looks for keys that wait for each other, among those that `starts` lead to: the path of them,
-/// with the first key again at its end.
+/// Searches for a cycle among the keys reachable from `starts`, and returns its path, with the
+/// first key again at the end.
 pub(super) fn find_cycle<K: Clone + Eq + Hash>(
     starts: impl IntoIterator<Item = K>,
     depends: impl Fn(&K) -> HashSet<K>,
 ) -> Option<Vec<K>> {
     let mut seen = HashSet::new();
     for start in starts {
-        // The path from the start to where the search is, and for each on it those still to be
-        // tried. A loop, not recursion: graphs may be deeper than a green stack.
+        // The path of the depth-first search, with the keys still to be tried at each step. A loop,
+        // not recursion: graphs may be deeper than a green stack.
         let mut path: Vec<(K, Vec<K>)> = Vec::new();
         let mut on_path = HashSet::new();
         let mut next = Some(start);
@@ -324,7 +325,7 @@ pub(super) fn find_cycle<K: Clone + Eq + Hash>(
     None
 }
 
-/// Cuts a path down to the circle that `key` closes.
+/// Cuts a path down to the cycle that `key` closes.
 fn close<K: Clone + Eq>(path: Vec<(K, Vec<K>)>, key: K) -> Vec<K> {
     let circle = path.into_iter().map(|(key, _)| key).skip_while(|other| *other != key);
     let mut circle: Vec<K> = circle.collect();

@@ -1,4 +1,4 @@
-//! What can be seen of a pool without waiting: its values, and who waits for what.
+//! Inspecting a pool without waiting: its values, and which key waits for which.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -107,8 +107,8 @@ where
         self.graph.jobs().into_iter().map(|(key, _)| key).collect()
     }
 
-    /// Returns the keys that have a value, or an error in its place, or a green thread; the last
-    /// ones last.
+    /// Returns the keys that have a value, or an error in its place, or a green thread; those with
+    /// a green thread last.
     ///
     /// It is what eventlet's `wait`, `wait_each` and the others wait for when they get no keys.
     ///
@@ -142,7 +142,7 @@ where
         self.waiting_for_all().len()
     }
 
-    /// Returns on which keys without a value the green thread of a key depends: none if it has
+    /// Returns the keys without a value that the green thread of a key depends on: none if it has
     /// ended. `None` for a key that the pool does not know.
     ///
     /// Corresponds to eventlet's `DAGPool.waiting_for(key)`.
@@ -164,7 +164,7 @@ where
         self.graph.is_known(key).then(|| self.graph.pending(key))
     }
 
-    /// Returns the keys whose green threads depend on keys without a value, with those.
+    /// Returns the keys whose green threads depend on keys without a value, each with those keys.
     ///
     /// Corresponds to eventlet's `DAGPool.waiting_for()`.
     ///
@@ -184,11 +184,11 @@ where
         jobs.filter(|(_, pending)| !pending.is_empty()).collect()
     }
 
-    /// Returns the keys that somebody waits for, and that have neither a value nor a green thread.
+    /// Returns the keys that are waited for, and that have neither a value nor a green thread.
     ///
-    /// Somebody is a green thread of the pool that depends on it, or whoever called `wait`. These
-    /// keys are what the program still has to post or to spawn. When it has nothing more to add,
-    /// they are mistakes, and those who wait for them wait forever, unless they are told:
+    /// A waiter is a green thread of the pool that depends on the key, or a caller of `wait`. The
+    /// program still has to post or spawn these keys. If it has nothing more to add they are
+    /// mistakes, and their waiters wait forever unless they get an error:
     ///
     /// ```
     /// use eventlet::dagpool::DAGPool;
@@ -207,7 +207,7 @@ where
     /// # });
     /// ```
     ///
-    /// Eventlet has nothing of the kind.
+    /// Eventlet has no equivalent.
     pub fn missing(&self) -> HashSet<K> {
         self.graph.missing()
     }

@@ -1,9 +1,9 @@
 //! Green threads that wait for each other's values: a graph of dependencies, run as far in parallel
 //! as it allows.
 //!
-//! A [`DAGPool`] has a value for each key, or a green thread that is going to give it, and each
-//! green thread says on which keys it depends. The values come to it as [`Results`], each as soon
-//! as it is there.
+//! A [`DAGPool`] has for each key a value or a green thread that is to provide it, and each green
+//! thread declares the keys it depends on. It gets their values as [`Results`], each as soon as it
+//! is available.
 //!
 //! Corresponds to `eventlet.dagpool`.
 //!
@@ -11,16 +11,16 @@
 //!
 //! A green thread that ends without a value, because its function failed or panicked, because it
 //! was killed, or because a time limit ended it, leaves a [`PropagateError`] under its key. Those
-//! that depend on it get that error; one that fails for that reason leaves a `PropagateError`
-//! around it. So whoever waits for a key that was spawned gets an answer.
+//! that depend on it get that error; one that fails because of it leaves a `PropagateError` around
+//! it. So every waiter of a spawned key gets an answer.
 //!
-//! Two mistakes would make somebody wait forever:
+//! Two mistakes would make a waiter wait forever:
 //!
-//! - Dependencies in a circle. They are refused when they are spawned, with [`SpawnError::Cycle`].
-//! - A key that nobody spawns or posts. The pool cannot know what the program will do later, so it
-//!   never gives up by itself. [`DAGPool::missing`] tells which keys are waited for and promised by
-//!   nobody: at a point where the program has nothing to add, those are mistakes, and
-//!   [`DAGPool::post_exception`] tells everybody so.
+//! - A cycle of dependencies. Spawning it is refused, with [`SpawnError::Cycle`].
+//! - A key that is never spawned or posted. The pool cannot know what the program will do later, so
+//!   it never gives up by itself. [`DAGPool::missing`] returns the keys that are waited for and
+//!   have neither a value nor a green thread. If the program has nothing to add at that point they
+//!   are mistakes, and [`DAGPool::post_exception`] passes an error to their waiters.
 //!
 //! # Not here
 //!

@@ -1,4 +1,4 @@
-//! The pool: who gives which value, and who waits for it.
+//! The pool: spawning and posting values, and waiting for them.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,23 +13,23 @@ use crate::exit::{BoxError, Exit};
 use crate::greenthread::{Greenlet, spawn};
 use crate::report;
 
-/// A pool of green threads that wait not for slots but for each other's values.
+/// A pool of green threads that wait for each other's values.
 ///
-/// Each key has at most one value. It was there from the start, or somebody [posts](DAGPool::post)
-/// it, or a green thread that was [spawned](DAGPool::spawn) for it returns it. All green threads
-/// run at once, each as far as the values go on which it depends.
+/// Each key has at most one value. It was given at the start, or is [posted](DAGPool::post), or
+/// returned by a green thread that was [spawned](DAGPool::spawn) for it. All green threads run
+/// concurrently, each as far as the available values let it.
 ///
-/// It is a handle: clones name the same pool. A value is cloned for each who gets it; what is
-/// expensive to clone is put in an [`Rc`].
+/// It is a handle: clones name the same pool. A value is cloned for each receiver; put one that is
+/// expensive to clone in an [`Rc`].
 ///
 /// Corresponds to eventlet's `dagpool.DAGPool`.
 ///
 /// # Differences
 ///
-/// A function is a future that gives a `Result`, with any error in a box: what eventlet's raises is
+/// A function returns a future of a `Result`, with any error in a box: an exception in eventlet is
 /// its `Err`. A panic, a kill and a time limit become a [`PropagateError`] as well; in eventlet the
-/// last two leave those who depend on it waiting forever. Values that are there already come in the
-/// order of the keys, and listings are ordered.
+/// last two leave dependents waiting forever. Values that are available already come in the order
+/// of the keys, and listings are ordered.
 ///
 /// # Examples
 ///
@@ -82,8 +82,8 @@ where
 
     /// Starts a green thread whose value goes under `key`, and that depends on other keys.
     ///
-    /// It runs `function(key, results)`. It starts at once, whatever it depends on; it waits where
-    /// it asks `results`, which give the values of those keys as they come.
+    /// It runs `function(key, results)`. It starts at once, whatever it depends on, and waits only
+    /// at `results`, which yields the values of those keys as they become available.
     ///
     /// Corresponds to eventlet's `DAGPool.spawn`.
     ///
@@ -97,10 +97,10 @@ where
     ///
     /// # Errors
     ///
-    /// [`SpawnError::Collision`] when the key has a value or a green thread, and
-    /// [`SpawnError::Cycle`] when the new green thread would depend on itself, through whomever.
-    /// Nothing was started then. A green thread that dropped its `results` depends on nothing any
-    /// more.
+    /// [`SpawnError::Collision`] if the key has a value or a green thread, and
+    /// [`SpawnError::Cycle`] if the new green thread would depend on itself, directly or through
+    /// others. Nothing was started then. A green thread that dropped its `results` depends on
+    /// nothing any more.
     ///
     /// # Examples
     ///
@@ -190,7 +190,7 @@ where
         Ok(())
     }
 
-    /// Gives a key its value, and wakes those who wait for it.
+    /// Gives a key its value, and wakes its waiters.
     ///
     /// The green thread of a key may post its value itself, and go on; what it returns in the end
     /// is dropped then.
@@ -199,7 +199,7 @@ where
     ///
     /// # Yields
     ///
-    /// Never: whoever waits runs in a later turn.
+    /// Never: the waiters run in later turns.
     ///
     /// # Errors
     ///
@@ -223,13 +223,13 @@ where
 
     /// Gives a key a value, in place of the one that it may have.
     ///
-    /// Who has the old one keeps it.
+    /// Callers that have the old one keep it.
     ///
     /// Corresponds to eventlet's `DAGPool.post(key, value, replace=True)`.
     ///
     /// # Yields
     ///
-    /// Never: whoever waits runs in a later turn.
+    /// Never: the waiters run in later turns.
     ///
     /// # Errors
     ///
@@ -250,14 +250,13 @@ where
         Ok(())
     }
 
-    /// Gives a key an error instead of a value: those who wait for it get a [`PropagateError`]
-    /// around it.
+    /// Gives a key an error instead of a value: its waiters get a [`PropagateError`] around it.
     ///
     /// Corresponds to eventlet's `DAGPool.post(key, PropagateError(key, error))`.
     ///
     /// # Yields
     ///
-    /// Never: whoever waits runs in a later turn.
+    /// Never: the waiters run in later turns.
     ///
     /// # Errors
     ///
@@ -483,9 +482,9 @@ where
 
     /// Ends the green thread of a key, and returns whether there was one.
     ///
-    /// Those who wait for the key get a [`PropagateError`] whose [`Exit`] is
-    /// [killed](Exit::is_killed). But a green thread that has not started is forgotten: the key can
-    /// be spawned again, and those who wait for it go on waiting.
+    /// The waiters of the key get a [`PropagateError`] whose [`Exit`] is [killed](Exit::is_killed).
+    /// But a green thread that has not started is removed: the key can be spawned again, and its
+    /// waiters go on waiting.
     ///
     /// Corresponds to eventlet's `DAGPool.kill`.
     ///
@@ -495,8 +494,8 @@ where
     ///
     /// # Differences
     ///
-    /// Eventlet's raises a `KeyError` where this returns `false`, and also when it has killed
-    /// a green thread that had started; those who wait for that one wait forever.
+    /// Eventlet's raises a `KeyError` where this returns `false`, and also when it has killed a
+    /// green thread that had started; its waiters wait forever.
     ///
     /// # Examples
     ///
@@ -530,9 +529,8 @@ where
                 return Err(Collision(key.clone()).into());
             }
         }
-        // A circle goes through one of the new keys, so somebody must depend on that one. Mostly
-        // nobody does, as what is spawned first depends on nothing; then there is nothing to be
-        // searched.
+        // A cycle would include one of the new keys, so some key must depend on that one. Mostly
+        // none does, as dependencies are spawned first, and then there is nothing to search.
         let closes = |(key, on): &(K, Vec<K>)| {
             self.graph.is_awaited(key) || on.iter().any(|on| depends.contains_key(on))
         };
@@ -564,14 +562,14 @@ where
         });
         let (greenlet, graph) = (*gt, Rc::clone(&self.graph));
         graph.enter(key.clone(), Job { greenlet, depends });
-        // A link hears of every end, and before anybody else does.
+        // A link is called at every end, and before any waiter runs.
         gt.link(move |ended| {
             let value = ended.clone().and_then(|returned| returned);
             finish(&graph, key, greenlet, value);
         });
     }
 
-    /// Returns the key, unless somebody else is going to give its value.
+    /// Returns the key, unless another green thread is to provide its value.
     fn unpromised(&self, key: K) -> Result<K, Collision<K>> {
         match self.graph.greenlet(&key) {
             Some(greenlet) if Greenlet::running() != Some(greenlet) => Err(Collision(key)),
@@ -585,14 +583,15 @@ where
     }
 }
 
-/// Posts what a green thread of the pool came to.
+/// Posts the outcome of a green thread of the pool.
 fn finish<K, V>(graph: &Graph<K, V>, key: K, greenlet: Greenlet, value: Result<Rc<V>, Exit>)
 where
     K: Clone + Eq + Hash,
 {
     let forgotten = !graph.leave(&key, greenlet);
     if forgotten || graph.posted(&key).is_some() {
-        // Nobody can ask for this end: it has no key, or the value of its key was posted before.
+        // This outcome has no receiver: the green thread has no key, or its value was posted
+        // before.
         if let Some(exit) = value.err().filter(Exit::is_panic) {
             report::failure("in a green thread of a DAGPool after it had posted its value", &exit);
         }

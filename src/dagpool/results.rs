@@ -15,25 +15,25 @@ use super::error::PropagateError;
 use super::graph::{Follower, Graph, Outcome};
 use crate::waiters::Place;
 
-/// The values of some keys, each as soon as it is there: those that are there already, in the order
-/// of the keys, and then the others in the order in which they come.
+/// The values of some keys, each as soon as it is available: first the available ones, in the order
+/// of the keys, then the others in the order in which they are posted.
 ///
-/// It is a [`Stream`] that ends after the last; [`next`](Results::next) needs no import. A key
-/// without a value gives its [`PropagateError`], and the stream goes on.
+/// It is a [`Stream`] that ends after the last; [`next`](Results::next) needs no import. A key that
+/// failed yields its [`PropagateError`], and the stream goes on.
 ///
-/// [`DAGPool::wait_each`](super::DAGPool::wait_each) makes it, and the functions of a pool get
-/// one with what they depend on. A function that drops it waits for nothing any more.
+/// [`DAGPool::wait_each`](super::DAGPool::wait_each) makes it, and each function of a pool gets one
+/// for its dependencies. A function that drops it depends on nothing any more.
 ///
-/// Corresponds to what eventlet's `DAGPool.wait_each` generates, and to the `results` of a
+/// Corresponds to the generator of eventlet's `DAGPool.wait_each`, and to the `results` of a
 /// function.
 ///
 /// # Killed
 ///
-/// What was not taken stays.
+/// Values that were not taken stay.
 ///
 /// # Differences
 ///
-/// Eventlet's generator has ended once it raised a `PropagateError`.
+/// Eventlet's generator ends when it raises a `PropagateError`.
 ///
 /// # Examples
 ///
@@ -50,7 +50,7 @@ use crate::waiters::Place;
 /// # });
 /// ```
 ///
-/// On a green stack it is gone through with `.blocking()`:
+/// On a green stack, `.blocking()` iterates over it:
 ///
 /// ```
 /// # #[cfg(feature = "stackful")] {
@@ -98,7 +98,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Results<K, V> {
     ///
     /// # Killed
     ///
-    /// What was not taken stays for the next call.
+    /// Values that were not taken stay for the next call.
     ///
     /// # Errors
     ///
@@ -158,14 +158,14 @@ impl<K: Clone + Eq + Hash + fmt::Debug, V> fmt::Debug for Results<K, V> {
     }
 }
 
-/// The values of some keys, each as soon as it is there, without the keys that have none.
+/// The values of some keys, each as soon as it is available, without the keys that failed.
 ///
 /// It is a [`Stream`] that ends when every key has a value or an error; [`next`](Successes::next)
 /// needs no import. [`DAGPool::wait_each_success`](super::DAGPool::wait_each_success) makes it.
 ///
 /// # Killed
 ///
-/// What was not taken stays.
+/// Values that were not taken stay.
 #[must_use = "streams do nothing unless they are asked"]
 pub struct Successes<K: Clone + Eq + Hash, V>(pub(super) Results<K, V>);
 
@@ -179,7 +179,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Successes<K, V> {
     ///
     /// # Killed
     ///
-    /// What was not taken stays for the next call.
+    /// Values that were not taken stay for the next call.
     ///
     /// # Examples
     ///
@@ -224,14 +224,14 @@ impl<K: Clone + Eq + Hash + fmt::Debug, V> fmt::Debug for Successes<K, V> {
     }
 }
 
-/// The errors of those of some keys that have no value, each as soon as it is there.
+/// The errors of those of some keys that failed, each as soon as it is available.
 ///
 /// It is a [`Stream`] that ends when every key has a value or an error; [`next`](Exceptions::next)
 /// needs no import. [`DAGPool::wait_each_exception`](super::DAGPool::wait_each_exception) makes it.
 ///
 /// # Killed
 ///
-/// What was not taken stays.
+/// Values that were not taken stay.
 #[must_use = "streams do nothing unless they are asked"]
 pub struct Exceptions<K: Clone + Eq + Hash, V>(pub(super) Results<K, V>);
 
@@ -245,7 +245,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Exceptions<K, V> {
     ///
     /// # Killed
     ///
-    /// What was not taken stays for the next call.
+    /// Values that were not taken stay for the next call.
     ///
     /// # Examples
     ///

@@ -19,10 +19,11 @@ use crate::inputs::{Inputs, Streamed};
 use crate::waiters::Place;
 
 impl GreenPool {
-    /// Calls a function for each input, in the pool, and gives the results in the order of the
+    /// Calls a function for each input, in the pool, and yields the results in the order of the
     /// inputs.
     ///
-    /// The inputs cannot wait: [`imap_stream`](GreenPool::imap_stream) takes those that do.
+    /// The input iterator cannot wait: use [`imap_stream`](GreenPool::imap_stream) for inputs that
+    /// do.
     ///
     /// Inputs are taken lazily, at most as many ahead of the results as the pool has slots, so
     /// memory is constant however many there are. Nothing starts before the first result is asked
@@ -36,18 +37,18 @@ impl GreenPool {
     ///
     /// # Yields
     ///
-    /// Never; the map does, where it waits.
+    /// Never; the map does, when it waits.
     ///
     /// # Killed
     ///
-    /// The jobs run on in the pool, and no more inputs are taken.
+    /// The jobs run on in the pool. No more inputs are taken.
     ///
     /// # Differences
     ///
     /// The jobs run in this pool, not in a hidden second one of the same size: they count in
-    /// [`running`](GreenPool::running) and [`waitall`](GreenPool::waitall) waits for them. An input
-    /// iterator that panics does so in whoever asks for a result; eventlet leaves it hanging, as it
-    /// does who asks again after the end.
+    /// [`running`](GreenPool::running) and [`waitall`](GreenPool::waitall) waits for them. A panic
+    /// of the input iterator reaches the consumer that asks for a result; in eventlet that consumer
+    /// hangs, and so does one that asks again after the end.
     ///
     /// # Examples
     ///
@@ -76,15 +77,15 @@ impl GreenPool {
 
     /// Calls a function for each input that comes from a stream, like [`imap`](GreenPool::imap).
     ///
-    /// The results of inputs that have come are to be had while others are waited for. In async
-    /// code the inputs may come from a queue or a socket; on a green stack `stackful::stream` makes
-    /// a stream of an iterator that waits.
+    /// The results of inputs that have arrived are available while the map waits for others. In
+    /// async code the inputs may come from a queue or a socket; on a green stack `stackful::stream`
+    /// makes a stream of an iterator that waits.
     ///
     /// Corresponds to eventlet's `GreenPool.imap` of an iterator that waits.
     ///
     /// # Yields
     ///
-    /// Never; the map does, where it waits.
+    /// Never; the map does, when it waits.
     ///
     /// # Killed
     ///
@@ -123,7 +124,7 @@ impl GreenPool {
     ///
     /// # Yields
     ///
-    /// Never; the map does, where it waits.
+    /// Never; the map does, when it waits.
     ///
     /// # Killed
     ///
@@ -169,7 +170,7 @@ impl GreenPool {
     ///
     /// # Yields
     ///
-    /// Never; the map does, where it waits.
+    /// Never; the map does, when it waits.
     ///
     /// # Killed
     ///
@@ -209,33 +210,33 @@ impl GreenPool {
     }
 }
 
-/// A job that nobody spawned.
+/// A job that runs inside the consumer.
 type Inline<T> = Pin<Box<dyn Future<Output = Result<T, Exit>>>>;
 
 /// The results of [`GreenPool::imap`] and [`GreenPool::starmap`], in the order of the inputs.
 ///
-/// It is a [`Stream`]; [`next`](GreenMap::next) needs no import. Dropping it leaves jobs that run
-/// to themselves, and takes no more inputs.
+/// It is a [`Stream`]; [`next`](GreenMap::next) needs no import. Dropping it leaves the jobs
+/// running, and takes no more inputs.
 ///
 /// # Leaving it for a while
 ///
-/// A consumer that waits for a result stands in line for the slot of the next job, before those who
-/// came later. [`next`](GreenMap::next) leaves the line when it ends, and when it is dropped
-/// before, by a time limit say. A `Stream` is not told that nobody waits any more: from a poll that
-/// gave nothing until the next poll it keeps its place, and then the slot, which
-/// [`waitall`](GreenPool::waitall) waits for in vain. So whoever polls it as a stream and stops
-/// goes on later or drops it, and whoever means to stop uses `next`.
+/// A consumer that waits for a result is in the wait queue for the slot of the next job, before
+/// later callers. [`next`](GreenMap::next) leaves the queue when it completes or is dropped, by a
+/// time limit for example. A `Stream` is not told that its consumer has stopped waiting: after a
+/// pending poll it keeps its place in the queue, and then the slot, until the next poll, and
+/// [`waitall`](GreenPool::waitall) waits for that slot meanwhile. So a consumer that polls it as a
+/// stream must poll on or drop it; one that may stop uses `next`.
 #[must_use = "nothing runs until a result is asked for"]
 pub struct GreenMap<I, F, T> {
     pool: GreenPool,
     /// The line that asked for the map.
     spawned_at: &'static Location<'static>,
-    /// `None` once they have ended, or panicked. The next one is looked at before its slot is
-    /// waited for: where there is none, there is nothing to wait for either.
+    /// `None` once they have ended, or panicked. The next input is peeked before the map waits for
+    /// its slot: without an input it needs none.
     inputs: Option<I>,
     function: F,
     jobs: VecDeque<GreenThread<T>>,
-    /// Its place in line for the slot of the next job.
+    /// Its place in the wait queue for the slot of the next job.
     place: Place,
     /// A job that runs inside the consumer: a member of the pool when it is full.
     inline: Option<Inline<T>>,
@@ -286,7 +287,7 @@ where
     ///
     /// # Killed
     ///
-    /// As with dropping the map: jobs that run go on, and what they return is dropped.
+    /// As when the map is dropped: jobs that run go on, and their values are dropped.
     ///
     /// # Examples
     ///
@@ -315,7 +316,7 @@ where
     ///
     /// # Killed
     ///
-    /// As with dropping the map: jobs that run go on, and what they return is dropped.
+    /// As when the map is dropped: jobs that run go on, and their values are dropped.
     ///
     /// # Examples
     ///
@@ -373,7 +374,7 @@ where
                 Poll::Pending => return,
             }
         }
-        // It may still be in line, when the pool has become smaller.
+        // It may still be in the queue, if the pool was made smaller.
         self.leave_line();
     }
 
@@ -392,7 +393,7 @@ where
         polled == Poll::Ready(true)
     }
 
-    /// Returns whether no slot can be hoped for: nobody but us would ever free one.
+    /// Returns whether waiting for a slot would be a deadlock: only this consumer could free one.
     fn must_run_inline(&self) -> bool {
         self.jobs.is_empty() && self.inline.is_none() && self.pool.is_member()
     }
@@ -462,20 +463,20 @@ impl<I, F, T> GreenMap<I, F, T> {
         }
     }
 
-    /// Returns how many jobs were started whose results are still to be given.
+    /// Returns how many jobs were started whose results were not taken yet.
     fn started(&self) -> usize {
         self.jobs.len() + usize::from(self.inline.is_some())
     }
 
-    /// Stops waiting for a slot. A consumer that is busy elsewhere must not hold one that others
-    /// could use, or it may be waiting for itself.
+    /// Stops waiting for a slot. A consumer that is not waiting must not hold a slot that others
+    /// could use: it may be waiting for them.
     fn leave_line(&mut self) {
         self.pool.leave(&mut self.place);
         self.place = Place::default();
     }
 }
 
-/// Somebody who waits for a result, and leaves the line for slots when it stops.
+/// A consumer that waits for a result. Its drop leaves the wait queue for slots.
 struct Consumer<'a, I, F, T>(&'a mut GreenMap<I, F, T>);
 
 impl<I, F, T> Drop for Consumer<'_, I, F, T> {

@@ -24,7 +24,7 @@ use crate::waiters::{Place, Waiters};
 /// [`next`](GreenPile::next). The results end when every job that was spawned has given its own;
 /// more jobs can be spawned after that. It is a handle: clones name the same pile.
 ///
-/// Results that nobody takes are kept: a pile is for jobs whose number is bounded.
+/// Results that are not taken are kept: use a pile for a bounded number of jobs.
 ///
 /// Corresponds to `eventlet.GreenPile`.
 ///
@@ -61,7 +61,7 @@ struct Shared<T> {
     jobs: RefCell<VecDeque<GreenThread<T>>>,
     /// Spawns that wait for a slot: their results will come too.
     spawning: Cell<usize>,
-    /// Those who wait for the first job of an empty pile.
+    /// The waiters for the first job of an empty pile.
     arrivals: Waiters<(), ()>,
 }
 
@@ -75,7 +75,7 @@ enum Cursor<T> {
 }
 
 impl<T: 'static> GreenPile<T> {
-    /// Makes a pile over a pool: over one that others use too, or a new one of this size.
+    /// Makes a pile over a pool: a shared one, or a new one of this size.
     ///
     /// # Examples
     ///
@@ -118,7 +118,7 @@ impl<T: 'static> GreenPile<T> {
     ///
     /// # Killed
     ///
-    /// The caller leaves the line, and the pile knows of no new job.
+    /// The caller leaves the wait queue, and no job is added to the pile.
     ///
     /// # Panics
     ///
@@ -289,7 +289,7 @@ impl<T> Cursor<T> {
     }
 }
 
-/// A spawn that waits for its slot. When it is over, in whatever way, those who wait for a job look
+/// A spawn that waits for its slot. When it completes or is dropped, those who wait for a job check
 /// again.
 struct Announced<'a, T>(&'a Shared<T>);
 

@@ -1,14 +1,14 @@
 //! An `Err` as the value of a green thread, found in whatever type the value has.
 //!
-//! Eventlet prints the traceback of whatever ends a green thread. Here a green thread ends with a
-//! value of any type, and when nobody looks at that, an `Err` in it would be lost. To ask for a
-//! trait that tells would turn away most of what is spawned: stable Rust cannot give one to all
-//! types and then say more for `Result`. So it is found without:
+//! Eventlet prints the traceback of any exception that ends a green thread. Here a green thread
+//! ends with a value of any type, and an `Err` that no code looks at would be lost. A trait bound
+//! would reject most values, as stable Rust cannot implement a trait for all types and specialise
+//! it for `Result`. So an `Err` is found without one:
 //!
 //! - The name of the type says that it is a `Result`, and the `Discriminant` of the value, shown to
-//!   a hasher, that it is the second variant. Neither is promised by std. Should one change, then
-//!   the tests below fail, and what is lost is a report.
-//! - What the error says is known for the types of [`KNOWN`]. Of any other the report names the
+//!   a hasher, that it is the second variant. std guarantees neither. If one changes, the tests
+//!   below fail, and only a report is lost.
+//! - The error's message is read for the types in [`KNOWN`]. For any other the report names the
 //!   type.
 
 use std::any::{Any, type_name};
@@ -21,8 +21,8 @@ use std::mem;
 use crate::exit::Exit;
 use crate::report;
 
-/// Returns what to say of an outcome that nobody looks at: of a panic, and of a value that is an
-/// `Err`.
+/// Returns the report for an outcome that was never looked at: for a panic, and for a value that is
+/// an `Err`.
 #[inline]
 pub(crate) fn failure_in<T: 'static>(outcome: &Result<T, Exit>) -> Option<String> {
     match outcome {
@@ -31,8 +31,8 @@ pub(crate) fn failure_in<T: 'static>(outcome: &Result<T, Exit>) -> Option<String
     }
 }
 
-/// Returns what to say of a value that is an `Err`. An [`Exit`] that is a kill is no failure, as in
-/// eventlet.
+/// Returns the report for a value that is an `Err`. An [`Exit`] that is a kill is not a failure, as
+/// in eventlet.
 #[inline]
 pub(super) fn error_in<T: 'static>(value: &T) -> Option<String> {
     if is_result(type_name::<T>()) && is_second_variant(value) {
@@ -44,7 +44,7 @@ pub(super) fn error_in<T: 'static>(value: &T) -> Option<String> {
 
 const RESULT: &str = "core::result::Result<";
 
-/// Known when this is compiled, for most types.
+/// Decided at compile time for most types.
 #[inline]
 fn is_result(name: &str) -> bool {
     name.starts_with(RESULT)
@@ -87,11 +87,11 @@ fn describe(value: &dyn Any, name: &str) -> Option<String> {
 /// What is known of an error.
 enum Told {
     Text(String),
-    /// It is the end of a green thread that was killed.
+    /// It is the [`Exit`] of a killed green thread.
     Kill,
 }
 
-/// Tells of a value, if it is an `Err` of the type that this knows.
+/// Describes a value, if it is an `Err` of the type that this function knows.
 type Known = fn(&dyn Any) -> Option<Told>;
 
 macro_rules! known {
@@ -104,7 +104,7 @@ macro_rules! known {
     };
 }
 
-/// The types of which it is known what the error says.
+/// The error types whose message can be read.
 static KNOWN: &[&[Known]] = known![
     io::Error,
     Box<dyn Error + Send + Sync>,
@@ -146,8 +146,7 @@ impl Tell for Exit {
     }
 }
 
-/// Returns the second argument in the name of a `Result`, or all of the name where it is written in
-/// some other way.
+/// Returns the second argument in the name of a `Result`, or the whole name if it has another form.
 fn error_type(name: &str) -> &str {
     let arguments = name.strip_prefix(RESULT).and_then(|rest| rest.strip_suffix('>'));
     let Some(arguments) = arguments else { return name };

@@ -1,4 +1,4 @@
-//! A green thread by name only: what can be said of it without knowing its result.
+//! A green thread by its number: everything that does not need its result.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -18,8 +18,8 @@ use crate::hub::{self, Job, Key, State};
 ///
 /// # Differences
 ///
-/// A greenlet belongs to the OS thread that made it, so it is `!Send`: eventlet would kill somebody
-/// else's greenlet, or nobody, without a word.
+/// A greenlet belongs to the OS thread that made it, so it is `!Send`: on another OS thread
+/// eventlet would silently kill another greenlet, or none.
 ///
 /// ```compile_fail
 /// fn send<T: Send>() {}
@@ -127,23 +127,23 @@ impl Greenlet {
 
     /// Returns what the green thread is doing, unless it has ended.
     pub(crate) fn state(self) -> Option<State> {
-        // Without a hub it has ended, together with the hub.
+        // If there is no hub, it has ended together with the hub.
         hub::current()?.state(self.key)
     }
 
     /// Ends the green thread before this call returns.
     ///
-    /// Whatever it was waiting for, it stops there: a stackless one is dropped, the stack of a
-    /// stackful one is unwound. Its destructors and its links have run when this returns, and
-    /// whoever waits for it gets an [`Exit`] that [`is_killed`](Exit::is_killed). One that has not
-    /// started never starts. One that has ended is left alone.
+    /// It stops at its wait: a stackless one is dropped, the stack of a stackful one is unwound.
+    /// Its destructors and its links have run when this returns, and its waiters get an [`Exit`]
+    /// that [`is_killed`](Exit::is_killed). One that has not started never starts. One that has
+    /// ended is left alone.
     ///
     /// A green thread that kills itself goes on to its next wait, and ends there.
     ///
     /// A destructor may kill another green thread, whose destructor kills a third, and so on.
-    /// Inside sixteen of them `kill` returns at once, and the outermost one ends that victim before
-    /// it returns, so a chain of any length fits on the stack. Victims with stacks of their own do
-    /// not count.
+    /// Nested sixteen deep, `kill` returns at once, and the outermost `kill` ends that victim
+    /// before it returns, so a chain of any length fits on the stack. Victims with stacks of their
+    /// own do not count.
     ///
     /// Corresponds to eventlet's `GreenThread.kill()`.
     ///
@@ -153,9 +153,9 @@ impl Greenlet {
     ///
     /// # Differences
     ///
-    /// Eventlet's caller gives up a turn, its victim may catch the exception and live on, and
-    /// a green thread that kills itself sees the exception at once. Here a kill always ends the
-    /// victim, and the caller keeps its turn.
+    /// In eventlet the caller yields, the victim may catch the exception and live on, and a green
+    /// thread that kills itself sees the exception at once. Here a kill always ends the victim, and
+    /// the caller keeps its turn.
     ///
     /// # Examples
     ///
@@ -171,7 +171,7 @@ impl Greenlet {
         self.end(Exit::killed());
     }
 
-    /// Ends the green thread like [`kill`](Greenlet::kill), with an error for whoever waits for it.
+    /// Ends the green thread like [`kill`](Greenlet::kill), with an error for its waiters.
     ///
     /// Corresponds to eventlet's `GreenThread.kill(exc)`.
     ///
@@ -217,7 +217,7 @@ impl Greenlet {
         }
     }
 
-    /// Returns whether the green thread has begun its work. One that has ended has.
+    /// Returns whether the green thread has begun its work. True for one that has ended.
     pub(crate) fn started(self) -> bool {
         hub::current().is_none_or(|hub| hub.started(self.key))
     }
@@ -227,8 +227,7 @@ impl Greenlet {
         hub::current()?.current().map(Greenlet::new)
     }
 
-    /// Ends the green thread as [`kill`](Greenlet::kill) does, however deep inside other ends this
-    /// is.
+    /// Ends the green thread as [`kill`](Greenlet::kill) does, at any depth of nesting.
     #[cfg_attr(not(feature = "stackful"), expect(dead_code))]
     pub(crate) fn kill_now(self) {
         if let Some(hub) = hub::current() {
@@ -237,7 +236,7 @@ impl Greenlet {
     }
 
     fn end(&self, exit: Exit) {
-        // Without a hub it has ended, together with the hub.
+        // If there is no hub, it has ended together with the hub.
         if let Some(hub) = hub::current() {
             hub.kill(self.key, exit);
         }

@@ -36,16 +36,16 @@ use crate::waiters::Place;
 /// # Panics
 ///
 /// A panic that ends the green thread does not spread: it is the `Err` of the result. If the handle
-/// is dropped with nobody having looked, the panic is [reported](crate::debug::hub_exceptions), and
-/// so is a value that is an `Err`.
+/// is dropped before any code has looked at the result, a panic is
+/// [reported](crate::debug::hub_exceptions), and so is a value that is an `Err`.
 ///
-/// Awaiting it panics in the very green thread, which would wait for itself forever, and when its
-/// result was taken before.
+/// Awaiting it panics inside the green thread itself, which would wait for itself forever, and if
+/// its result was taken before.
 ///
 /// # Killed
 ///
-/// Whoever stops waiting, because it was killed or timed out, takes nothing with it: the green
-/// thread runs on and its result stays here.
+/// A waiter that is killed or times out loses nothing: the green thread runs on and its result
+/// stays here.
 ///
 /// # Examples
 ///
@@ -61,7 +61,7 @@ pub struct GreenThread<T> {
     greenlet: Greenlet,
     /// The job itself, which keeps the outcome.
     job: Pin<Rc<dyn HasOutcome<T>>>,
-    /// Its place among the waiters once it was polled.
+    /// Its wait state.
     place: Place,
 }
 
@@ -70,7 +70,7 @@ impl<T> GreenThread<T> {
         GreenThread { greenlet, job, place: Place::default() }
     }
 
-    /// Makes the handle of something that has ended already, with this result, in the name of the
+    /// Makes the handle of something that has ended already, with this result. `spawned_at` is the
     /// line that asked for it.
     pub(crate) fn ended(result: Result<T, Exit>, spawned_at: SpawnedAt) -> GreenThread<T>
     where
@@ -82,8 +82,7 @@ impl<T> GreenThread<T> {
         GreenThread::new(Greenlet::ended(), Rc::pin(outcome))
     }
 
-    /// Makes a second handle, for somebody else to wait with. The result goes to the first who
-    /// awaits.
+    /// Makes a second handle, for another waiter. The result goes to the first that awaits.
     pub(crate) fn share(&self) -> GreenThread<T> {
         GreenThread::new(self.greenlet, Pin::clone(&self.job))
     }
@@ -97,8 +96,8 @@ impl<T> GreenThread<T> {
     ///
     /// # Panics
     ///
-    /// When the result was taken by awaiting the handle, and in the very green thread, which would
-    /// wait for itself forever.
+    /// If the result was taken by awaiting the handle, and inside the green thread itself, which
+    /// would wait for itself forever.
     ///
     /// # Yields
     ///
@@ -129,15 +128,15 @@ impl<T> GreenThread<T> {
 
     /// Calls a function with the result, right when the green thread ends.
     ///
-    /// Links run in the order in which they were added, before anybody who waits for the green
-    /// thread resumes. On one that has ended, the link runs before this returns. A link that panics
-    /// is reported and stops no other. A link cannot wait, but it can spawn.
+    /// Links run in the order in which they were added, before any waiter of the green thread
+    /// resumes. On one that has ended, the link runs before this returns. A link that panics is
+    /// reported and stops no other. A link cannot wait, but it can spawn.
     ///
     /// Corresponds to eventlet's `GreenThread.link`.
     ///
     /// # Panics
     ///
-    /// When the result was taken by awaiting the handle: there is nothing left to call the function
+    /// If the result was taken by awaiting the handle: there is nothing left to call the function
     /// with. After [`wait`](GreenThread::wait) there is.
     ///
     /// # Yields
@@ -146,7 +145,8 @@ impl<T> GreenThread<T> {
     ///
     /// # Differences
     ///
-    /// The function gets the result, not the green thread; more arguments are what it captures.
+    /// The function gets the result, not the green thread; a closure captures any further
+    /// arguments.
     ///
     /// # Examples
     ///
@@ -209,7 +209,7 @@ impl<T> Deref for GreenThread<T> {
 
 impl<T> Drop for GreenThread<T> {
     fn drop(&mut self) {
-        // Almost always it got its outcome, and to find the line takes a call.
+        // Almost always it got its outcome, and finding the wait queue takes a call.
         if self.place.is_in_line() {
             self.job.outcome().leave(&mut self.place);
         }
@@ -222,7 +222,7 @@ impl<T> fmt::Debug for GreenThread<T> {
     }
 }
 
-/// A result that [`GreenThread::wait`] can give any number of times: all that is [`Clone`].
+/// A result that [`GreenThread::wait`] can return any number of times: every [`Clone`] type.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not `Clone`, and `wait` gives a copy: await the handle itself, which hands the result \
                over",

@@ -20,7 +20,7 @@ use crate::report;
 const IN_VALUE: &str = "in the destructor of the value of a green thread";
 
 pin_project! {
-    /// A future that is dropped where it stands, before anybody hears of its end.
+    /// A future that is dropped in place, before its end is announced.
     struct Work<F> {
         #[pin]
         future: PinCell<Option<F>>,
@@ -44,7 +44,7 @@ impl<F: Future> Work<F> {
         self.future.is_borrowed()
     }
 
-    /// Drops the future, which has completed or never will.
+    /// Drops the future, which has completed or never will complete.
     #[inline]
     fn discard(self: Pin<&Self>) {
         report::contain("in a destructor of a green thread that has ended", || {
@@ -54,7 +54,7 @@ impl<F: Future> Work<F> {
 }
 
 pin_project! {
-    /// Work whose outcome somebody may wait for: what `spawn` makes.
+    /// Work whose outcome can be waited for: what `spawn` makes.
     pub(super) struct Spawned<F>
     where
         F: Future,
@@ -95,13 +95,13 @@ impl<F: Future + 'static> Job for Spawned<F> {
             self.outcome.store(Err(exit));
         }
         self.outcome.announce(spawned_at);
-        // Where there is no handle any more the value goes now.
+        // If there is no handle any more, the value is dropped now.
         report::discard(IN_VALUE, self);
     }
 }
 
 pin_project! {
-    /// Work that nobody waits for: what `spawn_n` makes.
+    /// Work without a handle: what `spawn_n` makes.
     pub(super) struct Unwatched<F> {
         #[pin]
         work: Work<F>,
@@ -139,7 +139,7 @@ fn report_unwatched(spawned_at: Option<SpawnedAt>, error: &dyn fmt::Display) {
 }
 
 pin_project! {
-    /// Work whose outcome goes to somebody beyond this OS thread.
+    /// Work whose outcome goes to another OS thread.
     pub(super) struct Delivered<F: Future, D> {
         #[pin]
         work: Work<F>,
@@ -171,7 +171,7 @@ where
         self.as_ref().project_ref().work.discard();
         let outcome = self.value.take().ok_or_else(|| exit.unwrap_or_else(Exit::killed));
         if let Some(deliver) = self.deliver.take() {
-            // Where nobody waits any more the value goes now.
+            // If there is no waiter any more, the value is dropped now.
             report::contain(IN_VALUE, || deliver(outcome));
         }
     }

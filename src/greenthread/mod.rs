@@ -1,8 +1,8 @@
 //! Green threads: spawn, wait, kill, sleep.
 //!
 //! A green thread is a future that the hub of this OS thread runs. It runs until it waits; then the
-//! next one that is ready runs. Nothing is preemptive: a green thread that never waits keeps
-//! everyone else waiting.
+//! next one that is ready runs. Nothing is preemptive: a green thread that never waits keeps all
+//! others waiting.
 //!
 //! Corresponds to `eventlet.greenthread`.
 //!

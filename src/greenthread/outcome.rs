@@ -1,4 +1,4 @@
-//! How a green thread ended, and everyone who wants to know.
+//! How a green thread ended, and its links and waiters.
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::BTreeMap;
@@ -22,19 +22,19 @@ const TAKEN: &str = "the result of this green thread was taken already, by await
 pub struct Link(u64);
 
 impl Link {
-    /// One that was called as soon as it was made.
+    /// A link that was called as soon as it was made.
     const CALLED: Link = Link(u64::MAX);
 }
 
-/// Where a handle finds the outcome of its green thread: in the job, which it keeps for that. So a
-/// green thread is one allocation, and its handle needs not know what future it runs.
+/// How a handle reaches the outcome of its green thread: through the job, which it keeps alive for
+/// that. So a green thread is one allocation, and its handle need not know the type of its future.
 pub(super) trait HasOutcome<T> {
     fn outcome(&self) -> &Outcome<T>;
 
-    /// Returns whether it is the code of this very green thread that asks.
+    /// Returns whether the caller is this green thread itself.
     fn is_running(&self) -> bool;
 
-    /// Hands the outcome out for good, once it is known.
+    /// Moves the outcome out, once it is known.
     fn poll_take(&self, place: &mut Place, cx: &mut Context<'_>) -> Poll<Result<T, Exit>> {
         let polled = self.outcome().poll_take(place, cx);
         if polled.is_pending() {
@@ -43,7 +43,7 @@ pub(super) trait HasOutcome<T> {
         polled
     }
 
-    /// Panics in the very green thread, which nobody may wait for in.
+    /// Panics inside the green thread itself, where waiting for it would never end.
     #[track_caller]
     fn check_not_running(&self) {
         assert!(
@@ -53,13 +53,13 @@ pub(super) trait HasOutcome<T> {
     }
 }
 
-/// The outcome of one green thread, for its job to tell and its handles to hear.
+/// The outcome of one green thread: stored by its job, read by its handles.
 pub(super) struct Outcome<T> {
     state: RefCell<State<T>>,
     waiters: Waiters<(), ()>,
-    /// `None` for the many that have none. It is taken out to be used.
+    /// `None` for the many green threads that have none. Taken out while it is used.
     links: Cell<Option<Box<Links<T>>>>,
-    /// Where it was spawned, while nobody has been told how it ended. `None` before it has.
+    /// The line that spawned it, from its end until some code has seen the outcome.
     unseen: Cell<Option<SpawnedAt>>,
 }
 
@@ -93,7 +93,7 @@ impl<T> Links<T> {
 enum State<T> {
     Unknown,
     Known(Result<T, Exit>),
-    /// Handed over to the one who awaited the handle.
+    /// Moved to the waiter that awaited the handle.
     Taken,
 }
 
@@ -107,14 +107,14 @@ impl<T> Outcome<T> {
         }
     }
 
-    /// Stores the outcome, once; nobody hears of it yet.
+    /// Stores the outcome, once, without announcing it.
     pub(super) fn store(&self, outcome: Result<T, Exit>) {
         let mut state = self.state.borrow_mut();
         debug_assert!(matches!(*state, State::Unknown));
         *state = State::Known(outcome);
     }
 
-    /// Calls the links, in order, then wakes whoever waits.
+    /// Calls the links, in order, then wakes the waiters.
     #[inline]
     pub(super) fn announce(&self, spawned_at: SpawnedAt) {
         self.unseen.set(Some(spawned_at));
@@ -124,13 +124,13 @@ impl<T> Outcome<T> {
         self.wake();
     }
 
-    /// As [`HasOutcome::poll_take`], whoever asks.
+    /// As [`HasOutcome::poll_take`], for any caller.
     pub(super) fn poll_take(
         &self,
         place: &mut Place,
         cx: &mut Context<'_>,
     ) -> Poll<Result<T, Exit>> {
-        // While a link looks at the outcome nobody can take it: waiters come after links.
+        // While a link borrows the outcome no waiter can take it: waiters come after links.
         let known = |state: RefMut<'_, State<T>>| !matches!(*state, State::Unknown);
         let free = || self.state.try_borrow_mut().is_ok_and(known);
         ready!(self.waiters.wait_for(place, cx, || free().then_some(()).ok_or(()), end));
@@ -158,7 +158,8 @@ impl<T> Outcome<T> {
 
     pub(super) fn unlink(&self, link: Link) -> bool {
         let removed = self.with_links(|links| links.as_mut().and_then(|links| links.remove(link)));
-        // The callback may own anything: it is dropped here, with the links back in their place.
+        // The callback's captures may run user code when dropped: it is dropped here, after the
+        // links are back in their place.
         removed.is_some()
     }
 
@@ -173,7 +174,7 @@ impl<T> Outcome<T> {
         !matches!(*self.state.borrow(), State::Unknown)
     }
 
-    /// Panics when there is no outcome left to be told.
+    /// Panics if the outcome has been moved out.
     #[track_caller]
     pub(super) fn check_not_taken(&self) {
         let taken = matches!(*self.state.borrow(), State::Taken);
@@ -186,8 +187,8 @@ impl<T> Outcome<T> {
 
     fn call(&self, callbacks: impl IntoIterator<Item = Callback<T>>) {
         self.unseen.set(None);
-        // The outcome is lent to the callbacks, so they must be over before anybody else has a
-        // turn.
+        // The outcome is lent to the callbacks, so they must have returned before any green thread
+        // has a turn.
         let _on_no_stack = Outer::leave();
         let state = self.state.borrow();
         let State::Known(outcome) = &*state else { return };
@@ -203,7 +204,7 @@ fn end() -> Point {
 }
 
 impl<T: Clone> Outcome<T> {
-    /// Hands out a copy of the outcome, once it is known.
+    /// Returns a copy of the outcome, once it is known.
     pub(super) fn poll_copy(
         &self,
         place: &mut Place,
@@ -218,7 +219,7 @@ impl<T: Clone> Outcome<T> {
     }
 }
 
-/// An outcome that reports a failure when it is dropped and nobody has looked.
+/// An outcome that reports a failure if it is dropped before any code has looked at it.
 pub(super) struct Reported<T: 'static>(Outcome<T>);
 
 impl<T> Reported<T> {
@@ -251,7 +252,7 @@ impl<T> Drop for Reported<T> {
     }
 }
 
-/// One that ended before it began.
+/// A green thread that ended before it began.
 impl<T> HasOutcome<T> for Reported<T> {
     fn outcome(&self) -> &Outcome<T> {
         self

@@ -1,4 +1,4 @@
-//! Giving up the turn, for a while or for one round.
+//! Yielding, for a while or for one round.
 
 use std::fmt;
 use std::pin::Pin;
@@ -7,23 +7,24 @@ use std::time::Duration;
 
 use crate::hub::Timer;
 
-/// Waits for at least so long; [`Duration::ZERO`] gives up one turn.
+/// Waits for at least so long; [`Duration::ZERO`] yields once.
 ///
-/// With zero, everyone who is ready runs once before the caller goes on: three green threads that
+/// With zero, all ready green threads run once before the caller goes on: three green threads that
 /// alternate run as `abcabcabc`. Longer sleeps end at the next millisecond. The clock runs from the
 /// call.
 ///
-/// Who waits for a socket is ready once the hub has looked at I/O, not when the data arrives. While
-/// green threads are ready the hub looks after 256 turns, or after a millisecond if that is sooner.
-/// So a green thread that spins on `sleep(ZERO)` alone keeps a socket waiting for a few
-/// microseconds, and others with longer turns for at most a millisecond and a turn. Where nobody
-/// else is ready, [`tokio::task::yield_now`] has the hub look at once: it costs some twenty turns.
+/// A green thread that waits for a socket becomes ready when the hub polls the I/O driver, not when
+/// the data arrives. While green threads are ready, the hub polls the driver every 256 turns, or
+/// every millisecond if that is sooner. So a green thread that spins on `sleep(ZERO)` alone delays
+/// a socket by a few microseconds, and green threads with longer turns by at most a millisecond and
+/// a turn. If no other green thread is ready, [`tokio::task::yield_now`] makes the hub poll the
+/// driver at once; it costs some twenty turns.
 ///
 /// Corresponds to `eventlet.sleep`.
 ///
 /// # Panics
 ///
-/// With more than zero, where there is no hub: outside [`run`](crate::run) and
+/// With more than zero, if there is no hub: outside [`run`](crate::run) and
 /// [`local`](crate::local).
 ///
 /// # Yields
@@ -36,11 +37,11 @@ use crate::hub::Timer;
 ///
 /// # Differences
 ///
-/// Eventlet looks at I/O after every round of turns. That is a system call for each round, which
-/// costs as much as twenty turns.
+/// Eventlet polls for I/O after every round of turns. That is a system call per round, which costs
+/// as much as twenty turns.
 ///
-/// The duration has no default, and cannot be negative. One beyond what the clock can hold,
-/// [`Duration::MAX`] for one, never ends.
+/// The duration has no default, and cannot be negative. One beyond the range of the clock, such as
+/// [`Duration::MAX`], never ends.
 ///
 /// # Examples
 ///
@@ -69,8 +70,8 @@ pub fn sleep(duration: Duration) -> Sleep {
 pub struct Sleep(Kind);
 
 enum Kind {
-    /// Not `tokio::task::yield_now`: it goes through the I/O driver, ten times the cost of a turn,
-    /// and lets every other round run in reverse.
+    /// Not `tokio::task::yield_now`: it goes through the I/O driver, which costs ten turns, and
+    /// makes every other round run in reverse.
     Turn {
         given: bool,
     },

@@ -15,13 +15,14 @@ use crate::hub;
 
 /// Starts a green thread that runs a future, and returns its handle.
 ///
-/// The caller keeps its turn; the green thread gets its first one after all that are ready now.
-/// A stackful green thread is `spawn(stackful(closure))`.
+/// The caller keeps its turn; the green thread has its first one after all that are ready now. A
+/// stackful green thread is `spawn(stackful(closure))`.
 ///
-/// While a hub ends, destructors and links may still spawn. What they do never starts, and is
-/// killed in turn, with its destructors and links. Should those spawn again, and so on, then the
-/// hub forgets what is spawned from the ninth time on, as [`std::mem::forget`] does, and reports
-/// that: a supervisor that starts its worker whenever that ends does not keep its hub from ending.
+/// While a hub ends, destructors and links may still spawn. Such a green thread never starts: it is
+/// killed in turn, which runs its destructors and links. If those spawn again, and so on, the hub
+/// forgets every green thread of the ninth generation, as [`std::mem::forget`] does, and reports
+/// that. So a supervisor that restarts its worker whenever that ends cannot keep its hub from
+/// ending.
 ///
 /// Corresponds to `eventlet.spawn`.
 ///
@@ -50,7 +51,7 @@ where
     start(future.into_future(), false, Location::caller())
 }
 
-/// Starts a green thread whose result nobody wants.
+/// Starts a green thread without a handle: its result is not wanted.
 ///
 /// It costs less than [`spawn`]. Its value is dropped; a panic, and a value that is an `Err`, is
 /// [reported](crate::debug::hub_exceptions) with this line.
@@ -134,7 +135,7 @@ where
 ///
 /// # Panics
 ///
-/// Outside green threads, as there is no caller whose end could be looked for.
+/// Outside green threads, as there is no caller whose end could be checked.
 ///
 /// # Yields
 ///
@@ -177,7 +178,7 @@ where
     start(delayed, true, Location::caller())
 }
 
-/// Starts a green thread in the name of a line that has asked for it before.
+/// Starts a green thread on behalf of a line that asked for it earlier.
 #[track_caller]
 pub(crate) fn spawn_from<F>(
     future: F,
@@ -189,7 +190,7 @@ where
     start(future, false, spawned_at)
 }
 
-/// Like [`spawn_from`], with nobody wanting the result.
+/// Like [`spawn_from`], without a handle.
 #[inline]
 #[track_caller]
 pub(crate) fn spawn_n_from<F>(future: F, spawned_at: &'static Location<'static>) -> Greenlet
@@ -199,7 +200,7 @@ where
     Greenlet::spawn(Rc::pin(Unwatched::new(future)), false, spawned_at)
 }
 
-/// Starts a green thread whose outcome goes to a function, right when it ends.
+/// Starts a green thread whose outcome is passed to a function as soon as it ends.
 pub(crate) fn spawn_delivered<F, D>(
     future: F,
     deliver: D,
@@ -226,14 +227,14 @@ where
     GreenThread::new(Greenlet::spawn(job.clone(), delayed, spawned_at), job)
 }
 
-/// Makes what a green thread waits for before it starts. Where there is no delay it is nothing: its
-/// first turn comes in the order of the spawns.
+/// Makes the timer that a green thread waits for before it starts. Without a delay there is none:
+/// its first turn comes in the order of the spawns.
 #[track_caller]
 fn wait_for(delay: Duration) -> Option<Sleep> {
     if delay.is_zero() { None } else { Some(sleep(delay)) }
 }
 
-/// Notes that the running green thread, spawned to start later, starts now.
+/// Records that the running green thread, spawned to start later, starts now.
 fn begin() {
     hub::expect("starting a green thread").start(getcurrent().key());
 }

@@ -1,13 +1,13 @@
-//! Sleeps and limits of green threads, kept over one Tokio sleep.
+//! Sleeps and deadlines of green threads, kept over one Tokio sleep.
 //!
-//! Most limits never pass: they are set around an operation and dropped right after it. So setting
-//! and dropping one is cheap here (see [`Wheel`]), and the more so within one poll of the hub, at
-//! whose end only what is left is sorted. Tokio's timer is touched only when an earlier moment than
-//! all others is set.
+//! Most deadlines never pass: they are set around an operation and dropped right after it. So
+//! setting and dropping one is cheap here (see [`Wheel`]), and cheapest within one poll of the hub,
+//! at whose end only the remaining ones are sorted. Tokio's timer is reset only for a moment
+//! earlier than all others.
 //!
 //! Deadlines are Tokio's `Instant`s: they follow a paused clock, and round up to Tokio's
-//! millisecond. Equal deadlines pass in the order in which they were asked for, whoever is polled
-//! first.
+//! millisecond. Equal deadlines pass in the order in which they were requested, whatever the order
+//! of polls.
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
@@ -24,10 +24,10 @@ use super::timer_wheel::{Due, Wheel};
 use crate::exit::Exit;
 
 thread_local! {
-    /// One number for each moment that is asked for.
+    /// One number for each moment that is requested.
     static NEXT_ORDER: Cell<u64> = const { Cell::new(0) };
 
-    /// What the clock said when it was first read since the innermost [`Start`] was made.
+    /// The first reading of the clock since the innermost [`Start`] was made.
     static FIRST_READ: Cell<u64> = const { Cell::new(UNREAD) };
 }
 
@@ -38,11 +38,11 @@ fn next_order() -> u64 {
     NEXT_ORDER.replace(NEXT_ORDER.get() + 1)
 }
 
-/// The start of a timer that is perhaps not needed: it takes its turn among equal deadlines now,
-/// and reads the clock when it is.
+/// The start of a timer that may not be needed: it takes its rank among equal deadlines now, and
+/// reads the clock only when the timer is needed.
 ///
-/// By then others may have read it. The first of their readings counts for this timer too: so of
-/// timers of equal length, those that started since are not due before it.
+/// Other timers may have read the clock by then. The first of their readings counts for this timer
+/// too, so no timer of equal length that started later is due before it.
 pub(super) struct Start {
     order: u64,
     /// The first reading since the start around this one.
@@ -59,12 +59,12 @@ impl Start {
 impl Drop for Start {
     #[inline]
     fn drop(&mut self) {
-        // What was read in here was read since the outer start, too.
+        // A reading inside this start also counts for the outer one.
         FIRST_READ.set(FIRST_READ.get().min(self.outer));
     }
 }
 
-/// When something is due. Of two things due at the same time, the one asked for first comes first.
+/// When something is due. Of two equal times, the one requested first comes first.
 ///
 /// Compared field by field.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,7 +76,7 @@ pub(crate) struct Moment {
 }
 
 impl Moment {
-    /// Returns the moment that comes so long after another, unless that is too far away.
+    /// Returns the moment so long after another, unless it cannot be represented.
     #[inline]
     fn new(from: u64, duration: Duration, order: u64) -> Option<Moment> {
         Some(Moment { at: from.checked_add(nanoseconds(duration)?)?, order })
@@ -96,9 +96,9 @@ pub(crate) struct Clock {
 
 struct Timers {
     wheel: Wheel<Entry>,
-    /// What has come out of the wheel: due, or due before the tick is over.
+    /// Entries that have left the wheel: due, or due within the current tick.
     out: BinaryHeap<Reverse<(Moment, usize)>>,
-    /// Entries that nobody waits for: those that are not [set](EntryState::Set).
+    /// Entries without a waiter: those that are not [set](EntryState::Set).
     over: usize,
 }
 
@@ -110,16 +110,16 @@ struct Entry {
 enum EntryState {
     /// Somebody waits.
     Set(Alarm),
-    /// Nobody waits any more, but it is in `out`, from where it will be removed.
+    /// It has no waiter any more, but is still in `out`, from where it will be removed.
     Forgotten,
-    /// The alarm was given, and its owner does not know yet.
+    /// The alarm was raised, and its owner has not been polled since.
     Passed,
 }
 
-/// What to do when a moment comes.
+/// What to do when a deadline passes.
 pub(super) enum Alarm {
     Wake(Waker),
-    /// Makes the exit only now, as mostly the moment never comes.
+    /// Makes the exit only then, as the deadline rarely passes.
     End(Box<dyn FnOnce() -> (Key, Exit)>),
 }
 
@@ -137,20 +137,19 @@ impl Clock {
         self.timers.try_borrow_mut().is_err() || self.sleep.try_borrow_mut().is_err()
     }
 
-    /// Returns how many entries there are, those included that nobody waits for.
+    /// Returns how many entries there are, including those without a waiter.
     #[cfg(test)]
     pub(super) fn entries(&self) -> usize {
         self.timers.borrow().wheel.len()
     }
 
-    /// Returns how many timers somebody waits for.
+    /// Returns how many timers have a waiter.
     pub(super) fn len(&self) -> usize {
         let timers = self.timers.borrow();
         timers.wheel.len() - timers.over
     }
 
-    /// Returns in how long each timer comes that somebody waits for, and what `who` makes of its
-    /// waker.
+    /// Returns the time left of each timer that has a waiter, with what `who` makes of its waker.
     pub(super) fn pending<R>(
         &self,
         who: impl Fn(&Waker) -> Option<R>,
@@ -167,13 +166,13 @@ impl Clock {
         pending.collect()
     }
 
-    /// Returns the moment that comes so long after now, unless that is too far away.
+    /// Returns the moment so long after now, unless it cannot be represented.
     #[inline]
     pub(super) fn moment_after(&self, duration: Duration) -> Option<Moment> {
         Moment::new(self.read(), duration, next_order())
     }
 
-    /// Returns the moment that comes so long after a start.
+    /// Returns the moment so long after a start.
     #[inline]
     pub(super) fn moment_since(&self, start: &Start, duration: Duration) -> Option<Moment> {
         let from = match FIRST_READ.get() {
@@ -183,7 +182,7 @@ impl Clock {
         Moment::new(from, duration, start.order)
     }
 
-    /// Returns what time it is, for something that starts now.
+    /// Returns the time, for something that starts now.
     #[inline]
     fn read(&self) -> u64 {
         let now = self.now();
@@ -191,7 +190,7 @@ impl Clock {
         now
     }
 
-    /// Returns what time it is.
+    /// Returns the time.
     #[inline]
     fn now(&self) -> u64 {
         nanoseconds(self.origin.elapsed()).unwrap_or(u64::MAX)
@@ -207,7 +206,7 @@ impl Clock {
         self.timers.borrow_mut().wheel.insert(Entry { moment, state: EntryState::Set(alarm) })
     }
 
-    /// Lets an entry that is set wake `cx`.
+    /// Makes an entry that is set wake `cx`.
     pub(super) fn set_for(&self, entry: usize, cx: &Context<'_>) {
         let mut timers = self.timers.borrow_mut();
         let _previous = match &mut timers.wheel.get_mut(entry).state {
@@ -216,11 +215,11 @@ impl Clock {
             }
             _ => return,
         };
-        // The previous waker may be a stranger's: it is dropped after the borrow.
+        // Dropping the previous waker may run user code, so it is dropped after the borrow.
         drop(timers);
     }
 
-    /// Returns whether the moment has come. Mostly none has, and then no entry needs a look.
+    /// Returns whether the moment has come. In most polls none has, and no entry is read.
     #[inline]
     pub(super) fn has_passed(&self, entry: usize) -> bool {
         let timers = self.timers.borrow();
@@ -229,7 +228,8 @@ impl Clock {
 
     #[inline]
     pub(super) fn forget(&self, entry: usize) {
-        // A statement of its own, as the alarm may be a stranger's: it is dropped after the borrow.
+        // A separate statement: dropping the alarm may run user code, so it is dropped after the
+        // borrow.
         let _alarm = self.timers.borrow_mut().forget(entry);
     }
 
@@ -242,15 +242,14 @@ impl Clock {
         rings
     }
 
-    /// Takes the alarms of all whose moments have come, one after the other: giving one may set
-    /// others.
+    /// Takes all alarms that are due, one by one: raising one may set others.
     pub(super) fn alarms(&self) -> impl Iterator<Item = Alarm> {
         let now = self.now();
         self.timers.borrow_mut().advance(now);
         std::iter::from_fn(move || self.timers.borrow_mut().pop_due(now))
     }
 
-    /// Sees to it that Tokio polls the hub when the next moment comes.
+    /// Arms Tokio's timer, so that the hub is polled when the next moment comes.
     #[inline]
     pub(super) fn arm(&self, cx: &mut Context<'_>) {
         let next = {
@@ -296,7 +295,7 @@ impl Due for Entry {
     }
 }
 
-/// Returns the nanoseconds of a duration, unless there are too many of them.
+/// Returns the nanoseconds of a duration, unless they overflow.
 #[inline]
 fn nanoseconds(duration: Duration) -> Option<u64> {
     let whole = duration.as_secs().checked_mul(1_000_000_000)?;
@@ -304,7 +303,7 @@ fn nanoseconds(duration: Duration) -> Option<u64> {
 }
 
 impl Timers {
-    /// Sorts what was set since the last time, and returns when the earliest of that comes.
+    /// Sorts the entries set since the last call, and returns the earliest of them.
     #[inline]
     fn sort(&mut self) -> Option<u64> {
         let earliest = self.wheel.fresh().map(|entry| entry.moment.at).min();
@@ -317,7 +316,7 @@ impl Timers {
         let state = mem::replace(&mut self.wheel.get_mut(key).state, EntryState::Forgotten);
         let waits = matches!(state, EntryState::Set(_));
         if waits && self.wheel.is_out(key) {
-            // Its key is in `out`, and must not be used again before it has left.
+            // Its key is in `out`, and must not be reused before it is removed there.
             self.over += 1;
         } else {
             self.over -= usize::from(!waits);
@@ -326,7 +325,7 @@ impl Timers {
         state
     }
 
-    /// Takes out of the wheel whatever comes in the tick of `now`, and before.
+    /// Takes all entries up to the tick of `now` out of the wheel.
     fn advance(&mut self, now: u64) {
         self.sort();
         let out = &mut self.out;
@@ -349,11 +348,11 @@ impl Timers {
         None
     }
 
-    /// Returns a time before which nothing comes of what is sorted.
+    /// Returns a time before which no sorted entry is due.
     fn next(&self) -> Option<u64> {
         let out = self.out.peek().map(|Reverse((moment, _))| moment.at);
         let in_wheel = || self.wheel.at_next_tick().map(|entry| entry.moment.at).min();
-        // So far away that the wheel has not sorted it yet: it will when that tick comes.
+        // Too far away for the wheel to have sorted it yet: it will when that tick comes.
         let unsorted = || self.wheel.next_tick().map(|tick| tick << TICK_BITS);
         out.or_else(in_wheel).or_else(unsorted)
     }

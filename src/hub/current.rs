@@ -34,7 +34,7 @@ pub(crate) fn is_borrowed() -> bool {
 ///
 /// # Panics
 ///
-/// When there is none, in the caller's line; `what` is what the caller wanted it for.
+/// If there is none, at the caller's line; `what` is what the caller needs it for.
 #[inline]
 #[track_caller]
 pub(crate) fn expect(what: &str) -> Rc<Hub> {
@@ -82,7 +82,7 @@ pub(super) fn wake(id: WakeId) -> bool {
 /// The place of a hub as the hub of its OS thread. Dropping it ends the hub.
 pub(crate) struct Seat {
     hub: Rc<Hub>,
-    /// Given back last: until the hub has ended, others may leave letters for it.
+    /// Dropped last: until the hub has ended, other OS threads may send wakeups to it.
     _number: Number,
 }
 
@@ -91,7 +91,7 @@ impl Seat {
     ///
     /// # Panics
     ///
-    /// When this OS thread has a hub.
+    /// If this OS thread has a hub.
     #[track_caller]
     pub(crate) fn take(number: Number) -> Seat {
         assert!(

@@ -1,9 +1,9 @@
 //! The green stack that executes on this OS thread, or none.
 //!
-//! Only the room of the stacks knows what the address means. It is kept down here because of one
-//! rule of the hub: the hub itself runs on no green stack, whoever calls it. What it runs, ends and
-//! drops, such as a destructor or a link, does not belong to the stack of whoever calls, and must
-//! not suspend that stack in the middle of the hub's work.
+//! Only `stackful` knows what the address means. It is kept in the hub because of one rule: while
+//! the hub works, the current stack is null, whoever called the hub. The code that it runs and
+//! drops, such as a destructor or a link, does not belong to the caller's stack, and must not
+//! suspend that stack in the middle of the hub's work.
 //!
 //! Nor must a lock of `std`, or a write to Tokio's eventfd. With libc's functions replaced
 //! (`eventlet-shim`), both suspend the green stack that they are on. So whatever of this crate
@@ -18,21 +18,20 @@ thread_local! {
     static CURRENT_STACK: Cell<*const ()> = const { Cell::new(ptr::null()) };
 }
 
-/// Returns the address that was set for the green stack that executes; null where none does.
+/// Returns the address that was set for the green stack that executes; null if none does.
 #[inline]
 pub(crate) fn current_stack() -> *const () {
     CURRENT_STACK.get()
 }
 
-/// Sets the address by which the green stack that executes is known. The room of the green stacks
-/// alone does so.
+/// Sets the address that identifies the green stack that executes. Only `stackful` calls this.
 #[inline]
 #[cfg_attr(not(feature = "stackful"), expect(dead_code))]
 pub(crate) fn set_current_stack(stack: *const ()) {
     CURRENT_STACK.set(stack);
 }
 
-/// The current stack before something that may change it. Its drop restores that.
+/// Saves the current stack around code that may change it. Its drop restores the stack.
 pub(crate) struct Outer(*const ());
 
 impl Outer {
@@ -42,7 +41,7 @@ impl Outer {
         Outer(CURRENT_STACK.get())
     }
 
-    /// Saves the current stack, and sets that no green stack executes.
+    /// Saves the current stack, and sets it to none.
     #[inline]
     pub(crate) fn leave() -> Outer {
         Outer(CURRENT_STACK.replace(ptr::null()))

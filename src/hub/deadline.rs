@@ -1,11 +1,10 @@
-//! Limits: a future is waited for until a moment comes.
+//! Limits: waiting for a future until a deadline.
 //!
-//! Limits nest, and several may pass at once, when somebody computed for a while, or when they were
-//! set to the same time. Then the earliest is the one that takes effect, and of equal ones the
-//! outermost. But a future is polled from the outside in and answers from the inside out, so the
-//! innermost would speak first. So whoever polls under a limit that has passed says so here for the
-//! time of the poll, and a limit inside that has passed later keeps quiet and leaves the word to
-//! the earlier one.
+//! Limits nest, and several may have passed by the time of a poll, after a long computation or
+//! because they were equal. Then the earliest takes effect, and of equal ones the outermost.
+//! Polling goes outside-in and completion inside-out, so without help the innermost expired limit
+//! would win. So a poll under an expired limit records it here, and an inner one that expired later
+//! stays pending.
 
 use std::cell::Cell;
 use std::pin::Pin;
@@ -19,11 +18,11 @@ use super::current;
 use super::timer::Timer;
 
 thread_local! {
-    /// The earliest of the limits around the code that is being polled that have passed.
+    /// The earliest of the expired limits around the code that is being polled.
     static ENCLOSING: Cell<Option<Moment>> = const { Cell::new(None) };
 }
 
-/// Puts one more limit, which has passed, around what is polled until it is dropped.
+/// Records one more expired limit around the code that is polled, until it is dropped.
 pub(crate) struct Enclosing {
     outer: Option<Moment>,
 }
@@ -50,14 +49,14 @@ fn earliest(one: Option<Moment>, other: Option<Moment>) -> Option<Moment> {
     }
 }
 
-/// Returns whether a limit that has passed is to take effect: no earlier one encloses it.
+/// Returns whether an expired limit takes effect: no earlier one encloses it.
 fn takes_effect(limit: Moment) -> bool {
     ENCLOSING.get().is_none_or(|outer| limit < outer)
 }
 
 impl Timer {
-    /// Returns whether this limit ends a wait that is not over, and inside of which there are no
-    /// limits. If it does not, `cx` is woken when it has passed.
+    /// Returns whether this limit ends a pending wait that has no limits inside it. If not, `cx` is
+    /// woken when it passes.
     #[inline]
     #[cfg_attr(not(feature = "stackful"), expect(dead_code))]
     pub(crate) fn ends_wait(&mut self, cx: &Context<'_>) -> bool {
@@ -72,13 +71,13 @@ impl Timer {
 /// Waits for the future at most so long, counted from the first poll. `None` when the limit passed
 /// first.
 ///
-/// The future is asked before the clock: what is ready at once costs no reading, and with a limit
-/// of zero the future still gets one try. See [`Start`] for how limits inside are not due before
-/// those of equal length around them.
+/// The future is polled before the clock is read: a future that is ready at once costs no reading,
+/// and with a limit of zero the future still gets one poll. See [`Start`] for how limits inside are
+/// not due before those of equal length around them.
 ///
 /// # Panics
 ///
-/// Where there is no hub, if there is a limit.
+/// If there is a limit and no hub.
 #[inline]
 #[track_caller]
 pub(crate) fn within<F: Future>(limit: Option<Duration>, future: F) -> Within<F> {
@@ -135,8 +134,8 @@ impl<F: Future> Future for Within<F> {
     }
 }
 
-/// Polls a future whose limit has passed: what is ready counts all the same, and so does an earlier
-/// limit.
+/// Polls a future whose limit has passed: if it is ready its value still counts, and so does an
+/// earlier limit.
 #[cold]
 fn poll_late<F: Future>(
     future: Pin<&mut F>,

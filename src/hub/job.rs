@@ -23,18 +23,18 @@ pub(crate) trait Job {
 
     /// Ends the job: with the value that `poll` stored, or, for `exit`, without one.
     ///
-    /// Drops the work, then tells everyone who wants to know. Never unwinds.
+    /// Drops the work, then announces the outcome. Never unwinds.
     fn finish(self: Pin<Rc<Self>>, exit: Option<Exit>, spawned_at: SpawnedAt);
 }
 
 /// The line that spawned a green thread.
 pub(crate) type SpawnedAt = &'static Location<'static>;
 
-/// Names a green thread among all that this OS thread ever has.
+/// Identifies a green thread among all that this OS thread ever has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     slot: u32,
-    /// Not zero, so that a key or none takes two words: who runs now is noted twice a turn.
+    /// Not zero, so that an `Option<Key>` is two words: the current key is stored twice a turn.
     serial: NonZeroU64,
 }
 

@@ -1,7 +1,7 @@
-//! What green threads keep for themselves: the values behind [`corolocal`](crate::corolocal).
+//! The values of green-thread locals, behind [`corolocal`](crate::corolocal).
 //!
-//! They lie beside the green threads, not in them. So a green thread that keeps nothing pays no
-//! memory for it, and at its end one look at the map, which is empty in most programs.
+//! They are kept beside the green threads, not in them. So a green thread without locals pays no
+//! memory for them, and at its end one lookup in a map that is empty in most programs.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -15,18 +15,18 @@ use crate::report;
 /// The values of all green threads of a hub.
 #[derive(Default)]
 pub(crate) struct Locals {
-    /// By the serial number of the green thread. Its slot would not do: it may be somebody else's
-    /// while the last values of an ended green thread are dropped.
+    /// By the serial number of the green thread. Its slot would not do: another green thread may
+    /// have it while the last values of an ended one are dropped.
     of: RefCell<HashMap<u64, Vec<Kept>, BuildHasherDefault<Spread>>>,
 }
 
 struct Kept {
     local: u64,
-    /// `None` once it is dropped: the green thread has ended, and what is gone does not come back.
+    /// `None` once it is dropped: the green thread has ended, and the value is not made again.
     value: Option<Rc<dyn Any>>,
 }
 
-/// What a green thread has of one local.
+/// The state of one local of a green thread.
 pub(crate) enum Found {
     Value(Rc<dyn Any>),
     /// It has not used it yet.
@@ -40,7 +40,7 @@ impl Locals {
         self.of.try_borrow_mut().is_err()
     }
 
-    /// Returns what a green thread has of a local.
+    /// Returns the state of a local of a green thread.
     ///
     /// The value is shared, not borrowed, so that the map is free while user code looks at it.
     pub(crate) fn find(&self, owner: Key, local: u64) -> Found {
@@ -52,8 +52,8 @@ impl Locals {
         }
     }
 
-    /// Keeps a value that was not found, and returns what is kept from now on: the first comes
-    /// first, should making the value have made another one.
+    /// Keeps a value that was not found, and returns the one kept: the first, if making this value
+    /// has stored another already.
     pub(crate) fn keep(&self, owner: Key, local: u64, value: Rc<dyn Any>) -> Rc<dyn Any> {
         if let Found::Value(first) = self.find(owner, local) {
             return first;
@@ -73,7 +73,7 @@ impl Locals {
 
     #[cold]
     fn drop_one_by_one(&self, owner: Key) {
-        // One at a time, as a destructor may use those that are left, and new ones.
+        // One at a time, as a destructor may use the remaining ones, and add new ones.
         while let Some(value) = self.take_latest(owner) {
             report::contain("in a destructor of a green thread's local", || drop(value));
         }
@@ -91,7 +91,8 @@ fn of_local(values: &[Kept], local: u64) -> Option<&Kept> {
     values.iter().find(|kept| kept.local == local)
 }
 
-/// Hashes a serial number: nobody chooses those, so one multiplication spreads them well enough.
+/// Hashes a serial number. An attacker cannot choose these, so one multiplication spreads them well
+/// enough.
 #[derive(Default)]
 struct Spread(u64);
 

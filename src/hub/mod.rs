@@ -1,35 +1,35 @@
 //! The hub: runs the green threads of one OS thread.
 //!
 //! A hub is one local task of a Tokio runtime. It owns every green thread of its OS thread and
-//! polls them itself, first come, first served, so that Tokio brings the reactor, the blocking pool
-//! and the ecosystem, and the hub brings eventlet's order, a kill that ends its victim at once, and
-//! turns that cost little.
+//! polls them itself, first come, first served. Tokio provides the reactor, the blocking pool and
+//! the ecosystem; the hub provides eventlet's order, a kill that ends its victim at once, and cheap
+//! turns.
 //!
 //! | file | what it holds |
 //! |---|---|
 //! | `job` | what it runs, and the number of a green thread |
-//! | `current_stack` | on which green stack code runs: the hub on none |
+//! | `current_stack` | the green stack that executes; null in the hub |
 //! | `remote`, `registry` | wakeups from other OS threads; finds a hub by its number |
 //! | `wake_id` | the number by which a waker knows its green thread |
-//! | `slots` | where its green threads are, and the queue of those who are ready |
-//! | `pin_cell` | the place of a future that the hub shares with handles |
-//! | `timer_wheel`, `clock` | moments to come, over one Tokio sleep |
-//! | `prefetch` | whose memory is fetched into the caches before its turn comes |
-//! | `locals`, `notes` | what green threads keep for themselves, and what is noted of them |
+//! | `slots` | where its green threads are, and the queue of the ready ones |
+//! | `pin_cell` | the cell of a future that the hub shares with handles |
+//! | `timer_wheel`, `clock` | deadlines, over one Tokio sleep |
+//! | `prefetch` | loads the memory of the next green threads into the caches |
+//! | `locals`, `notes` | values of green-thread locals; names and states for debugging |
 //! | `processor`, `no_processor` | what the processor has done for this OS thread |
-//! | `spans`, `usage` | green threads as `tracing` spans; who has used the hub, and how long |
+//! | `spans`, `usage` | green threads as `tracing` spans; how long each has used the hub |
 //! | `detector` | the wakers of a hub that looks for deadlocks |
 //! | `question` | what somebody asks all that wait |
-//! | `observer` | who observes the hub: the watchdog, who counts, who chooses whose turn is next |
-//! | `settings`, `resolver` | what can be chosen for a hub; who resolves names |
-//! | `scheduler` | the hub itself: its green threads, who runs, kill |
+//! | `observer` | observers of the hub: the watchdog, counters, and choosers of the next turn |
+//! | `settings`, `resolver` | the settings of a hub; the name resolver |
+//! | `scheduler` | the hub itself: its green threads, the current one, kill |
 //! | `current`, `holder` | the hub of this OS thread; who has a lock |
 //! | `waker` | the waker of a green thread: a number, not an allocation |
-//! | `timer`, `deadline` | waiting for a moment, and no longer than until one |
-//! | `turn` | one poll of the hub by Tokio: when green threads run, when I/O is looked at |
+//! | `timer`, `deadline` | waiting for a moment, and for a future until one |
+//! | `turn` | one poll of the hub by Tokio: when green threads run, when the driver is polled |
 //! | `questions` | what all that wait wait for |
 //! | `deadlock` | whether anything can ever wake the hub again |
-//! | `census` | who lives in the hub, for whoever looks in |
+//! | `census` | the green threads of the hub, for debugging |
 //!
 //! Each imports from those above it only.
 
@@ -46,7 +46,7 @@ mod locals;
 mod notes;
 mod observer;
 mod pin_cell;
-// Stacks are noted where there are stacks.
+// Needed only with stacks.
 #[cfg_attr(not(feature = "stackful"), expect(dead_code))]
 mod prefetch;
 #[cfg(unix)]

@@ -1,7 +1,7 @@
-//! What is noted of green threads for whoever looks into the hub.
+//! Names and states of green threads, for debugging.
 //!
-//! The scheduler needs none of this, so it is kept in a side table, and a program that asks for
-//! nothing pays one look at an empty map for each green thread that ends.
+//! The scheduler needs none of this, so it is kept in a side table. A program that does not use it
+//! pays one lookup in an empty map for each green thread that ends.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -25,19 +25,19 @@ pub enum State {
     Waiting,
 }
 
-/// What is noted of green threads.
+/// The notes on green threads.
 #[derive(Default)]
 pub(crate) struct Notes {
     /// By serial number.
     of: RefCell<HashMap<u64, Note>>,
-    /// Who names green threads when somebody looks.
+    /// Sources of names, asked during an inspection.
     namers: RefCell<Vec<Weak<dyn Names>>>,
 }
 
-/// Names green threads when somebody looks: for those that are too many and too short to be given
-/// names.
+/// Names green threads at the time of an inspection: for those that are too many and too
+/// short-lived to be named one by one.
 pub(crate) trait Names {
-    /// Tells the names of those that it knows.
+    /// Passes the names of those that it knows to `tell`.
     fn names(&self, tell: &mut dyn FnMut(Key, String));
 }
 
@@ -52,7 +52,7 @@ impl Notes {
         self.of.try_borrow_mut().is_err() || self.namers.try_borrow_mut().is_err()
     }
 
-    /// Notes that the turn of a green thread is over.
+    /// Records that the turn of a green thread is over.
     pub(super) fn turn_is_over(&self, key: Key) {
         self.note(key, |note| note.last_turn = Some(Instant::now()));
     }
@@ -81,7 +81,7 @@ impl Notes {
         self.note(key, |note| note.name = Some(name));
     }
 
-    /// Asks somebody for names when somebody looks, as long as he is there.
+    /// Adds a source of names, which is asked during an inspection as long as it is alive.
     #[cfg_attr(not(feature = "wsgi"), expect(dead_code))]
     pub(crate) fn ask_for_names(&self, namer: Weak<dyn Names>) {
         let mut namers = self.namers.borrow_mut();
@@ -89,7 +89,7 @@ impl Notes {
         namers.push(namer);
     }
 
-    /// Returns the names that are not noted, by serial number.
+    /// Returns the names from the sources, by serial number.
     pub(super) fn asked_for(&self) -> HashMap<u64, Rc<str>> {
         let namers: Vec<_> = self.namers.borrow().iter().filter_map(Weak::upgrade).collect();
         let mut asked_for = HashMap::new();

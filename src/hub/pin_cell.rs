@@ -1,4 +1,4 @@
-//! A `RefCell` whose value is pinned when the cell is: the place of a green thread's future.
+//! A `RefCell` whose value is pinned when the cell is: it holds a green thread's future.
 //!
 //! # Invariants
 //!
@@ -19,7 +19,7 @@ impl<T> PinCell<T> {
         PinCell { value: RefCell::new(value) }
     }
 
-    /// Returns whether somebody has borrowed the value.
+    /// Returns whether the value is borrowed.
     pub(crate) fn is_borrowed(&self) -> bool {
         self.value.try_borrow().is_err()
     }
@@ -28,7 +28,7 @@ impl<T> PinCell<T> {
     ///
     /// # Panics
     ///
-    /// While somebody has borrowed it.
+    /// If it is borrowed already.
     #[inline]
     pub(crate) fn borrow_mut(self: Pin<&Self>) -> PinMut<'_, T> {
         PinMut { value: self.get_ref().value.borrow_mut() }

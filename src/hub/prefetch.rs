@@ -1,24 +1,22 @@
-//! Prefetching: the memory of a green thread is asked for before its turn comes.
+//! Prefetching: loads the memory of a green thread into the caches before its turn.
 //!
 //! A green thread that ran a moment ago is still in the caches. One that waited for a client or a
-//! timer is not: between two turns of it others had theirs, and the kernel did its part for each of
-//! them. Each of its cache misses then takes a hundred nanoseconds, and each depends on the one
-//! before. But the hub knows who is next, and a processor serves the misses of several green
-//! threads at the same time.
+//! timer is not: other green threads and the kernel have evicted it. Each of its cache misses then
+//! takes a hundred nanoseconds, and each depends on the one before. But the hub knows which green
+//! threads are next, and a processor overlaps the misses of several of them.
 //!
-//! What a turn touches first is the job and, if it has a stack, its frame and the stack around the
-//! place where it was suspended. No other green thread is in the same page, so each costs a TLB
-//! miss, too. The room of the stacks notes that place here when it is another one than the last
-//! time, by the number of the green thread's slot. An entry may be out of date: then the prefetch
-//! is wasted, and nothing else happens.
+//! A turn first touches the job and, if it has a stack, its frame and the stack around the address
+//! where it was suspended. Each green stack has pages of its own, so each access is a TLB miss,
+//! too. `stackful` records that address here when it has changed, by the green thread's slot. A
+//! stale entry wastes the prefetch and does no harm.
 //!
 //! It takes a twelfth off the work of an echo server with 1,000 clients, and a quarter off a spawn
 //! among 10,000.
 //!
 //! # Invariants
 //!
-//! - **I1**: a prefetch is a hint and no access: whatever the address is, it is not an error, and
-//!   nothing that a program can see changes.
+//! - **I1**: a prefetch is a hint and not an access: no address is an error, and nothing that a
+//!   program can observe changes.
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
@@ -27,13 +25,13 @@ use std::ptr;
 use super::current_stack::Outer;
 use super::job::Job;
 
-/// Green threads that are fetched at once. More do not come faster.
+/// Green threads that are prefetched at once. A larger batch gains nothing.
 pub(super) const AT_ONCE: usize = 8;
 
-/// Green threads that stay near when they do nothing but take turns.
+/// Green threads that stay in the caches when they only take turns.
 const NEAR: usize = 512;
 
-/// How many of those who are ready are far, from the first on.
+/// How many of the ready green threads are cold, from the first on.
 #[derive(Default)]
 pub(super) struct Far {
     count: Cell<usize>,
@@ -42,8 +40,8 @@ pub(super) struct Far {
 }
 
 impl Far {
-    /// Notes how many are ready when a poll begins. Those who became so since the last one are far,
-    /// as they waited for something outside, and so is whoever is before them. Of more than
+    /// Records how many are ready when a poll begins. Those that became ready since the last poll
+    /// are cold, as they waited for an external event, and so are those before them. Of more than
     /// [`NEAR`] all are.
     pub(super) fn begin(&self, ready: usize) {
         if ready > self.left.get().min(NEAR) {
@@ -51,38 +49,38 @@ impl Far {
         }
     }
 
-    /// Notes how many have run when a poll is over, and how many are ready now.
+    /// Records how many have run when a poll is over, and how many are ready now.
     pub(super) fn end(&self, runs: usize, ready: usize) {
         self.count.set(self.count.get().saturating_sub(runs));
         self.left.set(ready);
     }
 
-    /// Returns whether the next [`AT_ONCE`] are to be fetched, before the turn of that number in a
-    /// poll: the first is 1.
+    /// Returns whether to prefetch the next [`AT_ONCE`] before the turn of that number in a poll:
+    /// the first is 1.
     #[inline]
     pub(super) fn must_fetch(&self, turn: usize) -> bool {
         turn <= self.count.get() && turn % AT_ONCE == 1
     }
 }
 
-/// Bytes that are fetched at once.
+/// Bytes of a cache line.
 const LINE: usize = 64;
 
-/// Lines of a stack that are fetched: what a wait, those whom it calls and its caller need, as a
-/// rule.
+/// Cache lines of a stack that are prefetched: as a rule what a wait, its callees and its caller
+/// need.
 const FRAMES: usize = 8;
 
-/// How many of them are below the place where it was suspended.
+/// How many of them are below the address where it was suspended.
 const BELOW: usize = 3;
 
-/// Lines of a job that are fetched at most. A larger one keeps a future's own data, which it may
-/// not need at once.
+/// The most cache lines of a job that are prefetched. A larger job has data of its future that it
+/// may not need at once.
 const JOB: usize = 5;
 
-/// Bytes before a job: its `Rc` counts there, and the hub makes itself one more.
+/// Bytes before a job: the counts of its `Rc`, one of which the hub increments.
 const COUNTS: usize = 2 * size_of::<usize>();
 
-/// Green threads that are in the table at most: those of the first slots. It takes a megabyte then.
+/// The most green threads in the table: those of the first slots. It takes a megabyte then.
 const MOST: usize = 1 << 16;
 
 thread_local! {
@@ -97,7 +95,7 @@ struct Suspended {
     frame: usize,
 }
 
-/// Notes where a stack is suspended, and where its frame is.
+/// Records where a stack is suspended, and where its frame is.
 #[inline(never)]
 pub(crate) fn note_suspended(slot: usize, at: usize, frame: usize) {
     let suspended = Suspended { at, frame };
@@ -138,7 +136,7 @@ fn grow(all: &mut Vec<Suspended>, slot: usize, suspended: Suspended) {
     }
 }
 
-/// Fetches a green thread, by its slot and its job.
+/// Prefetches a green thread, by its slot and its job.
 pub(super) fn fetch(slot: usize, job: &dyn Job) {
     #[cfg(test)]
     FETCHED.set(FETCHED.get() + 1);
@@ -151,22 +149,23 @@ pub(super) fn fetch(slot: usize, job: &dyn Job) {
     fetch_lines(start, (COUNTS + size_of_val(job)).div_ceil(LINE).min(JOB));
 }
 
-/// Fetches the frame of a stack that is resumed next. Its address is on that stack, so the two
-/// misses would come one after the other. That is a twentieth of a turn among a hundred.
+/// Prefetches the frame of a stack that is resumed next. The frame's address is itself loaded from
+/// the stack, so the two misses would be serial. Overlapping them saves a twentieth of a turn among
+/// a hundred.
 #[inline]
 pub(crate) fn fetch_frame(frame: usize) {
     fetch_line(frame);
 }
 
-/// Fetches the upper end of a stack that somebody will start on. Only Linux keeps stacks that know
-/// their tops.
+/// Prefetches the upper end of a stack that a green thread will start on. Only the stacks for Linux
+/// know their tops.
 #[cfg_attr(not(target_os = "linux"), expect(dead_code))]
 #[inline]
 pub(crate) fn fetch_top(top: usize) {
     fetch_lines(top.wrapping_sub(FRAMES * LINE), FRAMES);
 }
 
-/// Fetches lines of memory.
+/// Prefetches cache lines.
 #[inline]
 fn fetch_lines(from: usize, lines: usize) {
     for line in 0..lines {
@@ -182,11 +181,11 @@ fn fetch_line(address: usize) {
     unsafe { _mm_prefetch::<_MM_HINT_T0>(address as *const i8) }
 }
 
-/// On other processors memory comes when it is needed: Rust has no stable way to ask them.
+/// Does nothing on other processors: stable Rust has no prefetch for them.
 #[cfg(not(target_arch = "x86_64"))]
 fn fetch_line(_address: usize) {}
 
-/// So there is nothing to note either.
+/// So there is nothing to record either.
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) fn stack_pointer() -> usize {
     0
@@ -194,7 +193,7 @@ pub(crate) fn stack_pointer() -> usize {
 
 #[cfg(test)]
 thread_local! {
-    /// Green threads that were fetched on this OS thread.
+    /// Green threads that were prefetched on this OS thread.
     pub(super) static FETCHED: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -202,7 +201,7 @@ thread_local! {
 mod tests {
     use super::*;
 
-    /// Returns the turns before which a poll fetches, of so many.
+    /// Returns the turns before which a poll prefetches, of so many.
     fn fetches(far: &Far, turns: usize) -> Vec<usize> {
         (1..=turns).filter(|turn| far.must_fetch(*turn)).collect()
     }

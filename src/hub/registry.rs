@@ -1,7 +1,7 @@
-//! Finds the letter box of a hub by the hub's number, from any OS thread.
+//! Finds the mailbox of a hub by the hub's number, from any OS thread.
 //!
-//! A waker carries the number instead of an `Arc`, so that cloning and dropping it costs nothing.
-//! The price is paid here, on the path of a wakeup from another OS thread: one read lock.
+//! A waker carries the number instead of an `Arc`, so cloning and dropping it costs nothing. The
+//! price is one read lock here, for a wakeup from another OS thread.
 
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -9,15 +9,15 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::current_stack::Outer;
 use super::remote::Remote;
 
-/// Numbers of hubs alive at once: what the waker has room for.
+/// The most hubs alive at once: what a waker's word has room for.
 pub(crate) const MAX_HUBS: usize = 1 << 12;
 
 static HUBS: RwLock<Vec<Option<Arc<Remote>>>> = RwLock::new(Vec::new());
 
-/// The number of a hub to come, or of one that runs. It is free again when this is dropped.
+/// The number of a hub, reserved before it starts. It is free again when this is dropped.
 ///
-/// It can be had before the hub, and on another OS thread: so whoever starts a hub hears that there
-/// is no room for it.
+/// It can be taken before the hub exists, and on another OS thread: so the caller that starts a hub
+/// gets the error if there is no room for it.
 pub(crate) struct Number {
     id: usize,
     remote: Arc<Remote>,
@@ -28,7 +28,7 @@ impl Number {
     ///
     /// # Errors
     ///
-    /// When [`MAX_HUBS`] hubs are alive.
+    /// If [`MAX_HUBS`] hubs are alive.
     pub(crate) fn take() -> io::Result<Number> {
         let _on_no_stack = Outer::leave();
         let mut hubs = HUBS.write().unwrap_or_else(PoisonError::into_inner);
@@ -70,7 +70,7 @@ fn no_room() -> io::Error {
     ))
 }
 
-/// Returns the letter box of hub `id`, unless that hub has ended. Whoever asks is on no green stack,
+/// Returns the mailbox of hub `id`, unless that hub has ended. Whoever asks is on no green stack,
 /// as there is a lock.
 pub(crate) fn find(id: usize) -> Option<Arc<Remote>> {
     HUBS.read().unwrap_or_else(PoisonError::into_inner).get(id)?.clone()

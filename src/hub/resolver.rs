@@ -1,4 +1,4 @@
-//! Who resolves the names of hosts instead of the system.
+//! A resolver of host names in place of the system's.
 
 use std::io;
 use std::net::IpAddr;
@@ -19,7 +19,7 @@ pub type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send
 ///
 /// use eventlet::runtime::{Builder, Resolving};
 ///
-/// // Whatever the name, it is this machine.
+/// // Every name resolves to this machine.
 /// let here = |_name: &str| -> Resolving { Box::pin(async { Ok(vec![Ipv4Addr::LOCALHOST.into()]) }) };
 /// Builder::new().resolver(here).run(async {
 ///     let listener = eventlet::listen("127.0.0.1:0").await.unwrap();
@@ -28,7 +28,7 @@ pub type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send
 /// }).unwrap();
 /// ```
 pub trait Resolve: Send + Sync + 'static {
-    /// Finds the addresses of a name. They are tried in this order.
+    /// Finds the addresses of a name. The caller tries them in this order.
     ///
     /// # Killed
     ///
@@ -36,7 +36,7 @@ pub trait Resolve: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When there is no such name, or nobody knows: the error becomes that of `connect`.
+    /// If there is no such name, or it could not be found out: the error becomes that of `connect`.
     fn resolve(&self, name: &str) -> Resolving;
 }
 

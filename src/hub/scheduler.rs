@@ -1,9 +1,9 @@
-//! The hub: green threads in slots, a queue of the ready ones, and who runs now.
+//! The hub: green threads in slots, a queue of the ready ones, and the current one.
 //!
 //! # Fields
 //!
 //! A green thread is a [`Job`] in a slot. Its [`Key`] is the slot and a serial number that no other
-//! green thread of this OS thread ever has, so a key can go stale but never lie.
+//! green thread of this OS thread ever has, so a stale key never names another green thread.
 //!
 //! # States
 //!
@@ -17,22 +17,22 @@
 //!
 //! # Who polls, who drops
 //!
-//! Only [`Hub::run`] polls a job, which it shares with the slot meanwhile, so whatever the job does
-//! to the hub finds no borrow in its way. A job ends in one place too, [`Hub::finish`]: its slot is
+//! Only [`Hub::run`] polls a job, and it holds its own `Rc` of it meanwhile, so the job may call
+//! into the hub without meeting a borrow. A job ends in one place too, [`Hub::finish`]: its slot is
 //! freed first, so that its destructors, links and waiters all see it dead.
 //!
-//! A destructor may kill another green thread, whose destructor kills a third, and so on. After
-//! [`DEEPEST`] of them in each other on one stack the next one is put off: the outermost `finish`
-//! there ends it, before it returns.
+//! A destructor may kill another green thread, whose destructor kills a third, and so on. Nested
+//! [`DEEPEST`] deep on one stack, the next one is put off: the outermost `finish` there ends it
+//! before it returns.
 //!
 //! No user code (a job, a waker, a destructor) runs while a `RefCell` of the hub is borrowed.
 //!
 //! # How a hub ends
 //!
-//! [`Hub::end`] ends every green thread. What their destructors and links spawn is added as ever,
-//! never runs, and is ended next: a generation of its own. After [`GENERATIONS`] of them what is
-//! spawned is forgotten, as [`mem::forget`] does: a supervisor that starts its worker again
-//! whenever it ends would go on forever.
+//! [`Hub::end`] ends every green thread. Green threads that their destructors and links spawn are
+//! added as usual, never run, and are ended next, as a generation of their own. After
+//! [`GENERATIONS`] of them, new ones are forgotten, as by [`mem::forget`]: a supervisor that
+//! restarts its worker whenever it ends would go on forever.
 
 use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -60,56 +60,55 @@ use super::wake_id::WakeId;
 use crate::exit::Exit;
 use crate::report;
 
-/// Green threads that are ended inside of each other on one stack at most, each by a destructor or
-/// a link of the one before. That may be a green stack, of 64 KiB at the least.
+/// The most ends nested on one stack, each from a destructor or a link of the one before. That may
+/// be a green stack of only 64 KiB.
 const DEEPEST: usize = 16;
 
-/// Generations of green threads that a hub ends which were spawned while it ended.
+/// The generations of green threads, spawned while the hub ends, that it ends.
 const GENERATIONS: usize = 8;
 
 pub(crate) struct Hub {
-    /// What wakers call this hub.
+    /// The number of this hub in wakers.
     id: usize,
-    /// With the queue of those who are ready: first come, first served.
+    /// The green threads, and the queue of the ready ones: first come, first served.
     slots: RefCell<Slots>,
     /// The green thread whose code runs now: the one being polled, or one that is being ended.
     current: Cell<Option<Key>>,
-    /// The green thread that is being polled, or was when its panic made the poll unwind.
+    /// The green thread that is being polled, or whose panic made the poll unwind.
     polled: Cell<Option<Key>>,
     /// Set when the green thread that is being polled was killed, by itself or by something that it
     /// called: it ends at its next wait.
     doom: RefCell<Option<Exit>>,
-    /// How many green threads are being ended now on the stack that executes, each inside of the
-    /// one before.
+    /// How many green threads are being ended now on the current stack, nested in each other.
     depth: Cell<usize>,
-    /// Those that were killed too deep inside other ends.
+    /// Those that were killed too deep inside other kills.
     put_off: RefCell<VecDeque<(Key, Exit)>>,
-    /// Set while the hub ends: nobody has a turn any more.
+    /// Set while the hub ends: no green thread has a turn any more.
     ending: Cell<bool>,
-    /// How many were spawned too late to be ended. `None` while it is not too late.
+    /// How many were spawned too late to be ended. `None` before that.
     forgotten: Cell<Option<usize>>,
-    /// Whether it ends with its OS thread. Asked once.
+    /// Whether it ends with its OS thread. Determined once.
     ends_with_thread: OnceCell<bool>,
     /// Where wakeups from other OS threads arrive.
     pub(super) remote: Arc<Remote>,
     pub(super) clock: Clock,
-    /// What green threads keep for themselves.
+    /// The locals of green threads.
     pub(crate) locals: Locals,
     /// What is noted of green threads for whoever looks into the hub.
     pub(crate) notes: Notes,
     pub(super) observer: Observer,
     /// The hub's Tokio task, to be woken when a green thread becomes ready between two polls.
     pub(super) task: RefCell<Option<Waker>>,
-    /// Whether `task` need not be woken: it was already, or is being polled.
+    /// Whether `task` need not be woken: it has been already, or is being polled.
     pub(super) awake: Cell<bool>,
     /// The last polls in a row that ended as Tokio's budget was used up.
     pub(super) polls: Cell<usize>,
     pub(super) far: Far,
-    /// What the stacks of stackful green threads may take.
+    /// The limits on the stacks of stackful green threads.
     stacks: Cell<Stacks>,
-    /// The green thread with which the hub ends.
+    /// The green thread at whose end the hub ends.
     main: Cell<Option<Key>>,
-    /// Who resolves names, unless it is the system.
+    /// The name resolver, unless it is the system's.
     resolver: RefCell<Option<Arc<dyn Resolve>>>,
 }
 
@@ -150,13 +149,14 @@ impl Hub {
         self.slots.borrow().len()
     }
 
-    /// Returns whether code of its green threads runs, and it does not end.
+    /// Returns whether code of a green thread runs, and the hub is not ending.
     #[cfg_attr(not(feature = "stackful"), expect(dead_code))]
     pub(crate) fn is_at_work(&self) -> bool {
         !self.ending.get() && self.current.get().is_some()
     }
 
-    /// Returns whether it ends with its OS thread, if it ends. `ask` tells whether that ends now.
+    /// Returns whether the hub, which is ending, ends with its OS thread. `ask` tells whether that
+    /// is ending.
     #[cfg_attr(not(feature = "stackful"), expect(dead_code))]
     pub(crate) fn ends_with_thread(&self, ask: fn() -> bool) -> bool {
         if self.ending.get() { *self.ends_with_thread.get_or_init(ask) } else { ask() }
@@ -176,7 +176,7 @@ impl Hub {
             || self.observer.is_borrowed()
     }
 
-    /// Returns the number of sleeps and limits that are waited for.
+    /// Returns the number of pending sleeps and deadlines.
     pub(crate) fn timers(&self) -> usize {
         self.clock.len()
     }
@@ -210,13 +210,13 @@ impl Hub {
         self.current.get()
     }
 
-    /// Returns how many are ready.
+    /// Returns the number of ready green threads.
     #[inline]
     pub(crate) fn ready(&self) -> usize {
         self.slots.borrow().ready()
     }
 
-    /// Shows the slots and the jobs of those who have one of the next turns, which are so many.
+    /// Calls `see` with the slots and jobs of those whose turns are among the next `most`.
     pub(super) fn show_next(&self, most: usize, mut see: impl FnMut(usize, &dyn Job)) {
         for (slot, job) in self.slots.borrow().next(most) {
             see(slot, job);
@@ -242,17 +242,18 @@ impl Hub {
         self.state(key).is_none()
     }
 
-    /// Returns what a green thread is doing, unless it has ended. One that is being ended has.
+    /// Returns what a green thread is doing, unless it has ended. One that is being ended counts as
+    /// ended.
     pub(crate) fn state(&self, key: Key) -> Option<State> {
         self.look(key, |slot| self.state_of(key, slot))
     }
 
-    /// Returns whether a green thread has begun its work. One that has ended has.
+    /// Returns whether a green thread has begun its work. True for one that has ended.
     pub(crate) fn started(&self, key: Key) -> bool {
         self.look(key, |slot| slot.started).unwrap_or(true)
     }
 
-    /// Notes that a green thread that was spawned to start later starts now.
+    /// Records that a green thread that was spawned to start later starts now.
     pub(crate) fn start(&self, key: Key) {
         self.look(key, |slot| slot.started = true);
     }
@@ -268,7 +269,7 @@ impl Hub {
     }
 
     /// Ends a green thread before this returns, or, when it is the one that is being polled, at its
-    /// next wait. Does nothing to one that has ended. Too deep inside other ends it is put off.
+    /// next wait. Does nothing to one that has ended. Too deep inside other kills it is put off.
     pub(crate) fn kill(&self, key: Key, exit: Exit) {
         if self.depth_here() < DEEPEST || self.polled.get() == Some(key) {
             self.kill_now(key, exit);
@@ -277,7 +278,7 @@ impl Hub {
         }
     }
 
-    /// As [`kill`](Hub::kill), however deep this is.
+    /// As [`kill`](Hub::kill), at any depth.
     pub(crate) fn kill_now(&self, key: Key, exit: Exit) {
         if self.polled.get() == Some(key) {
             self.doom(exit);
@@ -286,22 +287,22 @@ impl Hub {
             let _on_no_stack = Outer::leave();
             self.finish(key, Some(exit));
             self.depth.set(outer);
-            // It may have been the main one, with which the hub ends.
+            // It may have been the main one, at whose end the hub ends.
             self.rouse();
         }
     }
 
-    /// Returns how many green threads are being ended on this stack. The code of a green stack has
-    /// it to itself: it is no part of what resumed it.
+    /// Returns how many green threads are being ended on this stack. A green stack has a depth of
+    /// its own, as its room does not depend on the stack that resumed it.
     fn depth_here(&self) -> usize {
         if current_stack().is_null() { self.depth.get() } else { 0 }
     }
 
-    /// Lets the green thread that is being polled end at its next wait. The first reason stands, as
-    /// it does when the victim is not running.
+    /// Makes the green thread that is being polled end at its next wait. The first reason counts,
+    /// as for a victim that is not running.
     fn doom(&self, exit: Exit) {
-        // A statement of its own, for a reason may own anything, and is dropped when the borrow has
-        // ended.
+        // A separate statement: dropping a reason may run user code, so it is dropped after the
+        // borrow.
         let is_doomed = self.doom.borrow().is_some();
         if !is_doomed {
             let _none = self.doom.replace(Some(exit));
@@ -319,14 +320,14 @@ impl Hub {
     /// Lets the next ready green thread run until it waits or ends.
     ///
     /// It is woken by the waker that `waker` makes for it. Unwinds when the green thread panics:
-    /// [`finish_panicked`](Hub::finish_panicked) is next then. To catch the panic here would cost
-    /// every turn what a panic should.
+    /// [`finish_panicked`](Hub::finish_panicked) is next then. Catching the panic here would put
+    /// its cost on every turn.
     #[inline]
     pub(super) fn run_next(&self, waker: impl FnOnce(Key) -> Waker) -> Turn {
         if self.observer.is_on() && self.prepare_turn() {
             return Turn::Ended;
         }
-        // A statement of its own, for the borrow must end before the turn begins.
+        // A separate statement, because the borrow must end before the turn begins.
         let next = self.slots.borrow_mut().take_turn();
         match next {
             Next::Ready(key, job) => self.run(key, job, waker(key)),
@@ -337,7 +338,7 @@ impl Hub {
 
     #[inline]
     pub(super) fn run(&self, key: Key, job: Pin<Rc<dyn Job>>, waker: Waker) -> Turn {
-        // Its drop does nothing, at the price of a call through its table.
+        // Its drop does nothing, but would cost a call through its vtable.
         let waker = ManuallyDrop::new(waker);
         self.polled.set(Some(key));
         self.current.set(Some(key));
@@ -348,7 +349,7 @@ impl Hub {
         };
         self.polled.set(None);
         self.current.set(None);
-        // The slot has the last one again: a job that ends is gone when `finish` returns.
+        // The slot holds the last `Rc` again: a job that ends is freed when `finish` returns.
         drop(job);
         let doom = if self.doom.borrow().is_some() { self.take_doom() } else { None };
         if !done && doom.is_none() {
@@ -358,7 +359,7 @@ impl Hub {
         Turn::Ended
     }
 
-    /// Not part of every turn: to take nothing is a twentieth of one.
+    /// Out of line, as taking an empty value costs a twentieth of a turn.
     #[cold]
     fn take_doom(&self) -> Option<Exit> {
         self.doom.borrow_mut().take()
@@ -367,8 +368,7 @@ impl Hub {
     /// Ends the green thread whose panic made `run_next` unwind.
     pub(super) fn finish_panicked(&self, payload: Box<dyn Any + Send>) {
         let Some(key) = self.polled.take() else {
-            // Not the panic of a green thread, but of the hub itself: a bug that must not be
-            // hidden.
+            // A panic of the hub itself, not of a green thread: a bug that must not be hidden.
             resume_unwind(payload);
         };
         self.current.set(None);
@@ -391,8 +391,8 @@ impl Hub {
         let (job, spawned_at) = removed.expect("a green thread ends once");
         let _current = self.enter(key, spawned_at);
         job.finish(exit, spawned_at);
-        // Last, for the green thread's own destructors and its links may use them. Whoever was
-        // woken by its end runs after this, unless on another OS thread.
+        // Last, as the green thread's destructors and links may use them. Waiters that its end woke
+        // run after this, unless they are on another OS thread.
         self.locals.drop_all(key);
         self.notes.forget(key);
         if self.observer.is_on() {
@@ -400,7 +400,7 @@ impl Hub {
         }
     }
 
-    /// Ends those that were killed too deep inside other ends, one after the other.
+    /// Ends those that were killed too deep inside other kills, one by one.
     #[cold]
     fn finish_put_off(&self) {
         let next = || self.put_off.borrow_mut().pop_front();
@@ -429,7 +429,7 @@ impl Hub {
         }
     }
 
-    /// Ends every green thread, but for those that are spawned meanwhile.
+    /// Ends every green thread, except those that are spawned meanwhile.
     fn end_all(&self) {
         let (slots, now) = (self.slots.borrow().all(), next_serial());
         for at in (0..slots).rev() {
@@ -463,7 +463,7 @@ impl Hub {
         }
     }
 
-    /// Returns the green thread that a waker knows by that number, unless it has ended.
+    /// Returns the green thread that a waker's number names, unless it has ended.
     pub(super) fn key_of(&self, id: WakeId) -> Option<Key> {
         let key = self.slots.borrow().key_at(id.slot())?;
         (id.hub() == self.id && id.is_serial(key.serial())).then_some(key)
@@ -474,7 +474,7 @@ impl Hub {
         self.look(key, |slot| slot.job())?
     }
 
-    /// Puts the one who would have a turn after so many others in front of all.
+    /// Moves the green thread that is behind so many others to the front of the queue.
     pub(super) fn prefer(&self, after: usize) {
         self.slots.borrow_mut().prefer(after);
     }
@@ -487,13 +487,13 @@ impl Hub {
         Entered { hub: self, outer: self.current.replace(Some(key)) }
     }
 
-    /// Looks at every green thread that has not ended.
+    /// Visits every green thread that has not ended.
     pub(super) fn map_slots<R>(&self, mut look: impl FnMut(Key, &Slot) -> R) -> Vec<R> {
         let slots = self.slots.borrow();
         slots.iter().map(|(key, slot)| look(key, slot)).collect()
     }
 
-    /// Says what the green thread in a slot is doing.
+    /// Returns what the green thread in a slot is doing.
     pub(super) fn state_of(&self, key: Key, slot: &Slot) -> State {
         match slot {
             _ if self.polled.get() == Some(key) => State::Running,

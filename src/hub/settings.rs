@@ -1,12 +1,12 @@
-//! What can be chosen for a hub.
+//! The settings of a hub.
 
-/// What the stacks of a hub's stackful green threads may take.
+/// The limits on the stacks of a hub's stackful green threads.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stacks {
     /// Bytes for a green thread that does not ask for a size. Address space, not memory: a stack
     /// takes memory page by page as it is used.
     pub(crate) size: usize,
-    /// Bytes of memory that stacks may have which wait for their next use.
+    /// Bytes of memory that idle stacks may keep.
     pub(crate) max_idle_bytes: usize,
 }
 

@@ -5,9 +5,9 @@
 //! A slot is always in one chain at most: that of the vacant ones, or the queue. So both go through
 //! the slots themselves, and waking a green thread never allocates.
 //!
-//! And a green thread is written to its slot word by word. A slot that is moved as a whole is read
-//! in other pieces than it was just written in, and a processor waits for the writes then: that
-//! took a twelfth of each of 100,000 spawns.
+//! And fields are stored one by one. Moving a whole `Slot` compiles to wide loads of bytes that
+//! narrower stores have just written, which stalls store forwarding: a twelfth of each of 100,000
+//! spawns.
 
 use std::iter;
 use std::num::NonZeroU64;
@@ -22,7 +22,7 @@ pub(super) struct Slots {
     slots: Vec<Slot>,
     /// The vacant slot that is taken next, or [`END`].
     vacant: u32,
-    /// Whose turn is next, or [`END`].
+    /// The slot whose turn is next, or [`END`].
     first: u32,
     /// The last of the queue, while there is one.
     last: u32,
@@ -30,7 +30,7 @@ pub(super) struct Slots {
     ready: usize,
     /// Slots that are taken.
     len: usize,
-    /// A bit for each slot, set while it is taken: a walk over a few in a large table skips 64
+    /// A bit for each slot, set while it is taken: iterating over a few in a large table skips 64
     /// vacant ones at a time.
     taken: Vec<u64>,
 }
@@ -42,11 +42,11 @@ const END: u32 = u32::MAX;
 pub(super) struct Slot {
     /// `None` while nobody is here.
     serial: Option<NonZeroU64>,
-    /// Whether it is in the queue. Who is killed there leaves a slot that is vacant once its turn
-    /// has come.
+    /// Whether it is in the queue. The slot of a green thread killed there becomes vacant when its
+    /// turn comes.
     pub(super) ready: bool,
     pub(super) started: bool,
-    /// Whether it says itself when it starts: it was spawned to start later.
+    /// Whether its own code says when it starts: it was spawned to start later.
     delayed: bool,
     /// The next slot in its chain.
     next: u32,
@@ -58,7 +58,7 @@ pub(super) struct Slot {
 /// Whose turn it is.
 pub(super) enum Next {
     Nobody,
-    /// One that was killed while it was ready.
+    /// A green thread that was killed while it was ready.
     Gone,
     Ready(Key, Pin<Rc<dyn Job>>),
 }
@@ -78,7 +78,7 @@ impl Default for Slots {
 }
 
 impl Slots {
-    /// Gives a green thread a slot, and a place at the end of the queue.
+    /// Gives a green thread a slot, and appends it to the queue.
     #[inline]
     pub(super) fn insert(
         &mut self,
@@ -106,7 +106,7 @@ impl Slots {
         Key::new(at as usize, serial)
     }
 
-    /// Makes a slot where none is vacant.
+    /// Adds a slot, as none is vacant.
     #[inline(never)]
     fn add(&mut self) {
         let at = u32::try_from(self.slots.len()).ok().filter(|at| *at != END);
@@ -117,8 +117,8 @@ impl Slots {
         self.slots.push(Slot::vacant());
     }
 
-    /// Takes a green thread out, and tells where it was spawned. Its slot is the next one that is
-    /// taken, unless it is in the queue.
+    /// Removes a green thread, and returns where it was spawned. Its slot is reused next, unless it
+    /// is in the queue.
     pub(super) fn remove(&mut self, key: Key) -> Option<(Pin<Rc<dyn Job>>, SpawnedAt)> {
         let vacant = self.vacant;
         let slot = self.get_mut(key)?;
@@ -133,8 +133,8 @@ impl Slots {
         removed
     }
 
-    /// Puts that green thread in the queue, unless it has ended or is there, and returns whether it
-    /// did.
+    /// Appends that green thread to the queue, unless it has ended or is there already, and returns
+    /// whether it did.
     #[inline]
     pub(super) fn wake(&mut self, id: WakeId) -> bool {
         let Some(slot) = self.slots.get_mut(id.slot()) else { return false };
@@ -178,7 +178,7 @@ impl Slots {
         Next::Ready(Key::new(at as usize, serial), job.clone())
     }
 
-    /// Moves the one who comes after so many others to the front of the queue.
+    /// Moves the green thread that is behind so many others to the front of the queue.
     pub(super) fn prefer(&mut self, after: usize) {
         let before = match after.checked_sub(1) {
             Some(between) => (0..between).fold(self.first, |at, _| self.slots[at as usize].next),
@@ -216,7 +216,7 @@ impl Slots {
         key.has_serial(slot.serial).then_some(slot)
     }
 
-    /// Returns who is in a slot.
+    /// Returns the green thread in a slot.
     #[inline]
     pub(super) fn key_at(&self, at: usize) -> Option<Key> {
         Some(Key::new(at, self.slots.get(at)?.serial?))
@@ -293,14 +293,14 @@ mod tests {
         slots.insert(serial, Rc::pin(Nothing), false, Location::caller())
     }
 
-    /// Inserts one that has had its first turn, where nobody else is ready.
+    /// Inserts a green thread that has had its first turn. No other may be ready.
     fn insert_waiting(slots: &mut Slots, serial: u64) -> Key {
         let key = insert(slots, serial);
         assert_eq!(turn(slots), Some(Some(key)));
         key
     }
 
-    /// Takes a turn: of nobody, of one that is gone, or of somebody.
+    /// Takes a turn: of none, of one that is gone, or of a green thread.
     fn turn(slots: &mut Slots) -> Option<Option<Key>> {
         match slots.take_turn() {
             Next::Nobody => None,
@@ -435,8 +435,7 @@ mod tests {
     }
 
     proptest! {
-        /// The queue is what a plain list of keys would be, whoever is woken or killed in it, and
-        /// in whatever order.
+        /// The queue behaves as a plain list of keys, whatever the order of wakeups and kills.
         #[test]
         fn turns_come_in_the_order_in_which_green_threads_became_ready(steps in steps()) {
             let mut slots = Slots::default();

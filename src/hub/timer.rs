@@ -1,4 +1,4 @@
-//! One moment that somebody waits for, in the clock of the hub.
+//! One deadline in the clock of the hub.
 
 use std::mem;
 use std::pin::Pin;
@@ -58,7 +58,7 @@ impl Timer {
         self.moment
     }
 
-    /// Returns whether the moment has come. Only one that was waited for comes.
+    /// Returns whether the moment has come. Only the moment of a polled timer comes.
     #[inline]
     pub(crate) fn has_passed(&mut self) -> bool {
         if let State::Set(entry) = self.state {
@@ -70,7 +70,7 @@ impl Timer {
         matches!(self.state, State::Passed)
     }
 
-    /// Waits for the moment in the name of `cx`, and of nobody else any more.
+    /// Waits for the moment, waking `cx` only.
     #[inline]
     pub(crate) fn set_for(&mut self, cx: &Context<'_>) {
         if self.hub.is_ending() {
@@ -83,8 +83,7 @@ impl Timer {
         }
     }
 
-    /// Goes on in the hub of this OS thread, as its own has ended: nobody would ring there any
-    /// more.
+    /// Moves to the hub of this OS thread, as its own has ended and would never wake it.
     #[cold]
     #[track_caller]
     fn move_to_this_hub(&mut self) {
@@ -101,7 +100,7 @@ impl Timer {
     }
 
     /// Ends a green thread when the moment comes, unless the timer is dropped first. `exit` is
-    /// asked for only then.
+    /// called only then.
     pub(crate) fn end_then(mut self, victim: Key, exit: impl FnOnce() -> Exit + 'static) -> Timer {
         if let Some(moment) = self.moment {
             self.set(moment, Alarm::End(Box::new(move || (victim, exit()))));
@@ -112,7 +111,7 @@ impl Timer {
     #[inline]
     fn set(&mut self, moment: Moment, alarm: Alarm) {
         self.state = State::Set(self.hub.clock.set(moment, alarm));
-        // Outside a poll of the hub nobody else would arm Tokio's timer.
+        // Outside a poll of the hub nothing else would arm Tokio's timer.
         self.hub.rouse();
     }
 }
@@ -130,7 +129,7 @@ impl Future for Timer {
 }
 
 impl Drop for Timer {
-    // Not inlined, so that what may hold a timer and does not is dropped on the spot.
+    // Not inlined, so that an `Option<Timer>` that is `None` is dropped inline.
     #[inline(never)]
     fn drop(&mut self) {
         if let State::Set(entry) = self.state {
@@ -187,7 +186,7 @@ mod tests {
     #[test]
     fn what_is_dropped_between_its_tick_and_its_moment_leaves_nothing_behind() {
         paused(async {
-            // They are of one tick: when the first has passed, the second is out of the wheel.
+            // Both are of one tick: when the first has passed, the second is out of the wheel.
             assert_eq!(43_000_000 >> TICK_BITS, 44_000_000 >> TICK_BITS);
             let mut second = Timer::after(Duration::from_millis(44));
             second.set_for(&Context::from_waker(Waker::noop()));

@@ -1,19 +1,19 @@
-//! A timer wheel: many things to come, most of which are called off before they do.
+//! A timer wheel, for many timers of which most are cancelled before they are due.
 //!
-//! Adding and removing take the same short time whatever else is in the wheel, and nothing that was
-//! removed stays behind. A heap, which this replaces, keeps what was called off until it is swept,
-//! and moves entries about for each one that comes.
+//! Adding and removing take constant time, and a removed entry leaves nothing behind. A heap, which
+//! this replaces, keeps cancelled entries until it is swept, and moves entries for each one that is
+//! due.
 //!
-//! An entry is fresh at first: it stands in a bucket of its own until [`Wheel::sort`] gives it its
-//! place, so one that is removed before that never needed a place, and nobody computed one.
+//! An entry is fresh at first: it is in a separate bucket until [`Wheel::sort`] computes its slot,
+//! so an entry that is removed before that never costs the computation.
 //!
 //! Time goes in ticks. Level 0 has a slot for each of the next 64 ticks, level 1 a slot for each 64
-//! ticks, level 2 for each 64 × 64, and so on. An entry stands in the bucket of a slot of the
-//! highest level in which its tick differs from the wheel's; when the wheel gets there, the entries
-//! of the slot go down to where they now belong. The idea is Varghese and Lauck's, the arithmetic
-//! Tokio's. They link the entries of a slot to each other. A bucket is an array of their keys, so
-//! that the processor can fetch many entries at once that lie far apart: where there are 100,000,
-//! that is most of the work.
+//! ticks, level 2 for each 64 × 64, and so on. An entry is in the bucket of a slot of the highest
+//! level in which its tick differs from the wheel's; when the wheel gets there, the entries of the
+//! slot move down to where they now belong. The idea is Varghese and Lauck's, the arithmetic
+//! Tokio's. Those link the entries of a slot to each other. Here a bucket is an array of keys, so
+//! that the cache misses of its scattered entries overlap: with 100,000 entries, those are most of
+//! the work.
 
 use std::mem;
 
@@ -21,8 +21,8 @@ use slab::Slab;
 
 const SLOT_BITS: u32 = 6;
 const SLOTS: usize = 1 << SLOT_BITS;
-/// Six levels reach for two years of milliseconds. What is further away waits in the last slot and
-/// is looked at again when the wheel gets there.
+/// Six levels cover two years of milliseconds. An entry further away is in the last slot, and is
+/// placed again when the wheel gets there.
 const LEVELS: usize = 6;
 const REACH: u64 = (SLOTS as u64 - 1) << (SLOT_BITS * (LEVELS as u32 - 1));
 
@@ -38,7 +38,7 @@ pub(super) trait Due {
 pub(super) struct Wheel<T> {
     entries: Slab<Entry<T>>,
     levels: Box<[Level; LEVELS]>,
-    /// Those that have no place in the wheel yet.
+    /// Entries without a slot in the wheel.
     fresh: Bucket,
     /// The tick up to which everything has been taken out.
     now: u64,
@@ -96,7 +96,7 @@ impl<T: Due> Wheel<T> {
         key
     }
 
-    /// Gives every fresh entry its place. One whose tick is not in the future is put
+    /// Moves every fresh entry to its slot. One whose tick is not in the future is put
     /// [out](Wheel::is_out).
     #[inline]
     pub(super) fn sort(&mut self, mut out: impl FnMut(usize, &T)) {
@@ -115,7 +115,7 @@ impl<T: Due> Wheel<T> {
     /// Removes an entry: fresh, in the wheel or out.
     #[inline]
     pub(super) fn remove(&mut self, key: usize) -> T {
-        // What is called off was mostly set last.
+        // Most often the entry that was set last is removed.
         if self.fresh.last() == Some(&(key as u32)) {
             self.fresh.pop();
         } else {
@@ -158,13 +158,13 @@ impl<T: Due> Wheel<T> {
         &mut self.entries[key].value
     }
 
-    /// Returns a tick at which the wheel should be advanced: nothing comes before, except what is
-    /// fresh.
+    /// Returns a tick at which the wheel should be advanced: nothing but fresh entries is due
+    /// before it.
     pub(super) fn next_tick(&self) -> Option<u64> {
         self.next_slot().map(|(_, _, tick)| tick)
     }
 
-    /// Returns everything that comes at the next tick, if that is known yet.
+    /// Returns all entries of the next tick, if that is known yet.
     pub(super) fn at_next_tick(&self) -> impl Iterator<Item = &T> {
         let slot = self.next_slot().filter(|(level, _, _)| *level == 0);
         slot.into_iter().flat_map(|(level, slot, _)| self.all_in(&self.levels[level].slots[slot]))
@@ -174,13 +174,14 @@ impl<T: Due> Wheel<T> {
         bucket.iter().map(|key| &self.entries[*key as usize].value)
     }
 
-    /// Moves on to a tick, and puts everything out that has come by then, in no particular order.
+    /// Advances to a tick, and puts out all entries that are due by then, in no particular order.
     pub(super) fn advance(&mut self, to: u64, mut out: impl FnMut(usize, &T)) {
         while let Some((level, slot, tick)) = self.next_slot().filter(|(_, _, tick)| *tick <= to) {
             self.now = tick;
             let mut bucket = self.levels[level].empty_slot(slot);
             self.place_all(&mut bucket, &mut out);
-            // None of them has come back here, as the tick at which the slot begins has come.
+            // None of them has returned to this bucket, as the tick at which the slot begins has
+            // come.
             self.levels[level].slots[slot] = bucket;
         }
         self.now = self.now.max(to);
@@ -196,7 +197,7 @@ impl<T: Due> Wheel<T> {
         Some((at, (slot % SLOTS as u64) as usize, slot << shift))
     }
 
-    /// Empties a bucket, and puts its entries where they belong: out, if their tick has come.
+    /// Empties a bucket, and moves its entries to their slots, or out if their tick has come.
     fn place_all(&mut self, bucket: &mut Bucket, out: &mut impl FnMut(usize, &T)) {
         for key in bucket.drain(..) {
             let entry = &mut self.entries[key as usize];
@@ -218,9 +219,9 @@ impl<T: Due> Wheel<T> {
     }
 }
 
-/// Returns the level and the slot of what comes at a tick in the future.
+/// Returns the level and the slot of a future tick.
 fn place(now: u64, tick: u64) -> (usize, usize) {
-    // One too far away would be in a slot that the wheel reaches too soon.
+    // A tick too far away would be in a slot that the wheel reaches too soon.
     let tick = tick.min(now + REACH);
     // It is in the future, so it does differ.
     let level = (now ^ tick).ilog2() / SLOT_BITS;
@@ -281,10 +282,10 @@ mod tests {
         }
     }
 
-    /// What is in the wheel, by number: its key, its tick and its place.
+    /// The entries of the wheel, by number: key, tick and place.
     type Model = BTreeMap<usize, (usize, u64, Stage)>;
 
-    /// Moves all entries of one place whose tick is right to another, and returns which that were.
+    /// Moves all entries of one place that have a matching tick to another, and returns them.
     fn shift(model: &mut Model, from: Stage, to: Stage, right: impl Fn(u64) -> bool) -> Vec<usize> {
         let moved = model.iter_mut().filter(|(_, (_, tick, at))| *at == from && right(*tick));
         moved

@@ -3,18 +3,18 @@
 //! Green threads run in the order in which they became ready. The hub gives the poll back to Tokio
 //! when
 //!
-//! - nobody is ready: Tokio waits for I/O and timers;
-//! - Tokio's cooperative budget is used up: it is one for each poll, so the hub asks to be polled
-//!   again at once and goes on with a new one, and nobody is polled spuriously. It does so
-//!   [`POLLS_PER_LOOK`] times in a row at most, then as below;
+//! - no green thread is ready: Tokio waits for I/O and timers;
+//! - Tokio's cooperative budget is used up: there is one for each poll, so the hub asks to be
+//!   polled again at once and goes on with a new one, which avoids spurious polls of green threads.
+//!   It does so [`POLLS_PER_LOOK`] times in a row at most, then as below;
 //! - [`RUNS_PER_POLL`] green threads have run, or they have run for [`TIME_PER_POLL`]: the hub asks
-//!   to be polled again *after* Tokio has looked at I/O and timers, so green threads that spin
-//!   never starve those that wait.
+//!   to be polled again *after* Tokio has polled its I/O and timer drivers, so green threads that
+//!   spin never starve those that wait.
 //!
-//! Not `cx.waker().wake_by_ref()` for the last: a `LocalSet` polls a task that woke itself 61
-//! times, and its runtime it 61 times, before the driver gets a look. `tokio::task::yield_now` goes
-//! through the driver; that makes it a bad way for a green thread to yield (300 ns) and the right
-//! way here.
+//! The last does not use `cx.waker().wake_by_ref()`: a `LocalSet` polls a task that woke itself 61
+//! times, and its runtime polls the `LocalSet` 61 times, before the driver is polled.
+//! `tokio::task::yield_now` goes through the driver; that makes it a bad way for a green thread to
+//! yield (300 ns) and the right way here.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -31,32 +31,31 @@ use super::scheduler::{Hub, Turn};
 use super::wake_id::WakeId;
 use super::waker::waker;
 
-/// Green threads that run before Tokio looks at I/O and timers. A look costs about 300 ns, so at
-/// this number it adds about 1 ns to a turn, and delays I/O by what the green threads take.
+/// Green threads that run before Tokio polls its drivers. A driver poll costs about 300 ns, so at
+/// this number it adds about 1 ns to a turn, and delays I/O by the turns of these green threads.
 const RUNS_PER_POLL: usize = 256;
 
-/// The time after which Tokio looks at I/O and timers, should green threads take long over their
-/// turns.
+/// The time after which Tokio polls its drivers, if green threads have long turns.
 const TIME_PER_POLL: Duration = Duration::from_millis(1);
 
-/// Polls in a row that end as Tokio's budget is used up, until Tokio looks at I/O and timers.
+/// Polls in a row that end because Tokio's budget is used up, before Tokio polls its drivers.
 ///
-/// A look brings 1,024 of a crowd of clients at most, and a budget is good for 64 that read and
-/// write. They are all served before the next look: others that it brings would come in between,
-/// and wait, and by then be far from the processor. A look after each 256 turns cost a server of
-/// 8,000 clients a tenth.
+/// One driver poll returns up to 1,024 events, and a budget serves 64 clients that read and write.
+/// The whole batch is served before the next driver poll: otherwise new events interleave, and the
+/// rest of the batch falls out of the caches. A driver poll every 256 turns cost a server of 8,000
+/// clients a tenth.
 const POLLS_PER_LOOK: usize = 16;
 
 /// The green threads that have run in one poll.
 ///
-/// The clock is asked after 1, 2, 4, 8 of them and so on: eight times in a full poll, which is less
-/// than a nanosecond for each, and soon enough where each takes long.
+/// The clock is read after 1, 2, 4, 8 of them and so on: eight times in a full poll, which is less
+/// than a nanosecond for each turn, and soon enough if turns are long.
 #[derive(Default)]
 struct Runs {
     count: usize,
-    /// The polls in a row before this one that ended as the budget was used up.
+    /// The polls in a row before this one that ended because the budget was used up.
     polls: usize,
-    /// When the first was over. Real time: that of the program may stand still.
+    /// When the first was over. Real time: the program's clock may be paused.
     start: Option<Instant>,
 }
 
@@ -99,8 +98,8 @@ impl Hub {
         if self.dead(main) { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Runs who is ready until nobody is, `main` has ended, or it is time to give the poll back.
-    /// Unwinds when one of them panics.
+    /// Runs ready green threads until there are none, `main` has ended, or it is time to return to
+    /// Tokio. Unwinds when one of them panics.
     fn run_ready(&self, main: Key, runs: &mut Runs, cx: &mut Context<'_>) {
         while runs.may_go_on() {
             if !coop::has_budget_remaining() {
@@ -122,11 +121,11 @@ impl Hub {
                 Turn::Ended => {}
             }
         }
-        // Polled once, to be woken after the driver had its look, and dropped.
+        // Polled once, to be woken after the driver was polled, and dropped.
         let _pending = pin!(tokio::task::yield_now()).poll(cx);
     }
 
-    /// Remembers which Tokio task the hub is: almost always the one it was in the last poll.
+    /// Records which Tokio task the hub is: almost always the same as in the last poll.
     fn attach(&self, cx: &Context<'_>) {
         let same = self.task.borrow().as_ref().is_some_and(|task| task.will_wake(cx.waker()));
         if !same {
@@ -135,7 +134,7 @@ impl Hub {
         }
     }
 
-    /// Gives the alarms that are due. Each may run code of others, so no borrow is held meanwhile.
+    /// Raises the alarms that are due. Each may run user code, so no borrow is held meanwhile.
     fn ring(&self) {
         for alarm in self.clock.alarms() {
             match alarm {

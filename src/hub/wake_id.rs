@@ -8,8 +8,9 @@
 //!  +------------+--------------------------+--------------------------------+
 //! ```
 //!
-//! A waker may outlive its green thread and even its hub. It then names nothing, or, once the
-//! numbers have come round, somebody else, which is polled once spuriously: futures allow for that.
+//! A waker may outlive its green thread and even its hub. It then names nothing or, once the
+//! numbers have wrapped around, another green thread, which is polled spuriously once: futures
+//! allow for that.
 
 use super::job::Key;
 use super::registry::MAX_HUBS;
@@ -34,7 +35,7 @@ impl WakeId {
         WakeId(hub << (SLOT_BITS + SERIAL_BITS) | serial << SLOT_BITS | key.slot())
     }
 
-    /// Makes it of the number that [`bits`](WakeId::bits) gave.
+    /// Makes it from the number that [`bits`](WakeId::bits) returned.
     pub(crate) fn from_bits(bits: usize) -> WakeId {
         WakeId(bits)
     }
@@ -47,7 +48,8 @@ impl WakeId {
         self.0 & ((1 << SLOT_BITS) - 1)
     }
 
-    /// Returns whether it names the green thread of that serial number, whose slot it has already.
+    /// Returns whether it names the green thread with that serial number. The caller has compared
+    /// the slot.
     pub(crate) fn is_serial(self, serial: u64) -> bool {
         let mask = (1 << SERIAL_BITS) - 1;
         (self.0 >> SLOT_BITS) & mask == serial as usize & mask

@@ -6,8 +6,8 @@
 //!
 //! # Invariants
 //!
-//! - **I1**: the data pointer of our wakers is a number. Nothing ever reads through it, and nothing
-//!   is owned by it, so copies and drops need no care, on any OS thread, at any time.
+//! - **I1**: the data pointer of our wakers is a number. Nothing reads through it, and it owns
+//!   nothing, so it can be copied and dropped on any OS thread at any time.
 //! - **I2**: `wake` and `wake_by_ref` touch only the waker's number, the calling OS thread's own
 //!   hub, and [`registry`] and [`Remote`](super::remote::Remote), which are `Sync`.
 #![allow(unsafe_code)]
@@ -28,7 +28,7 @@ pub(super) fn waker(id: WakeId) -> Waker {
     unsafe { Waker::new(ptr::without_provenance(id.bits()), &TABLE) }
 }
 
-/// Returns whom a waker wakes, if it is one of ours.
+/// Returns the green thread that a waker wakes, if it is one of ours.
 pub(super) fn id_of(waker: &Waker) -> Option<WakeId> {
     ptr::eq(waker.vtable(), &TABLE).then(|| WakeId::from_bits(waker.data().addr()))
 }

@@ -1,4 +1,4 @@
-//! Functions that the hub calls at a time.
+//! Functions that the hub calls at a given time.
 
 use std::fmt;
 use std::time::Duration;
@@ -41,9 +41,9 @@ impl fmt::Debug for ScheduledCall {
 }
 
 impl Hub {
-    /// Calls a function after so long, whatever becomes of the caller.
+    /// Calls a function after so long, even if the caller has ended by then.
     ///
-    /// The function is called in a green thread of its own, and a panic ends no more than that.
+    /// The function is called in a green thread of its own, and a panic ends only that.
     ///
     /// Corresponds to `BaseHub.schedule_call_global`.
     ///
@@ -57,8 +57,8 @@ impl Hub {
     ///
     /// # Differences
     ///
-    /// In eventlet the function runs in the hub itself, and must not wait. Here it cannot: what is
-    /// to wait is for [`spawn_after`].
+    /// In eventlet the function runs in the hub itself, and must not wait. Here it cannot: use
+    /// [`spawn_after`] for code that waits.
     ///
     /// # Examples
     ///

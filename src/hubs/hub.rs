@@ -55,7 +55,7 @@ impl Hub {
         self.0.len()
     }
 
-    /// Returns the number of sleeps and time limits that somebody waits for.
+    /// Returns the number of pending sleeps and time limits.
     ///
     /// Corresponds to eventlet's `get_timers_count`, which also counts cancelled ones.
     ///

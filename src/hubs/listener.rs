@@ -23,12 +23,12 @@ impl Hub {
     /// Calls a function each time that a descriptor is ready, until the listener is
     /// [removed](Hub::remove).
     ///
-    /// The function has to take what is ready, as it is called again otherwise: once a turn. It has
-    /// the descriptor itself; what is given here may be an `Rc` of it, or a duplicate. It is called
-    /// in a green thread of the listener's own, and cannot wait.
+    /// The function has to consume what is ready, otherwise it is called again each turn. It brings
+    /// its own access to the descriptor; the argument may be an `Rc` of it, or a duplicate. It is
+    /// called in a green thread of the listener's own, and cannot wait.
     ///
-    /// A panic of the function ends the listener, and is reported, and so does and is an error of a
-    /// descriptor that cannot be waited for, or for which somebody waits already.
+    /// A panic of the function ends the listener and is reported. So does an error of a descriptor
+    /// that cannot be waited for, or that has a waiter already.
     ///
     /// Corresponds to `BaseHub.add`.
     ///
@@ -42,8 +42,8 @@ impl Hub {
     ///
     /// # Differences
     ///
-    /// There is no `mark_as_closed`: the listener owns what it was given, so its number is nobody
-    /// else's. [`notify_close`](super::notify_close) is eventlet's `remove_descriptor`, and ends it
+    /// There is no `mark_as_closed`: the listener owns what it was given, so its number cannot be
+    /// reused. [`notify_close`](super::notify_close) is eventlet's `remove_descriptor`, and ends it
     /// quietly.
     ///
     /// # Examples
@@ -90,7 +90,7 @@ impl Hub {
         Listener(listener)
     }
 
-    /// Has a listener call its function no more, and drops that and the descriptor.
+    /// Removes a listener: its function is not called again, and is dropped with the descriptor.
     ///
     /// A function that removes its own listener is not called again.
     ///

@@ -12,8 +12,8 @@
 //!
 //! # Not here
 //!
-//! `use_hub` and `EVENTLET_HUB`, as there is one kind of hub, over Tokio. `notify_opened`: while
-//! somebody waits for a descriptor it is borrowed, so its number cannot be given to another.
+//! `use_hub` and `EVENTLET_HUB`, as there is one kind of hub, over Tokio. `notify_opened`: a
+//! descriptor is borrowed while it is waited for, so its number cannot be reused.
 
 mod calls;
 mod hub;

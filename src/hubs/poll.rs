@@ -33,11 +33,11 @@ impl Events {
     pub const PRI: Events = Events(PollFlags::PRI);
     /// There is room to write.
     pub const OUT: Events = Events(PollFlags::OUT);
-    /// There is an error. It is told without being asked for.
+    /// There is an error. Reported without being asked for.
     pub const ERR: Events = Events(PollFlags::ERR);
-    /// The other end has hung up. It is told without being asked for.
+    /// The other end has hung up. Reported without being asked for.
     pub const HUP: Events = Events(PollFlags::HUP);
-    /// It is no descriptor of this process. It is told without being asked for.
+    /// It is not a descriptor of this process. Reported without being asked for.
     pub const NVAL: Events = Events(PollFlags::NVAL);
 
     /// Returns whether all of the others are among these.
@@ -71,14 +71,14 @@ impl fmt::Debug for Events {
 
 /// Descriptors to wait for together.
 ///
-/// It keeps what it is given: descriptors, references to them, or
+/// It keeps what is registered: descriptors, references to them, or
 /// [`BorrowedFd`](std::os::fd::BorrowedFd)s.
 ///
 /// Corresponds to Python's `select.poll()`.
 ///
 /// # Differences
 ///
-/// Eventlet takes it away from what it patches, so that libraries use `select`.
+/// Eventlet removes it when it patches `select`, so that libraries use `select`.
 ///
 /// # Examples
 ///
@@ -148,7 +148,7 @@ impl<F: AsFd> Poll<F> {
         Ok(())
     }
 
-    /// Takes a descriptor out, if it is there.
+    /// Removes a descriptor, if it is registered.
     ///
     /// # Examples
     ///
@@ -159,10 +159,10 @@ impl<F: AsFd> Poll<F> {
         Some(self.registered.remove(at).0)
     }
 
-    /// Waits until one of the descriptors at least is ready, no longer than `limit`, and returns
-    /// those that are, with what they are ready for. They are none when the limit has passed.
+    /// Waits until at least one of the descriptors is ready, no longer than `limit`, and returns
+    /// those that are, with what they are ready for. Empty if the limit has passed.
     ///
-    /// A limit of zero looks and does not wait.
+    /// A limit of zero checks without waiting.
     ///
     /// # Panics, Yields, Killed
     ///
@@ -170,8 +170,8 @@ impl<F: AsFd> Poll<F> {
     ///
     /// # Errors
     ///
-    /// What the operating system says of a descriptor that cannot be waited for. That one is none
-    /// is no error: it is ready for [`Events::NVAL`].
+    /// The operating system's error for a descriptor that cannot be waited for. An invalid
+    /// descriptor is not an error: it is ready for [`Events::NVAL`].
     ///
     /// # Examples
     ///

@@ -1,7 +1,7 @@
 //! Waiting for the first of several descriptors.
 //!
 //! As in `trampoline`: `poll(2)` says what is ready, and Tokio's reactor when to ask again, by
-//! duplicates that are registered for as long as somebody waits.
+//! duplicates that are registered during the wait.
 
 use std::future::poll_fn;
 use std::io;
@@ -16,23 +16,22 @@ use tokio::task::coop;
 
 use crate::timeout::Timeout;
 
-/// A descriptor that somebody waits for.
+/// A descriptor that is waited for.
 pub(super) struct Asked<'a> {
     pub(super) fd: BorrowedFd<'a>,
     /// What it is asked for.
     pub(super) flags: PollFlags,
-    /// What ends the wait. The system also tells of ends and errors, for which nobody may have
-    /// asked.
+    /// What ends the wait. The system also reports ends and errors that were not asked for.
     pub(super) told: PollFlags,
 }
 
-/// Waits until one of several descriptors at least is ready, no longer than `limit`. Returns what
-/// is told of each of them.
+/// Waits until at least one of several descriptors is ready, no longer than `limit`. Returns what
+/// is reported for each of them.
 pub(super) async fn first_ready(
     asked: &[Asked<'_>],
     limit: Option<Duration>,
 ) -> io::Result<Vec<PollFlags>> {
-    // Descriptors that are always ready must not keep the turn forever.
+    // A loop over descriptors that are always ready must still yield.
     coop::consume_budget().await;
     let told = told(asked, &look(asked)?);
     if is_any(&told) || limit == Some(Duration::ZERO) {
@@ -44,7 +43,7 @@ pub(super) async fn first_ready(
     }
 }
 
-/// Asks what each descriptor is ready for now.
+/// Polls what each descriptor is ready for now.
 fn look(asked: &[Asked<'_>]) -> io::Result<Vec<PollFlags>> {
     let ask = asked.iter().map(|asked| PollFd::from_borrowed_fd(asked.fd, asked.flags));
     let mut fds: Vec<_> = ask.collect();
@@ -71,8 +70,8 @@ async fn wait(asked: &[Asked<'_>]) -> io::Result<Vec<PollFlags>> {
         if is_any(&told) {
             return Ok(told);
         }
-        // One that has ended has nothing to tell any more, and Tokio would tell of its end again
-        // and again.
+        // A descriptor that has ended has no more news, and Tokio would report its end again and
+        // again.
         let ended = |found: &PollFlags| found.intersects(PollFlags::HUP | PollFlags::ERR);
         news.iter_mut()
             .zip(&found)
@@ -82,8 +81,8 @@ async fn wait(asked: &[Asked<'_>]) -> io::Result<Vec<PollFlags>> {
     }
 }
 
-/// Waits until there is news of one descriptor, which is old from then on: what comes after that is
-/// news again.
+/// Waits for an event of one descriptor and clears it, so that only a later event ends the next
+/// wait.
 async fn first(news: &[Option<News>]) -> io::Result<()> {
     let mut each: Vec<_> = news.iter().flatten().map(|news| Box::pin(news.wait())).collect();
     poll_fn(|cx| {
@@ -102,7 +101,7 @@ struct News {
 impl News {
     fn new(asked: &Asked<'_>) -> io::Result<News> {
         let interest = interest(asked.flags);
-        // Deprecated from Tokio 1.54 on, as it takes what may be closed under it. An `OwnedFd`
+        // Deprecated from Tokio 1.54 on, as the descriptor may be closed under it. An `OwnedFd`
         // cannot be.
         #[allow(deprecated)]
         let registration = AsyncFd::with_interest(asked.fd.try_clone_to_owned()?, interest)?;
@@ -131,6 +130,6 @@ fn interest(flags: PollFlags) -> Interest {
 
 #[cfg(any(target_os = "android", target_os = "linux"))]
 const URGENT: Interest = Interest::PRIORITY;
-/// Nobody else tells of urgent data; it comes with what is to be read.
+/// Other systems do not report urgent data by itself; it comes with readability.
 #[cfg(not(any(target_os = "android", target_os = "linux")))]
 const URGENT: Interest = Interest::READABLE;

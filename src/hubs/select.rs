@@ -13,14 +13,14 @@ use crate::hub;
 /// in an exceptional state.
 pub type Selected<F> = (Vec<F>, Vec<F>, Vec<F>);
 
-/// Waits until one of several descriptors at least is ready, no longer than `limit`, and returns
-/// all that are ready then. They are none when the limit has passed.
+/// Waits until at least one of several descriptors is ready, no longer than `limit`, and returns
+/// all that are ready then. Empty if the limit has passed.
 ///
 /// `except` waits for urgent data of sockets, and whatever else `POLLPRI` says. Without descriptors
-/// this sleeps. A limit of zero looks and does not wait. Regular files are always ready.
+/// this sleeps. A limit of zero checks without waiting. Regular files are always ready.
 ///
-/// The lists hold what has a descriptor, such as references to sockets. What sockets of several
-/// types have in common is a [`BorrowedFd`](std::os::fd::BorrowedFd). Where only a number is known,
+/// The lists hold anything with a descriptor, such as references to sockets. Sockets of several
+/// types have [`BorrowedFd`](std::os::fd::BorrowedFd) in common. If only a number is known,
 /// [`BorrowedFd::borrow_raw`](std::os::fd::BorrowedFd::borrow_raw) makes one.
 ///
 /// Corresponds to `eventlet.green.select.select`.
@@ -39,14 +39,14 @@ pub type Selected<F> = (Vec<F>, Vec<F>, Vec<F>);
 ///
 /// # Errors
 ///
-/// `EBADF` when one of them is no descriptor of this process, and what else the operating system
-/// says of one that cannot be waited for.
+/// `EBADF` if one of them is not a descriptor of this process, and any other error of the operating
+/// system for one that cannot be waited for.
 ///
 /// # Differences
 ///
-/// Eventlet returns one descriptor at most, and takes no notice of the third list. It refuses a
-/// descriptor that another green thread waits for; here each is told what is ready, and one of them
-/// may find nothing any more: descriptors should be non-blocking.
+/// Eventlet returns one descriptor at most, and ignores the third list. It refuses a descriptor
+/// that another green thread waits for; here each is told what is ready, and a slower one may find
+/// nothing left: descriptors should be non-blocking.
 ///
 /// # Examples
 ///
@@ -120,8 +120,8 @@ where
     }
 }
 
-/// What those of each list are asked for, and what makes them ready: whoever reads or writes is
-/// told of errors and of the end.
+/// What each list asks for, and what makes its descriptors ready: readers and writers are also told
+/// of errors and of the end.
 const ASKED: [(PollFlags, PollFlags); 3] = [
     (PollFlags::IN, PollFlags::IN.union(PollFlags::HUP).union(PollFlags::ERR)),
     (PollFlags::OUT, PollFlags::OUT.union(PollFlags::HUP).union(PollFlags::ERR)),

@@ -2,15 +2,14 @@
 //!
 //! # How
 //!
-//! Whether a descriptor is ready is asked of `poll(2)`, which knows; when to ask again is learned
-//! from Tokio's reactor. So waiting is level-triggered, as in eventlet, though Tokio's is not:
-//! whoever comes when it is ready already goes on at once, and of several who wait none is told of
-//! what another has read.
+//! `poll(2)` says whether a descriptor is ready; Tokio's reactor says when to ask again. So waiting
+//! is level-triggered, as in eventlet, though Tokio's is not: a caller that finds it ready goes on
+//! at once, and of several waiters none is woken for data that another has read.
 //!
-//! What is registered with Tokio is a duplicate of the descriptor. Epoll takes a descriptor once
-//! only, and that of a socket of Tokio's is taken; and a duplicate that we own cannot be closed by
-//! anybody else, so no registration ever speaks of a stranger. There is one for each descriptor
-//! that somebody waits for, however many wait.
+//! A duplicate of the descriptor is registered with Tokio. Epoll takes a descriptor only once, and
+//! that of a Tokio socket is taken. And only we can close our duplicate, so a registration never
+//! refers to another file. There is one for each descriptor that is waited for, however many
+//! waiters it has.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
@@ -48,7 +47,7 @@ use crate::waiters::{Place, Waiters};
 pub enum Interest {
     /// There is something to read, or the other end is closed.
     Read,
-    /// There is room to write, or nobody to read it.
+    /// There is room to write, or the reader has gone.
     Write,
 }
 
@@ -81,9 +80,9 @@ impl fmt::Display for Interest {
 /// Waits until a descriptor can be read or written, no longer than `limit`.
 ///
 /// It is for descriptors of other libraries, of C ones for instance; sockets of Tokio and of
-/// `green::net` wait by themselves. The descriptor is borrowed while somebody waits, so nobody
-/// closes it meanwhile by mistake. It should be non-blocking: another process may be faster.
-/// Regular files are always ready.
+/// `green::net` wait by themselves. The descriptor is borrowed during the wait, so it cannot be
+/// closed meanwhile by mistake. It should be non-blocking: another process may be faster. Regular
+/// files are always ready.
 ///
 /// Corresponds to `eventlet.hubs.trampoline`.
 ///
@@ -105,14 +104,14 @@ impl fmt::Display for Interest {
 /// - [`ResourceBusy`](io::ErrorKind::ResourceBusy), when another green thread waits for the same
 ///   thing: what one of them reads, the other misses. See [`prevent_multiple_readers`].
 /// - [`NotConnected`](io::ErrorKind::NotConnected) after [`notify_close`].
-/// - What the operating system says of a descriptor that cannot be waited for.
-/// - What Tokio says when its runtime has ended: a wait that began in one `run` cannot go on in the
+/// - The operating system's error for a descriptor that cannot be waited for.
+/// - Tokio's error if its runtime has ended: a wait that began in one `run` cannot go on in the
 ///   next.
 ///
 /// # Differences
 ///
-/// Eventlet gives up a turn even if the descriptor is ready. It takes two flags, of which both and
-/// neither are mistakes; here those cannot be written.
+/// Eventlet yields even if the descriptor is ready. It takes two flags, of which both and neither
+/// are mistakes; here those cannot be written.
 ///
 /// # Examples
 ///
@@ -146,10 +145,10 @@ pub fn trampoline<F: AsFd, L: Into<Option<Duration>>>(
     async move { limit.run(until_ready(fd.as_fd(), interest)).await? }
 }
 
-/// Wakes everybody who waits for a descriptor on this OS thread, with an error.
+/// Wakes all waiters for a descriptor on this OS thread, with an error.
 ///
-/// They give back what they borrowed then, so the owner can close it. Nobody is woken by a close
-/// alone: the operating system does not tell.
+/// They release their borrows then, so the owner can close it. A close alone wakes no waiter: the
+/// operating system does not report it.
 ///
 /// Corresponds to `eventlet.hubs.notify_close`.
 ///
@@ -192,7 +191,7 @@ pub fn notify_close(fd: impl AsFd) {
 /// descriptor, or to write to it, gets an error. The default is that it does.
 ///
 /// If not, they are served in order: the first reads what there is, and the other waits for what
-/// comes then. It applies to those who begin to wait from now on.
+/// comes then. It applies to waits that begin from now on.
 ///
 /// Corresponds to `eventlet.debug.hub_prevent_multiple_readers`.
 ///
@@ -235,34 +234,34 @@ thread_local! {
     static LISTENERS: Listeners = Listeners::default();
 }
 
-/// Who waits for which descriptor on this OS thread.
+/// The waiters for each descriptor on this OS thread.
 #[derive(Default)]
 struct Listeners {
-    /// Those for whom somebody waits. An entry goes with the last of them.
+    /// The descriptors that are waited for. An entry is removed with its last waiter.
     descriptors: RefCell<HashMap<RawFd, Rc<Descriptor>>>,
     allow_many: Cell<bool>,
 }
 
-/// A descriptor for which somebody waits.
+/// A descriptor that is waited for.
 struct Descriptor {
     readers: Side,
     writers: Side,
-    /// Made when the first of them really waits.
+    /// Made when the first waiter has to wait.
     registration: OnceCell<AsyncFd<OwnedFd>>,
     closed: Cell<bool>,
-    /// Who waits for what, and since when, for whoever looks in.
+    /// The waits, for debugging.
     waits: RefCell<Slab<Wait>>,
-    /// Everybody who waits, for the sake of `closed`.
+    /// All waiters, for `closed`.
     waiters: Waiters<(), ()>,
-    /// With whose runtime it is registered. When that hub has ended, what is left of its waits is
-    /// nobody else's matter.
+    /// The hub with whose runtime it is registered. Once that hub has ended, its remaining waits
+    /// concern no other.
     hub: Rc<hub::Hub>,
 }
 
-/// What is waited for, by which green thread, and since when.
+/// Interest, green thread, and start of a wait.
 type Wait = (Interest, Option<Key>, Instant);
 
-/// Returns who waits for which descriptor on this OS thread, and for how long.
+/// Returns which green thread waits for which descriptor on this OS thread, and for how long.
 pub(crate) fn listeners() -> Vec<(RawFd, Interest, Option<Key>, Duration)> {
     LISTENERS.with(|listeners| {
         let descriptors = listeners.descriptors.borrow();
@@ -275,16 +274,16 @@ pub(crate) fn listeners() -> Vec<(RawFd, Interest, Option<Key>, Duration)> {
     })
 }
 
-/// Those who wait for the same thing.
+/// The waiters for the same interest.
 struct Side {
     listeners: Cell<usize>,
-    /// Held by the one who looks at the descriptor. The others come after, in order: the operating
-    /// system would wake all of them for what one takes away.
+    /// Held by the waiter that polls the descriptor. The others follow in order: the operating
+    /// system would wake all of them for data that one takes.
     lead: Semaphore,
 }
 
 async fn until_ready(fd: BorrowedFd<'_>, interest: Interest) -> io::Result<()> {
-    // A descriptor that is always ready must not keep the turn forever.
+    // A loop over a descriptor that is always ready must still yield.
     coop::consume_budget().await;
     LISTENERS.with(|listeners| listeners.check(fd.as_raw_fd(), interest))?;
     if is_ready(fd, interest)? {
@@ -294,15 +293,15 @@ async fn until_ready(fd: BorrowedFd<'_>, interest: Interest) -> io::Result<()> {
     listener.unless_closed(listener.wait(fd)).await
 }
 
-/// Returns whether a descriptor is ready now. In trouble counts as ready: reading or writing tells
-/// more.
+/// Returns whether a descriptor is ready now. An error counts as ready: reading or writing returns
+/// it.
 fn is_ready(fd: BorrowedFd<'_>, interest: Interest) -> io::Result<bool> {
     let mut fds = [PollFd::from_borrowed_fd(fd, interest.asks())];
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     Ok(rustix::io::retry_on_intr(|| poll(&mut fds, Some(&now)))? > 0)
 }
 
-/// Somebody who waits for a descriptor.
+/// A waiter for a descriptor.
 struct Listener {
     number: RawFd,
     interest: Interest,
@@ -335,7 +334,7 @@ impl Listener {
         let _lead = self.descriptor.side(self.interest).lead.permit().await;
         let registration = self.descriptor.registration(fd)?;
         while !is_ready(fd, self.interest)? {
-            // Cleared before the next look: what comes after that is news again.
+            // Cleared before the next `poll(2)`, so that a later event is not missed.
             registration.ready(self.interest.asks_tokio()).await?.clear_ready();
         }
         Ok(())
@@ -359,14 +358,14 @@ impl Drop for Listener {
         listeners.set(listeners.get() - 1);
         self.descriptor.waits.borrow_mut().remove(self.wait);
         if self.descriptor.is_idle() {
-            // Not there any more where this OS thread ends.
+            // Gone already if this OS thread is ending.
             let _last = LISTENERS.try_with(|listeners| listeners.forget(self));
         }
     }
 }
 
 impl Listeners {
-    /// Refuses whoever is not the only one.
+    /// Refuses a second waiter.
     fn check(&self, number: RawFd, interest: Interest) -> io::Result<()> {
         let descriptors = self.descriptors.borrow();
         match descriptors.get(&number) {
@@ -381,7 +380,7 @@ impl Listeners {
         }
     }
 
-    /// Takes the entry of a descriptor out, unless it is that of another by now.
+    /// Removes the entry of a descriptor, unless it belongs to another by now.
     fn forget(&self, listener: &Listener) -> Option<Rc<Descriptor>> {
         let mut descriptors = self.descriptors.borrow_mut();
         let entry = descriptors.get(&listener.number)?;
@@ -467,7 +466,7 @@ fn closed(number: RawFd) -> io::Error {
     io::Error::new(io::ErrorKind::NotConnected, message)
 }
 
-/// Says what eventlet says.
+/// Makes the error, in eventlet's words.
 fn second_listener(number: RawFd, interest: Interest) -> io::Error {
     let message = format!(
         "Second simultaneous {interest} on fileno {number} detected. Unless you really know what you \

@@ -8,8 +8,8 @@ use super::pool::Pool;
 
 /// An item of a pool, which goes back when this is dropped.
 ///
-/// It holds a handle of its pool, so it may be kept anywhere and as long as one likes.
-/// [`Pool::item`] makes it.
+/// It holds a handle of its pool, so it may be kept anywhere, for any time. [`Pool::item`] makes
+/// it.
 ///
 /// # Examples
 ///
@@ -37,7 +37,7 @@ impl<T, E> Pool<T, E> {
     ///
     /// # Yields
     ///
-    /// When all items are taken, and where `create` does.
+    /// If all items are taken, and wherever `create` does.
     ///
     /// # Killed
     ///
@@ -72,7 +72,7 @@ impl<T, E> Pool<T, E> {
 impl<T, E> Item<T, E> {
     /// Drops the item instead of putting it back, as [`Pool::discard`] does.
     ///
-    /// It is called as `Item::discard(item)`, for the item may have a method of that name.
+    /// It is called as `Item::discard(item)`, as the item may have a method of that name.
     ///
     /// # Yields
     ///

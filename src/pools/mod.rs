@@ -1,5 +1,5 @@
-//! Pools of things that are expensive to make and that one green thread at a time uses:
-//! connections, say.
+//! Pools of items that are expensive to make and that one green thread at a time uses: connections,
+//! for example.
 //!
 //! [`Pool`] makes its items when they are needed, up to a number; [`TokenPool`] has items that
 //! stand for something else.
@@ -8,7 +8,7 @@
 //!
 //! # Not here
 //!
-//! A pool is not derived from to give it a `create`: it gets one when it is made.
+//! Subclassing: instead of overriding `create`, a pool gets it when it is made.
 
 mod item;
 mod pool;

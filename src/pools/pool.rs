@@ -1,4 +1,4 @@
-//! The pool: what lies idle, how many there are, and who makes the next one.
+//! The pool: its idle items, their number, and making the next one.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -12,22 +12,22 @@ use std::rc::Rc;
 use crate::awaitable::Awaitable;
 use crate::semaphore::Semaphore;
 
-/// A pool of items: whoever takes one has it alone, and puts it back.
+/// A pool of items: a green thread takes one for itself, and puts it back.
 ///
-/// Items are made when somebody wants one and none lies idle, at most `max_size` of them. When all
-/// are taken, whoever wants one waits in line, first come, first served. It is a handle: clones
-/// name the same pool.
+/// An item is made when one is wanted and none is idle, at most `max_size` of them. When all are
+/// taken, callers wait for one, first come, first served. It is a handle: clones name the same
+/// pool.
 ///
 /// `create` runs in the green thread that wants the item, and may wait. It may fail, with an `E`
-/// for that green thread; then, as when it panics or is killed, there is room for another item, and
-/// the next in line tries.
+/// for that green thread. Then, as when it panics or is killed, there is room for another item, and
+/// the next waiter tries.
 ///
 /// Corresponds to `eventlet.pools.Pool`.
 ///
 /// # Differences
 ///
-/// In eventlet a `create` that fails leaves those in line waiting forever, and so does a
-/// [`resize`](Pool::resize) to more. The line there has no order.
+/// In eventlet a `create` that fails leaves the waiters waiting forever, and so does a
+/// [`resize`](Pool::resize) to more. The waiters there have no order.
 ///
 /// # Examples
 ///
@@ -78,18 +78,18 @@ pub struct Pool<T, E = Infallible> {
 }
 
 struct Shared<T, E> {
-    /// A permit is the right to have an item out of the pool, or to make one. It is the permits
-    /// that are handed over in line, and who has one finds an item or makes it: so an item is never
-    /// on its way to somebody who is killed.
+    /// A permit is the right to have an item out of the pool, or to make one. Waiters are granted
+    /// permits, and a holder finds an item or makes it: so an item is never on its way to a waiter
+    /// that is killed.
     rights: Semaphore,
-    /// Items in the pool: for whoever has a right, and there may be more than rights after a cut.
+    /// Idle items, for holders of a right. There may be more of them than rights after a cut.
     idle: RefCell<VecDeque<T>>,
     /// How many items there are: idle, taken, or being made. It is not the sum of idle items and
-    /// rights, for somebody who was given a right and had no turn since has no item yet.
+    /// rights: a waiter that was granted a right and has not resumed has no item yet.
     size: Cell<usize>,
     max_size: Cell<usize>,
     as_stack: Cell<bool>,
-    /// `Fn`, for several creations may be under way at the same time.
+    /// `Fn`, as several creations may be under way at the same time.
     create: Box<dyn Fn() -> Creation<T, E>>,
 }
 
@@ -98,7 +98,7 @@ type Creation<T, E> = Pin<Box<dyn Future<Output = Result<T, E>>>>;
 impl<T> Pool<T> {
     /// Makes a pool whose `create` cannot fail.
     ///
-    /// [`get`](Pool::get) still gives a `Result`, but one that only has an `Ok`.
+    /// [`get`](Pool::get) still returns a `Result`, but one that can only be `Ok`.
     ///
     /// # Examples
     ///
@@ -193,7 +193,7 @@ impl<T, E> Pool<T, E> {
         let has_enough = || self.current_size() >= size.min(self.max_size());
         while !has_enough() {
             let _right = self.shared.right().await;
-            // Asked again, for whoever was before in line may have made one meanwhile.
+            // Checked again, as earlier waiters may have made one meanwhile.
             if !has_enough() {
                 let item = self.shared.make().await?;
                 self.shared.store(item);
@@ -229,8 +229,8 @@ impl<T, E> Pool<T, E> {
 
     /// Takes an item: an idle one, or else a new one, or else the first that is put back.
     ///
-    /// It must come back with [`put`](Pool::put), or the pool has one less for good. To be sure of
-    /// that, even when the green thread is killed, take it with [`item`](Pool::item).
+    /// It must come back with [`put`](Pool::put), or the pool has one less for good. To ensure
+    /// that, even if the green thread is killed, take it with [`item`](Pool::item).
     ///
     /// Corresponds to eventlet's `Pool.get`.
     ///
@@ -240,8 +240,8 @@ impl<T, E> Pool<T, E> {
     ///
     /// # Killed
     ///
-    /// Nothing is lost: an item that was handed to a getter which had no turn since goes to the
-    /// next one in line, and so does the room that a `create` had that was killed.
+    /// Nothing is lost: the right of a getter that has not resumed yet goes to the next waiter, and
+    /// so does the room of a `create` that was killed.
     ///
     /// # Errors
     ///
@@ -265,18 +265,18 @@ impl<T, E> Pool<T, E> {
     /// ```
     pub async fn get(&self) -> Result<T, E> {
         let right = self.shared.right().await;
-        // A statement of its own, for the borrow must end before anybody waits.
+        // A separate statement, because the borrow must end before this waits.
         let idle = self.shared.idle.borrow_mut().pop_front();
         let item = match idle {
             Some(item) => item,
             None => self.shared.make().await?,
         };
-        // It goes with the item, and comes back with `put`.
+        // The permit stays with the item, and comes back with `put`.
         mem::forget(right);
         Ok(item)
     }
 
-    /// Puts an item back, for the first in line or for later.
+    /// Puts an item back, for the first waiter or for later.
     ///
     /// When the pool was [resized](Pool::resize) to fewer than it has, the item is dropped. One
     /// that was not taken from the pool becomes its own, unless it has enough.
@@ -285,11 +285,11 @@ impl<T, E> Pool<T, E> {
     ///
     /// # Yields
     ///
-    /// Never: whoever waits for an item runs in a later turn.
+    /// Never: a waiter for an item runs in a later turn.
     ///
     /// # Differences
     ///
-    /// Eventlet's may give up the turn, and takes everything that is put there.
+    /// Eventlet's may yield, and keeps everything that is put.
     ///
     /// # Examples
     ///
@@ -327,7 +327,7 @@ impl<T, E> Pool<T, E> {
     ///
     /// # Yields
     ///
-    /// Never: whoever waits for an item makes it in a later turn.
+    /// Never: a waiter for an item makes it in a later turn.
     ///
     /// # Examples
     ///
@@ -349,15 +349,15 @@ impl<T, E> Pool<T, E> {
             shared.size.set(self.current_size() - 1);
             shared.rights.release();
         }
-        // Last, for its destructor is user code.
+        // Last, as its destructor is user code.
         drop(item);
     }
 
     /// Changes how many items the pool may have.
     ///
-    /// More wakes as many of those in line. Fewer takes nothing away from anybody, nor from those
-    /// who were chosen already and are about to make an item: items above the number are dropped
-    /// when they are put back.
+    /// A larger size wakes as many waiters. A smaller one takes no item from its user, and does not
+    /// stop a chosen waiter from making one: items above the size are dropped when they are put
+    /// back.
     ///
     /// Corresponds to eventlet's `Pool.resize`.
     ///
@@ -385,8 +385,8 @@ impl<T, E> Pool<T, E> {
         self.shared.rights.resize(old, max_size);
     }
 
-    /// Returns how many items can be had without waiting for one to be put back, be they idle or
-    /// not yet made: fewer than none after a cut below what is taken.
+    /// Returns how many items, idle or not yet made, can be taken without waiting for one to be put
+    /// back: negative after the size was cut below the number taken.
     ///
     /// Corresponds to eventlet's `Pool.free`.
     ///
@@ -476,8 +476,8 @@ impl<T, E> Shared<T, E> {
         Ok(item)
     }
 
-    /// Returns whether anybody may have an item to put back. If not, it is a stranger, and nobody's
-    /// right comes back with it.
+    /// Returns whether any item is taken. If not, the item that is put back is not from this pool,
+    /// and brings no right back.
     fn is_any_taken(&self) -> bool {
         self.size.get() > self.idle.borrow().len()
     }
@@ -492,7 +492,7 @@ impl<T, E> Shared<T, E> {
     }
 }
 
-/// The right to have an item, until it has one. It goes to the next in line when dropped.
+/// The right to have an item, until it has one. Its drop passes it to the next waiter.
 struct Right<'a>(&'a Semaphore);
 
 impl Drop for Right<'_> {

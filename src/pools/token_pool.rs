@@ -5,7 +5,7 @@ use std::ops::Deref;
 use super::item::Item;
 use super::pool::Pool;
 
-/// A pool of tokens: the right to use something of which there is only so much.
+/// A pool of tokens: rights to use a limited resource.
 ///
 /// It is a handle, and it derefs to [`Pool`], which has its methods, as eventlet's inherits from
 /// it.
@@ -111,7 +111,7 @@ impl Deref for TokenPool {
     }
 }
 
-/// What a [`TokenPool`] gives out: a right, which nobody can make or copy.
+/// A right from a [`TokenPool`], which user code can neither make nor copy.
 ///
 /// Corresponds to `eventlet.pools.Token`.
 ///

@@ -1,4 +1,4 @@
-//! What the queues answer when something cannot be had.
+//! The errors of the queues.
 
 use std::error::Error;
 use std::fmt;

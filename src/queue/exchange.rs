@@ -1,13 +1,12 @@
 //! The rules by which items change hands, under all queues: no handles and no futures.
 //!
-//! Two things hold whenever nothing here is running, and they are why nobody needs to look whom he
-//! might overtake:
+//! Two invariants hold whenever no code here is running. They are why a newcomer cannot barge in:
 //!
 //! - I1: while a getter waits, no item is stored and no putter waits.
 //! - I2: while a putter waits, there is no room.
 //!
-//! An item is always at one place: with a putter in line, stored, or granted to a getter. By I1
-//! whatever is granted is older than what is stored, unless that was granted too before it was put
+//! An item is in one place at a time: with a waiting putter, stored, or granted to a getter. By I1
+//! granted items are older than stored ones, except for those that were granted before and put
 //! back.
 
 use std::cell::{Cell, RefCell};
@@ -18,7 +17,8 @@ use crate::probe::Point;
 use crate::waiters::{Left, Place, Waiters, Wakeup, wake_all};
 
 pub(super) struct Exchange<T> {
-    /// `None` bounds nothing; `Some(0)` makes a channel, where items only go from hand to hand.
+    /// `None` means unbounded; `Some(0)` makes a channel, which stores nothing: a putter hands its
+    /// item to a getter.
     maxsize: Cell<Option<usize>>,
     items: RefCell<Storage<T>>,
     /// They bring nothing and are granted an item.
@@ -27,8 +27,8 @@ pub(super) struct Exchange<T> {
     granted: Cell<u64>,
     /// They bring their item, so that admitting them keeps the order in which they came.
     pub(super) putters: Waiters<T, ()>,
-    /// How many admitted items nobody called `task_done` for. A queue without `task_done` counts
-    /// too: one addition is cheaper than a second kind of exchange.
+    /// How many admitted items lack a call of `task_done`. A queue without `task_done` counts too:
+    /// one addition is cheaper than a second kind of exchange.
     pub(super) unfinished: Cell<usize>,
     pub(super) joiners: Waiters<(), ()>,
 }
@@ -36,7 +36,7 @@ pub(super) struct Exchange<T> {
 /// An item on its way to a getter that waited for it.
 pub(super) struct Granted<T> {
     item: T,
-    /// In what order they were granted, so that those that come back do so in that order.
+    /// The order in which they were granted, to restore it for those that come back.
     number: u64,
 }
 
@@ -84,9 +84,9 @@ impl<T> Exchange<T> {
         Some(item)
     }
 
-    /// Takes an item in the name of `place`, and stands in line where there is none.
+    /// Takes an item, or joins the wait queue with `place` if there is none.
     pub(super) fn poll_get(&self, place: &mut Place, cx: &Context<'_>) -> Poll<T> {
-        // What is had at once is not on its way, and never comes back.
+        // An item taken at once is never granted, and so never comes back.
         let at_once = || self.get().map(|item| Granted { item, number: 0 }).ok_or(());
         let item = || Point::new("an item of a queue", self.items_there());
         self.getters.wait_for(place, cx, at_once, item).map(|granted| granted.item)
@@ -120,8 +120,8 @@ impl<T> Exchange<T> {
     }
 
     /// Withdraws a getter. An item that it was granted goes to the next one, or back among the
-    /// oldest: this may store more than there is room for, because its putter is gone and the item
-    /// must not be.
+    /// oldest. That may exceed the bound: the item's putter has gone, and the item must not be
+    /// lost.
     #[inline]
     pub(super) fn withdraw_getter(&self, place: &mut Place) {
         if let Left::Grant(granted) = self.getters.leave(place) {

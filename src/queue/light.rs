@@ -1,4 +1,4 @@
-//! What all queues can do: the methods and futures over an exchange.
+//! The methods and futures over an exchange that all queues have.
 
 use std::fmt;
 use std::pin::{Pin, pin};
@@ -17,13 +17,14 @@ use crate::waiters::{Left, Place};
 /// A first-in-first-out queue without `task_done` and `join`: what all other queues deref to.
 ///
 /// It is a handle: clones name the same queue. Getters and putters are served in the order in which
-/// they came, and nobody overtakes them.
+/// they came, and a later caller cannot overtake them.
 ///
 /// Corresponds to eventlet's `queue.LightQueue`.
 ///
 /// # Differences
 ///
-/// eventlet serves waiters in arbitrary order, and lets others overtake a waiter that was woken.
+/// eventlet serves waiters in arbitrary order, and lets later callers overtake a waiter that was
+/// woken.
 ///
 /// # Examples
 ///
@@ -81,7 +82,7 @@ impl<T> LightQueue<T> {
         LightQueue { exchange: Rc::new(Exchange::new(maxsize, items)) }
     }
 
-    /// Puts an item into the queue, and waits for room where there is none.
+    /// Puts an item into the queue, and waits for room if there is none.
     ///
     /// Corresponds to eventlet's `Queue.put`.
     ///
@@ -91,8 +92,8 @@ impl<T> LightQueue<T> {
     ///
     /// # Killed
     ///
-    /// An item that is still waiting for room is dropped along. One that was admitted stays in the
-    /// queue, even when its putter had no turn since.
+    /// An item that still waits for room is dropped with the future. One that was admitted stays in
+    /// the queue, even if its putter has not resumed yet.
     ///
     /// # Examples
     ///
@@ -109,7 +110,7 @@ impl<T> LightQueue<T> {
         Put { queue: self, item: Some(item), place: Place::default() }
     }
 
-    /// Takes the next item out of the queue, and waits for one where there is none.
+    /// Takes the next item out of the queue, and waits for one if there is none.
     ///
     /// Corresponds to eventlet's `Queue.get`.
     ///
@@ -119,9 +120,8 @@ impl<T> LightQueue<T> {
     ///
     /// # Killed
     ///
-    /// Nothing is lost: an item that was handed to a getter which had no turn since goes to the
-    /// next getter, or back into the queue to its place among the others. The queue may then hold
-    /// more than `maxsize`.
+    /// Nothing is lost: an item that was granted to a getter that has not resumed yet goes to the
+    /// next getter, or back to its place in the queue. The queue may then hold more than `maxsize`.
     ///
     /// # Examples
     ///
@@ -142,7 +142,7 @@ impl<T> LightQueue<T> {
         Get { queue: self, place: Place::default() }
     }
 
-    /// Puts an item into the queue if that needs no waiting.
+    /// Puts an item into the queue if it can do so without waiting.
     ///
     /// Corresponds to eventlet's `Queue.put_nowait`, and to `put` with `block=False`.
     ///
@@ -156,7 +156,7 @@ impl<T> LightQueue<T> {
     ///
     /// # Differences
     ///
-    /// eventlet's gives up its turn to hand an item to a getter that waits at a channel.
+    /// eventlet's yields to hand an item to a getter that waits at a channel.
     ///
     /// # Examples
     ///
@@ -204,7 +204,7 @@ impl<T> LightQueue<T> {
         Items { queue: self.clone(), place: Place::default() }
     }
 
-    /// Takes the next item out of the queue if that needs no waiting.
+    /// Takes the next item out of the queue if it can do so without waiting.
     ///
     /// Corresponds to eventlet's `Queue.get_nowait`, and to `get` with `block=False`.
     ///
@@ -244,7 +244,7 @@ impl<T> LightQueue<T> {
     ///
     /// # Killed
     ///
-    /// As with [`put`](LightQueue::put): an item that was not admitted is dropped along.
+    /// As with [`put`](LightQueue::put): an item that was not admitted is dropped with the future.
     ///
     /// # Errors
     ///
@@ -293,7 +293,7 @@ impl<T> LightQueue<T> {
     ///
     /// # Killed
     ///
-    /// As with [`get`](LightQueue::get): nothing is lost. An item that arrives in the very turn in
+    /// As with [`get`](LightQueue::get): nothing is lost. An item that arrives in the same turn in
     /// which the limit passes is returned.
     ///
     /// # Errors
@@ -505,13 +505,13 @@ impl<T> fmt::Debug for LightQueue<T> {
 #[must_use = "futures do nothing unless they are awaited, or waited for with `.block()`"]
 pub struct Put<'a, T> {
     queue: &'a LightQueue<T>,
-    /// The item until it was put into the queue, or into the line before it.
+    /// The item until it was put into the queue, or into the wait queue for room.
     item: Option<T>,
     place: Place,
 }
 
 impl<T> Put<'_, T> {
-    /// Gives up, and gives the item back unless it was admitted.
+    /// Gives up, and returns the item unless it was admitted.
     fn withdraw(mut self: Pin<&mut Self>) -> Option<T> {
         let this = &mut *self;
         match this.queue.exchange.putters.leave(&mut this.place) {
@@ -548,8 +548,8 @@ impl<T> fmt::Debug for Put<'_, T> {
 
 /// The stream that [`LightQueue::stream`] returns.
 ///
-/// It never ends. It stands in line from when it is asked until it has given the item; dropping
-/// it in between leaves the item to the next in line.
+/// It never ends. It is in the wait queue from a pending poll until it has yielded the item;
+/// dropping it in between leaves the item to the next getter.
 #[must_use = "streams do nothing unless they are asked"]
 pub struct Items<T> {
     queue: LightQueue<T>,

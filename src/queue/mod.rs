@@ -8,17 +8,17 @@
 //! | [`LifoQueue`] | the latest item | yes |
 //! | [`SharedQueue`] | the oldest item | no; between hubs and OS threads |
 //!
-//! They are handles: clones name the same queue. But for the shared one, each derefs to the one it
-//! extends, down to [`LightQueue`], which has most of the methods.
+//! They are handles: clones name the same queue. Except for the shared one, each derefs to the one
+//! it extends, down to [`LightQueue`], which has most of the methods.
 //!
 //! Each is a stream of its items, too, and a sink for more: [`stream`](LightQueue::stream),
 //! [`sink`](LightQueue::sink).
 //!
-//! All of those of one hub keep these promises:
+//! All but the shared one keep these promises:
 //!
-//! - Who waits is served in order: getters and putters alike, and nobody overtakes them, not with
-//!   `put_nowait` or `get_nowait` either.
-//! - What can be had at once does not give up the turn.
+//! - Waiters are served in order, getters and putters alike, and no caller overtakes them, not even
+//!   with `put_nowait` or `get_nowait`.
+//! - An operation that can complete at once does not yield.
 //! - No item is lost when a green thread is killed or times out: an item that was admitted comes
 //!   out, and a putter that still waited takes its item with it.
 //!
@@ -26,7 +26,7 @@
 //!
 //! # Not here
 //!
-//! - `block=False` and `timeout=`: these are methods of their own, `put_nowait` and `put_timeout`.
+//! - `block=False` and `timeout=`: these are separate methods, `put_nowait` and `put_timeout`.
 //!
 //! # Examples
 //!

@@ -1,4 +1,4 @@
-//! Queues that give their items out in another order.
+//! Queues with another order of items.
 
 use std::fmt;
 use std::ops::Deref;
@@ -17,11 +17,11 @@ use super::storage::Storage;
 ///
 /// # Panics
 ///
-/// Its methods do when the items' `Ord` uses the same queue.
+/// Its methods panic if the items' `Ord` uses the same queue.
 ///
 /// # Differences
 ///
-/// Who waits is served in order, and nobody overtakes: see [`LightQueue`].
+/// Waiters are served in order, and no caller overtakes them: see [`LightQueue`].
 ///
 /// # Non-guarantees
 ///
@@ -100,7 +100,7 @@ impl<T> fmt::Debug for PriorityQueue<T> {
 ///
 /// # Differences
 ///
-/// Who waits is served in order, and nobody overtakes: see [`LightQueue`].
+/// Waiters are served in order, and no caller overtakes them: see [`LightQueue`].
 ///
 /// # Examples
 ///

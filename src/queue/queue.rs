@@ -1,4 +1,4 @@
-//! Queues that know which of their items are done with.
+//! Queues that track which of their items are done with.
 
 use std::fmt;
 use std::ops::Deref;
@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use super::light::LightQueue;
 use crate::waiters::Place;
 
-/// A first-in-first-out queue that can be joined: it knows which of its items are done with.
+/// A first-in-first-out queue that can be joined: it tracks which of its items are done with.
 ///
 /// It is a handle: clones name the same queue. Everything but [`task_done`](Queue::task_done),
 /// [`unfinished_tasks`](Queue::unfinished_tasks) and [`join`](Queue::join) it has from
@@ -69,7 +69,7 @@ impl<T> Queue<T> {
         Queue { light: LightQueue::new(maxsize) }
     }
 
-    /// Tells that an item which was taken out of the queue is done with.
+    /// Records that an item taken out of the queue is done with.
     ///
     /// Corresponds to eventlet's `Queue.task_done`.
     ///
@@ -79,7 +79,7 @@ impl<T> Queue<T> {
     ///
     /// # Panics
     ///
-    /// When it was called for all items already.
+    /// If it was called for all items already.
     ///
     /// # Examples
     ///
@@ -126,7 +126,7 @@ impl<T> Queue<T> {
     ///
     /// # Killed
     ///
-    /// Nobody else is concerned.
+    /// No other waiter is affected.
     ///
     /// # Examples
     ///

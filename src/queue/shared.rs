@@ -1,9 +1,9 @@
 //! A queue between hubs and other OS threads.
 //!
 //! The classic bounded buffer: one semaphore counts the items, another the room, and a lock guards
-//! the items. Tokio's semaphores do the waiting. They serve first come, first served, pass a permit
-//! on whose owner has gone, and wake from any OS thread. Between having a permit and moving the
-//! item that it stands for nothing waits, so nothing is lost.
+//! the items. Tokio's semaphores do the waiting. They serve first come, first served, pass on the
+//! permit of a waiter that was dropped, and wake from any OS thread. No code waits between getting
+//! a permit and moving its item, so nothing is lost.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -33,15 +33,15 @@ use crate::os_thread::block_on;
 ///
 /// # The end
 ///
-/// The queue belongs to no hub. When one ends, its green threads leave the line, and what was about
-/// to be theirs goes to others; what they have put stays. Nobody else hears of that: a getter that
-/// waits goes on to, until somebody puts. A program that ends in order sends each getter a last
-/// item, `None` say. One whose hubs may end at any time waits for the queue and the hub, with
-/// [`wait_any`](crate::wait_any), or has a time limit. To hear that all senders have gone, use
-/// [`tokio::sync::mpsc`], which any green thread can wait for, too; it has a single receiver.
+/// The queue belongs to no hub. When one ends, its green threads leave the wait queue, and items
+/// granted to them go to others; the items that they have put stay. Other users are not told: a
+/// waiting getter waits until an item is put. A program that shuts down in order sends each getter
+/// a last item, such as `None`. One whose hubs may end at any time waits for the queue or the hub,
+/// with [`wait_any`](crate::wait_any), or sets a time limit. To be told that all senders have gone,
+/// use [`tokio::sync::mpsc`], which any green thread can wait for, too; it has a single receiver.
 ///
-/// Corresponds to Python's own `queue.Queue` between OS threads, which blocks the hub, and which
-/// eventlet's users therefore reach through `tpool`.
+/// Corresponds to Python's own `queue.Queue` between OS threads. That blocks the hub, so eventlet's
+/// users reach it through `tpool`.
 ///
 /// # Examples
 ///
@@ -85,7 +85,7 @@ impl<T> SharedQueue<T> {
     ///
     /// # Panics
     ///
-    /// With 0: items do not go from hand to hand here.
+    /// If `maxsize` is 0: this queue cannot be a channel.
     ///
     /// # Examples
     ///
@@ -120,7 +120,7 @@ impl<T> SharedQueue<T> {
     ///
     /// # Killed
     ///
-    /// An item that is still waiting for room is dropped along.
+    /// An item that still waits for room is dropped with the future.
     ///
     /// # Examples
     ///
@@ -138,7 +138,7 @@ impl<T> SharedQueue<T> {
         self.shared.store(item, room.expect(NOBODY_CLOSES));
     }
 
-    /// Takes the oldest item out of the queue, and waits for one where there is none.
+    /// Takes the oldest item out of the queue, and waits for one if there is none.
     ///
     /// Corresponds to `Queue.get`.
     ///
@@ -167,7 +167,7 @@ impl<T> SharedQueue<T> {
         self.shared.take(stored.expect(NOBODY_CLOSES))
     }
 
-    /// Puts an item into the queue if that needs no waiting.
+    /// Puts an item into the queue if it can do so without waiting.
     ///
     /// Corresponds to `Queue.put_nowait`.
     ///
@@ -194,7 +194,7 @@ impl<T> SharedQueue<T> {
         Ok(())
     }
 
-    /// Takes the oldest item out of the queue if that needs no waiting.
+    /// Takes the oldest item out of the queue if it can do so without waiting.
     ///
     /// Corresponds to `Queue.get_nowait`.
     ///
@@ -313,7 +313,7 @@ impl<T> SharedQueue<T> {
     ///
     /// # Panics
     ///
-    /// Inside a Tokio runtime, a hub for one, which it would block: use [`put`](SharedQueue::put)
+    /// Inside a Tokio runtime, such as a hub, which it would block: use [`put`](SharedQueue::put)
     /// there.
     ///
     /// # Examples
@@ -333,7 +333,7 @@ impl<T> SharedQueue<T> {
     ///
     /// # Panics
     ///
-    /// Inside a Tokio runtime, a hub for one, which it would block: use [`get`](SharedQueue::get)
+    /// Inside a Tokio runtime, such as a hub, which it would block: use [`get`](SharedQueue::get)
     /// there.
     ///
     /// # Examples
@@ -452,7 +452,8 @@ impl<T: Send + 'static> SharedQueue<T> {
     ///
     /// # Killed
     ///
-    /// As with [`put`](SharedQueue::put): an item that is still waiting for room is dropped along.
+    /// As with [`put`](SharedQueue::put): an item that still waits for room is dropped with the
+    /// sink.
     ///
     /// # Examples
     ///
@@ -471,7 +472,7 @@ impl<T: Send + 'static> SharedQueue<T> {
     }
 }
 
-/// Why an acquire cannot fail.
+/// The reason that an acquire cannot fail.
 const NOBODY_CLOSES: &str = "the semaphores of a queue are never closed";
 
 impl<T> Shared<T> {

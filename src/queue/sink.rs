@@ -10,17 +10,17 @@ use futures_sink::Sink;
 use super::light::LightQueue;
 use crate::waiters::Place;
 
-/// What a sink panics with that is given an item too early.
+/// The panic message of a sink that is given an item too early.
 pub(super) const NOT_READY: &str = "a sink is given an item when `poll_ready` says so";
 
 /// The sink that [`LightQueue::sink`] returns.
 ///
-/// It stands in line from when it has an item for which there is no room until that is admitted.
-/// Dropping it in between drops that item.
+/// It is in the wait queue while it has an item for which there is no room. Dropping it then drops
+/// that item.
 #[must_use = "sinks do nothing unless they are given something"]
 pub struct Putter<T> {
     queue: LightQueue<T>,
-    /// The item that found no room, until it stands in line.
+    /// The item that found no room, until the sink joins the wait queue.
     item: Option<T>,
     place: Place,
 }
@@ -40,8 +40,8 @@ impl<T> LightQueue<T> {
     ///
     /// # Killed
     ///
-    /// As with [`put`](LightQueue::put): an item that is still waiting for room is dropped along,
-    /// and one that was admitted stays. What forwards a stream may hold one more.
+    /// As with [`put`](LightQueue::put): an item that still waits for room is dropped with the
+    /// sink, and one that was admitted stays. A `forward` of a stream may hold one more.
     ///
     /// # Examples
     ///

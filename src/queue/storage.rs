@@ -1,4 +1,4 @@
-//! In what order a queue gives its items out.
+//! The order in which items leave a queue.
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
@@ -40,7 +40,8 @@ impl<T> Storage<T> {
         }
     }
 
-    // Out of the way of the usual order, whose few instructions go into the futures of the queue.
+    // Out of line: only the few instructions of the usual order are inlined into the queue's
+    // futures.
     #[inline(never)]
     fn push_in_order(&mut self, item: T) {
         match self {
@@ -68,8 +69,8 @@ impl<T> Storage<T> {
         }
     }
 
-    /// Takes an item back that had gone to a getter. It is older than all that were never out;
-    /// among those that were, the one with the lower number is.
+    /// Takes back an item that was granted to a getter. It is older than all that were never
+    /// granted; among those put back, the lower number is older.
     pub(super) fn put_back(&mut self, item: T, number: u64) {
         match self {
             Storage::Fifo(fifo) => fifo.put_back(item, number),
@@ -140,7 +141,7 @@ impl<T> Lowest<T> {
     }
 }
 
-/// An item that brings its `Ord` along, so that only who makes the queue needs to know of one. The
+/// An item with its comparison, so that only the constructor of the queue needs `T: Ord`. The
 /// lowest item ranks highest.
 struct Ranked<T> {
     item: T,

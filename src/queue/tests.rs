@@ -291,11 +291,11 @@ enum Order {
 struct Model {
     order: Order,
     maxsize: Option<usize>,
-    /// What comes out first stands first.
+    /// The next item to leave is first.
     stored: VecDeque<u32>,
     getters: VecDeque<usize>,
     putters: VecDeque<(usize, u32)>,
-    /// Those who were served but had no turn since; getters with their item.
+    /// Those that were served but have not resumed; getters with their item.
     served: Vec<(usize, Option<u32>)>,
     /// All items that were admitted, the oldest first.
     admitted: Vec<u32>,
@@ -453,7 +453,7 @@ impl<'a> Trial<'a> {
         let n = n % self.tasks.len();
         let (name, task) = &mut self.tasks[n];
         let served = self.model.served(*name);
-        // Woken if and only if served: nobody is stranded, and nobody woken in vain.
+        // Woken if and only if served: no waiter is stranded, and none is woken in vain.
         assert_eq!(task.take_wakeup(), served.is_some());
         match served {
             Some(got) => {
@@ -476,7 +476,7 @@ impl<'a> Trial<'a> {
         assert!(model.putters.is_empty() || !model.room());
     }
 
-    /// Gives everybody a turn and takes everything out.
+    /// Gives every waiter a turn and takes all items out.
     fn finish(mut self) {
         for n in (0..self.tasks.len()).rev() {
             self.step(n);

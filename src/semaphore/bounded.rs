@@ -10,8 +10,8 @@ use super::semaphore::{Semaphore, saturating};
 /// [`CappedSemaphore`](super::CappedSemaphore). It is a handle, and it derefs to [`Semaphore`],
 /// which has its methods, as eventlet's inherits from it. The limit holds there, too.
 ///
-/// A [`SemaphorePermit`](super::SemaphorePermit) dropped when all permits are there already does
-/// not panic, and adds none.
+/// Dropping a [`SemaphorePermit`](super::SemaphorePermit) when no permit is missing does not panic,
+/// and adds none.
 ///
 /// Corresponds to eventlet's `semaphore.BoundedSemaphore`, which raises `ValueError`.
 ///

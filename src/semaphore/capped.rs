@@ -7,18 +7,18 @@ use std::task::{Context, Poll};
 use super::semaphore::saturating;
 use crate::queue::{Get, LightQueue, Put, Storage};
 
-/// A semaphore with two ends: acquiring waits when it has no permits, releasing waits when it has
-/// as many as it may.
+/// A semaphore with two ends: acquiring waits when it has no permits, releasing waits when it is at
+/// its limit.
 ///
 /// It is a handle: clones name the same semaphore. With a limit of zero, acquirers and releasers
-/// meet in pairs. It serves both ends in order, and nobody overtakes.
+/// meet in pairs. It serves the waiters of both ends in order.
 ///
 /// Corresponds to eventlet's `semaphore.CappedSemaphore`.
 ///
 /// # Differences
 ///
-/// Who waits at either end is served in order, and nobody overtakes, not with `try_acquire` or
-/// `try_release` either.
+/// Waiters at either end are served in order, and no caller overtakes them, not even with
+/// `try_acquire` or `try_release`.
 ///
 /// # Examples
 ///
@@ -62,7 +62,7 @@ impl CappedSemaphore {
         CappedSemaphore { permits: LightQueue::with_storage(Some(limit), permits), limit }
     }
 
-    /// Takes a permit, and waits for one where there is none.
+    /// Takes a permit, and waits for one if there is none.
     ///
     /// Corresponds to eventlet's `CappedSemaphore.acquire`.
     ///
@@ -72,7 +72,7 @@ impl CappedSemaphore {
     ///
     /// # Killed
     ///
-    /// The waiter leaves the line. A permit that was handed to it already goes to the next one, or
+    /// The waiter leaves the wait queue. A permit that was granted to it goes to the next one, or
     /// stays with the semaphore, which may then have one more than its limit.
     ///
     /// # Examples
@@ -90,7 +90,7 @@ impl CappedSemaphore {
         CappedAcquire(self.permits.get())
     }
 
-    /// Takes a permit if that needs no waiting, and returns whether it did.
+    /// Takes a permit if it can do so without waiting, and returns whether it did.
     ///
     /// Corresponds to eventlet's `CappedSemaphore.acquire` with `blocking=False`.
     ///
@@ -109,17 +109,17 @@ impl CappedSemaphore {
         self.permits.get_nowait().is_ok()
     }
 
-    /// Gives a permit back, and waits while there are as many as may be.
+    /// Gives a permit back, and waits while the semaphore is at its limit.
     ///
     /// Corresponds to eventlet's `CappedSemaphore.release`.
     ///
     /// # Yields
     ///
-    /// Only when there are as many permits as may be.
+    /// Only if the semaphore is at its limit.
     ///
     /// # Killed
     ///
-    /// A permit that was still waiting for its place is not given back.
+    /// A permit that still waited for room is not given back.
     ///
     /// # Examples
     ///
@@ -136,7 +136,7 @@ impl CappedSemaphore {
         CappedRelease(self.permits.put(()))
     }
 
-    /// Gives a permit back if that needs no waiting, and returns whether it did.
+    /// Gives a permit back if it can do so without waiting, and returns whether it did.
     ///
     /// Corresponds to eventlet's `CappedSemaphore.release` with `blocking=False`.
     ///
@@ -181,10 +181,10 @@ impl CappedSemaphore {
         self.permits.full() && self.permits.getting() == 0
     }
 
-    /// Returns how many more permits there are than places for more.
+    /// Returns the number of permits less the room for more.
     ///
-    /// Those who wait count as if they were served: each acquirer takes two off, for it would take
-    /// a permit and leave a place, and each releaser adds two.
+    /// Waiters count as if they were served: each acquirer subtracts two, as it would take a permit
+    /// and leave room, and each releaser adds two.
     ///
     /// Corresponds to eventlet's `CappedSemaphore.balance`.
     ///
@@ -245,7 +245,7 @@ mod tests {
     use super::*;
     use crate::waiters::stepping::Stepped;
 
-    // eventlet's `test_bounded`: the numbers are its own.
+    // eventlet's `test_bounded`, with its numbers.
     #[test]
     fn a_capped_semaphore_waits_at_both_ends() {
         let semaphore = CappedSemaphore::new(2, 3);

@@ -1,7 +1,7 @@
-//! Semaphores: how many green threads may be somewhere at once.
+//! Semaphores: limits on how many green threads do something at once.
 //!
 //! [`Semaphore`] counts permits, [`BoundedSemaphore`] also notices when too many are released, and
-//! [`CappedSemaphore`] makes those wait who would release too many.
+//! [`CappedSemaphore`] makes a releaser wait instead.
 //!
 //! Corresponds to eventlet's `eventlet.semaphore`.
 //!

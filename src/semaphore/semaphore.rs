@@ -15,14 +15,15 @@ use crate::waiters::{Left, Place, Waiters, Wakeup, wake_all};
 /// back.
 ///
 /// It is a handle: clones name the same semaphore. Acquirers are served in the order in which they
-/// came. A release hands its permit straight to the first of them, so nobody can overtake.
+/// came. A release hands its permit straight to the first of them, so a later caller cannot
+/// overtake.
 ///
 /// Corresponds to eventlet's `semaphore.Semaphore`.
 ///
 /// # Differences
 ///
-/// eventlet's non-blocking and timed acquirers overtake those who wait; here nobody does. A permit
-/// that was handed to a waiter is no longer counted, even before that waiter has its turn.
+/// eventlet's non-blocking and timed acquirers overtake waiters; here none does. A permit that was
+/// granted to a waiter is no longer counted, even before that waiter resumes.
 ///
 /// # Examples
 ///
@@ -54,8 +55,8 @@ pub struct Semaphore {
 }
 
 struct Shared {
-    /// Permits to be had; below zero after a cut that took more than there were. While somebody
-    /// waits it is not above zero, which is why nobody needs to look whom he might overtake.
+    /// Available permits; negative after a cut by more than there were. It is never positive while
+    /// a waiter is in the queue, so a newcomer cannot barge in.
     counter: Cell<isize>,
     /// How far releasing may raise the counter.
     limit: isize,
@@ -63,7 +64,7 @@ struct Shared {
     waiters: Waiters<(), ()>,
 }
 
-/// Makes a counter of a size; no program has so many permits that the difference could be seen.
+/// Converts a size to a counter; no program has so many permits that saturating shows.
 pub(crate) fn saturating(size: usize) -> isize {
     isize::try_from(size).unwrap_or(isize::MAX)
 }
@@ -95,10 +96,10 @@ impl Semaphore {
         Semaphore { shared: Rc::new(Shared { counter, limit, holder, waiters: Waiters::new() }) }
     }
 
-    /// Takes a permit, and waits for one where there is none.
+    /// Takes a permit, and waits for one if there is none.
     ///
-    /// The permit is given back with [`release`](Semaphore::release), by whomever. Where one green
-    /// thread does both, [`permit`](Semaphore::permit) gives it back by itself.
+    /// Any code may give the permit back, with [`release`](Semaphore::release). If one green thread
+    /// does both, use [`permit`](Semaphore::permit), which gives it back by itself.
     ///
     /// Corresponds to eventlet's `Semaphore.acquire`.
     ///
@@ -108,7 +109,7 @@ impl Semaphore {
     ///
     /// # Killed
     ///
-    /// The waiter leaves the line; a permit that was handed to it already goes to the next one.
+    /// The waiter leaves the wait queue; a permit that was granted to it goes to the next one.
     /// After `acquire` has returned, a kill does not give the permit back.
     ///
     /// # Examples
@@ -187,7 +188,7 @@ impl Semaphore {
         async { acquired.await.is_some() }
     }
 
-    /// Takes a permit that is released when it is dropped, and waits for one where there is none.
+    /// Takes a permit that is released when it is dropped, and waits for one if there is none.
     ///
     /// Corresponds to eventlet's `with semaphore:`.
     ///
@@ -197,8 +198,8 @@ impl Semaphore {
     ///
     /// # Killed
     ///
-    /// No permit is lost: one that was handed to the waiter already goes to the next one, and the
-    /// guard of a killed green thread is dropped with everything else it has.
+    /// No permit is lost: one that was granted to the waiter goes to the next one, and the guard of
+    /// a killed green thread is dropped with everything else it has.
     ///
     /// # Examples
     ///
@@ -218,7 +219,7 @@ impl Semaphore {
         AcquirePermit(self.acquire())
     }
 
-    /// Takes a permit that is released when it is dropped, if that needs no waiting.
+    /// Takes a permit that is released when it is dropped, if it can do so without waiting.
     ///
     /// Corresponds to eventlet's `Semaphore.acquire` with `blocking=False`.
     ///
@@ -273,9 +274,9 @@ impl Semaphore {
         hub::within(Some(limit), self.permit())
     }
 
-    /// Gives a permit back, and hands it to whoever waits first.
+    /// Gives a permit back, to the first waiter if there is one.
     ///
-    /// It need not be the acquirer who releases.
+    /// The releaser need not be the acquirer.
     ///
     /// Corresponds to eventlet's `Semaphore.release`.
     ///
@@ -285,8 +286,8 @@ impl Semaphore {
     ///
     /// # Panics
     ///
-    /// When this is a [`BoundedSemaphore`](super::BoundedSemaphore) whose permits are all there, or
-    /// when there are [`isize::MAX`] already.
+    /// When this is a [`BoundedSemaphore`](super::BoundedSemaphore) from which no permit is
+    /// missing, or when there are [`isize::MAX`] already.
     ///
     /// # Examples
     ///
@@ -300,7 +301,7 @@ impl Semaphore {
         assert!(self.put_back(), "the semaphore was released more often than acquired");
     }
 
-    /// Returns how many permits are to be had.
+    /// Returns the number of available permits.
     ///
     /// Corresponds to eventlet's `Semaphore.counter`.
     ///
@@ -328,7 +329,7 @@ impl Semaphore {
         self.counter() <= 0
     }
 
-    /// Returns how many permits are to be had, less the green threads that wait for one.
+    /// Returns the number of available permits, less the green threads that wait for one.
     ///
     /// Corresponds to eventlet's `Semaphore.balance`.
     ///
@@ -384,8 +385,8 @@ impl Semaphore {
         self.adjust(saturating(new) - saturating(old));
     }
 
-    /// Is the body of every future that acquires: for those that own their handle, as a pool's do.
-    /// Whoever polls must [`leave`](Semaphore::leave) when dropped.
+    /// The body of every future that acquires; it also serves those that own their handle, as a
+    /// pool's do. The future must call [`leave`](Semaphore::leave) in its drop.
     pub(crate) fn poll_acquire(&self, place: &mut Place, cx: &Context<'_>) -> Poll<()> {
         let at_once = || if self.try_acquire() { Ok(()) } else { Err(()) };
         let polled = self.shared.waiters.wait_for(place, cx, at_once, || self.point());
@@ -404,7 +405,7 @@ impl Semaphore {
         Point::new("a permit of a semaphore", format!("counter {}", self.counter()))
     }
 
-    /// Gives up acquiring, and passes a permit on that was handed over but not received.
+    /// Gives up acquiring, and passes on a permit that was granted but not received.
     pub(crate) fn leave(&self, place: &mut Place) {
         if let Left::Grant(()) = self.shared.waiters.leave(place) {
             self.put_back();
@@ -421,7 +422,7 @@ impl Semaphore {
         Some(wakeup)
     }
 
-    /// Gives a permit back, unless all are there already.
+    /// Gives a permit back, unless none is missing.
     fn put_back(&self) -> bool {
         let missing = self.counter() < self.shared.limit;
         if missing {
@@ -493,7 +494,7 @@ impl Future for AcquirePermit<'_> {
 
 /// A permit of a semaphore, which is released when this is dropped.
 ///
-/// It holds a handle of its semaphore, so it may be kept anywhere and as long as one likes.
+/// It holds a handle of its semaphore, so it may be kept anywhere, for any time.
 /// [`Semaphore::permit`] makes it.
 ///
 /// # Examples
@@ -519,8 +520,8 @@ pub struct SemaphorePermit {
 
 impl Drop for SemaphorePermit {
     fn drop(&mut self) {
-        // Of a bounded semaphore that was released by hand too, all permits may be there. That is a
-        // mistake, but not one to panic about in a destructor.
+        // A bounded semaphore that was also released by hand may have all its permits. That is a
+        // mistake, but a destructor must not panic about it.
         self.semaphore.put_back();
     }
 }
@@ -631,7 +632,7 @@ mod tests {
     struct Model {
         counter: isize,
         waiting: VecDeque<usize>,
-        /// Those who were handed a permit but had no turn since.
+        /// Those that were granted a permit but have not resumed.
         served: Vec<usize>,
     }
 

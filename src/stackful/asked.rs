@@ -1,4 +1,4 @@
-//! A stack that is suspended is asked for a backtrace: it alone can capture one.
+//! Asks a suspended stack for a backtrace: only code on the stack can capture one.
 //!
 //! # Invariants
 //!
@@ -10,15 +10,15 @@ use std::cell::Cell;
 use std::ptr;
 
 thread_local! {
-    /// Where the stack that is resumed puts its backtrace.
+    /// Where the resumed stack stores its backtrace.
     static ANSWER: Cell<*mut Option<Backtrace>> = const { Cell::new(ptr::null_mut()) };
 }
 
-/// What a stack must have left for a capture, with its guard: several times what one takes.
+/// The bytes a stack must have left for a capture, with its guard: several times what one takes.
 const NEEDED: usize = 48 * 1024;
 
-/// Calls `resume`, which resumes a stack that is to answer, and returns the answer. `None` where it
-/// had no room left.
+/// Calls `resume`, which resumes a stack to capture its backtrace, and returns the backtrace.
+/// `None` if the stack had no room left.
 pub(super) fn asking(resume: impl FnOnce()) -> Option<Backtrace> {
     let mut answer = None;
     let _asked = Asked::enter(&mut answer);
@@ -26,7 +26,7 @@ pub(super) fn asking(resume: impl FnOnce()) -> Option<Backtrace> {
     answer
 }
 
-/// Restores that nobody is asked.
+/// Resets `ANSWER` when dropped.
 struct Asked;
 
 impl Asked {
@@ -42,22 +42,21 @@ impl Drop for Asked {
     }
 }
 
-/// Returns whether the stack that is resumed now is to answer.
+/// Returns whether the stack that is being resumed has been asked for its backtrace.
 pub(super) fn is_asked() -> bool {
     !ANSWER.get().is_null()
 }
 
-/// Returns whether a stack has room for a capture, of which these are the lowest address and one
-/// that is in use.
+/// Returns whether a stack has room for a capture, given its lowest address and one that is in use.
 pub(super) fn has_room(limit: usize, here: usize) -> bool {
     here - limit >= NEEDED
 }
 
-/// Answers, on the stack that is asked, if it has room for that.
+/// Captures the backtrace, on the stack that was asked, if it has room.
 pub(super) fn answer(limit: usize) {
     if has_room(limit, ptr::from_ref(&limit).addr()) {
         let backtrace = Backtrace::force_capture();
-        // SAFETY: by I1, and as this is called only while somebody asks.
+        // SAFETY: by I1, and as this is called only inside `asking`.
         unsafe { *ANSWER.get() = Some(backtrace) };
     }
 }

@@ -14,7 +14,7 @@ use crate::hub;
 
 /// Waits for a future on a green stack: the `.await` of plain closures.
 ///
-/// Every future has it, this crate's and everybody else's.
+/// Every future has it, from this crate or any other.
 ///
 /// Corresponds to what every call does that waits in eventlet.
 pub trait Block: IntoFuture {
@@ -22,17 +22,17 @@ pub trait Block: IntoFuture {
     ///
     /// # Panics
     ///
-    /// In the caller's line, when this code is not on a green stack, or is inside an async fn
-    /// that is being polled there: there `.await` is the way to wait.
+    /// At the caller's line, if this code is not on a green stack, or is inside an async fn that is
+    /// being polled there: use `.await` there.
     ///
-    /// What the hub runs when a green thread has ended is on no green stack: its links, its locals'
-    /// destructors, and those of its future, where that has no stack of its own. What has to wait
-    /// there is to be spawned.
+    /// What the hub runs after a green thread has ended is not on a green stack: its links, the
+    /// destructors of its locals, and those of a stackless future. If such code has to wait, spawn
+    /// a green thread for it.
     ///
     /// While this green stack unwinds, because of a panic or because its green thread is ended, it
-    /// cannot be suspended: a future that is ready gives its output, any other panics. That panic
-    /// ends the process unless the destructor catches it, so a destructor that has to wait spawns a
-    /// green thread that does:
+    /// cannot be suspended: a ready future returns its output, any other makes this panic. That
+    /// panic aborts the process unless the destructor catches it. So a destructor that has to wait
+    /// spawns a green thread to do it:
     ///
     /// ```
     /// use eventlet::{Block, Queue, spawn, stackful};
@@ -65,13 +65,13 @@ pub trait Block: IntoFuture {
     /// # Soundness
     ///
     /// Other code of this OS thread runs while this waits. The initializer of a
-    /// [`std::thread_local!`] must not wait, nor may code wait that a library calls between setting
-    /// a thread-local and restoring it (`scoped-tls`): they are sound only where nothing else runs
-    /// meanwhile. `green::thread_local!` is made for it. See `docs/soundness.md`.
+    /// [`std::thread_local!`] must not wait, nor may code that a library calls between setting a
+    /// thread-local and restoring it (`scoped-tls`): both are sound only if nothing else runs
+    /// meanwhile. Use `green::thread_local!` instead. See `docs/soundness.md`.
     ///
     /// # Yields
     ///
-    /// Until the future is ready; not at all if it is.
+    /// Until the future is ready; not at all if it is ready at once.
     ///
     /// # Killed
     ///
@@ -89,9 +89,8 @@ pub trait Block: IntoFuture {
     /// });
     /// assert_eq!(eventlet::run(sum), 3);
     /// ```
-    // Inlined up to the switch itself: who returns from a function in which the stacks were
-    // switched returns to where the processor does not expect it, which takes longer than the
-    // switch.
+    // Inlined up to the switch itself. A return that crosses the switch is mispredicted, because
+    // the return-address predictor follows one stack only, and that costs more than the switch.
     #[inline(always)]
     #[track_caller]
     fn block(self) -> Self::Output
@@ -138,13 +137,13 @@ impl Refused {
     }
 }
 
-/// Returns whether this code belongs to a green thread that has ended, so that the hub drops what
-/// is left of it.
+/// Returns whether this code belongs to a green thread that has ended, and whose remains the hub is
+/// dropping.
 fn of_one_that_has_ended() -> bool {
     hub::current().is_some_and(|hub| hub.current().is_some_and(|key| hub.dead(key)))
 }
 
-/// Waits for a future, where that is possible.
+/// Waits for a future, if that is possible here.
 #[inline(always)]
 pub(crate) fn try_block<F: IntoFuture>(future: F) -> Result<F::Output, Refused> {
     Frame::with_current(|frame| wait(frame.ok_or(Refused::NoStack)?, future.into_future()))
@@ -156,8 +155,8 @@ fn wait<F: Future>(frame: &Frame, future: F) -> Result<F::Output, Refused> {
     loop {
         match frame.poll(future.as_mut()) {
             Poll::Ready(output) => return Ok(output),
-            // The hub would run others with this OS thread counted as panicking, and a panic of
-            // one of them would abort the process.
+            // The hub would run other green threads while this OS thread counts as panicking, and a
+            // panic in one of them would abort the process.
             Poll::Pending if std::thread::panicking() => return Err(Refused::Unwinding),
             Poll::Pending => {
                 checked::check::<F>(frame);
@@ -168,9 +167,9 @@ fn wait<F: Future>(frame: &Frame, future: F) -> Result<F::Output, Refused> {
     }
 }
 
-/// Goes through a stream on a green stack.
+/// Iterates over a stream on a green stack.
 ///
-/// Every stream has it, this crate's and everybody else's.
+/// Every stream has it, from this crate or any other.
 pub trait Blocking: Stream {
     /// Makes an iterator that waits for each item with [`Block::block`].
     ///
@@ -195,8 +194,8 @@ impl<S: Stream> Blocking for S {}
 
 /// The iterator of [`Blocking::blocking`].
 ///
-/// `next` panics, yields and is killed as [`Block::block`] is. An item that was not handed out
-/// stays in the stream.
+/// `next` panics, yields and is killed as [`Block::block`] is. An item that was not returned stays
+/// in the stream.
 #[must_use = "iterators do nothing unless they are asked"]
 pub struct BlockingIter<S> {
     stream: Pin<Box<S>>,

@@ -1,6 +1,6 @@
-//! Stacks that others have borrowed from: they are unwound when nobody is running who borrows.
+//! Stacks that others have borrowed from: they are unwound once no borrower is running.
 //!
-//! This is the half of [`scope`](super::scope) that the end of every stack asks. See there for the
+//! This is the half of [`scope`](super::scope) that every ending stack consults. See there for the
 //! whole.
 
 use std::cell::{Cell, RefCell};
@@ -20,13 +20,13 @@ use crate::hub::State;
 
 /// What an owner has lent to its members.
 pub(super) struct Lent {
-    /// Where the frame of the owner's stack is: tells whose scope this is.
+    /// The address of the frame of the owner's stack: says whose scope this is.
     owner: usize,
-    /// Those whose marks are not dropped.
+    /// The members whose marks are not dropped.
     pub(super) members: RefCell<Slab<Member>>,
-    /// Wakes the owner, who waits for the last member to end.
+    /// Wakes the owner, which waits for the last member to end.
     waiting: RefCell<Option<Waker>>,
-    /// Set when the members are being killed: nobody can join them any more.
+    /// Set when the members are being killed: they can no longer be joined.
     pub(super) ending: Cell<bool>,
     pub(super) unseen: Rc<Cell<usize>>,
 }
@@ -34,30 +34,30 @@ pub(super) struct Lent {
 pub(super) struct Member {
     /// `None` while it is being spawned.
     greenlet: Option<Greenlet>,
-    /// Where the frame of its stack is. 0 before it has run.
+    /// The address of the frame of its stack. 0 before it has run.
     stack: usize,
 }
 
 thread_local! {
-    /// How many stacks are to be unwound later: asked each time a stack has ended.
+    /// How many stacks are to be unwound later: read each time a stack has ended.
     static DEFERRED: Cell<usize> = const { Cell::new(0) };
 
     static SCOPES: Scopes =
         const { Scopes { open: RefCell::new(BTreeMap::new()), deferred: RefCell::new(Vec::new()) } };
 }
 
-/// The scopes that have not ended, outermost first, of each owner: nobody's end or wait looks at
-/// those of others.
+/// The scopes that have not ended, outermost first, by owner: ending or waiting looks only at an
+/// owner's own.
 type Open = BTreeMap<usize, Vec<Rc<Lent>>>;
 
 struct Scopes {
     open: RefCell<Open>,
-    /// Stacks to be unwound as soon as nobody who borrows from them is running.
+    /// Stacks to be unwound as soon as none of their borrowers is running.
     deferred: RefCell<Vec<Deferred>>,
 }
 
 struct Deferred {
-    /// Where the frame of the stack is.
+    /// The address of the frame of the stack.
     stack: usize,
     unwind: Box<dyn FnOnce()>,
 }
@@ -89,7 +89,7 @@ impl Lent {
         lent
     }
 
-    /// Takes the innermost scope of its owner, which this is, out of those that are open.
+    /// Removes this scope, the innermost of its owner, from the open ones.
     pub(super) fn close(&self) {
         let _closed = SCOPES.try_with(|scopes| {
             let mut open = scopes.open.borrow_mut();
@@ -108,7 +108,7 @@ impl Lent {
         }
     }
 
-    /// Waits on the owner's stack, for as long as that can be done.
+    /// Waits on the owner's stack, as long as that stack can wait.
     pub(super) fn wait_for_all(&self) {
         Frame::with_current(|frame| {
             let frame = frame.expect("a scope ends on the stack on which it began");
@@ -131,14 +131,14 @@ impl Lent {
         Poll::Pending
     }
 
-    /// Returns those that have not ended.
+    /// Returns the members that have not ended.
     pub(super) fn left(&self) -> Vec<(usize, Option<Greenlet>)> {
         let members = self.members.borrow();
         members.iter().map(|(number, member)| (number, member.greenlet)).collect()
     }
 }
 
-/// Tells, when it is dropped, that a member has ended.
+/// Records, when it is dropped, that a member has ended.
 pub(super) struct Mark {
     lent: Rc<Lent>,
     pub(super) number: usize,
@@ -175,8 +175,8 @@ fn address(frame: &Frame) -> usize {
 }
 
 /// Returns the members of scopes on the stack of that frame that keep it from being unwound: those
-/// that are running, or in a shielded wait. Of those that are not, the stacks must be ready to be
-/// unwound, too.
+/// that are running or in a shielded wait. The stacks of the others must be ready to be unwound
+/// too.
 fn held_up(stack: usize) -> Vec<Option<Greenlet>> {
     let mut running = Vec::new();
     let _ended = SCOPES.try_with(|scopes| {
@@ -192,7 +192,8 @@ fn look_for_running(open: &Open, stack: usize, running: &mut Vec<Option<Greenlet
     for lent in open.get(&stack).into_iter().flatten() {
         for (_, member) in &*lent.members.borrow() {
             match member.greenlet.and_then(Greenlet::state) {
-                // One that has ended and has its mark is being unwound, or will be later.
+                // A member that has ended but still has its mark is being unwound, or will be
+                // later.
                 None | Some(State::Running) => running.push(member.greenlet),
                 Some(_) if is_shielded_at(member.stack) => running.push(member.greenlet),
                 Some(_) => look_for_running(open, member.stack, running),
@@ -201,8 +202,8 @@ fn look_for_running(open: &Open, stack: usize, running: &mut Vec<Option<Greenlet
     }
 }
 
-/// Unwinds the stack that has its frame at that address: now, or as soon as nobody who borrows from
-/// it is running.
+/// Unwinds the stack whose frame is at that address: now, or as soon as none of its borrowers is
+/// running.
 pub(super) fn unwind_when_free(stack: usize, unwind: impl FnOnce() + 'static) {
     let running = held_up(stack);
     if running.is_empty() {
@@ -215,9 +216,8 @@ pub(super) fn unwind_when_free(stack: usize, unwind: impl FnOnce() + 'static) {
     running.into_iter().flatten().for_each(|greenlet| greenlet.kill());
 }
 
-/// Unwinds the stacks that were held up by a member that has ended now. Called when nothing is left
-/// of that member on its stack, rather than by its mark, as it may be an unwind that drops the
-/// mark.
+/// Unwinds the stacks that a member held up which has now ended. Called once nothing of that member
+/// is left on its stack, and not by its mark, because an unwind may be what drops the mark.
 #[inline]
 pub(super) fn unwind_deferred() {
     if DEFERRED.get() > 0 {

@@ -1,9 +1,9 @@
-//! A check, asked for in debug builds, that no code waits where a wait is unsound.
+//! An optional check, in debug builds, that no code waits where a wait is unsound.
 //!
-//! `std` does not tell that the initializer of a `thread_local!` runs. Its frame on the stack does,
-//! by its name. To read all names of a stack takes a tenth of a millisecond, so each way to a wait
-//! is looked at once: two waits of one type, equally deep on a stack, are taken to have come there
-//! the same way.
+//! `std` does not say that the initializer of a `thread_local!` is running, but its frame is on the
+//! stack and can be found by name. Reading all names of a stack takes a tenth of a millisecond, so
+//! each way to a wait is checked once: two waits of one type, equally deep on a stack, are taken to
+//! have come the same way.
 
 use std::any::type_name;
 use std::backtrace::Backtrace;
@@ -19,7 +19,7 @@ use super::parked;
 static ASKED_FOR: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    /// The waits that were looked at: how deep, and of what type.
+    /// The waits that were checked: how deep, and of what type.
     static SEEN: RefCell<HashSet<(usize, &'static str)>> = RefCell::default();
 }
 
@@ -58,12 +58,12 @@ fn has_room(frame: &Frame, here: usize) -> bool {
     frame.limit().is_some_and(|limit| asked::has_room(limit, here))
 }
 
-/// Says what a backtrace of a green stack is inside of, if that is unsound to wait in.
+/// Returns what the backtrace shows the code to be inside of, if waiting there is unsound.
 fn unsound(backtrace: &str) -> Option<&'static str> {
     backtrace.lines().take_while(|line| !parked::is_bottom(line)).find_map(named)
 }
 
-/// Says what a line of a backtrace names, if it is one of those whose callees must not wait.
+/// Returns what a line of a backtrace names, if that is something whose callees must not wait.
 fn named(line: &str) -> Option<&'static str> {
     let initializes = |line: &str| line.contains("initialize") || line.contains("get_or_init_slow");
     if line.contains("std::sys::thread_local::") && initializes(line) {

@@ -4,11 +4,11 @@
 //!
 //! - **I1**: from its first poll to its end a `Stackful` stays where it is, as it is pinned and not
 //!   `Unpin`. That first poll tells the frame on its stack where its [`Front`] is, which tells
-//!   [`Front::frame`] where the frame is. So somebody who knows nothing of the future can have a
-//!   look at a stack that is suspended: see [`parked`](super::parked).
-//! - **I2**: whoever resumes a coroutine by its [`Front`] knows that it is suspended, and not being
-//!   ended. Then nobody is polling or dropping its `Stackful`, and nobody else uses a reference to
-//!   it.
+//!   [`Front::frame`] where the frame is. So a suspended stack can be inspected without its future:
+//!   see [`parked`](super::parked).
+//! - **I2**: code that resumes a coroutine by its [`Front`] knows that it is suspended and not
+//!   being ended. Then no code is polling or dropping its `Stackful`, and no other reference to it
+//!   is in use.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -39,10 +39,9 @@ use crate::report;
 /// Makes a future of a plain closure that waits with [`.block()`](super::Block::block).
 ///
 /// The closure gets a stack of its own when the future is first polled. It can be spawned, awaited,
-/// raced and put in pools like any future, and panics like any future: in whoever polls it.
-/// Dropping the future unwinds the stack, so every destructor on it runs. As that of an async fn,
-/// it is pinned to be polled: whoever polls one by hand, or `&mut` of it in a `select!`, pins it
-/// first.
+/// raced and put in pools like any future, and a panic in it reaches its poller, as with any
+/// future. Dropping the future unwinds the stack, so every destructor on it runs. Like the future
+/// of an async fn it must be pinned to be polled, by hand or as `&mut` in a `select!`.
 ///
 /// The future is `!Send`: a stack stays on the OS thread on which it was started.
 ///
@@ -51,8 +50,8 @@ use crate::report;
 /// send(eventlet::stackful(|| ()));
 /// ```
 ///
-/// What runs in the closure must not count on being alone on its OS thread while it waits, as the
-/// initializer of a `std::thread_local!` does: see `# Soundness` at
+/// Code in the closure must not assume that nothing else runs on its OS thread while it waits, as
+/// the initializer of a `std::thread_local!` does: see `# Soundness` at
 /// [`Block::block`](super::Block::block).
 ///
 /// Corresponds to how every green thread of eventlet works.
@@ -61,7 +60,7 @@ use crate::report;
 ///
 /// When the operating system refuses a stack, the green thread that polls the future ends with an
 /// [`Exit`] whose [`error`](Exit::error) names the limit; outside a green thread, the poll unwinds
-/// with that `Exit`. As often nobody waits for the green thread, it is reported too: the first
+/// with that `Exit`. Often nothing waits for the green thread, so it is reported too: the first
 /// time, the second, the fourth, the eighth and so on.
 ///
 /// # Examples
@@ -98,8 +97,9 @@ where
 
 /// Makes a future of a call of a plain function, with its arguments in a tuple.
 ///
-/// It is [`stackful`] of a closure that does nothing but this call, and can be spawned, awaited,
-/// raced and put in pools as that: what is cloned for the call need not be cloned before it.
+/// It is [`stackful`] of a closure that makes only this call, and can be spawned, awaited, raced
+/// and put in pools likewise. Arguments are cloned in the call's own expression, with no `let`
+/// before it.
 ///
 /// Corresponds to the arguments of `eventlet.spawn(function, *arguments)`.
 ///
@@ -145,12 +145,12 @@ pub struct Stackful<F, T: 'static> {
 ///
 /// # Safety
 ///
-/// It is the front of a `Stackful<F, T>`, of which the rest is as [`Front::resume`] says.
+/// It is the front of a `Stackful<F, T>`, and the requirements of [`Front::resume`] hold.
 unsafe fn resume<F, T: 'static>(front: NonNull<Front>) {
     // SAFETY: the caller says so.
     let future = unsafe { front.byte_sub(mem::offset_of!(Stackful<F, T>, front)) };
     let future = future.cast::<Stackful<F, T>>().as_ptr();
-    // SAFETY: by I1 it is there, and by I2 nobody else uses it now.
+    // SAFETY: by I1 it is alive, and by I2 nothing else uses it now.
     if let State::Started(coroutine) = unsafe { &mut (*future).state } {
         let _put_aside = coroutine.resume(None);
     }
@@ -184,7 +184,7 @@ impl<F, T: 'static> State<F, T> {
     }
 }
 
-/// What stack a closure is to have.
+/// The stack that a closure is to have.
 struct Wanted {
     size: Option<NonZero<usize>>,
     /// Taken ahead of time.
@@ -194,13 +194,13 @@ struct Wanted {
 impl<F, T: 'static> Stackful<F, T> {
     /// Asks for a stack of so many bytes. The hub's default is 256 KiB.
     ///
-    /// It is rounded up to a multiple of 64 KiB, so that is the least: a panic must find room on it
-    /// to print its message and a backtrace. It is address space, of which memory is taken page by
-    /// page as it is used. [`stack_stats`](super::stack_stats) tells how much was.
+    /// It is rounded up to a multiple of 64 KiB, which is the minimum: a panic needs room to print
+    /// its message and a backtrace. This is address space: memory is taken page by page as it is
+    /// used. [`stack_stats`](super::stack_stats) tells how much was.
     ///
     /// # Panics
     ///
-    /// When it has been polled: a stack does not grow.
+    /// If it has been polled: a stack does not grow.
     ///
     /// # Examples
     ///
@@ -218,7 +218,7 @@ impl<F, T: 'static> Stackful<F, T> {
         self
     }
 
-    /// Takes the stack now, so that the caller hears of it when there is none.
+    /// Takes the stack now, so that the caller gets the error if there is none.
     pub(crate) fn with_stack_now(mut self) -> io::Result<Stackful<F, T>> {
         if let State::New { wanted, .. } = &mut self.state {
             wanted.taken = Taken(Some(wanted.take(hub::current().as_deref())?));
@@ -255,7 +255,7 @@ where
     F: FnOnce() -> T + 'static,
     T: 'static,
 {
-    /// Returns the coroutine, to be resumed next. It starts when it is first asked for.
+    /// Returns the coroutine, to be resumed next. The first call starts it.
     #[inline]
     fn coroutine(&mut self) -> &mut Coroutine<T> {
         if matches!(self.state, State::New { .. }) {
@@ -293,19 +293,19 @@ fn body<T>(
     move |yielder, context| Frame::run(yielder, context, front, closure)
 }
 
-/// Returns where the front of a future is, by a pointer that is good for the whole future.
+/// Returns the address of a future's front, as a pointer whose provenance is the whole future.
 fn front_of<F, T>(future: NonNull<Stackful<F, T>>) -> NonNull<Front> {
     // SAFETY: it is a part of it.
     unsafe { future.byte_add(mem::offset_of!(Stackful<F, T>, front)) }.cast()
 }
 
-/// How many bytes a closure may have to be put on its stack as it is. corosensei refuses, with a
-/// panic, what has more than 1024: a future that somebody waits for in a closure is often bigger.
+/// The largest closure, in bytes, that goes on its stack unboxed. corosensei panics on more than
+/// 1024, and a future that a closure waits for is often bigger.
 const BIG: usize = 512;
 
 impl Wanted {
-    /// Returns a stack for the green thread that runs now, and notes both. Unwinds with the error
-    /// when there is no stack.
+    /// Returns a stack for the current green thread, and records both. Unwinds with the error if
+    /// there is no stack.
     #[inline(never)]
     fn taken_or_unwind(mut self, front: &mut Front) -> GreenStack {
         let hub = hub::current();
@@ -332,7 +332,7 @@ impl Wanted {
     }
 }
 
-/// Notes whose stack it is, in the future and on the stack.
+/// Records whose stack it is, in the future and on the stack.
 #[inline]
 fn label(stack: &mut GreenStack, front: &mut Front, running: Option<(&Hub, Key)>) {
     let name = running.and_then(|(hub, key)| {
@@ -342,8 +342,7 @@ fn label(stack: &mut GreenStack, front: &mut Front, running: Option<(&Hub, Key)>
     stack.set_label(front.id, name.as_deref(), front.place);
 }
 
-/// A stack that was taken ahead of time. It goes back when it was not used, as the closure never
-/// ran.
+/// A stack that was taken ahead of time. It goes back if the closure never ran.
 struct Taken(Option<GreenStack>);
 
 impl Drop for Taken {
@@ -367,9 +366,9 @@ fn refuse(error: io::Error) -> ! {
     resume_unwind(Box::new(Exit::thrown(error.into())))
 }
 
-/// Says aloud that there is no stack. Who waits for the green thread gets the error; but often
-/// nobody does, and who runs into a limit does so many times over: of those the first, second,
-/// fourth and so on is reported.
+/// Reports that there is no stack. A waiter of the green thread gets the error, but often there is
+/// none; and a program at a limit hits it many times, so the first, second, fourth and so on are
+/// reported.
 #[cold]
 fn report_refusal(error: &io::Error) {
     static REFUSALS: AtomicUsize = AtomicUsize::new(0);
@@ -379,7 +378,7 @@ fn report_refusal(error: &io::Error) {
     }
 }
 
-/// Returns whether what the stacks of this OS thread have borrowed may be gone.
+/// Returns whether values that the stacks of this OS thread have borrowed may be gone.
 fn is_thread_ending() -> bool {
     match hub::current() {
         Some(hub) if hub.is_at_work() => false,
@@ -403,15 +402,15 @@ fn abandon<T>(coroutine: Coroutine<T>, place: MadeAt) {
 }
 
 impl<F, T: 'static> Stackful<F, T> {
-    /// Ends one that is dropped before it has completed.
+    /// Ends a coroutine that is dropped before it has completed.
     #[cold]
     #[inline(never)]
     fn drop_started(&mut self) {
         self.release_stack();
     }
 
-    /// Drops the closure of one that never started. It may be a member of a scope, and what it
-    /// holds may end the owner, whose stack is unwound after that.
+    /// Drops the closure of a coroutine that never started. It may be a member of a scope, and its
+    /// captures may end the owner, whose stack is unwound after that.
     #[cold]
     #[inline(never)]
     fn drop_new(&mut self) {
@@ -426,7 +425,7 @@ impl<F, T: 'static> Stackful<F, T> {
     #[inline]
     fn release_stack(&mut self) {
         if let Some(coroutine) = self.state.take_started() {
-            // It was moved, perhaps to be unwound later, and is not to be looked at any more.
+            // It was moved out, perhaps to be unwound later, and must not be touched any more.
             self.front.set_ending();
             if !coroutine.done() && is_thread_ending() {
                 return abandon(coroutine, self.front.place);

@@ -1,14 +1,14 @@
-//! Whether this OS thread is ending, so that its thread-locals go, one after the other.
+//! Whether this OS thread is ending, and its thread-locals are being destroyed one by one.
 //!
-//! A green stack may have borrowed from any of them, as in `TEXT.with(|text| ..wait..)`, and nobody
-//! can tell which are left. So from then on a stack that is in use is not unwound: it is left as it
-//! is, and so is all that it borrows from other stacks.
+//! A green stack may have borrowed from any of them, as in `TEXT.with(|text| ..wait..)`, and there
+//! is no way to tell which are left. So from then on a stack that is in use is not unwound: it is
+//! left as it is, and so is everything that it borrows from other stacks.
 //!
 //! Thread-locals are destroyed in the reverse of the order in which they were first used, so none
-//! of ours is sure to be the first of them. But glibc destroys them all in one function: where that
-//! is among the callers, they are going. Other systems are asked whether a thread-local of ours is
-//! gone, which was made with the first stack: it is older than any that a stack has borrowed from,
-//! and so misses a stack that is kept by one newer than that.
+//! of ours is guaranteed to be the first. But glibc destroys them all in one function: if that is
+//! among the callers, they are being destroyed. On other systems we check whether a thread-local of
+//! ours, made with the first stack, is gone. It is older than any that a stack has borrowed from,
+//! so this misses a stack that is kept by a newer one.
 //!
 //! # Invariants
 //!
@@ -29,7 +29,7 @@ thread_local! {
     static SENTINEL: Sentinel = const { Sentinel };
 }
 
-/// Notes that this OS thread has stacks.
+/// Records that this OS thread has stacks.
 #[inline]
 pub(super) fn begin() {
     let _there = SENTINEL.try_with(|_| ());
@@ -46,7 +46,7 @@ type _Unwind_Reason_Code = c_int;
 const GO_ON: _Unwind_Reason_Code = 0;
 const STOP: _Unwind_Reason_Code = 4;
 
-// The unwinder by which panics unwind: `std` links it wherever there is one.
+// The unwinder that panics use: `std` links it wherever there is one.
 unsafe extern "C" {
     fn _Unwind_Backtrace(
         look: extern "C" fn(*mut c_void, *mut c_void) -> _Unwind_Reason_Code,

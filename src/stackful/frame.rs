@@ -11,42 +11,44 @@
 //!   +-------------------+                   +------------------+
 //! ```
 //!
-//! Green stacks nest: the hub may be itself on a green stack's back, as when a green stack waits
-//! for a `stackful` future, or kills another green thread. So whoever switches to a green stack
-//! saves the current stack and restores it afterwards, whichever way it gets control back
-//! ([`Outer`](crate::hub::Outer)), and whoever gets control on a green stack enters its own frame
-//! there, whichever way ([`Frame::suspend`]). The hub itself stands on none: what it runs and ends
-//! there cannot suspend the stack of whoever called it.
+//! Green stacks nest: the hub itself may run on top of a green stack, as when a green stack waits
+//! for a `stackful` future or kills another green thread. So code that switches to a green stack
+//! saves the current stack and restores it when it gets control back, by return or unwind
+//! ([`Outer`](crate::hub::Outer)). Code that gets control on a green stack enters its own frame,
+//! again by return or unwind ([`Frame::suspend`]). For the hub the current stack is null: what it
+//! runs and ends cannot suspend the stack of its caller.
 //!
-//! A stack that is resumed without a context is asked where it was suspended
-//! ([`parked`](super::parked)), or its green thread is ended. That is done in two steps. First its
-//! stack is resumed so. Code that waits with [`Frame::put_aside`] may have frames of C above it,
-//! through which no unwind may pass: it sees [`Frame::is_ending`] and returns through them. All
-//! other code waits with [`Frame::suspend`], which hands control back at once. Then the stack is
-//! unwound from there. Code that waits with [`Frame::wait_shielded`] is not told, and its stack not
-//! unwound, before that wait is over: an [`orphan`](super::orphan) has it until then.
+//! A stack that is resumed without a context is either asked where it was suspended
+//! ([`parked`](super::parked)), or its green thread is being ended. Ending takes two steps. First
+//! the stack is resumed without a context. Code that waits with [`Frame::put_aside`] may have
+//! frames of C above it, through which no unwind may pass: it sees [`Frame::is_ending`] and returns
+//! through them. All other code waits with [`Frame::suspend`], which hands control back at once.
+//! Then the stack is unwound from there. Code in [`Frame::wait_shielded`] is not told, and its
+//! stack is not unwound, before that wait is over: an [`orphan`](super::orphan) owns the stack
+//! until then.
 //!
 //! # Invariants
 //!
 //! - **I1**: the [`current_stack`] is null, or points to a `Frame` that lives on the green stack
 //!   that is executing. It is set in this file only, by code on that stack, and
 //!   [`Outer`](crate::hub::Outer) restores what was there before control goes on elsewhere. A frame
-//!   outlives all code that runs on its stack between its creation and the return of the closure,
-//!   and no other code sees it.
+//!   outlives all code that runs on its stack between the frame's creation and the return of the
+//!   closure, and no other code sees it.
 //! - **I2**: `Frame::context` is `Some` only while its stack executes and the `Stackful::poll` that
 //!   resumed it is below, waiting for it to come back: so the `Context` that it points to is alive,
-//!   and nobody else uses it.
+//!   and nothing else uses it.
 //! - **I3**: `Frame::yielder` points to the yielder of the stack that the frame lives on, which is
 //!   valid as long as that stack is.
 //! - **I4**: while [`Frame::poll`] polls a future the current stack is null, so no code inside that
-//!   can switch stacks under it. A future that somebody else polls on a green stack, such as
+//!   can switch stacks under it. A future that other code polls on a green stack, such as
 //!   `futures::executor::block_on`, is plain code to us: it is suspended with the whole stack, that
 //!   poll included, and goes on when the stack does.
 //! - **I5**: `Frame::front` points to the front of the future that owns the stack, until `ending`
 //!   is set: that is done before the future goes. `Front::frame` points to the frame, until that is
 //!   dropped.
 //! - **I6**: `NEWEST` begins a list, through [`Links`], of exactly the frames of this OS thread
-//!   that are alive. Each is entered when it is where it stays, and leaves when it is dropped.
+//!   that are alive. Each is entered once it is at its final address, and removed when it is
+//!   dropped.
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, OnceCell, RefCell};
@@ -66,7 +68,7 @@ use crate::report;
 /// is asked where it was suspended, or when its green thread is being ended.
 pub(super) type Resume = Option<NonNull<Context<'static>>>;
 
-/// What is known of a stackful future where its type is not.
+/// The type-erased part of a stackful future.
 pub(super) struct Front {
     /// Where `stackful(..)` was called.
     pub(super) place: &'static Location<'static>,
@@ -87,16 +89,16 @@ impl Front {
     ///
     /// # Safety
     ///
-    /// The future is there. Its coroutine is suspended and not being ended, and suspends itself
+    /// The future is alive. Its coroutine is suspended and not being ended, and suspends itself
     /// again when it is resumed.
     pub(super) unsafe fn resume(front: NonNull<Front>) {
-        // SAFETY: the caller says that it is there.
+        // SAFETY: the caller promises that it is alive.
         let resume = unsafe { front.as_ref() }.resume;
         // SAFETY: it was made for this future. The rest is the caller's promise.
         unsafe { resume(front) }
     }
 
-    /// Notes that the stack is being ended, if there is code on it.
+    /// Records that the stack is being ended, if there is code on it.
     #[inline]
     pub(super) fn set_ending(&self) {
         // SAFETY: by I5.
@@ -108,29 +110,29 @@ impl Front {
 
 /// A green stack, as the code that runs on it sees it.
 ///
-/// It is one cache line, as each wait needs most of it.
+/// It fills one cache line, as each wait needs most of it.
 #[repr(C, align(64))]
 pub(crate) struct Frame {
-    /// Which of the spans that are entered were entered on this stack.
+    /// The currently entered spans that were entered on this stack.
     ///
-    /// First, so that they are where the frame is: a compiler keeps the address of what else it may
-    /// call at hand across each wait, in a line of the stack that nobody else needs.
+    /// First field, so `&frame.spans` and `&frame` are one address: no second pointer is kept live
+    /// across the switch, in a cache line of the stack that nothing else needs.
     spans: Spans,
     yielder: NonNull<Yielder<Resume, ()>>,
-    /// `None` when the stack is suspended, and for good once its green thread is being ended.
+    /// `None` while the stack is suspended, and for good once its green thread is being ended.
     context: Cell<Resume>,
     /// Set when its green thread is being ended: from then on it executes without a context.
     ending: Cell<bool>,
     /// Some of [`LIMITED`], [`SHIELDED`] and [`ABANDONED`].
     marks: Cell<u8>,
-    /// The low bits of where it was suspended the last time, counted in words.
+    /// The low bits of the address, in words, where it was last suspended.
     noted: Cell<u16>,
     /// The number of the slot of the green thread that started it; outside green threads one that
     /// no slot has.
     slot: u32,
     front: NonNull<Front>,
     links: Links,
-    /// Made when there is a limit: few stacks have one.
+    /// Made when there is a deadline: few stacks have one.
     limits: OnceCell<Box<Limits>>,
 }
 
@@ -138,9 +140,9 @@ const _: () = assert!(size_of::<Frame>() == 64);
 
 /// There are `limits`.
 const LIMITED: u8 = 1;
-/// The code on the stack is in a wait that nothing ends but its future.
+/// The code on the stack is in a wait that only its future can end.
 const SHIELDED: u8 = 2;
-/// Nobody resumes the stack any more, but once, so that its shielded wait drops its future.
+/// The stack is resumed only once more, so that its shielded wait drops its future.
 const ABANDONED: u8 = 4;
 
 thread_local! {
@@ -155,12 +157,11 @@ thread_local! {
     static UNWINDS: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
 }
 
-/// Unwinds of a stack in a row that are too many: its code catches each and waits again.
+/// So many unwinds of one stack in a row mean that its code catches each and waits again.
 const MANY_UNWINDS: usize = 1_000;
 
-/// The limits around the code that runs on a stack, outermost first: each that passes before all
-/// those around it. One that passes later never takes effect, so the last is the only one to be
-/// asked.
+/// The deadlines around the code that runs on a stack, outermost first, each earlier than all those
+/// around it. A later one could never take effect, so only the last needs to be checked.
 type Limits = RefCell<Vec<Timer>>;
 
 impl Frame {
@@ -191,8 +192,8 @@ impl Frame {
         closure()
     }
 
-    /// Calls `code` with the green stack that it runs on, or with `None` when it runs on none, or
-    /// inside a poll.
+    /// Calls `code` with the green stack that it runs on, or with `None` if it is on none or inside
+    /// a poll.
     #[inline(always)]
     pub(crate) fn with_current<R>(code: impl FnOnce(Option<&Frame>) -> R) -> R {
         let current = current_stack().cast::<Frame>();
@@ -208,8 +209,7 @@ impl Frame {
 
     /// Polls a future with the context that this stack was resumed with.
     ///
-    /// A stack whose green thread is being ended has none, and polls with a waker that wakes
-    /// nobody.
+    /// A stack whose green thread is being ended has none, and polls with a no-op waker.
     #[inline(always)]
     pub(crate) fn poll<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
         let _entered_again = Enters(self);
@@ -220,8 +220,8 @@ impl Frame {
         self.with_context(|cx| future.poll(cx))
     }
 
-    /// As [`poll`](Frame::poll), where there are limits: what is polled can tell that one of them
-    /// has passed.
+    /// As [`poll`](Frame::poll), with deadlines: the polled future can tell that one of them has
+    /// passed.
     #[inline(never)]
     fn poll_limited<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
         let passed = self.first_limit(|limit| limit.has_passed().then(|| limit.moment()));
@@ -237,7 +237,7 @@ impl Frame {
         self.with_context(|cx| future.poll(cx))
     }
 
-    // One call of `code`, so that it is inlined.
+    // A single call of `code`, so that it is inlined.
     #[inline(always)]
     fn with_context<R>(&self, code: impl FnOnce(&mut Context<'_>) -> R) -> R {
         let mut nobody;
@@ -253,13 +253,13 @@ impl Frame {
         code(cx)
     }
 
-    /// Calls `code` with one limit more around it.
+    /// Calls `code` with one more deadline around it.
     pub(super) fn with_limit<R>(&self, limit: Timer, code: impl FnOnce() -> R) -> R {
         let _innermost = self.add_limit(limit);
         code()
     }
 
-    /// Adds a limit until the guard is dropped, if it can take effect.
+    /// Adds a deadline until the guard is dropped, if it can take effect.
     fn add_limit(&self, limit: Timer) -> Option<Innermost<'_>> {
         let mut limits = self.limits().borrow_mut();
         let moment = limit.moment()?;
@@ -276,13 +276,13 @@ impl Frame {
         self.limits.get_or_init(Box::default)
     }
 
-    /// Asks the limit that is the first to pass, if there is one.
+    /// Checks the earliest deadline, if there is one.
     #[inline]
     fn first_limit<R>(&self, ask: impl FnOnce(&mut Timer) -> Option<R>) -> Option<R> {
         self.limits.get()?.borrow_mut().last_mut().and_then(ask)
     }
 
-    /// Returns the limit that is to take effect, if one is. If not, this stack is polled when one
+    /// Returns the deadline that takes effect, if one does. If not, this stack is polled when one
     /// passes.
     #[inline]
     pub(crate) fn limit_to_take_effect(&self) -> Option<Moment> {
@@ -295,8 +295,8 @@ impl Frame {
         self.first_limit(|limit| ends(limit).then(|| limit.moment())?)
     }
 
-    /// Suspends this stack until it is polled again. Unwinds if its green thread is ended
-    /// instead: each time it comes here, should the code on the stack have caught the first unwind.
+    /// Suspends this stack until it is polled again. Unwinds if its green thread is ended instead,
+    /// on every call: code on the stack may have caught the first unwind.
     #[inline(always)]
     pub(super) fn suspend(&self) {
         if cfg!(debug_assertions) && self.ending.get() {
@@ -313,7 +313,7 @@ impl Frame {
         self.put_aside();
     }
 
-    /// Says aloud, in a debug build, that whoever ends this stack may wait forever.
+    /// Reports, in a debug build, that ending this stack may take forever.
     fn count_unwind(&self) {
         let this = ptr::from_ref(self).addr();
         let unwinds = match UNWINDS.get() {
@@ -330,9 +330,9 @@ impl Frame {
         }
     }
 
-    /// Suspends this stack until it is polled again, or until its green thread is being ended,
-    /// and returns whether it was polled. If not, it can finish what must not be unwound: the next
-    /// time it is suspended it is unwound.
+    /// Suspends this stack until it is polled again, or until its green thread is being ended, and
+    /// returns whether it was polled. If not, the caller can finish what must not be unwound; the
+    /// next suspension unwinds the stack.
     #[inline(always)]
     pub(crate) fn put_aside(&self) -> bool {
         if spans::are_traced() {
@@ -367,8 +367,7 @@ impl Frame {
         context.is_some()
     }
 
-    /// Answers whoever wants to know where this stack was suspended, as long as that is all that it
-    /// was resumed for.
+    /// Captures where this stack was suspended, as long as it is resumed for that only.
     #[cold]
     #[inline(never)]
     fn answer(&self) -> Resume {
@@ -385,13 +384,13 @@ impl Frame {
         None
     }
 
-    /// Returns whether this stack is suspended, and its owner not being ended.
+    /// Returns whether this stack is suspended and its green thread is not being ended.
     pub(super) fn is_put_aside(&self) -> bool {
         self.context.get().is_none() && !self.ending.get()
     }
 
     /// Returns whether the green thread of this stack is being ended. Then the future that owns it
-    /// may be elsewhere.
+    /// may have moved.
     #[inline]
     pub(crate) fn is_ending(&self) -> bool {
         self.ending.get()
@@ -412,18 +411,18 @@ impl Frame {
         self.has(SHIELDED)
     }
 
-    /// Notes that this stack is to be resumed once more and never again.
+    /// Records that this stack is to be resumed once more and never again.
     pub(super) fn set_abandoned(&self) {
         self.mark(ABANDONED, true);
     }
 
-    /// Waits for a future, whatever happens to the green thread. If that ends meanwhile, the stack
-    /// is left to itself: see [`orphan`](super::orphan).
+    /// Waits for a future, whatever happens to the green thread. If the green thread is ended
+    /// meanwhile, the stack is orphaned: see [`orphan`](super::orphan).
     pub(crate) fn wait_shielded<F: Future>(&self, future: F) -> F::Output {
         if let Some(output) = self.poll_shielded(future) {
             return output;
         }
-        // The future is dropped, and whoever abandoned the stack does not resume it again.
+        // The future has been dropped, and an abandoned stack is not resumed again.
         loop {
             self.put_aside();
         }
@@ -441,13 +440,13 @@ impl Frame {
         None
     }
 
-    /// Notes that the green thread of this stack is being ended.
+    /// Records that the green thread of this stack is being ended.
     pub(super) fn set_ending(&self) {
         self.ending.set(true);
     }
 
-    /// Tells the hub where this stack is suspended: here. Most wait where they waited before, and
-    /// it knows that already; to write it again would be a twentieth of a turn.
+    /// Tells the hub where this stack is suspended. Most stacks wait where they waited before, so
+    /// the hub has the address already; storing it again would take a twentieth of a turn.
     #[inline(always)]
     fn note_suspended(&self) {
         let here = hub::stack_pointer();
@@ -467,8 +466,8 @@ impl Frame {
         Some(unsafe { self.front.as_ref() }.limit)
     }
 
-    /// Returns whether that address is on this stack. `None` where its green thread is being ended:
-    /// nobody knows any more.
+    /// Returns whether that address is on this stack. `None` if its green thread is being ended:
+    /// that is not known then.
     pub(crate) fn holds(&self, address: usize) -> Option<bool> {
         Some((self.limit()?..ptr::from_ref(self).addr()).contains(&address))
     }
@@ -479,14 +478,14 @@ impl Frame {
     }
 }
 
-/// A frame that is gone is not current (I1), even until whoever resumed its stack has
-/// restored its own: the value of a closure may be dropped before that.
+/// A dropped frame is not current (I1), not even until the resumer has restored its own frame: the
+/// value of a closure may be dropped before that.
 impl Drop for Frame {
     #[inline]
     fn drop(&mut self) {
         set_current_stack(ptr::null());
         if cfg!(debug_assertions) && self.is_ending() {
-            // Another frame may be there next.
+            // The next frame may be at the same address.
             UNWINDS.set((0, 0));
         }
         leave_list(self);
@@ -522,7 +521,7 @@ pub(super) fn is_shielded_at(address: usize) -> bool {
     shielded
 }
 
-/// Lifts the innermost limit when its code has ended, in whatever way.
+/// Removes the innermost deadline when its code has returned or unwound.
 struct Innermost<'a>(&'a Frame);
 
 impl Drop for Innermost<'_> {
@@ -544,7 +543,7 @@ impl Drop for Enters<'_> {
     }
 }
 
-/// The place of a frame in the list of all. Both are null while it is in none.
+/// The links of a frame in the list of all. Both are null while it is in none.
 struct Links {
     newer: Cell<*const Frame>,
     older: Cell<*const Frame>,
@@ -556,7 +555,7 @@ impl Links {
     }
 }
 
-/// Enters a frame, which does not move from now on.
+/// Adds a frame, which does not move from now on.
 #[inline]
 fn enter_list(frame: &Frame) {
     // SAFETY: by I5, as it is new.
@@ -571,7 +570,7 @@ fn enter_list(frame: &Frame) {
     });
 }
 
-/// Takes a frame out, which is in.
+/// Removes a frame that is in the list.
 #[inline]
 fn leave_list(frame: &Frame) {
     if !frame.is_ending() {
@@ -590,11 +589,11 @@ fn leave_list(frame: &Frame) {
     }
 }
 
-/// Shows all frames of this OS thread, the newest first. Nothing that is done with one starts or
-/// ends another.
+/// Calls `see` with all frames of this OS thread, the newest first. `see` must start or end no
+/// frame.
 pub(super) fn for_each_frame(mut see: impl FnMut(&Frame)) {
     let mut at = NEWEST.get();
-    // SAFETY: by I6. Nobody starts or ends meanwhile: no code runs but ours.
+    // SAFETY: by I6. No frame starts or ends meanwhile: only our code runs.
     while let Some(frame) = unsafe { at.as_ref() } {
         see(frame);
         at = frame.links.older.get();

@@ -6,30 +6,30 @@ use super::frame::Frame;
 use crate::hub::{Moment, Timer};
 use crate::timeout::Timeout;
 
-/// What unwinds a green stack to the scope of the limit that has passed.
+/// The payload that unwinds a green stack to the scope of the limit that has passed.
 struct Passed(Moment);
 
 impl Timeout {
-    /// Calls a plain function, no longer than the limit, on a green stack.
+    /// Calls a plain function on a green stack, with a time limit.
     ///
     /// When the limit passes while the function waits, its stack is unwound from there to here, and
-    /// every destructor on the way runs. It is no panic: no hook is called and nothing is printed.
-    /// A function that does not wait is not interrupted, and one that returns in spite of it has
-    /// been in time.
+    /// every destructor on the way runs. It is not a panic: no hook is called and nothing is
+    /// printed. A function that does not wait is not interrupted, and one that returns after all
+    /// counts as in time.
     ///
     /// Corresponds to eventlet's `with Timeout(seconds):`.
     ///
     /// # Panics
     ///
-    /// Where this code is not on a green stack. A panic of the function is handed on.
+    /// If this code is not on a green stack. A panic of the function is passed on.
     ///
     /// # Yields
     ///
-    /// Where the function does.
+    /// Wherever the function does.
     ///
     /// # Killed
     ///
-    /// The stack is unwound, and the limit lifted on the way.
+    /// The stack is unwound, which removes the limit.
     ///
     /// # Errors
     ///
@@ -69,7 +69,7 @@ impl Timeout {
 const NEEDS_STACK: &str = "`run_blocking` needs a green stack, and this code is on none or inside an \
     async fn: bound a future with `run`, or run the closure with `spawn(stackful(closure))`";
 
-/// Unwinds to the scope of the limit that is to take effect, if one is.
+/// Unwinds to the scope of the limit that takes effect, if one does.
 #[inline]
 pub(super) fn check(frame: &Frame) {
     if let Some(limit) = frame.limit_to_take_effect() {

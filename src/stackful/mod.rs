@@ -19,13 +19,13 @@
 //! has [another default](crate::runtime::Builder::stack_size). That is address space: memory is
 //! taken page by page as the stack is used, so a small green thread takes 4 KiB. On Linux many
 //! stacks share a mapping, and a process has room for a million without any setting changed; where
-//! the kernel is older than 6.13, for 32,000 (`vm.max_map_count`). Where there is no room left, the
+//! the kernel is older than 6.13, for 32,000 (`vm.max_map_count`). If there is no room left, the
 //! green thread that was to start ends with an error that names the limit, and all others go on.
 //!
-//! A used stack is kept for the next green thread. Of what it used it keeps 32 KiB at most, and all
-//! stacks that wait no more than [a budget](crate::runtime::Builder::max_idle_stack_bytes).
-//! [`stack_stats`] tells how many there are, what they take, and how deep the deepest was: choose a
-//! size with it.
+//! A used stack is kept for the next green thread. It keeps at most 32 KiB of the memory that it
+//! used, and all idle stacks together no more than [a
+//! budget](crate::runtime::Builder::max_idle_stack_bytes). [`stack_stats`] tells how many there
+//! are, what they take, and how deep the deepest was: choose a size with it.
 //!
 //! Running over the end of a stack ends the process, as it does on an OS thread, with a message
 //! that names the green thread, where it was made, the size of its stack and what to do (Linux;
@@ -37,16 +37,16 @@
 //! recurse less deep, or ask for more: with `stackful(..).stack_size(bytes)` for one green thread, ..
 //! ```
 //!
-//! Below each stack are 16 KiB that nobody can touch. Rust code cannot miss them. C code that has a
-//! larger array in a function, and was not compiled with `-fstack-clash-protection`, can.
+//! Below each stack are 16 KiB of guard pages. Rust code cannot step over them. C code can, if it
+//! has a larger array in a function and was not compiled with `-fstack-clash-protection`.
 //!
 //! # Spans
 //!
 //! A `tracing` span that is entered on a green stack, with a guard or by an `#[instrument]`ed
 //! function, may be held across a `.block()`: it is left when the stack is suspended and entered
-//! again when it goes on, so no other green thread is ever in it. The one span that this overlooks
-//! is one that is entered on the stack while it is entered around it already, as in `stackful(||
-//! span.enter() ..).instrument(span)`.
+//! again when it resumes, so no other green thread is ever in it. The one case that this misses is
+//! a span entered on the stack that is already entered around it, as in `stackful(|| span.enter()
+//! ..).instrument(span)`.
 //!
 //! # Limits
 //!
@@ -54,15 +54,15 @@
 //!   thread: another green thread that wants the lock blocks all of them, forever.
 //! - Killing a stackful green thread unwinds its stack, so `std::thread::panicking()` is true in
 //!   the destructors it runs, and a `std::sync::Mutex` that it held is poisoned. Code that catches
-//!   the unwind with `catch_unwind` meets it again at its next wait; a loop that catches it each
-//!   time keeps whoever kills it forever.
+//!   the unwind with `catch_unwind` is unwound again at its next wait; a loop that catches it each
+//!   time hangs the killer forever.
 //! - The initializer of a `std::thread_local!` must not wait: another green thread would make the
-//!   value a second time, and the first would be dropped under whoever uses it.
-//!   `green::thread_local!` may. So it is with all code that is sound only because nothing else
-//!   runs on the OS thread meanwhile: see `docs/soundness.md`. Debug builds find such waits with
-//!   [`debug::check_waits`](crate::debug::check_waits).
-//! - A stack that is kept in a thread-local when its OS thread ends is not unwound, as what it
-//!   borrows may be gone.
+//!   value a second time, and the first would be dropped while in use. The initializer of a
+//!   `green::thread_local!` may. The same holds for all code that is sound only because nothing
+//!   else runs on the OS thread meanwhile: see `docs/soundness.md`. Debug builds find such waits
+//!   with [`debug::check_waits`](crate::debug::check_waits).
+//! - A stack that is kept in a thread-local when its OS thread ends is not unwound, as the values
+//!   that it borrows may be gone.
 //! - While it unwinds, a green thread cannot wait: see [`Block::block`].
 
 mod asked;

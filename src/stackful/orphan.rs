@@ -1,20 +1,19 @@
 //! How a stack that is in use is ended: it is unwound, unless it is in a shielded wait. Then it
 //! outlives its green thread.
 //!
-//! A wait for a lock below C has no error to give: what waits there cannot be told to give up, and
-//! cannot be unwound. So whoever ends such a green thread does not wait for its stack. That is left
-//! to itself, and finds an owner in a green thread of its own, which has no name, no handle and no
-//! locals of the one that ended. When the shielded wait is over its code goes on as that of any
-//! green thread that is being ended: each cancellable wait returns at once, and the first ordinary
-//! one unwinds.
+//! A wait for a lock below C frames has no error to return: it can be neither told to give up nor
+//! unwound. So ending such a green thread does not wait for its stack. The stack becomes an orphan,
+//! owned by a green thread of its own, which has no name, no handle and no locals of the one that
+//! ended. When the shielded wait is over its code goes on as that of any green thread that is being
+//! ended: each cancellable wait returns at once, and the first ordinary one unwinds.
 //!
 //! # How a hub ends
 //!
-//! Nobody has a turn any more, but what the waits are for may come yet: from the destructors of
-//! other green threads, or from another OS thread. Each orphan has a look at the end of every
-//! generation (see [`hub`]), and a short while to wait in it: [`GRACE`] for all of them together.
+//! No green thread has a turn any more, but a shielded wait may still be satisfied: by the
+//! destructors of other green threads, or by another OS thread. Each orphan is polled at the end of
+//! every generation (see [`hub`]) and may wait a short while: [`GRACE`] for all of them together.
 //! What is left then is abandoned, with a warning: its future is dropped, so that it takes no
-//! wakeup that is meant for others, but the stack is never unwound and never freed.
+//! wakeup meant for others, but the stack is never unwound and never freed.
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;
@@ -35,13 +34,13 @@ use crate::report;
 
 pub(super) type Coroutine<T> = corosensei::Coroutine<Resume, (), T, GreenStack>;
 
-/// Puts the stack of a coroutine back into the pool. Unwinds it before if it is in use: by this
-/// frame.
+/// Returns the stack of a coroutine to the pool. If it is in use, by this frame, it is unwound
+/// first.
 pub(super) fn give_back<T: 'static>(coroutine: Coroutine<T>, frame: *const Frame) {
     if coroutine.done() {
         stack::give_back(coroutine.into_stack());
     } else {
-        // Should that be never, as its OS thread ends before, it is left as it is.
+        // If its OS thread ends before that, it is left as it is.
         let coroutine = ManuallyDrop::new(coroutine);
         borrowed::unwind_when_free(frame.addr(), move || {
             unwind_and_give_back(ManuallyDrop::into_inner(coroutine), frame)
@@ -59,8 +58,8 @@ fn unwind_and_give_back<T: 'static>(mut coroutine: Coroutine<T>, frame: *const F
     }
 }
 
-/// Unwinds a stack, after it has left the frames that cannot be unwound. Leaves one that is in a
-/// shielded wait, or comes to one on its way, as it is there.
+/// Unwinds a stack, after it has left the frames that cannot be unwound. A stack that is in a
+/// shielded wait, or reaches one on its way, is left there.
 fn unwind<T>(coroutine: &mut Coroutine<T>, frame: *const Frame) {
     let _value_if_any = if is_shielded(coroutine, frame) {
         None
@@ -75,37 +74,37 @@ fn unwind<T>(coroutine: &mut Coroutine<T>, frame: *const Frame) {
     }
 }
 
-/// Returns whether a coroutine, which has that frame, is in a shielded wait.
+/// Returns whether the coroutine with that frame is in a shielded wait.
 fn is_shielded<T>(coroutine: &Coroutine<T>, frame: *const Frame) -> bool {
     // SAFETY: the frame is on the stack of the coroutine, of which the closure has not ended.
     !coroutine.done() && unsafe { frame.as_ref() }.is_some_and(Frame::is_shielded)
 }
 
-/// How long a hub that ends waits for its orphans.
+/// How long an ending hub waits for its orphans.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The generations over which that is spread.
 const LOOKS: u32 = 5;
 
-/// The pause between two looks at an orphan of a hub that ends.
+/// The pause between two polls of an orphan of an ending hub.
 const PAUSE: Duration = Duration::from_millis(1);
 
 thread_local! {
-    /// The hub of this OS thread that began to wait for its orphans last, and when.
+    /// The hub of this OS thread that last began to wait for its orphans, and when.
     static BEGUN: RefCell<(Weak<Hub>, Option<Instant>)> = const { RefCell::new((Weak::new(), None)) };
 }
 
-/// The owner of a stack that is left to itself. It is a future, that of a green thread.
+/// The owner of an orphaned stack: the future of a green thread.
 struct Orphan<T: 'static> {
     /// `None` once it has ended.
     coroutine: Option<Coroutine<T>>,
     /// On the stack of the coroutine.
     frame: *const Frame,
-    /// How often it was looked at while its hub ended.
+    /// How often it was polled while its hub was ending.
     looks: u32,
 }
 
-/// Leaves a stack to itself that is in a shielded wait.
+/// Orphans a stack that is in a shielded wait.
 #[cold]
 pub(super) fn leave_to_itself<T: 'static>(coroutine: Coroutine<T>, frame: *const Frame) {
     Orphan { coroutine: Some(coroutine), frame, looks: 0 }.find_owner();
@@ -114,7 +113,7 @@ pub(super) fn leave_to_itself<T: 'static>(coroutine: Coroutine<T>, frame: *const
 impl<T: 'static> Orphan<T> {
     fn find_owner(mut self) {
         match hub::current() {
-            // Also where the hub ends: then it is dropped with the next generation.
+            // Also while the hub is ending: then it is dropped with the next generation.
             Some(_) if self.looks < LOOKS => drop(spawn_n(self)),
             Some(_) => self.abandon(),
             None => {
@@ -139,7 +138,7 @@ impl<T: 'static> Orphan<T> {
         borrowed::unwind_deferred();
     }
 
-    /// Looks at it, again and again, until it has left its shielded wait or that moment has come.
+    /// Polls it repeatedly until it has left its shielded wait or that moment has come.
     fn wait_until(&mut self, end: Instant) {
         self.resume(None);
         while self.coroutine.is_some() && Instant::now() < end {
@@ -150,7 +149,7 @@ impl<T: 'static> Orphan<T> {
 
     /// Leaves the stack as it is, for good.
     fn abandon(&mut self) {
-        // SAFETY: where the coroutine is in a shielded wait, its frame is there.
+        // SAFETY: while the coroutine is in a shielded wait, its frame is alive.
         if let Some(frame) = self.coroutine.is_some().then(|| unsafe { &*self.frame }) {
             frame.set_abandoned();
             self.resume_abandoned();
@@ -186,7 +185,7 @@ impl<T: 'static> Drop for Orphan<T> {
         let Some(coroutine) = self.coroutine.take() else { return };
         let (frame, hub) = (self.frame, hub::current());
         let mut left = Orphan { coroutine: Some(coroutine), frame, looks: self.looks };
-        // One that is killed by somebody just finds another owner.
+        // An orphan that is killed just gets another owner.
         if !hub.as_deref().is_some_and(Hub::is_at_work) {
             left.looks += 1;
             left.wait_until(begun() + GRACE / LOOKS * left.looks);

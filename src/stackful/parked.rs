@@ -1,9 +1,9 @@
-//! A look at stacks that are suspended: where does the code on each of them wait?
+//! Inspects suspended stacks: where does the code on each of them wait?
 //!
-//! What a stack holds nobody can read from outside. But the code on it can: it is resumed in the
-//! place where it was suspended, captures a backtrace, and suspends itself again. It does so
-//! where it would have noticed otherwise that its green thread is being ended, so those that are
-//! resumed to go on take no notice of all this.
+//! A suspended stack cannot be walked from outside, but the code on it can walk its own. It is
+//! resumed where it was suspended, captures a backtrace, and suspends itself again. This happens
+//! where the code checks for the end of its green thread anyway, so an ordinary resume pays nothing
+//! for it.
 #![allow(unsafe_code)]
 
 use std::backtrace::Backtrace;
@@ -14,21 +14,21 @@ use super::asked::{asking, is_asked};
 use super::frame::{Frame, Front, for_each_frame};
 use crate::hub::Outer;
 
-/// A stack that is suspended, at the moment when somebody looked.
+/// A suspended stack, at the moment of inspection.
 pub(crate) struct Seen {
     /// The number of the green thread that started it. 0 outside green threads.
     pub(crate) id: u64,
     /// Where its `stackful(..)` was called.
     pub(crate) place: &'static Location<'static>,
-    /// `None` where the stack had no room left for it.
+    /// `None` if the stack had no room left for it.
     pub(crate) backtrace: Option<Backtrace>,
 }
 
-/// Looks at all stacks of this OS thread that are suspended and were started by those green
-/// threads, in the order in which they were started.
+/// Inspects all suspended stacks of this OS thread that were started by those green threads, in the
+/// order in which they were started.
 pub(crate) fn look(by: impl Fn(u64) -> bool) -> Vec<Seen> {
     let mut seen = Vec::new();
-    // One look at a time: an allocator that looks again while a stack answers sees nothing.
+    // One inspection at a time: an allocator that calls this while a stack answers sees nothing.
     if is_asked() {
         return seen;
     }

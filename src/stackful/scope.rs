@@ -1,4 +1,4 @@
-//! Green threads that borrow from the one who starts them.
+//! Green threads that borrow from the one that starts them.
 //!
 //! ```text
 //!    owner's stack              member's stack
@@ -11,8 +11,8 @@
 //!   +------------------+
 //! ```
 //!
-//! The type of a body says how long its borrows live; a green thread wants something that lives
-//! forever. So that is forgotten here, and what the compiler can no longer see is kept by hand.
+//! Spawning needs `'static`, and a body borrows for less. The lifetime is erased here, and upheld
+//! by the invariants below instead of by the compiler.
 //!
 //! # How a scope ends
 //!
@@ -20,22 +20,22 @@
 //! - The owner is killed, or a limit passes: it cannot wait any more. All members are killed then,
 //!   before the owner unwinds any further. A kill ends its victim before it returns, whatever the
 //!   victim was doing, but for a green thread *that is running*: it may be a member that kills the
-//!   owner, or one that is being ended itself and whose destructor does so. It cannot be unwound
-//!   from above. So the owner's stack is left as it is ([`borrowed`](super::borrowed)), that member
-//!   ends at its next wait, and the owner right after it. No other green thread has a turn in
-//!   between.
-//! - The owner's stack is never unwound, as somebody forgot its future: then it is never freed
-//!   either.
+//!   owner, or one that is being ended itself and whose destructor does so. A running stack cannot
+//!   be unwound by another. So the owner's stack is left as it is ([`borrowed`](super::borrowed)),
+//!   that member ends at its next wait, and the owner right after it. No other green thread has a
+//!   turn in between.
+//! - The owner's stack is never unwound, because its future was forgotten (`mem::forget`): then it
+//!   is never freed either.
 //!
 //! # Invariants
 //!
-//! - **I1**: a [`Mark`] is dropped after the body that it was made for, be the body called,
-//!   unwound, or never called; and nothing is done with the body, or with what it left, after that.
-//!   For it is the last field of what is called, and the last local of the call.
+//! - **I1**: a [`Mark`] is dropped after the body that it was made for, whether the body was
+//!   called, unwound, or never called; and nothing is done with the body, or with what it left,
+//!   after that. The mark is the last field of the called closure, and the last local of the call.
 //! - **I2**: [`scope`] neither returns nor unwinds into its caller while the `Mark` of one of its
 //!   members is left: [`Ending`] sees to it, and ends the process where it cannot.
 //! - **I3**: what a body borrows outlives the call of `scope`, as `'scope` does. It is on stacks,
-//!   or reached from them, that are not unwound past that call but by code that comes through it.
+//!   or reached from them, that are unwound past that call only by code that comes through it.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -53,8 +53,8 @@ use crate::exit::Exit;
 use crate::greenthread::{GreenThread, spawn};
 use crate::report;
 
-/// Green threads that may borrow from outside of it, and end before it does: what [`scope`] gives
-/// its function.
+/// Starts green threads that may borrow from outside the scope and end before it does: what
+/// [`scope`] passes to its function.
 ///
 /// Corresponds to [`std::thread::Scope`].
 pub struct Scope<'scope, 'env: 'scope> {
@@ -67,26 +67,26 @@ pub struct Scope<'scope, 'env: 'scope> {
 /// The green thread of a member, before it is spawned.
 pub(crate) type Body = Stackful<Box<dyn FnOnce()>, ()>;
 
-/// Calls a function that can start green threads which borrow, and waits for them all.
+/// Calls a function that can start green threads that borrow, and waits for them all.
 ///
 /// Corresponds to [`std::thread::scope`].
 ///
 /// # Panics
 ///
-/// Where nobody can wait: where there is no green stack, and while it unwinds. With a panic of the
-/// function, once all its green threads have ended. When one of those that nobody joined has
+/// Where waiting is impossible: off green stacks, and while the stack unwinds. With a panic of the
+/// function, once all its green threads have ended. If one of those that were not joined has
 /// panicked.
 ///
 /// # Yields
 ///
-/// Where the function does, and while green threads are left at its end.
+/// Wherever the function does, and at its end while green threads are left.
 ///
 /// # Killed
 ///
-/// All green threads of the scope are killed, before anything that they could have borrowed goes.
-/// So it is when a limit passes. Should one of them be running, as it is the one that kills: it
-/// ends at its next wait, and the owner of the scope right after it, before anybody else has a
-/// turn.
+/// All green threads of the scope are killed before anything that they could have borrowed is
+/// dropped; likewise when a limit passes. If one of them is running, because it is the killer, it
+/// ends at its next wait, and the owner of the scope right after it, before any other green thread
+/// has a turn.
 ///
 /// # Differences
 ///
@@ -108,7 +108,7 @@ pub(crate) type Body = Stackful<Box<dyn FnOnce()>, ()>;
 /// }));
 /// ```
 ///
-/// What ends before the scope cannot be borrowed:
+/// A value that ends before the scope cannot be borrowed:
 ///
 /// ```compile_fail,E0373
 /// use eventlet::green::thread;
@@ -134,9 +134,9 @@ where
     let scope = Scope { lent: Lent::open(), scope: PhantomData, env: PhantomData };
     let ending = Ending(&scope.lent);
     let result = catch_unwind(AssertUnwindSafe(|| f(&scope)));
-    // Where that was not a panic but the end of this green thread, this unwinds again unless nobody
-    // is left. It is caught, too: while this OS thread unwinds, members that are killed could not
-    // be told to end each time they wait, should they catch the first unwind.
+    // If that was not a panic but the end of this green thread, this unwinds again unless no member
+    // is left. It is caught all the same: while this OS thread unwinds, killed members that catch
+    // their first unwind could not be unwound again at their next wait.
     let waited = catch_unwind(AssertUnwindSafe(|| scope.lent.wait_for_all()));
     drop(ending);
     match (waited, result) {
@@ -166,9 +166,9 @@ impl<'scope> Scope<'scope, '_> {
         let number = mark.number;
         let marked = Marked { body, mark };
         let body: Box<dyn FnOnce() + 'scope> = Box::new(move || marked.call());
-        // SAFETY: the closure is used no longer than what it borrows lives. By I1 it is gone when
-        // its mark is dropped, by I2 that is before the call of `scope` is over, and by I3 what it
-        // borrows is there until then.
+        // SAFETY: the closure is used no longer than its borrows live. By I1 it is gone when its
+        // mark is dropped, by I2 that is before the call of `scope` is over, and by I3 what it
+        // borrows lives until then.
         let body = unsafe { mem::transmute::<Box<dyn FnOnce() + 'scope>, Box<dyn FnOnce()>>(body) };
         let gt = spawn(prepare(stackful(body))?);
         self.lent.is_called(number, *gt);
@@ -181,7 +181,7 @@ impl<'scope> Scope<'scope, '_> {
         Ok(gt)
     }
 
-    /// Returns the number of members that failed and that nobody joined.
+    /// Returns the number of members that failed and were not joined.
     pub(crate) fn unseen(&self) -> &Rc<Cell<usize>> {
         &self.lent.unseen
     }
@@ -205,7 +205,7 @@ impl Drop for Ending<'_> {
             if let Some(greenlet) = greenlet {
                 greenlet.kill_now();
             }
-            // Nobody can have taken its number.
+            // Its number cannot have been reused.
             if self.0.members.borrow().contains(number) {
                 cannot_end();
             }
@@ -214,7 +214,7 @@ impl Drop for Ending<'_> {
     }
 }
 
-/// Ends the process. Whoever unwinds an owner asks first, so nobody comes here.
+/// Ends the process. Code that unwinds an owner checks first, so this is never reached.
 #[cold]
 fn cannot_end() -> ! {
     report::print(

@@ -6,11 +6,10 @@
 //! [`tracing::Instrument`] does it for a future at each poll.
 //!
 //! Which spans are its own? Those above the span that was current when the stack was resumed: that
-//! one belongs to whoever polls it. A subscriber tells which span is current and no more, so a span
-//! that is entered on a green stack while it is entered around it already is not told from the one
-//! outside.
+//! one belongs to the poller. A subscriber reports only the current span, so a span entered on a
+//! green stack that is already entered around it cannot be told from the outer one.
 //!
-//! Where nothing is traced, all this is a look at a number.
+//! If nothing is traced, all this costs one load and compare.
 
 use std::cell::Cell;
 
@@ -18,7 +17,7 @@ use tracing::Span;
 use tracing::level_filters::LevelFilter;
 use tracing::span::Id;
 
-/// What a green stack has to know to tell its own spans.
+/// What a green stack records to recognise its own spans.
 #[derive(Default)]
 pub(super) struct Spans {
     /// The span that was current when this stack was resumed.
@@ -26,7 +25,7 @@ pub(super) struct Spans {
 }
 
 impl Spans {
-    /// Notes what is current when the stack is resumed and has no spans.
+    /// Records what is current when the stack is resumed and has no spans.
     #[inline]
     pub(super) fn start(&self) {
         if are_traced() {
@@ -70,7 +69,7 @@ impl Drop for Left<'_> {
     }
 }
 
-/// Returns whether some subscriber wants to hear of spans.
+/// Returns whether any subscriber is interested in spans.
 #[inline]
 pub(super) fn are_traced() -> bool {
     LevelFilter::current() != LevelFilter::OFF

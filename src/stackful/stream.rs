@@ -14,14 +14,13 @@ use super::coroutine::stackful;
 /// Makes a stream of an iterator that waits with [`.block()`](Block::block).
 ///
 /// The iterator gets a stack of its own, as the closure of [`stackful`] does, and is asked for an
-/// item when the stream is. It is the way back of
-/// [`Blocking::blocking`](super::Blocking::blocking): what takes a stream, as
-/// [`GreenPool::imap_stream`](crate::GreenPool::imap_stream) does, takes the lines of a
-/// `green::fs::File`.
+/// item when the stream is. It is the inverse of [`Blocking::blocking`](super::Blocking::blocking):
+/// with it [`GreenPool::imap_stream`](crate::GreenPool::imap_stream), which takes a stream, takes
+/// the lines of a `green::fs::File`.
 ///
 /// # Panics
 ///
-/// A panic of the iterator is one of whoever asks the stream.
+/// A panic of the iterator reaches the caller that polls the stream.
 ///
 /// # Killed
 ///
@@ -59,8 +58,7 @@ where
     Given { giver: Some(Box::pin(giver)), given }
 }
 
-/// Returns whether an item was taken. Nobody has to be woken for that: who takes it polls its giver
-/// next.
+/// Returns whether an item was taken. That needs no wakeup: the taker polls its giver next.
 fn taken<T>(given: &Cell<Option<T>>) -> Poll<()> {
     let item = given.take();
     let polled = if item.is_none() { Poll::Ready(()) } else { Poll::Pending };
@@ -79,7 +77,7 @@ impl<T> Stream for Given<T> {
     type Item = T;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        // Taken out for the poll: an iterator that panics has ended.
+        // Taken out for the poll, so an iterator that panics has ended.
         let Some(mut giver) = self.giver.take() else { return Poll::Ready(None) };
         if giver.as_mut().poll(cx).is_ready() {
             return Poll::Ready(None);

@@ -1,12 +1,12 @@
-//! What a stack that runs over meets: pages that nobody can touch.
+//! Guard pages: what a stack that overflows runs into.
 //!
-//! Linux 6.13 has markers for that, `MADV_GUARD_INSTALL`, which split no mapping and cost no
-//! memory. Before, the pages had to be protected, and each such guard makes two mappings out of
-//! one, of which a process has 65,530 by default: room for 32,000 stacks.
+//! Linux 6.13 has guard markers, `MADV_GUARD_INSTALL`, which split no mapping and cost no memory.
+//! On older kernels the pages have to be protected, and each such guard splits a mapping in two. A
+//! process has 65,530 mappings by default: room for 32,000 stacks.
 //!
 //! # Invariants
 //!
-//! - **I1**: who calls [`Guards::install`] owns the pages, and keeps nothing in them.
+//! - **I1**: the caller of [`Guards::install`] owns the pages, and keeps nothing in them.
 #![allow(unsafe_code)]
 
 use std::io;
@@ -26,8 +26,8 @@ pub(super) enum Guards {
 }
 
 impl Guards {
-    /// Makes guards of so many bytes, whole pages, from these addresses on. Returns how many: where
-    /// there is an error after the first, those before it.
+    /// Makes guards of so many bytes, whole pages, at these addresses. Returns how many: on an
+    /// error after the first, the number made before it.
     pub(super) fn install(&mut self, starts: &[usize], bytes: usize) -> io::Result<usize> {
         let mut installed = 0;
         if *self == Guards::Markers {
@@ -48,7 +48,7 @@ impl Guards {
         if *self == Guards::Markers {
             match mark(start, bytes) {
                 // The kernel is older than markers, or the pages are locked (`mlockall`), which
-                // markers do not go with.
+                // rules markers out.
                 Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
                     *self = Guards::Protection;
                 }

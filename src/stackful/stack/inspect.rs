@@ -32,8 +32,7 @@ pub fn stack_stats() -> StackStats {
     platform::stats()
 }
 
-/// Gives the memory of all stacks of this OS thread that wait for a green thread back to the
-/// system.
+/// Gives the memory of all idle stacks of this OS thread back to the system.
 ///
 /// Within limits that happens by itself: see
 /// [`max_idle_stack_bytes`](crate::runtime::Builder::max_idle_stack_bytes). This is for a program

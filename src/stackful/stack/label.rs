@@ -1,11 +1,11 @@
-//! Whose stack it is: what is said of one that runs over.
+//! Whose stack it is: what the overflow message says.
 //!
-//! A label lies at the top of its stack, and a signal handler reads it at any moment. So it is
+//! A label is at the top of its stack, and a signal handler may read it at any moment. So it is
 //! plain data.
 
 use super::MadeAt;
 
-/// The green thread that started to use a stack.
+/// The green thread that a stack was started by.
 #[derive(Clone, Copy)]
 pub(super) struct Label {
     /// Its number. 0 outside green threads.
@@ -16,7 +16,7 @@ pub(super) struct Label {
 }
 
 impl Label {
-    /// That of a stack that nobody has used.
+    /// The label of a stack that was never used.
     pub(super) const NONE: Label =
         Label { id: 0, name: ShortName { len: 0, text: [0; 31] }, made_at: None };
 
@@ -30,7 +30,7 @@ impl Label {
         self.made_at = Some(made_at);
     }
 
-    /// Returns the beginning of its name, unless it has none.
+    /// Returns the beginning of its name, if it has one.
     pub(super) fn name(&self) -> Option<&str> {
         let text = self.name.text.get(..usize::from(self.name.len))?;
         std::str::from_utf8(text).ok().filter(|name| !name.is_empty())

@@ -1,8 +1,8 @@
-//! Which limit it was, when the system refuses a stack.
+//! Which limit it was that made the system refuse a stack.
 
 use std::io;
 
-/// Makes the error of a stack that the system refuses: it names the limit, and says what to do.
+/// Makes the error for a refused stack: it names the limit, and says what to do.
 #[cold]
 pub(super) fn refusal(size: usize, error: io::Error) -> io::Error {
     let limit = reached(size).map(|limit| format!(" ({limit})")).unwrap_or_default();
@@ -14,7 +14,7 @@ pub(super) fn refusal(size: usize, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), text)
 }
 
-/// Names the limit that is in the way of so many bytes more.
+/// Names the limit that stands in the way of so many more bytes.
 #[cfg(target_os = "linux")]
 fn reached(size: usize) -> Option<String> {
     if size > linux::ADDRESS_SPACE {
@@ -36,10 +36,10 @@ mod linux {
 
     use super::super::slab::{needed_for, page_size};
 
-    /// What a process has on the common 64-bit machines.
+    /// The address space of a process on common 64-bit machines.
     pub(super) const ADDRESS_SPACE: usize = 1 << 47;
 
-    /// Looks whether it is one of the process's own limits.
+    /// Checks whether it is one of the process's own limits.
     pub(super) fn resource(size: usize) -> Option<String> {
         let statm = fs::read_to_string("/proc/self/statm").ok()?;
         let pages = |field: usize| statm.split_whitespace().nth(field)?.parse::<usize>().ok();

@@ -1,4 +1,4 @@
-//! Where green stacks come from, and where they wait for their next use.
+//! Where green stacks come from, and where they are kept for their next use.
 //!
 //! A fresh stack costs microseconds (a guard, page faults), a used one nanoseconds. So a stack that
 //! is given back is kept for the next green thread on this OS thread: stacks stay on the OS thread
@@ -8,11 +8,11 @@
 //! |---|---|
 //! | `pool` | the stacks of this OS thread: those that are kept, in which order, and how many |
 //! | `slab` | many stacks in one mapping, and how deep each has been used |
-//! | `guard` | what a stack that runs over meets |
+//! | `guard` | guard pages, which a stack that overflows runs into |
 //! | `process_madvise` | one call of the operating system for many guards, or pages |
-//! | `overflow` | what is said when somebody meets it |
-//! | `label` | whose stack it is, for that |
-//! | `limits` | which limit it was, when the system refuses a stack |
+//! | `overflow` | the message when one does |
+//! | `label` | whose stack it is, for that message |
+//! | `limits` | which limit it was that made the system refuse a stack |
 //! | `stats`, `inspect` | the numbers by which to choose a size; how a program asks for them |
 //! | `portable` | in place of `pool`, `slab`, `guard`, `process_madvise`, `overflow` and `label` on systems other than Linux: corosensei's own stacks |
 
@@ -51,12 +51,11 @@ use std::panic::Location;
 /// Where a stack was asked for.
 pub(super) type MadeAt = &'static Location<'static>;
 
-/// Sizes are multiples of this: of whole pages, on any machine. It is also the least that a stack
-/// has, whatever was asked for: a panic must find room to print its message and its backtrace and
-/// to unwind.
+/// Sizes are multiples of this: of whole pages, on any machine. It is also the minimum, whatever
+/// was asked for: a panic needs room to print its message and its backtrace and to unwind.
 pub(super) const STACK_SIZE_STEP: usize = 64 * 1024;
 
-/// Returns the size of the stack that is made for who asks for so many bytes.
+/// Returns the size of the stack that is made for a request of so many bytes.
 #[inline]
 fn whole_steps(size: usize) -> usize {
     size.max(1).checked_next_multiple_of(STACK_SIZE_STEP).unwrap_or(size)

@@ -3,13 +3,13 @@
 //!
 //! Touching a guard is a segmentation fault. The handler for that, one for the whole process, looks
 //! whether the address is in a guard of a green stack of this OS thread. If it is, it prints whose
-//! stack that is, how large, and what to do about it. If not, the fault is somebody else's, and
-//! goes to who handled it before: as a rule std, which says the same of the stacks of OS threads,
-//! and leaves everything else to the system.
+//! stack that is, how large, and what to do about it. If not, the fault goes to the previous
+//! handler: as a rule std's, which does the same for the stacks of OS threads and leaves everything
+//! else to the system.
 //!
 //! The handler runs on the signal stack of its OS thread, as there is no room on the one that
-//! overflowed. std gives one to `main` and to each OS thread that it starts; an OS thread of other
-//! making gets one here, when it makes its first green stack.
+//! overflowed. std gives one to `main` and to each OS thread that it starts; any other OS thread
+//! gets one here, when it makes its first green stack.
 //!
 //! # In a signal handler
 //!
@@ -30,8 +30,8 @@
 //!
 //! - **I1**: `PREVIOUS` is what the kernel returned as the action for the signal, so its handler is
 //!   a function of the kind that its flags say.
-//! - **I2**: an `AlternateStack` owns its mapping, and nobody runs on it when it is dropped, as it
-//!   is dropped by ordinary code of its OS thread.
+//! - **I2**: an `AlternateStack` owns its mapping, and no handler runs on it when it is dropped, as
+//!   it is dropped by ordinary code of its OS thread.
 #![allow(unsafe_code)]
 
 use std::fmt::{self, Write};
@@ -47,9 +47,9 @@ use super::slab::{Overflowed, overflowed};
 /// The action for segmentation faults before ours.
 static PREVIOUS: OnceLock<libc::sigaction> = OnceLock::new();
 
-/// Keeps an OS thread able to say that a green stack has overflowed.
+/// Keeps an OS thread able to report that a green stack has overflowed.
 pub(super) struct Watch {
-    /// `None` where somebody else has seen to it.
+    /// `None` if the OS thread already had one.
     _signal_stack: Option<AlternateStack>,
 }
 
@@ -65,7 +65,7 @@ impl Watch {
     }
 }
 
-/// Our action in place of another one: it lets the same signals through.
+/// Our action in place of the previous one: it blocks the same signals.
 fn ours(previous: &libc::sigaction) -> libc::sigaction {
     let mut action = *previous;
     action.sa_sigaction = on_fault as Handler as usize;
@@ -79,8 +79,8 @@ type Handler = extern "C" fn(c_int, *mut siginfo_t, *mut c_void);
 extern "C" fn on_fault(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     // SAFETY: the kernel calls this with the information about the signal.
     let fault = unsafe { &*info };
-    // SAFETY: a segmentation fault has an address. Where a process sent the signal it is some other
-    // number, which the next line does not look at.
+    // SAFETY: a segmentation fault has an address. If a process sent the signal it is some other
+    // number, which the next line ignores.
     let address = unsafe { fault.si_addr() } as usize;
     let by_kernel = fault.si_code > 0;
     if let Some(stack) = overflowed(address).filter(|_| by_kernel) {
@@ -91,7 +91,7 @@ extern "C" fn on_fault(signal: c_int, info: *mut siginfo_t, context: *mut c_void
     hand_on(signal, info, context, by_kernel);
 }
 
-/// Lets the previous action do what it does.
+/// Lets the previous action handle it.
 fn hand_on(signal: c_int, info: *mut siginfo_t, context: *mut c_void, by_kernel: bool) {
     let Some(previous) = PREVIOUS.get() else { return };
     match previous.sa_sigaction {
@@ -133,7 +133,7 @@ fn set_action(action: &libc::sigaction) {
     unsafe { libc::sigaction(libc::SIGSEGV, action, ptr::null_mut()) };
 }
 
-/// What is said of an overflow. What does not fit is left out.
+/// The message of an overflow. What does not fit is left out.
 struct Message {
     text: [u8; 1024],
     len: usize,
@@ -167,7 +167,7 @@ impl Message {
     }
 
     fn print(&self) {
-        // SAFETY: these bytes are there. Should not all be written, there is nobody to tell.
+        // SAFETY: these bytes are alive. If not all are written, there is no one to tell.
         unsafe { libc::write(libc::STDERR_FILENO, self.text.as_ptr().cast(), self.len) };
     }
 }
@@ -182,7 +182,7 @@ impl Write for Message {
     }
 }
 
-/// The stack on which this OS thread handles signals, where nobody else has given it one.
+/// The stack on which this OS thread handles signals, if it had none.
 struct AlternateStack {
     start: *mut c_void,
     len: usize,
@@ -206,7 +206,7 @@ impl AlternateStack {
         let len = (least + 64 * 1024).next_multiple_of(super::slab::page_size());
         let protection = libc::PROT_READ | libc::PROT_WRITE;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK;
-        // SAFETY: a new mapping where the kernel sees fit is in nobody's way.
+        // SAFETY: a new mapping, at an address of the kernel's choice, overlaps no other.
         let start = unsafe { libc::mmap(ptr::null_mut(), len, protection, flags, -1, 0) };
         (start != libc::MAP_FAILED).then_some(AlternateStack { start, len })
     }

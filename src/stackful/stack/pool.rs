@@ -9,18 +9,18 @@
 //!                                                          slabs that are cold altogether are unmapped
 //! ```
 //!
-//! The last one given back is the first to be taken: its memory is in the processor's caches. Where
-//! many are taken in a row, each is fetched there ahead of its turn, which takes a tenth or more
-//! off the work of 10,000 green threads that start and wait. What waits longest at the other end is
-//! trimmed:
+//! The last one given back is the first to be taken: its memory is in the processor's caches. If
+//! many are taken in a row, each is prefetched, which takes a tenth or more off the work of 10,000
+//! green threads that start and wait. Those that have been idle longest are trimmed:
 //!
 //! - a stack never keeps more than [`KEPT`](super::slab) bytes when it is given back;
-//! - all that wait never have more than the hub's budget, [`Builder::max_idle_stack_bytes`];
-//! - half of those that nobody wanted for a good while, in which every stack could have been used
+//! - all idle stacks together never have more than the hub's budget,
+//!   [`Builder::max_idle_stack_bytes`];
+//! - half of those that were not needed for a good while, in which every stack could have been used
 //!   several times.
 //!
-//! Nothing of that is done on the way of a single green thread. Every [`LOOK`]th stack that is
-//! given back has the pool look after itself.
+//! A single green thread pays for none of that: the pool trims itself at every [`LOOK`]th stack
+//! that is given back.
 //!
 //! [`Builder::max_idle_stack_bytes`]: crate::runtime::Builder::max_idle_stack_bytes
 
@@ -37,21 +37,21 @@ use crate::hub::{self, Stacks};
 
 pub(in crate::stackful) use super::slab::GreenStack;
 
-/// How far ahead of being taken a stack is fetched into the processor's caches.
+/// How many takes ahead a stack is prefetched.
 const AHEAD: usize = 4;
 
-/// Stacks that are given back between two looks of the pool after itself.
+/// Stacks that are given back between two trims of the pool.
 const LOOK: usize = 256;
 
-/// Stacks that are given back until the kernel is asked how deep one was used, be its canary alive:
-/// a frame may have stepped over that.
+/// Stacks that are given back until the kernel is asked how deep one was used even though its
+/// canary is intact: a frame may have stepped over that.
 const MEASURE: usize = 4 * LOOK;
 
-/// A slab has at least room for so many stacks,
+/// A slab has room for at least so many stacks,
 const SMALLEST_SLAB: usize = 8;
-/// and at most for so many: it is unmapped only when nobody uses any of them.
+/// and at most for so many: it is unmapped only when none of them is in use.
 const LARGEST_SLAB: usize = 1024;
-/// Nor has it more bytes than that, if it holds more than one stack.
+/// Nor has it more bytes than this, if it holds more than one stack.
 const LARGEST_SLAB_BYTES: usize = 1 << 30;
 
 thread_local! {
@@ -62,12 +62,12 @@ thread_local! {
 ///
 /// # Errors
 ///
-/// When the operating system has none: it says so, and what to do.
+/// If the operating system refuses: the error names the limit, and says what to do.
 #[inline]
 pub(in crate::stackful) fn take(size: usize) -> io::Result<GreenStack> {
     POOL.try_with(|pool| pool.borrow_mut().take(size)).unwrap_or_else(|_ending| {
-        // On an OS thread that is ending there is no pool any more: a slab for one, while it is
-        // used.
+        // On an OS thread that is ending there is no pool any more: the stack gets a slab of its
+        // own.
         Pool::new(Guards::Markers).take(size)
     })
 }
@@ -79,26 +79,26 @@ pub(in crate::stackful) fn give_back(stack: GreenStack) {
     let _ = POOL.try_with(|pool| pool.borrow_mut().give_back(stack));
 }
 
-/// Looks at all stacks of this OS thread.
+/// Inspects all stacks of this OS thread.
 pub(super) fn stats() -> StackStats {
     POOL.try_with(|pool| pool.borrow_mut().stats()).unwrap_or_default()
 }
 
-/// Gives all memory of the stacks that wait back to the system.
+/// Gives all memory of the idle stacks back to the system.
 pub(super) fn trim() {
     let _ = POOL.try_with(|pool| pool.borrow_mut().trim_all());
 }
 
 struct Pool {
-    /// One for each size. Almost always there is one, as most programs use one size.
+    /// One for each size. Almost always there is a single one, as most programs use one size.
     classes: Vec<Class>,
     guards: Guards,
-    /// The memory of the stacks that wait, as far as it is known.
+    /// The memory of the idle stacks, as far as it is known.
     idle_bytes: usize,
     /// How many stacks were given back.
     returns: usize,
-    /// Whether the last of all calls took a stack. Then more are wanted, that nobody used for
-    /// longer and longer.
+    /// Whether the last call was a `take`. Then stacks are being taken in a row, each colder than
+    /// the last.
     took: bool,
     /// The deepest that any stack was found used.
     high_water: usize,
@@ -109,15 +109,15 @@ struct Pool {
 /// The stacks of one size.
 struct Class {
     size: usize,
-    /// All mappings. Only the last one may have room.
+    /// All mappings. Only the last may have room.
     slabs: Vec<Rc<Slab>>,
-    /// Those that wait and have memory. The last was given back last.
+    /// Idle stacks with memory. The last was given back last.
     warm: Vec<GreenStack>,
-    /// Those that wait and have none.
+    /// Idle stacks without memory.
     cold: Vec<Blank>,
     /// The fewest that were in `warm` since `looks` was zero.
     least: usize,
-    /// Looks since the last time that unwanted stacks were trimmed.
+    /// Rounds since unneeded stacks were last trimmed.
     looks: usize,
 }
 
@@ -178,7 +178,7 @@ impl Pool {
         }
     }
 
-    /// Trims what is too much, and what nobody wants.
+    /// Trims what exceeds the budget, and what was not needed.
     #[cold]
     fn look(&mut self) {
         let stacks = hub::current().map_or_else(Stacks::default, |hub| hub.stacks());
@@ -189,7 +189,7 @@ impl Pool {
         for class in &mut self.classes {
             let mut excess = self.idle_bytes.saturating_sub(budget);
             if excess > 0 {
-                // Some more than must be, so that the next look has nothing to do.
+                // Some more than necessary, so that the next round has nothing to do.
                 excess += budget / 32;
             }
             let unwanted = class.unwanted();
@@ -254,7 +254,7 @@ impl Class {
         stack
     }
 
-    /// Makes stacks that were not there before.
+    /// Makes new stacks.
     fn carve(&mut self, guards: &mut Guards) -> io::Result<Vec<Blank>> {
         if !self.slabs.last().is_some_and(|slab| slab.has_room()) {
             let slab = self.map_slab()?;
@@ -263,8 +263,8 @@ impl Class {
         self.slabs[self.slabs.len() - 1].carve(guards)
     }
 
-    /// Maps a slab, as large as all others together: many stacks are few mappings, and few are
-    /// little address space. Where there is no room for so much, a smaller one.
+    /// Maps a slab as large as all others together: many stacks take few mappings, and few take
+    /// little address space. If there is no room for so much, a smaller one.
     fn map_slab(&self) -> io::Result<Rc<Slab>> {
         let carved: usize = self.slabs.iter().map(|slab| slab.carved()).sum();
         let most = (LARGEST_SLAB_BYTES / self.size).clamp(1, LARGEST_SLAB);
@@ -277,7 +277,7 @@ impl Class {
         }
     }
 
-    /// Returns how many warm stacks to give up, as nobody has wanted them for long.
+    /// Returns how many warm stacks to give up, because they were not needed for long.
     fn unwanted(&mut self) -> usize {
         self.looks += 1;
         let all: usize = self.slabs.iter().map(|slab| slab.carved()).sum();
@@ -288,8 +288,8 @@ impl Class {
         mem::replace(&mut self.least, self.warm.len()) / 2
     }
 
-    /// Takes the memory of those that have waited longest, as long as `more` says so, given their
-    /// number and bytes so far. Returns the bytes.
+    /// Frees the memory of the stacks that have been idle longest, as long as `more` says so, given
+    /// their number and bytes so far. Returns the bytes.
     fn trim(&mut self, more: impl Fn(usize, usize) -> bool) -> usize {
         let mut bytes = 0;
         let mut count = 0;
@@ -303,8 +303,8 @@ impl Class {
         bytes
     }
 
-    /// Takes the memory of those that have waited longest: of a slab that nobody uses all at once,
-    /// with the slab.
+    /// Frees the memory of the stacks that have been idle longest. A slab whose stacks are all idle
+    /// is unmapped as a whole.
     fn give_up(&mut self, count: usize) {
         let oldest: Vec<GreenStack> = self.warm.drain(..count).collect();
         self.least = self.least.min(self.warm.len());
@@ -344,7 +344,7 @@ mod tests {
     /// Writes to a stack at some depth below its top, as code that runs on it would.
     fn use_at(stack: &GreenStack, depth: usize) {
         let place = (stack.base().get() - depth) as *mut u64;
-        // SAFETY: nobody runs on this stack.
+        // SAFETY: no code runs on this stack.
         unsafe { place.write_volatile(1) };
     }
 
@@ -446,7 +446,7 @@ mod tests {
             assert!(pool.stats().mapped < 1000 * SIZE, "slabs of which nobody uses anything go");
             give_back_all(&mut pool, in_use);
             pool.trim_all();
-            // The one that was taken last was dropped, so its slab counts it as in use.
+            // The stack that was taken last was dropped, so its slab counts it as in use.
             let left = pool.stats();
             assert_eq!((left.pooled, left.in_use), (left.pooled, 1));
         });
@@ -533,7 +533,7 @@ mod tests {
 
     fn run_over(guards: Guards) {
         let mut pool = Pool::new(guards);
-        // So many that the last were made several at once.
+        // So many that the last were made several at a time.
         let mut stacks = take_many(&mut pool, 300);
         let stack = &mut stacks[277];
         stack.set_label(42, None, Location::caller());

@@ -33,7 +33,7 @@ pub(in crate::stackful) struct GreenStack {
 }
 
 impl GreenStack {
-    /// Nobody asks for it here: who runs over the end is ended by the system.
+    /// Unused here: on an overflow the system ends the process without asking.
     pub(in crate::stackful) fn set_label(
         &mut self,
         _id: u64,
@@ -107,13 +107,13 @@ pub(in crate::stackful) fn give_back(stack: GreenStack) {
     });
 }
 
-/// Counts the stacks of this OS thread. What memory they have nobody tells.
+/// Counts the stacks of this OS thread. Their memory is not known.
 pub(super) fn stats() -> StackStats {
     let pooled = POOL.try_with(|pool| pool.borrow().len()).unwrap_or_default();
     StackStats { in_use: IN_USE.get(), pooled, ..StackStats::default() }
 }
 
-/// Unmaps the stacks that wait.
+/// Unmaps the idle stacks.
 pub(super) fn trim() {
     let _ = POOL.try_with(RefCell::take);
 }

@@ -1,7 +1,7 @@
-//! One advice for many pieces of memory, in one call of the operating system.
+//! One `madvise` for many pieces of memory, in one system call.
 //!
-//! What a call costs beside its work is a third of what a guard costs, and a page fault costs more
-//! than to ask for the page.
+//! The overhead of the call itself is a third of the cost of a guard, and a page fault costs more
+//! than populating the page by advice.
 #![allow(unsafe_code)]
 
 /// `PIDFD_SELF` of Linux's `pidfd.h`, since 6.15: this process, without a descriptor.
@@ -10,9 +10,9 @@ const THIS_PROCESS: libc::c_int = -10_000;
 /// The most pieces in one call.
 const MOST: usize = 64;
 
-/// Gives the kernel an advice for pieces of memory of so many bytes, from these addresses on.
-/// Returns for how many, from the first on, it was taken: for none where the kernel does not know
-/// how, and where there is but one, which is as well done without.
+/// Advises the kernel on pieces of memory of so many bytes, at these addresses. Returns how many,
+/// from the first on, it handled: none if the kernel does not support this, or if there is only
+/// one, for which this gains nothing.
 ///
 /// # Safety
 ///
@@ -26,7 +26,7 @@ pub(super) unsafe fn advise(starts: &[usize], bytes: usize, advice: libc::c_int)
     for (piece, &start) in pieces.iter_mut().zip(starts) {
         piece.iov_base = start as *mut _;
     }
-    // SAFETY: `pieces` has so many elements, and the caller answers for what they name.
+    // SAFETY: `pieces` has so many elements, and the caller vouches for the memory that they name.
     let advised = unsafe {
         libc::syscall(libc::SYS_process_madvise, THIS_PROCESS, pieces.as_ptr(), count, advice, 0)
     };

@@ -8,25 +8,24 @@
 //!                                                      limit             mark     base   top
 //! ```
 //!
-//! A mapping of address space is free; a stack takes memory page by page as it is used. To ask the
-//! kernel how far that went costs more than a green thread does. So below what a stack is known to
-//! have used, at its *mark*, lies a canary (C): as long as that is untouched, nobody went deeper.
-//! Only a frame that steps over it without a write to it goes unnoticed, and is found when the
-//! kernel is asked all the same: for one stack of a few hundred that are given back.
+//! A mapping of address space is free; a stack takes memory page by page as it is used. Asking the
+//! kernel how far that went costs more than a green thread. So below what a stack is known to have
+//! used, at its *mark*, is a canary (C): as long as that is intact, no code went deeper. Only a
+//! frame that steps over it without writing to it goes unnoticed. The kernel is asked regardless
+//! for one of every few hundred stacks that are given back, which finds those.
 //!
 //! # Invariants
 //!
 //! - **I1**: a slab is `len` bytes of private, anonymous memory from `start` on, mapped from its
-//!   making to its drop, and nobody else's. It holds `len / stride` stacks; those with a number
-//!   below `carved` have their guard.
+//!   creation to its drop, and owned by it alone. It holds `len / stride` stacks; those with a
+//!   number below `carved` have their guard.
 //! - **I2**: each carved stack has exactly one `GreenStack` or one `Blank`, which keeps its slab
 //!   alive.
-//! - **I3**: while nobody runs on a stack, its `GreenStack` or `Blank` is the only one to read or
-//!   write its memory. Whoever has one of its own, not within a coroutine, knows that nobody runs
-//!   on it.
+//! - **I3**: while no code runs on a stack, only its `GreenStack` or `Blank` reads or writes its
+//!   memory. On a `GreenStack` or `Blank` that is not inside a coroutine no code runs.
 //! - **I4**: `SLABS` begins a list, through `Slab::next`, of exactly the slabs of this OS thread.
-//!   It is changed by single stores, so that it can be walked at any moment, by a signal handler.
-//! - **I5**: at the top of each carved stack lies a `Label`, which code that runs on the stack does
+//!   It is changed by single stores, so that a signal handler can walk it at any moment.
+//! - **I5**: at the top of each carved stack is a `Label`, which code that runs on the stack does
 //!   not touch, as its stack begins below. Memory that was never written holds one too: a label is
 //!   plain numbers that may be zero.
 #![allow(unsafe_code)]
@@ -46,22 +45,21 @@ use super::label::Label;
 use super::{MadeAt, process_madvise};
 use crate::hub;
 
-/// Bytes that nobody can touch below each stack. Rust's frames touch every page on their way, so
-/// one page would stop them; C's do not, and what they step over at once is often some kilobytes.
+/// Bytes of guard below each stack. Rust's frames touch every page on their way, so one page would
+/// stop them; C's do not, and often step over several kilobytes at once.
 const GUARD: usize = 16 * 1024;
 
-/// What a stack that is kept for its next use may keep of its memory. What lies deeper is given
-/// back.
+/// The memory that an idle stack may keep. Deeper pages are given back.
 const KEPT: usize = 32 * 1024;
 
-/// What a canary is, but for the address that is mixed in.
+/// The value of a canary, before its address is mixed in.
 const CANARY: usize = 0x5eed_cafe_f00d_b1fd;
 
-/// A slab makes a part of its stacks at once: of so many, one.
+/// A slab makes one in so many of its stacks at a time.
 const AT_ONCE: usize = 16;
 
 /// Address space that stacks leave to the rest of the program. A stack can be refused with an
-/// error; who asks for memory and gets none is aborted.
+/// error, while a failed memory allocation aborts.
 const ROOM: usize = 4 << 20;
 
 thread_local! {
@@ -73,17 +71,16 @@ thread_local! {
 pub(super) struct Slab {
     start: usize,
     len: usize,
-    /// Bytes that nobody can touch below each stack.
+    /// Bytes of guard below each stack.
     guard: usize,
     /// From one stack to the next: its guard and its size.
     stride: usize,
     /// How many stacks have been made. The others cost nothing yet, not even a guard.
     carved: Cell<usize>,
-    /// How many of them were found idle, for a moment, when the pool looks for slabs that nobody
-    /// uses.
+    /// How many of them are idle: used only while the pool searches for unused slabs.
     pub(super) idle: Cell<usize>,
     next: Cell<*const Slab>,
-    /// Tells Valgrind, if it is there, that these are stacks.
+    /// Tells Valgrind, if it is running, that these are stacks.
     valgrind: RefCell<Vec<ValgrindStackRegistration>>,
 }
 
@@ -103,7 +100,7 @@ impl Slab {
             next: Cell::new(SLABS.get()),
             valgrind: RefCell::default(),
         });
-        // A signal handler that finds the slab finds all of it.
+        // A signal handler that finds the slab finds it initialized.
         compiler_fence(Ordering::Release);
         SLABS.set(Rc::as_ptr(&slab));
         Ok(slab)
@@ -125,9 +122,8 @@ impl Slab {
     /// Makes stacks where it [`has_room`](Slab::has_room): a [part](AT_ONCE) of what a full slab
     /// has, and at least one.
     ///
-    /// Slabs are larger the more stacks there are, so that is one at first. Where there are
-    /// hundreds it is dozens: they will be needed, and it takes less time to have the kernel do its
-    /// part for many.
+    /// Slabs are larger the more stacks there are, so that is one at first. With hundreds of stacks
+    /// it is dozens: they will be needed, and one system call for many is faster.
     pub(super) fn carve(self: &Rc<Slab>, guards: &mut Guards) -> io::Result<Vec<Blank>> {
         let (carved, room) = (self.carved.get(), self.len / self.stride);
         let count = (room / AT_ONCE).clamp(1, room - carved);
@@ -162,7 +158,7 @@ impl Slab {
         self.stride - self.guard
     }
 
-    /// Says whose stack the guard belongs to that an address is in, if it is in one.
+    /// Returns the stack whose guard an address is in, if it is in one.
     fn owner_of_guard(&self, address: usize) -> Option<Overflowed> {
         let offset = address.checked_sub(self.start)?;
         let number = offset / self.stride;
@@ -170,7 +166,7 @@ impl Slab {
             return None;
         }
         let top = self.start + (number + 1) * self.stride;
-        // SAFETY: by I1 the memory is there, by I5 it is a `Label`.
+        // SAFETY: by I1 the memory is mapped, by I5 it is a `Label`.
         let label = unsafe { label_below(top).read() };
         Some(Overflowed { label, size: self.size() })
     }
@@ -199,14 +195,14 @@ impl Drop for Slab {
         self.valgrind.get_mut().clear();
         // SAFETY: by I1 it is ours, and by I2 no stack in it is left.
         if unsafe { libc::munmap(self.start as *mut _, self.len) } != 0 {
-            // The mapping was merged with its neighbours, and there may not be so many as it would
-            // be split into. At least the memory goes.
+            // The kernel merged the mapping with its neighbours, and unmapping would split them
+            // beyond the limit of mappings. At least the memory is freed.
             discard(self.start, self.len);
         }
     }
 }
 
-/// Returns what `find` makes of the first slab of this OS thread of which it makes anything.
+/// Returns the first `Some` of `find` among the slabs of this OS thread.
 fn find_slab<R>(find: impl Fn(&Slab) -> Option<R>) -> Option<R> {
     let mut at = SLABS.get();
     // SAFETY: by I4 the list holds slabs that are alive.
@@ -220,7 +216,7 @@ fn find_slab<R>(find: impl Fn(&Slab) -> Option<R>) -> Option<R> {
     None
 }
 
-/// A stack that somebody ran over the end of.
+/// A stack that has overflowed.
 pub(super) struct Overflowed {
     pub(super) label: Label,
     pub(super) size: usize,
@@ -256,7 +252,7 @@ impl Blank {
     /// Makes the stack ready for use, with one page.
     pub(super) fn prepare(self) -> GreenStack {
         let mut stack = GreenStack { slab: self.slab, top: self.top, mark: 0 };
-        // SAFETY: by I1 the memory is there, by I3 ours to write.
+        // SAFETY: by I1 the memory is mapped, by I3 ours to write.
         unsafe { label_below(stack.top).write(Label::NONE) };
         stack.set_mark(page_size());
         stack
@@ -283,7 +279,7 @@ pub(in crate::stackful) struct GreenStack {
 }
 
 impl GreenStack {
-    /// Fetches what its next user needs first into the processor's caches.
+    /// Prefetches what its next user needs first.
     #[inline]
     pub(super) fn fetch(&self) {
         hub::fetch_top(self.top);
@@ -305,17 +301,17 @@ impl GreenStack {
         self.mark
     }
 
-    /// Says whose stack this is from now on.
+    /// Labels the stack with its user from now on.
     #[inline]
     pub(in crate::stackful) fn set_label(&mut self, id: u64, name: Option<&str>, made_at: MadeAt) {
         // SAFETY: by I5 it is there, by I3 ours to write.
         unsafe { &mut *label_below(self.top) }.set(id, name, made_at);
     }
 
-    /// Returns whether its last user has surely gone deeper than anyone before.
+    /// Returns whether its last user has certainly gone deeper than any before.
     #[inline]
     pub(super) fn went_deeper(&self) -> bool {
-        // SAFETY: by I1 the memory is there, by I3 ours to read.
+        // SAFETY: by I1 the memory is mapped, by I3 ours to read.
         unsafe { self.canary().read() != CANARY ^ self.top }
     }
 
@@ -344,7 +340,7 @@ impl GreenStack {
 
     fn set_mark(&mut self, depth: usize) {
         self.mark = depth;
-        // SAFETY: by I1 the memory is there, by I3 ours to write.
+        // SAFETY: by I1 the memory is mapped, by I3 ours to write.
         unsafe { self.canary().write(CANARY ^ self.top) };
     }
 
@@ -390,7 +386,7 @@ pub(super) struct Memory {
 const PAGES: usize = 256;
 
 impl Memory {
-    /// Asks about one stack, without its guard. What the kernel does not tell counts as there.
+    /// Asks about one stack, without its guard. What the kernel does not tell counts as resident.
     fn of(limit: usize, top: usize) -> Memory {
         let page = page_size();
         let mut memory = Memory::default();
@@ -416,12 +412,12 @@ fn resident(start: usize, len: usize) -> [u8; PAGES] {
     there
 }
 
-/// Maps address space, without memory yet, and sees to it that the program has some left.
+/// Maps address space, without memory yet, and ensures that the program has some left.
 fn map(len: usize) -> io::Result<usize> {
     let with_room = len.checked_add(ROOM).ok_or_else(too_large)?;
     let start = map_all(with_room)?;
-    // SAFETY: nobody knows of this mapping yet. Where it cannot be split the room stays with it,
-    // and is only address space.
+    // SAFETY: nothing uses this mapping yet. If it cannot be split, the extra room stays with it,
+    // which is only address space.
     let _kept = unsafe { libc::munmap((start + len) as *mut _, ROOM) };
     Ok(start)
 }
@@ -455,9 +451,9 @@ pub(super) fn page_size() -> usize {
     unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
 }
 
-/// Gives memory of ours that nobody needs back to the system.
+/// Gives memory of ours that is not needed back to the system.
 fn discard(start: usize, len: usize) {
-    // SAFETY: by I1 these are pages of ours, and by I3 nobody needs what is in them. Pages that the
-    // program has locked stay, and that is what it asked for.
+    // SAFETY: by I1 these are pages of ours, and by I3 their contents are not needed. Pages that
+    // the program has locked stay, as it asked for.
     let _locked = unsafe { libc::madvise(start as *mut _, len, libc::MADV_DONTNEED) };
 }

@@ -14,7 +14,7 @@
 pub struct StackStats {
     /// Stacks that green threads have.
     pub in_use: usize,
-    /// Stacks that wait for a green thread.
+    /// Idle stacks, kept for the next green thread.
     pub pooled: usize,
     /// Bytes of memory that all these have.
     pub resident: usize,
@@ -23,7 +23,7 @@ pub struct StackStats {
     /// The most bytes that any stack was found to have used, in whole pages.
     ///
     /// A stack that is in use is looked at when this is asked for, and one that is given back when
-    /// it was used deeper than before. What was missed is a use that left most of the stack
-    /// untouched (a large array that was not written to) and was over before anybody looked.
+    /// it was used deeper than before. This misses a use that left most of the stack untouched (a
+    /// large array that was not written to) and was over before the stack was looked at.
     pub high_water: usize,
 }
