@@ -227,6 +227,26 @@ fn the_doctor_names_what_goes_past_the_shim() {
 }
 
 #[test]
+fn the_doctor_names_handlers_that_have_no_stack_of_their_own() {
+    extern "C" fn handler(_: c_int) {}
+
+    let handle = |signal: c_int, flags: c_int| {
+        // SAFETY: all zeroes is a value of it.
+        let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+        action.sa_sigaction = handler as *const () as usize;
+        action.sa_flags = flags;
+        // SAFETY: the handler does nothing.
+        assert_eq!(unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) }, 0);
+    };
+    handle(libc::SIGUSR1, libc::SA_ONSTACK);
+    handle(libc::SIGUSR2, 0);
+    let found = doctor();
+    assert!(found.handlers.contains(&libc::SIGUSR2), "{found}");
+    assert!(!found.handlers.contains(&libc::SIGUSR1), "{found}");
+    assert!(found.to_string().contains("without SA_ONSTACK"), "{found}");
+}
+
+#[test]
 fn the_doctor_ends_a_program_that_the_environment_sends_to_it() {
     if std::env::var_os("FROM_C_DOCTOR").is_some() {
         eventlet_shim::monkey_patch();

@@ -9,6 +9,16 @@ fn everything_is_patched_before_main() {
     assert!(eventlet::is_everything_patched());
 }
 
+/// Tokio's feature `full` brings parking_lot, nothing here brings crossbeam-channel.
+#[test]
+fn the_doctor_is_content_and_sees_what_is_in_the_program() {
+    let found = eventlet::doctor();
+    assert!(found.is_well(), "{found}");
+    assert_eq!(found.round_trip, Some(true));
+    let names: Vec<_> = found.traces.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["parking_lot"], "{found}");
+}
+
 #[test]
 #[ignore = "run by the next one, with the environment changed"]
 fn nothing_is_patched() {

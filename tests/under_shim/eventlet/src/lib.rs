@@ -4,6 +4,8 @@
 
 pub use eventlet::*;
 
+pub use eventlet_shim::doctor;
+
 /// Called by the dynamic linker, as constructors of C are.
 extern "C" fn patch() {
     eventlet_shim::monkey_patch();
