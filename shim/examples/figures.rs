@@ -2,11 +2,12 @@
 //! eventlet-shim --example figures`.
 //!
 //! Round trips of one byte over pairs of sockets, by `green::os::unix::net` and by unmodified
-//! `std`; the cost of a call that does not wait, with and without the shim in between; sleeps.
+//! `std`; the cost of a call that does not wait, with and without the shim in between, and of a mutex
+//! that nobody has; sleeps.
 
 #![allow(unsafe_code)]
 
-use std::ffi::c_long;
+use std::ffi::{CStr, c_int, c_long, c_void};
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
@@ -109,14 +110,52 @@ fn sleeps() {
     println!("1,000 x std::thread::sleep(1 ms) at once: {each} ns each");
 }
 
+type Takes = unsafe extern "C" fn(*mut libc::pthread_mutex_t) -> c_int;
+
+/// Returns libc's own function of a name, behind that of the shim.
+fn own(name: &CStr) -> Takes {
+    // SAFETY: it looks a name up.
+    let function = unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) };
+    assert!(!function.is_null());
+    // SAFETY: it is asked for functions of this type.
+    unsafe { std::mem::transmute::<*mut c_void, Takes>(function) }
+}
+
+/// Locks and unlocks a mutex that nobody has, and returns nanoseconds for both.
+fn locks(lock: Takes, unlock: Takes) -> f64 {
+    const COUNT: u32 = 100_000;
+    let mut mutex = libc::PTHREAD_MUTEX_INITIALIZER;
+    let mut round = || {
+        let start = Instant::now();
+        for _ in 0..COUNT {
+            // SAFETY: it is a mutex.
+            unsafe { lock(&mut mutex) };
+            // SAFETY: likewise.
+            unsafe { unlock(&mut mutex) };
+        }
+        start.elapsed().as_nanos() as f64 / f64::from(COUNT)
+    };
+    median((0..15).map(|_| round()).collect())
+}
+
+fn uncontended(place: &str) {
+    let libcs = locks(own(c"pthread_mutex_lock"), own(c"pthread_mutex_unlock"));
+    let shims = locks(libc::pthread_mutex_lock, libc::pthread_mutex_unlock);
+    println!(
+        "pthread_mutex_lock and _unlock, {place}: libc's {libcs:.1} ns, the shim's {shims:.1} ns"
+    );
+}
+
 fn main() {
     eventlet_shim::monkey_patch();
+    uncontended("off green stacks");
     println!(
         "a read that is ready, off green stacks: preadv2 (libc's) {:.0} ns, readv (the shim's) {:.0} ns",
         ready_reads(bare),
         ready_reads(replaced)
     );
     eventlet::run(stackful(|| {
+        uncontended("on a green stack");
         round_trips();
         sleeps();
     }));

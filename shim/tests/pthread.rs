@@ -26,6 +26,12 @@ unsafe extern "C" {
     safe fn pthread_mutex_init(mutex: Mutex, attributes: &pthread_mutexattr_t) -> c_int;
     safe fn pthread_mutexattr_init(attributes: &mut pthread_mutexattr_t) -> c_int;
     safe fn pthread_mutexattr_settype(attributes: &mut pthread_mutexattr_t, kind: c_int) -> c_int;
+    safe fn pthread_mutexattr_setprotocol(
+        attributes: &mut pthread_mutexattr_t,
+        kind: c_int,
+    ) -> c_int;
+    safe fn pthread_mutexattr_setrobust(attributes: &mut pthread_mutexattr_t, kind: c_int)
+    -> c_int;
     safe fn pthread_mutexattr_setpshared(
         attributes: &mut pthread_mutexattr_t,
         shared: c_int,
@@ -66,6 +72,8 @@ unsafe extern "C" {
     safe fn __pthread_rwlock_rdlock(lock: Lock) -> c_int;
     safe fn __pthread_rwlock_wrlock(lock: Lock) -> c_int;
     safe fn __pthread_rwlock_unlock(lock: Lock) -> c_int;
+
+    safe fn pthread_once(control: Of<libc::pthread_once_t>, routine: extern "C" fn()) -> c_int;
 
     safe fn sem_init(semaphore: Semaphore, shared: c_int, count: u32) -> c_int;
     safe fn sem_wait(semaphore: Semaphore) -> c_int;
@@ -562,6 +570,63 @@ fn names_of_libc_itself_are_the_same() {
         assert_eq!(mutex.unlock(), 0);
         lock.unlock();
         other.block().unwrap();
+    });
+}
+
+#[test]
+fn what_is_initialized_once_may_wait_meanwhile() {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    extern "C" fn initialize() {
+        std::thread::sleep(5 * MS);
+        COUNT.fetch_add(1, Ordering::SeqCst);
+    }
+    let control = Of::new(libc::PTHREAD_ONCE_INIT);
+    let initialized = move || {
+        assert_eq!(pthread_once(control, initialize), 0);
+        assert_eq!(COUNT.load(Ordering::SeqCst), 1);
+    };
+    let other = std::thread::spawn(move || {
+        std::thread::sleep(3 * MS);
+        initialized();
+    });
+    run(move || drop(crowd(20, move |_| initialized())));
+    other.join().unwrap();
+}
+
+#[test]
+fn what_an_allocator_may_have_made_is_waited_for_inside_libc() {
+    run(|| {
+        let (mutex, holds) =
+            (Mutex::of_kind(libc::PTHREAD_MUTEX_ADAPTIVE_NP), Semaphore::with_count(0));
+        let other = std::thread::spawn(move || {
+            assert_eq!(mutex.lock(), 0);
+            holds.post();
+            std::thread::sleep(20 * MS);
+            mutex.unlock()
+        });
+        holds.wait();
+        let ran = Rc::new(Cell::new(false));
+        let runs = ran.clone();
+        let _beside = eventlet::spawn(async move { runs.set(true) });
+        assert_eq!(mutex.lock(), 0);
+        assert!(!ran.get(), "nobody ran meanwhile");
+        assert_eq!((mutex.unlock(), other.join().unwrap()), (0, 0));
+    });
+}
+
+#[test]
+fn special_mutexes_are_as_ever() {
+    const ROBUST: c_int = 1;
+    const INHERITS: c_int = 1;
+    run(|| {
+        let robust = Mutex::with(|attributes| pthread_mutexattr_setrobust(attributes, ROBUST));
+        let inherits =
+            Mutex::with(|attributes| pthread_mutexattr_setprotocol(attributes, INHERITS));
+        for mutex in [robust, inherits] {
+            assert_eq!([mutex.lock(), mutex.try_lock(), mutex.unlock()], [0, EBUSY, 0]);
+        }
+        let died = std::thread::spawn(move || robust.lock()).join().unwrap();
+        assert_eq!([died, robust.lock()], [0, libc::EOWNERDEAD]);
     });
 }
 

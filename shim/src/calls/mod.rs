@@ -25,7 +25,7 @@ mod unistd;
 
 use std::ffi::CStr;
 
-use self::pthread::{condition, mutex, rwlock, semaphore};
+use self::pthread::{condition, mutex, once, rwlock, semaphore};
 use crate::areas::Area;
 
 unsafe extern "C" {
@@ -141,6 +141,7 @@ pub(crate) const SYMBOLS: &[Known] = &[
     (c"pthread_cond_clockwait", Some(Area::Thread), condition::pthread_cond_clockwait as *const ()),
     (c"pthread_cond_signal", Some(Area::Thread), condition::pthread_cond_signal as *const ()),
     (c"pthread_cond_broadcast", Some(Area::Thread), condition::pthread_cond_broadcast as *const ()),
+    (c"pthread_once", Some(Area::Thread), once::pthread_once as *const ()),
     (c"pthread_rwlock_rdlock", Some(Area::Thread), rwlock::pthread_rwlock_rdlock as *const ()),
     (c"pthread_rwlock_wrlock", Some(Area::Thread), rwlock::pthread_rwlock_wrlock as *const ()),
     (

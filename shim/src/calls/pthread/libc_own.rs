@@ -4,8 +4,8 @@
 use std::ffi::c_int;
 
 use libc::{
-    clockid_t, pthread_cond_t as Condition, pthread_mutex_t as Mutex, pthread_rwlock_t as Lock,
-    sem_t as Semaphore, timespec,
+    clockid_t, pthread_cond_t as Condition, pthread_mutex_t as Mutex, pthread_once_t,
+    pthread_rwlock_t as Lock, sem_t as Semaphore, timespec,
 };
 
 use crate::real::{self, Next};
@@ -47,6 +47,7 @@ functions! { LOCKS, libc::ENOSYS, crate::real::Next::new:
     timed_mutex = c"pthread_mutex_timedlock" (mutex: *mut Mutex, time: *const timespec);
     clock_mutex = c"pthread_mutex_clocklock" (mutex: *mut Mutex, clock: clockid_t, time: *const timespec);
     unlock_mutex = c"pthread_mutex_unlock" (mutex: *mut Mutex);
+    once = c"pthread_once" (control: *mut pthread_once_t, routine: extern "C" fn());
     clock_wait = c"pthread_cond_clockwait" (condition: *mut Condition, mutex: *mut Mutex, clock: clockid_t, time: *const timespec);
     read_lock = c"pthread_rwlock_rdlock" (lock: *mut Lock);
     try_read_lock = c"pthread_rwlock_tryrdlock" (lock: *mut Lock);

@@ -13,12 +13,14 @@
 //! | `libc_own` | libc's functions |
 //! | `mutex` | mutexes; which green stack has a recursive one |
 //! | `condition` | condition variables |
+//! | `once` | what is initialized once |
 //! | `rwlock` | read-write locks |
 //! | `semaphore` | semaphores, which signal handlers may post |
 
 pub(super) mod condition;
 mod libc_own;
 pub(super) mod mutex;
+pub(super) mod once;
 pub(super) mod rwlock;
 pub(super) mod semaphore;
 
