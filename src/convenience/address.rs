@@ -1,4 +1,4 @@
-//! What can be connected to and listened on.
+//! Addresses to connect to and to listen on.
 
 use std::fmt;
 use std::io;
@@ -15,20 +15,20 @@ use crate::resolve;
 /// | [`SocketAddr`], `(IpAddr, port)`, and the same of either version | [`Tcp`] |
 /// | `&Path`, `PathBuf`, on Unix | `Unix` |
 ///
-/// The host may be a name. The system's resolver looks it up in an OS thread, so the hub goes on
-/// meanwhile, and each address it has is tried in turn.
+/// The host may be a name. The system's resolver looks it up on an OS thread while the hub goes on,
+/// and each of its addresses is tried in turn.
 ///
-/// At most 64 names are looked up at a time in a process, and others wait for their turn. A lookup
-/// cannot be interrupted: one that was given up, in a limit for instance, keeps its place until the
-/// system answers, ten seconds or more after its name server fell silent. No hub waits for it when
-/// it ends.
+/// A process looks up at most 64 names at a time; others wait for their turn. A lookup cannot be
+/// interrupted: one that was cancelled, by a time limit for example, keeps its place until the
+/// system answers, ten seconds or more if its name server is silent. No hub waits for it when it
+/// ends.
 ///
 /// Corresponds to the arguments `addr` and `family` of eventlet's functions.
 ///
 /// # Differences
 ///
-/// Eventlet resolves a name in the middle of `connect`, and all green threads stand still until the
-/// answer comes.
+/// Eventlet resolves a name inside `connect`, which blocks all green threads until the answer
+/// comes.
 ///
 /// # Examples
 ///
@@ -52,7 +52,7 @@ pub trait Address: sealed::Sealed {
 }
 
 pub(super) mod sealed {
-    /// Keeps [`Address`](super::Address) to the addresses that this crate knows.
+    /// Seals [`Address`](super::Address).
     pub trait Sealed {}
 }
 
@@ -86,7 +86,7 @@ impl Tcp {
         })
     }
 
-    /// Returns the host without the port, to be verified by that name.
+    /// Returns the host without the port, for verifying its certificate.
     #[cfg_attr(not(feature = "ssl"), expect(dead_code))]
     pub(crate) fn host(&self) -> String {
         match &self.0 {
@@ -188,7 +188,7 @@ mod tests {
         let scoped = SocketAddrV6::new("fe80::1".parse().unwrap(), 80, 0, 7);
         assert_eq!(Tcp::parse("[fe80::1%7]:80"), Tcp(Host::Known(scoped.into())));
         assert_eq!(scoped.into_family(), Tcp(Host::Known(scoped.into())));
-        // The name of an interface is for the resolver.
+        // The name of an interface is left to the resolver.
         let name = Host::Name("fe80::1%eth0".to_owned(), 80);
         assert_eq!(Tcp::parse_host("fe80::1%eth0", 80), Tcp(name));
     }

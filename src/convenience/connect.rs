@@ -26,7 +26,7 @@ use super::opening::Opening;
 ///
 /// # Errors
 ///
-/// When the name cannot be resolved, or none of its addresses takes the connection: then the error
+/// If the name cannot be resolved, or none of its addresses accepts the connection: then the error
 /// is that of the last one. The error names the address; the error of the operating system is its
 /// [`source`](std::error::Error::source).
 ///

@@ -9,7 +9,7 @@ use crate::greenthread::sleep;
 /// How long a server waits before it tries again when it could not accept.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// Where connections come in: a listener that is asked again whatever it answers.
+/// A listener that is asked again after any error.
 pub(crate) struct Door<L> {
     pub(crate) listener: L,
     /// Whether the last attempt to accept failed for a reason that outlasts one connection.
@@ -23,8 +23,8 @@ impl<L: Listener> Door<L> {
 
     /// Waits for the next connection, however long that takes.
     ///
-    /// Trouble that outlasts one connection is reported when it begins. What `ends` says yes to is
-    /// not waited out.
+    /// An error that outlasts one connection is reported when it begins. An error for which `ends`
+    /// is true is returned.
     pub(crate) async fn next(
         &mut self,
         ends: impl Fn(&io::Error) -> bool,
@@ -37,7 +37,7 @@ impl<L: Listener> Door<L> {
                     return Ok(accepted);
                 }
                 Err(error) if ends(&error) => return Err(error),
-                // Others get a turn, should a listener give nothing but errors.
+                // Yields, in case the listener returns only errors.
                 Err(error) if concerns_one_connection(&error) => sleep(Duration::ZERO).await,
                 Err(error) => {
                     if !self.in_trouble {
@@ -51,7 +51,8 @@ impl<L: Listener> Door<L> {
     }
 }
 
-/// Returns whether a failure to accept is that of one connection, and the next may come at once.
+/// Returns whether a failure to accept concerns one connection only, so that the next can be
+/// accepted at once.
 fn concerns_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)

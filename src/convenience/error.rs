@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-/// Adds to an error what could not be done and for which address.
+/// Adds to an error the operation that failed and its address.
 ///
 /// The kind stays. The error of the operating system, with its number, becomes the source.
 pub(super) fn about(doing: &'static str, address: String, cause: io::Error) -> io::Error {
@@ -30,7 +30,7 @@ impl Error for Failure {
     }
 }
 
-/// Stands for the function of that name in `ssl`: without it there are no handshakes.
+/// Replaces the function of that name in `ssl`: without that feature there are no handshakes.
 #[cfg(not(feature = "ssl"))]
 pub(super) fn is_handshake_error(_: &(dyn Error + 'static)) -> bool {
     false

@@ -1,4 +1,4 @@
-//! What handles a connection, and what becomes of its outcome.
+//! The handler of a connection, and its outcome.
 
 use std::error::Error;
 use std::fmt;
@@ -19,14 +19,14 @@ use crate::ssl::is_handshake_error;
 /// What a handler of [`serve`](super::serve()) may return: nothing, or a `Result` of nothing.
 ///
 /// The error is anything that converts into `Box<dyn Error + Send + Sync>`, a text too. It is
-/// reported, unless it is a [`StopServe`], by itself or inside an `io::Error`.
+/// reported, unless it is a [`StopServe`], directly or inside an `io::Error`.
 pub trait HandlerResult: sealed::Sealed {
     #[doc(hidden)]
     fn into_result(self) -> Result<(), BoxError>;
 }
 
 mod sealed {
-    /// Keeps [`HandlerResult`](super::HandlerResult) to what `serve` knows what to do with.
+    /// Seals [`HandlerResult`](super::HandlerResult).
     pub trait Sealed {}
 }
 
@@ -47,7 +47,7 @@ impl<E: Into<BoxError>> HandlerResult for Result<(), E> {
 }
 
 pin_project! {
-    /// The work of a handler, with nothing left over for anybody else to look at.
+    /// The work of a handler, which deals with its own outcome.
     ///
     /// Not an async block around the handler's future, which would hold it twice: once as what it
     /// captured and once as what it waits for.
@@ -85,7 +85,7 @@ where
     }
 }
 
-/// Heeds a handler's wish to stop the server, and reports any other failure.
+/// Stops the server if a handler asks for it, and reports any other failure.
 fn settle(error: BoxError, peer: &dyn fmt::Debug, notice: &Notice) {
     match StopServe::find(error) {
         Ok(stop) => notice.stop(stop),
@@ -96,7 +96,7 @@ fn settle(error: BoxError, peer: &dyn fmt::Debug, notice: &Notice) {
 /// Reports what ended a handler.
 pub(super) fn report_failure(error: &(dyn Error + Send + Sync + 'static), peer: &dyn fmt::Debug) {
     if is_handshake_error(error) {
-        // Anybody can send what is no TLS, as often as they like.
+        // Any client can send bytes that are not TLS, at any rate.
         tracing::debug!(target: "eventlet", "serving {peer:?}: {error}");
         return;
     }

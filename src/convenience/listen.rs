@@ -28,14 +28,14 @@ use super::opening::Opening;
 ///
 /// # Errors
 ///
-/// When the name cannot be resolved, or no address can be listened on, because it is in use for
-/// one. The error names the address; the error of the operating system is its
+/// If the name cannot be resolved, or no address can be listened on, for example because it is in
+/// use. The error names the address; the error of the operating system is its
 /// [`source`](std::error::Error::source).
 ///
 /// # Differences
 ///
 /// Eventlet lets several listeners share a port unless told otherwise, and a second server that was
-/// started by mistake takes half of the connections. Here it is refused, and
+/// started by mistake takes half of the connections. Here the second is refused, unless
 /// [`reuse_port`](Listen::reuse_port) asks for sharing.
 ///
 /// TCP sockets have `TCP_NODELAY` set; where the operating system lets a connection inherit it, as
@@ -88,10 +88,10 @@ impl<F> Listen<F> {
 
 impl Listen<Tcp> {
     /// Sets whether a port may be listened on while connections of its last listener linger. The
-    /// default is that it may: a server can be restarted.
+    /// default is true, so that a server can be restarted.
     ///
-    /// On Windows this does nothing. There it may always, and `SO_REUSEADDR` would let another
-    /// process take the port over.
+    /// On Windows this does nothing: there it always may, and `SO_REUSEADDR` would let another
+    /// process take over the port.
     ///
     /// Corresponds to the argument `reuse_addr` of `eventlet.listen`.
     ///
@@ -108,8 +108,7 @@ impl Listen<Tcp> {
     }
 
     /// Sets whether several listeners, of this process or others of the same user, may share the
-    /// port and the connections that come in. All of them must ask for it. The default is that they
-    /// may not.
+    /// port and the connections that come in. All of them must ask for it. The default is false.
     ///
     /// So N processes or hubs serve on N cores. Where the operating system has no such option,
     /// as Windows and illumos have not, this does nothing.

@@ -1,4 +1,4 @@
-//! What connections come from.
+//! Sources of connections.
 
 use std::fmt;
 use std::io;
@@ -8,8 +8,8 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A source of connections for [`serve`](super::serve()).
 ///
-/// Tokio's listeners are sources. A program's own can wrap one, to set options on what it accepts
-/// or to wrap it in TLS.
+/// Tokio's listeners are sources. A program's own can wrap one, to set options on the connections
+/// or to wrap them in TLS.
 ///
 /// Corresponds to the argument `sock` of `eventlet.serve`.
 ///
@@ -46,14 +46,14 @@ pub trait Listener {
     /// A connection.
     type Io;
 
-    /// Who is at its other end. Reports of a failing handler show it.
+    /// The peer's address. Reports of a failing handler show it.
     type Addr: Clone + fmt::Debug;
 
     /// Waits for the next connection.
     ///
     /// # Killed
     ///
-    /// A server that stops drops this future, and then the listener.
+    /// A stopping server drops this future, and then the listener.
     ///
     /// # Errors
     ///

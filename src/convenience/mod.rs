@@ -36,13 +36,13 @@
 //!
 //! # Differences
 //!
-//! TCP sockets have `TCP_NODELAY` set. Without it, a protocol that writes a head and a body apart
-//! pays 40 ms for each answer, and a stream runs at half its speed.
+//! TCP sockets have `TCP_NODELAY` set. Without it, a protocol that writes head and body separately
+//! pays 40 ms for each response, and a stream runs at half its speed.
 //!
 //! # Not here
 //!
-//! `wrap_ssl`: it is in `eventlet::ssl`, by feature. The argument `family`, as the address says
-//! what family it is of.
+//! `wrap_ssl`: it is in `eventlet::ssl`, by feature. The argument `family`, as the address
+//! determines its family.
 
 mod address;
 mod connect;

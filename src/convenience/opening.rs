@@ -5,8 +5,8 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// The future of a socket, that [`connect`](super::connect()) and [`listen`](super::listen())
-/// become when they are waited for.
+/// The future of a socket, into which [`connect`](super::connect()) and [`listen`](super::listen())
+/// convert when they are waited for.
 #[must_use = "futures do nothing unless they are awaited, or waited for with `.block()`"]
 pub struct Opening<S>(Pin<Box<dyn Future<Output = io::Result<S>> + Send>>);
 

@@ -17,12 +17,12 @@ use crate::runtime::{HubThread, RemoteGreenThread};
 /// Serves a TCP address with several hubs, each on an OS thread of its own.
 ///
 /// Each hub gets a listener of its own on the address, and the operating system spreads the
-/// connections over them. `server` makes of a listener what serves it, with
-/// [`serve`](super::serve()) for one. It is cloned for each hub and called there, so nothing that
-/// it makes has to be `Send`.
+/// connections over them. `server` makes the future that serves a listener, for example with
+/// [`serve`](super::serve()). It is cloned for each hub and called there, so its future need not be
+/// `Send`.
 ///
-/// Wait for what it returns: when it is ready all hubs listen, and the [`Prefork`] that it gives
-/// waits for their ends. Nothing is left if it fails: all listeners are opened before the first hub
+/// Wait for what it returns: when it is ready all hubs listen, and its [`Prefork`] waits for them
+/// to end. If it fails nothing is left running: all listeners are opened before the first hub
 /// starts.
 ///
 /// Corresponds to what programs of eventlet do with `listen` and `os.fork`, one process for each
@@ -30,7 +30,7 @@ use crate::runtime::{HubThread, RemoteGreenThread};
 ///
 /// # Panics
 ///
-/// When there are to be no hubs.
+/// If the number of hubs is 0.
 ///
 /// # Yields
 ///
@@ -47,7 +47,7 @@ use crate::runtime::{HubThread, RemoteGreenThread};
 ///
 /// # Differences
 ///
-/// OS threads share memory, where processes do not, and a crash ends all. The listeners share the
+/// OS threads share memory, unlike processes, and a crash ends all of them. The listeners share the
 /// port by `SO_REUSEPORT`, as Linux and the BSDs have it; elsewhere only one hub can listen.
 ///
 /// # Examples
@@ -111,14 +111,14 @@ where
     }
 }
 
-/// Hubs that serve one address: what [`prefork`] gives.
+/// Hubs that serve one address: what [`prefork`] returns.
 ///
-/// It is a future, which is ready when all servers have ended: with the first error of any of them,
-/// at once, or without one when the last has. Dropping it ends the hubs, and nobody waits for that.
+/// It is a future of the end of all servers: ready with the first error of any of them, at once, or
+/// without one when the last has ended. Dropping it ends the hubs without waiting for them.
 #[must_use = "dropping it ends the servers"]
 pub struct Prefork {
     addr: SocketAddr,
-    /// Those that have not ended.
+    /// The servers that have not ended.
     servers: Vec<RemoteGreenThread<io::Result<()>>>,
     hubs: Vec<HubThread>,
 }
@@ -129,7 +129,7 @@ impl Prefork {
         self.addr
     }
 
-    /// Returns the hubs, to hand them other work.
+    /// Returns the hubs, to give them other work.
     pub fn hubs(&self) -> &[HubThread] {
         &self.hubs
     }

@@ -16,8 +16,7 @@ use crate::report;
 /// Accepts connections and calls a handler for each, in a green thread of its own.
 ///
 /// The handler gets the connection and the peer's address, and owns the connection: it is closed
-/// when the handler has ended, in whatever way, unless it was handed on. A handler of either colour
-/// will do:
+/// when the handler ends, unless the handler moved it elsewhere. A handler may be of either colour:
 ///
 /// ```
 /// # #[cfg(feature = "stackful")] mod both {
@@ -32,16 +31,15 @@ use crate::report;
 /// # }
 /// ```
 ///
-/// A listener of `green::net` hands it the stream of a green stack, as it is.
+/// With a listener of `green::net`, the handler gets a stream of `green::net`.
 ///
-/// At most `concurrency` handlers run at a time; while that many do, nobody is accepted, and
-/// clients wait in the backlog. With 0 nobody ever is, as in a [`GreenPool`] of that size.
-/// Eventlet's default is 1000. A [`GreenPool`] in place of a number is shared: with other servers
-/// and other jobs, or with whoever wants to wait for the handlers that are left when the server was
-/// killed.
+/// At most `concurrency` handlers run at a time; at that number no connection is accepted, and
+/// clients wait in the backlog. With 0 none ever is, as in a [`GreenPool`] of that size. Eventlet's
+/// default is 1000. A [`GreenPool`] in place of a number can be shared: with other servers and
+/// other jobs, or to wait for the remaining handlers after the server was killed.
 ///
-/// A handler that fails harms nobody else: its error or panic is reported with the peer's address,
-/// and the server goes on. A handler ends the server with [`StopServe`](super::StopServe).
+/// A failing handler affects no other: its error or panic is reported with the peer's address, and
+/// the server goes on. A handler ends the server with [`StopServe`](super::StopServe).
 ///
 /// Corresponds to `eventlet.serve`.
 ///
@@ -51,7 +49,7 @@ use crate::report;
 ///
 /// # Yields
 ///
-/// Until the server is stopped, so mostly forever.
+/// Until the server is stopped.
 ///
 /// # Killed
 ///
@@ -60,13 +58,14 @@ use crate::report;
 /// # Errors
 ///
 /// The error that a `StopServe` carried, inside an [`io::Error`] unless it is one. Failing to
-/// accept is no error: a connection that was reset before it was accepted is passed over, and
-/// anything else, a lack of file descriptors for one, is reported once and waited out.
+/// accept is not an error: a connection that was reset before it was accepted is skipped; after any
+/// other failure, such as a lack of file descriptors, the server reports it once and retries after
+/// a pause.
 ///
 /// # Differences
 ///
-/// An exception in a handler ends eventlet's server. At the bound, eventlet accepts one connection
-/// more and lets it wait. When the server ends, eventlet leaves the listening socket open.
+/// An exception in a handler ends eventlet's server. At the limit, eventlet accepts one more
+/// connection and lets it wait. When the server ends, eventlet leaves the listening socket open.
 ///
 /// # Examples
 ///
@@ -116,7 +115,7 @@ where
     serve_in(concurrency.into(), listener, handler, Location::caller())
 }
 
-/// Serves in a pool, in the name of the line that asked for it.
+/// Serves in a pool, on behalf of the line that asked for it.
 async fn serve_in<L, H, F, R>(
     pool: GreenPool,
     listener: L,
@@ -131,7 +130,7 @@ where
 {
     let notice = Rc::new(Notice::default());
     let mut door = Door::new(listener);
-    // The slot comes first: who has no slot must not accept what it could not handle.
+    // The slot comes first: without one, a connection must not be accepted.
     while let Some((slot, accepted)) = notice
         .unless_stopped(async {
             let slot = pool.slot().await;

@@ -16,8 +16,8 @@ use crate::exit::BoxError;
 
 /// The error with which a handler ends the server that called it.
 ///
-/// The server accepts nobody any more, waits for its other handlers, and returns: `Ok`, or the
-/// error that is carried. When several handlers ask, the first is heard.
+/// The server stops accepting, waits for its other handlers, and returns `Ok` or the error in this.
+/// If several handlers ask, the first counts.
 ///
 /// A handler that returns `io::Result` converts it, with `?` or `.into()`.
 ///
@@ -25,8 +25,8 @@ use crate::exit::BoxError;
 ///
 /// # Differences
 ///
-/// In eventlet the exception carries nothing, the other handlers are not waited for, and the
-/// listening socket stays open.
+/// In eventlet the exception carries no error, the server does not wait for its other handlers, and
+/// the listening socket stays open.
 ///
 /// # Examples
 ///
@@ -72,7 +72,7 @@ impl StopServe {
         StopServe { error: Some(error.into()) }
     }
 
-    /// Finds the wish to stop in what a handler returned, or gives the error back.
+    /// Finds a `StopServe` in a handler's error, or returns the error.
     pub(super) fn find(error: BoxError) -> Result<StopServe, BoxError> {
         let error = match error.downcast::<StopServe>() {
             Ok(stop) => return Ok(*stop),
@@ -112,17 +112,17 @@ impl From<StopServe> for io::Error {
     }
 }
 
-/// Returns the error that a function of `std::io` would: `?` takes it in any `main`.
+/// Converts to an `io::Error`, which `?` takes in any `main`.
 pub(super) fn into_io_error(error: BoxError) -> io::Error {
     error.downcast::<io::Error>().map_or_else(io::Error::other, |error| *error)
 }
 
-/// Where handlers leave word that their server is to stop.
+/// Where handlers ask their server to stop.
 #[derive(Default)]
 pub(super) struct Notice {
     stop: Cell<Option<StopServe>>,
     stopping: CancellationToken,
-    /// Those that have not ended.
+    /// The handlers that have not ended.
     handlers: TaskTracker,
 }
 
@@ -143,7 +143,7 @@ impl Serving {
 }
 
 impl Notice {
-    /// Asks the server to stop. Of several that ask, the first is heard.
+    /// Asks the server to stop. The first request counts.
     pub(super) fn stop(&self, stop: StopServe) {
         if !self.stopping.is_cancelled() {
             self.stop.set(Some(stop));
@@ -151,7 +151,7 @@ impl Notice {
         }
     }
 
-    /// Waits for a future unless the server is to stop, which counts first.
+    /// Waits for a future unless the server is to stop, which takes precedence.
     pub(super) async fn unless_stopped<F: Future>(&self, future: F) -> Option<F::Output> {
         match select(pin!(self.stopping.cancelled()), pin!(future)).await {
             Either::Left(_) => None,
@@ -159,7 +159,7 @@ impl Notice {
         }
     }
 
-    /// Waits until no handler is left, and returns what the server is to return.
+    /// Waits until no handler is left, and returns the result of the server.
     pub(super) async fn result(&self) -> io::Result<()> {
         self.handlers.close();
         self.handlers.wait().await;

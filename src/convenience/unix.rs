@@ -17,7 +17,8 @@ use super::opening::Opening;
 /// The family of Unix socket paths: their sockets are [`tokio::net::UnixStream`] and
 /// [`tokio::net::UnixListener`].
 ///
-/// Listening makes the file, and does not remove it: whoever listens there again removes it first.
+/// Listening creates the file, and does not remove it: to listen there again, remove the file
+/// first.
 ///
 /// Corresponds to `AF_UNIX`.
 ///

@@ -8,8 +8,9 @@ use super::database::Database;
 
 /// A database by its manager for the pool crate bb8, of which many drivers have one.
 ///
-/// The manager's `is_valid` is asked before an idle connection is lent again, and `has_broken` when
-/// one comes back. bb8 itself does not run. It knows no cleaning: see [`Cleaned`](super::Cleaned).
+/// The manager's `is_valid` is called before an idle connection is lent again, and `has_broken`
+/// when one comes back. bb8 itself does not run. It has no cleaning: see
+/// [`Cleaned`](super::Cleaned).
 ///
 /// # Examples
 ///

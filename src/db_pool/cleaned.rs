@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::database::Database;
 
-/// A database, and how its connections are cleaned when they come back: for those that say nothing
-/// of it, as closures, `Bb8` and `Deadpool`.
+/// A database, and how its connections are cleaned when they come back: for closures, `Bb8` and
+/// `Deadpool`, which do not define it.
 ///
 /// Corresponds to the `cleanup` that eventlet's pools are given.
 ///
@@ -35,7 +35,7 @@ use super::database::Database;
 /// # });
 /// ```
 ///
-/// One whose connections have nothing to clean says so:
+/// A database whose connections need no cleaning:
 ///
 /// ```
 /// # use eventlet::db_pool::{Cleaned, ConnectionPool};
@@ -54,7 +54,7 @@ where
     D: Database,
     F: AsyncFn(&mut D::Connection) -> Result<(), D::Error> + 'static,
 {
-    /// Takes a database, and what cleans its connections.
+    /// Takes a database, and the function that cleans its connections.
     ///
     /// # Examples
     ///

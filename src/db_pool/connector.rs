@@ -8,7 +8,7 @@ use std::fmt;
 use super::database::Database;
 use super::pool::ConnectionPool;
 
-/// The key of the credentials for all hosts that have none of their own.
+/// The key of the credentials for hosts without their own.
 const DEFAULT: &str = "default";
 
 /// Makes the pool of a host, a database and credentials.
@@ -70,7 +70,7 @@ impl<D: Database, C> DatabaseConnector<D, C> {
     ///
     /// # Errors
     ///
-    /// When there are no credentials for the host and no default ones.
+    /// If there are no credentials for the host and no default ones.
     ///
     /// # Examples
     ///

@@ -1,21 +1,20 @@
-//! What a pool has to know of a database.
+//! The interface between a pool and a database.
 
 use std::error::Error;
 use std::future::{IntoFuture, ready};
 
-/// A database that can be connected to: what a [`ConnectionPool`](super::ConnectionPool) has to
-/// know of it.
+/// A database that a [`ConnectionPool`](super::ConnectionPool) can connect to.
 ///
-/// A function or closure that returns the future of a connection is a database that cannot clean
-/// its connections, nor tell that they are broken. [`Cleaned`](super::Cleaned) adds how they are
-/// cleaned.
+/// A function or closure that returns the future of a connection is a database that can neither
+/// clean its connections nor tell that they are broken. [`Cleaned`](super::Cleaned) adds the
+/// cleaning.
 ///
 /// Corresponds to the DB-API module, and the `cleanup`, that eventlet's pools are given.
 ///
 /// # Differences
 ///
-/// Eventlet's default is to roll back what comes back. Here a driver says how that is done, as each
-/// has a way of its own.
+/// Eventlet rolls back returned connections by default. Here a driver defines how, as drivers
+/// differ.
 ///
 /// # Examples
 ///
@@ -60,7 +59,7 @@ pub trait Database: 'static {
     /// A connection to the database.
     type Connection: 'static;
 
-    /// Why there is no connection, or why one could not be cleaned.
+    /// The error of connecting or cleaning.
     type Error: Into<Box<dyn Error + Send + Sync>> + 'static;
 
     /// Connects.
@@ -70,13 +69,14 @@ pub trait Database: 'static {
     /// The pool drops the future when the borrower is killed, or when connecting takes too long.
     fn connect(&self) -> impl Future<Output = Result<Self::Connection, Self::Error>>;
 
-    /// Makes a connection that comes back fit for the next borrower: it rolls back what was begun.
+    /// Cleans a returned connection for the next borrower: it rolls back an open transaction.
     ///
-    /// The connection is closed where this fails, panics or takes longer than the pool's
+    /// The connection is closed if this fails, panics or takes longer than the pool's
     /// [`connect_timeout`](super::ConnectionPool::connect_timeout). The default does nothing.
     ///
-    /// The borrower may have been killed in the middle of a query. A driver whose connections
-    /// are of no use after that has to make this fail, or [`is_broken`](Database::is_broken) true.
+    /// The borrower may have been killed in the middle of a query. A driver whose connections are
+    /// unusable after that must make this fail, or return true from
+    /// [`is_broken`](Database::is_broken).
     fn cleanup(
         &self,
         connection: &mut Self::Connection,
@@ -85,22 +85,20 @@ pub trait Database: 'static {
         ready(Ok(()))
     }
 
-    /// Returns whether [`cleanup`](Database::cleanup) undoes whatever a borrower may have left
-    /// undone, as a transaction that was begun and not ended.
+    /// Returns whether [`cleanup`](Database::cleanup) undoes everything that a borrower may have
+    /// left open, such as a transaction.
     ///
     /// The default is `false`. Then only a connection that its borrower gave back with
-    /// [`Pooled::put`](super::Pooled::put) is lent again. One whose guard was dropped is closed,
-    /// for that may have been in the middle of anything: the borrower was killed, say, or ran out
-    /// of time.
+    /// [`Pooled::put`](super::Pooled::put) is lent again. One whose guard was dropped is closed, as
+    /// its borrower may have been killed or timed out in the middle of a query.
     fn cleans(&self) -> bool {
         false
     }
 
-    /// Asks a connection that was idle for some time whether it is alive, before it is lent again:
-    /// it sends a ping, say.
+    /// Checks that an idle connection is alive before it is lent again, with a ping for example.
     ///
-    /// A connection is closed, and another one tried, where this fails or takes longer than the
-    /// pool's [`connect_timeout`](super::ConnectionPool::connect_timeout). The default asks
+    /// The connection is closed, and another one tried, if this fails or takes longer than the
+    /// pool's [`connect_timeout`](super::ConnectionPool::connect_timeout). The default does
     /// nothing.
     fn check(
         &self,
@@ -110,8 +108,8 @@ pub trait Database: 'static {
         ready(Ok(()))
     }
 
-    /// Returns whether a connection is known to be of no use any more, without asking the other
-    /// side. The default is `false`.
+    /// Returns whether a connection is known to be unusable, without asking the server. The default
+    /// is `false`.
     fn is_broken(&self, connection: &mut Self::Connection) -> bool {
         let _ = connection;
         false

@@ -9,7 +9,7 @@ use super::database::Database;
 /// A database by its manager for the pool crate deadpool, of which many drivers have one.
 ///
 /// The manager's `recycle` is called before an idle connection is lent again. deadpool itself does
-/// not run. It knows no cleaning: see [`Cleaned`](super::Cleaned).
+/// not run. It has no cleaning: see [`Cleaned`](super::Cleaned).
 ///
 /// # Examples
 ///

@@ -4,9 +4,9 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-/// Why [`ConnectionPool::get`](super::ConnectionPool::get) gave no connection.
+/// The error of [`ConnectionPool::get`](super::ConnectionPool::get).
 ///
-/// Its place in the pool is free again: the next who waits tries anew.
+/// The place in the pool is free again: the next waiter tries.
 ///
 /// Corresponds to the exception of the driver, and to eventlet's `db_pool.ConnectTimeout`.
 ///

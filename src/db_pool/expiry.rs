@@ -9,7 +9,7 @@ use tokio::time::Instant;
 pub(super) struct Limits {
     /// How long one may be idle.
     pub(super) max_idle: Duration,
-    /// How long one may be used for the next borrower after it was made.
+    /// The greatest age at which one may be lent again.
     pub(super) max_age: Duration,
 }
 
@@ -21,8 +21,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Returns when a connection that was made then and is idle since then is to be closed. `None`
-    /// where that is beyond what the clock can say.
+    /// Returns when to close a connection, given when it was made and since when it is idle. `None`
+    /// if that is beyond the range of the clock.
     pub(super) fn end(self, made: Instant, idle_since: Instant) -> Option<Instant> {
         let ends = [made.checked_add(self.max_age), idle_since.checked_add(self.max_idle)];
         ends.into_iter().flatten().min()

@@ -1,13 +1,13 @@
 //! Pools of database connections.
 //!
 //! A [`ConnectionPool`] makes connections when they are needed, up to a number, and lends each to
-//! one green thread at a time. What comes back is cleaned first, with a rollback, say: so no
-//! borrower meets the transaction of another, who may have been killed in the middle of it. A
-//! connection that nobody can clean is closed, unless its borrower put it back. Connections that
+//! one green thread at a time. A returned connection is cleaned first, with a rollback for example:
+//! so no borrower meets the transaction of another, which may have been killed in the middle of it.
+//! A connection that cannot be cleaned is closed, unless its borrower put it back. Connections that
 //! are broken, too old or idle for too long are closed, too. A [`DatabaseConnector`] keeps one pool
 //! for each host and database.
 //!
-//! What a pool knows of a database is the trait [`Database`]. A function that connects is one:
+//! A pool uses a database through the trait [`Database`]. A function that connects is one:
 //!
 //! | driver | database |
 //! |---|---|

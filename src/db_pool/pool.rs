@@ -13,19 +13,18 @@ use super::pooled::{Lease, Lent, Pooled};
 use super::shared::{Idle, Shared};
 use super::stats::{PoolStats, count};
 
-/// Connections to one database, of which each is lent to one green thread at a time.
+/// Connections to one database, each lent to one green thread at a time.
 ///
 /// It is a handle: clones name the same pool. The connection that came back last is lent first, so
-/// those that are not needed become idle and are closed. Who waits for one is served in the order
-/// of arrival.
+/// surplus ones become idle and are closed. Waiters are served in the order of arrival.
 ///
 /// Corresponds to eventlet's `db_pool.ConnectionPool`, in its form `RawConnectionPool`. For the
 /// other one, `TpooledConnectionPool`, see [`Tpooled`](super::Tpooled).
 ///
 /// # Differences
 ///
-/// A connect that fails leaves nobody waiting: the next in the queue tries. A cleaning that fails,
-/// panics or hangs costs the connection and nothing else.
+/// A connect that fails strands no waiter: the next in the queue tries. A cleaning that fails,
+/// panics or hangs costs only the connection.
 ///
 /// # Examples
 ///
@@ -102,7 +101,7 @@ impl<D: Database> ConnectionPool<D> {
     /// 30 seconds; with zero every connection is closed when it comes back. [`Duration::MAX`] sets
     /// no limit.
     ///
-    /// A connection that is lent is never closed.
+    /// A lent connection is never closed.
     ///
     /// # Examples
     ///
@@ -131,7 +130,7 @@ impl<D: Database> ConnectionPool<D> {
         self
     }
 
-    /// Makes so many connections now, so that the first borrowers need not wait for them.
+    /// Makes so many connections now, so that the first borrowers do not wait for them.
     ///
     /// Corresponds to the argument `min_size` of eventlet's pools.
     ///
@@ -177,7 +176,7 @@ impl<D: Database> ConnectionPool<D> {
     ///
     /// # Killed
     ///
-    /// No connection is lost, and its place goes to the next in the queue.
+    /// No connection is lost: its place goes to the next waiter.
     ///
     /// # Errors
     ///
@@ -224,13 +223,13 @@ impl<D: Database> ConnectionPool<D> {
     /// # });
     /// ```
     pub fn clear(&self) {
-        // Dropped when nothing is borrowed: a connection's destructor is user code.
+        // Dropped after the borrow has ended: a connection's destructor is user code.
         let _closed = self.shared.idle.take();
     }
 
     /// Changes how many connections there may be.
     ///
-    /// More places wake who waits. With fewer, connections that come back are closed until there
+    /// A larger size wakes waiters. With a smaller one, returned connections are closed until there
     /// are few enough.
     ///
     /// Corresponds to eventlet's `pool.resize`.
@@ -250,7 +249,7 @@ impl<D: Database> ConnectionPool<D> {
     }
 
     /// Returns how many green threads can borrow a connection without waiting for another to return
-    /// one. It is below zero while more are lent than the size says.
+    /// one. It is negative while more are lent than the size allows.
     ///
     /// # Examples
     ///
@@ -278,7 +277,7 @@ impl<D: Database> ConnectionPool<D> {
         self.shared.rights.waiting()
     }
 
-    /// Returns what the pool has and what it has done.
+    /// Returns the counts of the pool.
     ///
     /// # Examples
     ///

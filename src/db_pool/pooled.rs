@@ -1,4 +1,4 @@
-//! A connection that is lent.
+//! A lent connection.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -18,13 +18,13 @@ use crate::timeout::with_timeout;
 /// A connection that a [`ConnectionPool`](super::ConnectionPool) has lent. It goes back with
 /// [`put`](Pooled::put), or when this is dropped.
 ///
-/// Before the next borrower gets it, it is cleaned, by [`Database::cleanup`]. Dropping this leaves
-/// that to a small green thread; until that is done the connection counts as lent.
-/// [`put`](Pooled::put) waits for it.
+/// Before the next borrower gets it, it is cleaned, by [`Database::cleanup`]. If this is dropped, a
+/// green thread does that, and the connection counts as lent until it is done. [`put`](Pooled::put)
+/// waits for it.
 ///
-/// This is dropped also when its borrower was killed, panicked, or ran out of time, perhaps in the
-/// middle of a transaction. So a connection of a database that does not [clean](Database::cleans)
-/// is closed when this is dropped, and lent again only when it was put back.
+/// This is also dropped when its borrower was killed, panicked, or timed out, perhaps in the middle
+/// of a transaction. So a connection of a database that does not [clean](Database::cleans) is
+/// closed when this is dropped, and lent again only if it was put back.
 ///
 /// Corresponds to eventlet's `PooledConnectionWrapper`.
 ///
@@ -117,7 +117,7 @@ impl<D: Database> DerefMut for Pooled<D> {
 impl<D: Database> Drop for Pooled<D> {
     fn drop(&mut self) {
         let Some(lease) = self.lease.take() else { return };
-        // Where the hub has ended nobody can wait for the cleaning: the connection is closed.
+        // If the hub has ended no green thread can clean it: the connection is closed.
         if lease.can_be_cleaned() && hub::current().is_some() {
             let cleaner = spawn_n(lease.give_back());
             cleaner.set_name("db_pool cleanup");
@@ -153,7 +153,7 @@ impl<D: Database> Lease<D> {
         let shared = Rc::clone(&self.lent.shared);
         if !shared.database.is_broken(&mut self.connection) && self.clean().await {
             let Lease { connection, made, lent } = self;
-            // First, so that the next in the queue finds it.
+            // First, so that the next waiter finds it.
             shared.store(connection, made);
             drop(lent);
         } else {
@@ -181,7 +181,7 @@ impl<D: Database> Lease<D> {
 /// The right to have a connection.
 pub(super) struct Lent<D: Database> {
     shared: Rc<Shared<D>>,
-    /// Given up last: who gets it may have a connection made.
+    /// Dropped last: its next holder may make a connection.
     _permit: SemaphorePermit,
 }
 

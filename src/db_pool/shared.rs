@@ -14,26 +14,26 @@ use crate::greenthread::{Greenlet, sleep, spawn_n};
 use crate::semaphore::Semaphore;
 use crate::timeout::with_timeout;
 
-/// What the handles of a pool share, and what its connections go back to.
+/// The state that the handles of a pool share, and to which its connections go back.
 pub(super) struct Shared<D: Database> {
     pub(super) database: D,
-    /// A permit is the right to have a connection. It is handed over in order, and who has one
-    /// finds an idle connection or makes one: so a connection is never on its way to a green thread
-    /// that is killed.
+    /// A permit is the right to have a connection. Waiters are granted permits in order, and a
+    /// holder finds an idle connection or makes one: so a connection is never on its way to a
+    /// waiter that is killed.
     pub(super) rights: Semaphore,
     pub(super) max_size: Cell<usize>,
-    /// Those that came back last are last.
+    /// The one that came back last is last.
     pub(super) idle: RefCell<Vec<Idle<D::Connection>>>,
     /// Connections that are lent, being cleaned, or being made.
     pub(super) lent: Cell<usize>,
     pub(super) limits: Cell<Limits>,
     pub(super) connect_timeout: Cell<Duration>,
-    /// The green thread that waits to close what expires.
+    /// The green thread that closes expired connections.
     watch: Cell<Option<Greenlet>>,
     pub(super) counters: Counters,
 }
 
-/// A connection that nobody has.
+/// An idle connection.
 pub(super) struct Idle<C> {
     pub(super) connection: C,
     pub(super) made: Instant,
@@ -96,7 +96,7 @@ impl<D: Database> Shared<D> {
         }
     }
 
-    /// Takes those that are more than the size allows, those first that are idle for the longest.
+    /// Takes those in excess of the size, the longest idle first.
     pub(super) fn take_surplus(&self) -> Vec<Idle<D::Connection>> {
         let mut idle = self.idle.borrow_mut();
         let surplus = (idle.len() + self.lent.get()).saturating_sub(self.max_size.get());
@@ -123,7 +123,7 @@ impl<D: Database> Shared<D> {
         self.idle.borrow().iter().filter_map(ends).min()
     }
 
-    /// Sees to it that idle connections are closed when they expire: by one green thread, which
+    /// Starts the green thread that closes idle connections when they expire, unless it runs. It
     /// ends when none is left.
     fn watch(self: &Rc<Self>) {
         if self.watch.get().is_none() && self.next_end().is_some() {
@@ -142,7 +142,7 @@ impl<D: Database> Drop for Shared<D> {
     }
 }
 
-/// The green thread that closes what expires. It does not keep the pool.
+/// The green thread that closes expired connections. It does not keep the pool alive.
 struct Watch<D: Database>(Weak<Shared<D>>);
 
 impl<D: Database> Watch<D> {
@@ -154,7 +154,7 @@ impl<D: Database> Watch<D> {
     }
 }
 
-/// Also where its hub ends before the pool.
+/// Also if its hub ends before the pool.
 impl<D: Database> Drop for Watch<D> {
     fn drop(&mut self) {
         if let Some(shared) = self.0.upgrade() {

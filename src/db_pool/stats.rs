@@ -2,14 +2,13 @@
 
 use std::cell::Cell;
 
-/// What a pool has, and what it has done: what
-/// [`ConnectionPool::stats`](super::ConnectionPool::stats) gives.
+/// The counts of a pool: what [`ConnectionPool::stats`](super::ConnectionPool::stats) returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolStats {
-    /// Connections that there are: idle, lent, being cleaned or being made.
+    /// Connections in all: idle, lent, being cleaned or being made.
     pub size: usize,
-    /// Connections that wait to be lent.
+    /// Idle connections.
     pub idle: usize,
     /// Green threads that wait for a connection.
     pub waiting: usize,

@@ -23,7 +23,7 @@ type Treat<C, E> = Arc<dyn Fn(&mut C) -> Result<(), E> + Send + Sync>;
 /// ```
 /// use eventlet::db_pool::{ConnectionPool, Tpooled};
 ///
-/// /// As drivers are that know nothing of green threads.
+/// /// A driver that knows nothing of green threads.
 /// struct Blocking(Vec<String>);
 ///
 /// impl Blocking {
@@ -57,7 +57,7 @@ pub struct Tpooled<C, E> {
 }
 
 impl<C, E> Tpooled<C, E> {
-    /// Makes a database of a function that connects, and blocks.
+    /// Makes a database of a function that connects and may block.
     ///
     /// # Examples
     ///
@@ -73,7 +73,7 @@ impl<C, E> Tpooled<C, E> {
         Tpooled { connect: Arc::new(connect), cleanup: None, check: None }
     }
 
-    /// Sets the function that cleans a connection which comes back: it rolls back, say. It runs on
+    /// Sets the function that cleans a returned connection, by a rollback for example. It runs on
     /// an OS thread of [`tpool`]. Without one, only connections that were [put
     /// back](super::Pooled::put) are lent again.
     ///
@@ -88,8 +88,8 @@ impl<C, E> Tpooled<C, E> {
         self
     }
 
-    /// Sets the function that asks an idle connection whether it is alive, before it is lent again.
-    /// It runs on an OS thread of [`tpool`]. The default asks nothing.
+    /// Sets the function that checks that an idle connection is alive, before it is lent again. It
+    /// runs on an OS thread of [`tpool`]. The default does nothing.
     ///
     /// # Examples
     ///
@@ -149,7 +149,7 @@ impl<C, E> fmt::Debug for Tpooled<C, E> {
 
 /// A connection of a blocking driver, which is used and closed on OS threads.
 ///
-/// Corresponds to the `tpool.Proxy` that eventlet's `TpooledConnectionPool` gives.
+/// Corresponds to the `tpool.Proxy` from eventlet's `TpooledConnectionPool`.
 ///
 /// # Examples
 ///
@@ -195,11 +195,11 @@ impl<C: Send + 'static> TpooledConnection<C> {
 }
 
 impl<C: Send + 'static> Drop for TpooledConnection<C> {
-    /// To close it may block, and some drivers cannot do so where a Tokio runtime runs.
+    /// Closing may block, and some drivers cannot do it inside a Tokio runtime.
     fn drop(&mut self) {
         let proxy = self.proxy.take();
         let close = move || drop(proxy);
-        // Where there is no OS thread it is closed here: better than not at all.
+        // If there is no OS thread it is closed here, rather than leaked.
         let _thread = thread::Builder::new().name("eventlet-db-close".to_owned()).spawn(close);
     }
 }

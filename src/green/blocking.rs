@@ -1,7 +1,7 @@
 //! Calls that block, made in Tokio's blocking pool.
 //!
-//! Not in `tpool`: that has few threads, which a program may well fill with long computations, and
-//! a paused clock runs ahead of it.
+//! Not in `tpool`: that has few OS threads, which long computations may occupy, and a paused clock
+//! does not wait for it.
 
 use std::io;
 use std::panic::{Location, resume_unwind};
@@ -13,10 +13,10 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use super::wait::wait_io;
 use crate::uninterruptible::{self, Asked, What};
 
-/// Makes a call that blocks, while only the green thread waits.
+/// Makes a blocking call, for which only the green thread waits.
 ///
-/// While the green stack unwinds nobody can wait. That is where destructors run, and buffers are
-/// written out: there the call is made right here, as `std` would.
+/// While the green stack unwinds it cannot be suspended, and destructors write their buffers out:
+/// there the call blocks this OS thread, as in `std`.
 #[track_caller]
 pub(super) fn blocking<T: Send + 'static>(
     call: impl FnOnce() -> io::Result<T> + Send + 'static,

@@ -1,4 +1,4 @@
-//! Streams of bytes, be they connections or pipes: how they are read and written, once for all.
+//! Reading and writing byte streams, for connections and pipes alike.
 
 use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::mem;
@@ -10,7 +10,7 @@ use tokio::task::coop;
 
 use super::net::socket::Socket;
 
-/// What bytes can be read from, as Tokio has it.
+/// What bytes can be read from, as Tokio implements it.
 pub(super) trait Input {
     fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
@@ -18,14 +18,14 @@ pub(super) trait Input {
 
     fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize>;
 
-    /// Asks the operating system, whatever Tokio last heard of it.
+    /// Asks the operating system, ignoring the readiness that Tokio has cached.
     fn receive(&self, buf: &mut [u8]) -> io::Result<usize>;
 
-    /// Asks the operating system, whatever Tokio last heard of it.
+    /// Asks the operating system, ignoring the readiness that Tokio has cached.
     fn receive_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize>;
 }
 
-/// What bytes can be written to, as Tokio has it.
+/// What bytes can be written to, as Tokio implements it.
 pub(super) trait Output {
     fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
@@ -33,10 +33,10 @@ pub(super) trait Output {
 
     fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize>;
 
-    /// Asks the operating system, whatever Tokio last heard of it.
+    /// Asks the operating system, ignoring the readiness that Tokio has cached.
     fn send(&self, buf: &[u8]) -> io::Result<usize>;
 
-    /// Asks the operating system, whatever Tokio last heard of it.
+    /// Asks the operating system, ignoring the readiness that Tokio has cached.
     fn send_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize>;
 }
 
@@ -83,16 +83,16 @@ impl<Io: Output> Socket<Io> {
     }
 }
 
-/// What is tried until it does not fail with `WouldBlock`: first at once or not, then whenever
-/// Tokio says that it may work, which is when somebody who waited is woken.
+/// Retries an operation until it does not fail with `WouldBlock`: at once if `FIRST`, then each
+/// time that Tokio reports readiness, which is when the waiter is woken.
 struct Attempts<const FIRST: bool> {
     begun: bool,
 }
 
-/// For the first attempt: there is mostly room to write.
+/// Tries to write at once: there is mostly room.
 const AT_ONCE: bool = true;
 
-/// For the first attempt: there is seldom something to read yet.
+/// Waits for readiness before a read: data has seldom arrived yet.
 const ONCE_READY: bool = false;
 
 impl<const FIRST: bool> Attempts<FIRST> {
@@ -122,15 +122,15 @@ impl<const FIRST: bool> Attempts<FIRST> {
     }
 }
 
-/// Takes from the budget that Tokio gives to what is always ready.
+/// Takes from Tokio's cooperative budget.
 #[inline(never)]
 fn poll_budget(cx: &mut Context<'_>) -> Poll<()> {
     coop::poll_proceed(cx).map(|taken| taken.made_progress())
 }
 
-/// A connection as Tokio has it.
+/// A connection as Tokio implements it.
 trait Connection {
-    /// Lets Tokio know of a `WouldBlock` that `attempt` comes back with.
+    /// Tells Tokio of a `WouldBlock` that `attempt` returns.
     fn try_io<T>(
         &self,
         interest: Interest,
@@ -140,10 +140,9 @@ trait Connection {
 
 /// Reads or writes up to `length` bytes.
 ///
-/// One who got less than was asked for, or got rid of less, knows that there is no more, or no more
-/// room, and does not ask the operating system once more to hear it. Tokio's `poll_read` and
-/// `poll_write` know that too, but need its type mutably, and clones of one of `std` share it. So
-/// the news are brought through `try_io`, in the words that it understands.
+/// After a short read or write the socket is drained or full. We tell Tokio by returning
+/// `WouldBlock` from `try_io`, which saves the next system call. Tokio's `poll_read` and
+/// `poll_write` do so too, but need `&mut`, and clones share the socket.
 #[inline]
 fn try_some(
     io: &impl Connection,
@@ -162,14 +161,14 @@ fn try_some(
     short.map_or(tried, Ok)
 }
 
-/// Whoever writes to a connection that was closed gets an error and no signal, as with `std`.
-/// Apple's systems have an option for that instead, which each connection of Tokio has.
+/// Writing to a closed connection returns an error and raises no signal, as in `std`. Apple's
+/// systems have a socket option for that instead, which Tokio sets.
 #[cfg(all(unix, not(target_vendor = "apple")))]
 const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
 #[cfg(not(all(unix, not(target_vendor = "apple"))))]
 const NO_SIGNAL: i32 = 0;
 
-/// Tells how Tokio's connections are read and written.
+/// Implements reading and writing for Tokio's connections.
 macro_rules! connection {
     ($tokio:ty) => {
         impl Connection for $tokio {
@@ -297,7 +296,7 @@ mod pipe {
     }
 }
 
-/// Reads a green type that has its `socket` through [`Read`], whoever has a reference to it.
+/// Implements [`Read`] for a green type with a `socket`, and for references to it.
 macro_rules! reads {
     ($green:ty) => {
         crate::green::bytes::reads!(@ &$green);
@@ -322,7 +321,7 @@ macro_rules! reads {
     };
 }
 
-/// Writes a green type that has its `socket` through `Write`, whoever has a reference to it.
+/// Implements `Write` for a green type with a `socket`, and for references to it.
 macro_rules! writes {
     ($green:ty) => {
         crate::green::bytes::writes!(@ &$green);
@@ -341,7 +340,7 @@ macro_rules! writes {
                 self.socket.write_vectored(bufs)
             }
 
-            /// Does nothing: nothing is kept back.
+            /// Does nothing: nothing is buffered.
             fn flush(&mut self) -> std::io::Result<()> {
                 Ok(())
             }

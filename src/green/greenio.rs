@@ -1,4 +1,4 @@
-//! `Read` and `Write` over any stream of Tokio's kind.
+//! `Read` and `Write` over any stream with Tokio's traits.
 
 use std::future::poll_fn;
 use std::io::{self, Read, Write};

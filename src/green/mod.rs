@@ -25,16 +25,16 @@
 //! }));
 //! ```
 //!
-//! Everything here that waits panics, in the caller's line, where there is no green stack to wait
-//! on: on a plain thread, and in an async fn, where Tokio's own types are the ones to use. While a
-//! green stack unwinds nobody can wait on it either, but that is where destructors run: there I/O
-//! that cannot be done at once is an error.
+//! Everything here that waits panics, at the caller's line, if there is no green stack to wait on:
+//! on a plain OS thread, and in an async fn, where Tokio's own types are the ones to use. A green
+//! stack that unwinds cannot be suspended either, but destructors run there: so I/O that cannot
+//! complete at once returns an error.
 //!
 //! Corresponds to `eventlet.green`.
 //!
 //! # Not here
 //!
-//! `env`, `path`, `collections` and all else that never waits: std's own will do.
+//! `env`, `path`, `collections` and everything else that never waits: use std's own.
 
 mod blocking;
 mod bytes;

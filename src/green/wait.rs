@@ -14,8 +14,8 @@ use crate::stackful::{Refused, try_block};
 use crate::timeout::Timeout;
 use crate::waiters::{Left, Place, Waiters};
 
-/// What waiting gives while the green stack unwinds, for a panic or because its green thread
-/// is ended. It is never a panic: it happens in destructors, where a panic would end the process.
+/// The error of waiting while the green stack unwinds, for a panic or because its green thread is
+/// ended. An error and not a panic, as a panic in a destructor would abort the process.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unwinding;
 
@@ -23,7 +23,7 @@ pub(super) struct Unwinding;
 ///
 /// # Panics
 ///
-/// In the caller's line, where there is no green stack to wait on.
+/// At the caller's line, if there is no green stack to wait on.
 #[inline(always)]
 #[track_caller]
 pub(super) fn wait<F: Future>(future: F) -> Result<F::Output, Unwinding> {
@@ -37,11 +37,11 @@ pub(super) fn wait<F: Future>(future: F) -> Result<F::Output, Unwinding> {
     }
 }
 
-/// Waits for what cannot be done without.
+/// Waits for a future whose output is indispensable.
 ///
 /// # Panics
 ///
-/// In the caller's line, where there is no green stack to wait on, and while it unwinds.
+/// At the caller's line, if there is no green stack to wait on, and while one unwinds.
 #[inline(always)]
 #[track_caller]
 pub(super) fn must_wait<F: Future>(future: F) -> F::Output {
@@ -51,7 +51,7 @@ pub(super) fn must_wait<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Waits for I/O that cannot be asked for again without waiting.
+/// Waits for I/O that has no non-blocking form.
 #[inline(always)]
 #[track_caller]
 pub(super) fn wait_io<T>(future: impl Future<Output = io::Result<T>>) -> io::Result<T> {
@@ -72,14 +72,14 @@ impl From<Unwinding> for io::Error {
     }
 }
 
-/// One direction of a socket: who waits there, and how long.
+/// One direction of a socket: its waiters and their time limit.
 ///
-/// Tokio remembers one waker for each direction of a socket. It is that of the green thread whose
-/// turn it is; others stand in line, as any number of threads may read a socket of `std`.
+/// Tokio remembers one waker for each direction of a socket. It is that of the green thread that
+/// holds the direction; others wait for it, as any number of threads may read a socket of `std`.
 pub(super) struct Direction {
-    /// Whether somebody has the turn. Nobody stands in line while nobody has.
+    /// Whether a green thread holds the direction. If none does, none waits for it.
     taken: Cell<bool>,
-    /// Made when somebody has to stand in it. Few sockets have two readers.
+    /// Made for its first waiter. Few sockets have two readers.
     line: OnceCell<Box<Waiters<(), ()>>>,
     /// How long one operation may wait.
     limit: Cell<Option<Duration>>,
@@ -103,7 +103,7 @@ impl Direction {
         Ok(())
     }
 
-    /// Waits until `poll` is done, with nobody else being polled in this direction meanwhile.
+    /// Waits until `poll` is done, with exclusive use of this direction.
     #[inline(always)]
     #[track_caller]
     pub(super) fn wait<T>(
@@ -135,7 +135,7 @@ impl Direction {
         }))
     }
 
-    /// Lets the next in line have its turn.
+    /// Passes the direction to the next waiter.
     #[inline]
     fn pass_on(&self) {
         match self.line.get().map(|line| line.choose(())) {
@@ -145,7 +145,7 @@ impl Direction {
     }
 }
 
-/// Until when somebody waits. In a box, as few have one, and a green stack is the shallower for it.
+/// The deadline of a wait. In a box, as few have one, and this keeps green stacks small.
 type Limit = Option<Box<(Timer, Duration)>>;
 
 #[cold]
@@ -155,7 +155,7 @@ fn timer(duration: Duration) -> Box<(Timer, Duration)> {
     Box::new((Timer::after(duration), duration))
 }
 
-/// Asks the limit of a wait that is not over.
+/// Polls the limit of a pending wait.
 #[inline]
 fn poll_limit<T>(limit: &mut Limit, cx: &Context<'_>) -> Poll<io::Result<T>> {
     if let Some((timer, duration)) = limit.as_deref_mut() {
@@ -166,15 +166,15 @@ fn poll_limit<T>(limit: &mut Limit, cx: &Context<'_>) -> Poll<io::Result<T>> {
     Poll::Pending
 }
 
-/// Says that a limit has passed: with the kind that `std` has for it, and as an error that
-/// [`is_timeout`](crate::is_timeout) knows.
+/// Makes the error of an expired limit: of the kind that `std` has for it, and recognised by
+/// [`is_timeout`](crate::is_timeout).
 #[cold]
 fn too_late(limit: Duration) -> io::Error {
     io::Error::new(io::ErrorKind::WouldBlock, Timeout::new(limit))
 }
 
-/// What is done once it is its turn. By hand, as the compiler's future for it costs three times as
-/// much.
+/// The operation that runs with the direction held. Hand-written, as the compiler's future for it
+/// costs three times as much.
 struct InTurn<'a, F> {
     _waiting: Waiting<'a>,
     limit: Limit,
@@ -187,8 +187,8 @@ impl<F> Unpin for InTurn<'_, F> {}
 impl<T, F: FnMut(&mut Context<'_>) -> Poll<io::Result<T>>> Future for InTurn<'_, F> {
     type Output = io::Result<T>;
 
-    // In one frame with whoever waits: a green stack is the shallower for it, and each line of it
-    // has to be fetched anew when its turn comes.
+    // Inlined into the waiter's frame: this keeps the green stack shallow, and each cache line of
+    // it is a miss when the green thread resumes.
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         match (self.poll)(cx) {
@@ -198,7 +198,7 @@ impl<T, F: FnMut(&mut Context<'_>) -> Poll<io::Result<T>>> Future for InTurn<'_,
     }
 }
 
-/// The turn of one who uses a direction of a socket.
+/// Holds a direction of a socket.
 struct Waiting<'a>(&'a Direction);
 
 impl Drop for Waiting<'_> {
@@ -208,7 +208,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// One who waits for its turn. Who goes away when it has got it passes it on.
+/// A waiter for a direction. If it is dropped after it was granted the direction, it passes it on.
 struct InLine<'a> {
     direction: &'a Direction,
     line: &'a Waiters<(), ()>,

@@ -1,4 +1,4 @@
-//! What `resolv.conf` says.
+//! The settings of `resolv.conf`.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -22,7 +22,7 @@ const PORT: u16 = 53;
 /// How many answers are kept.
 const CACHED: usize = 1024;
 
-/// How long an answer is kept that says no.
+/// How long a negative answer is kept.
 const NEGATIVE_TTL: Duration = Duration::from_secs(30);
 
 /// Which name servers a [`Resolver`](super::Resolver) asks, and how.
@@ -44,20 +44,20 @@ const NEGATIVE_TTL: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// Whom to ask. There is no limit to their number.
+    /// The servers to ask. There is no limit to their number.
     pub name_servers: Vec<SocketAddr>,
-    /// What is put behind names that have few dots.
+    /// The domains that are appended to names with few dots.
     pub search: Vec<String>,
-    /// From how many dots on a name is first asked for as it stands.
+    /// The number of dots from which on a name is first tried as it is.
     pub ndots: usize,
-    /// How long a server may take to answer. No longer than this, times the attempts, times the
-    /// servers, is waited for an answer.
+    /// How long a server may take to answer. The whole wait is at most this, times the attempts,
+    /// times the servers.
     pub timeout: Duration,
     /// How many times each server is asked.
     pub attempts: usize,
-    /// Whether servers take turns, instead of the first being asked first.
+    /// Whether servers take turns, instead of always starting with the first.
     pub rotate: bool,
-    /// The file of names that are known without asking.
+    /// The hosts file, whose names are known without asking a server.
     pub hosts: PathBuf,
 }
 
@@ -67,7 +67,7 @@ impl Config {
     ///
     /// # Yields
     ///
-    /// Never: it is a small file.
+    /// Never: the file is small.
     ///
     /// # Examples
     ///
@@ -83,8 +83,7 @@ impl Config {
         Config::parse(text)
     }
 
-    /// Understands the text of a `resolv.conf`. What cannot be understood is skipped with a
-    /// warning.
+    /// Parses the text of a `resolv.conf`. A line that cannot be parsed is skipped with a warning.
     ///
     /// # Examples
     ///
@@ -123,13 +122,13 @@ impl Config {
         (config, self.options())
     }
 
-    /// How long a question takes that nobody answers.
+    /// The whole wait for a query that no server answers.
     pub(super) fn limit(&self) -> Duration {
         let times = self.attempts.max(1).saturating_mul(self.name_servers.len().max(1));
         self.timeout.saturating_mul(times.try_into().unwrap_or(u32::MAX))
     }
 
-    /// The absolute names that a text may stand for, in the order in which they are asked for.
+    /// The absolute names that a text may stand for, in the order in which they are tried.
     pub(super) fn candidates(&self, text: &str) -> io::Result<Vec<Name>> {
         let name = parse(text)?;
         if name.is_fqdn() || name.is_localhost() {
@@ -152,7 +151,7 @@ impl Config {
     fn options(&self) -> ResolverOpts {
         let mut options = ResolverOpts::default();
         options.timeout = self.timeout;
-        // What it counts is how many times more.
+        // It counts the retries.
         options.attempts = self.attempts.saturating_sub(1);
         options.num_concurrent_reqs = 1;
         options.server_ordering_strategy = match self.rotate {
@@ -161,7 +160,7 @@ impl Config {
         };
         options.cache_size = CACHED;
         options.negative_max_ttl = Some(NEGATIVE_TTL);
-        // Ours sees changes, and can be another file.
+        // Ours notices changes, and can be another file.
         options.use_hosts_file = ResolveHosts::Never;
         options
     }
@@ -173,7 +172,7 @@ fn name_server(ip: &ScopedIp) -> Option<SocketAddr> {
     addr.inspect_err(|error| warn!("skipped in resolv.conf: name server {ip}: {error}")).ok()?
 }
 
-/// What is not ASCII is encoded.
+/// Non-ASCII names are encoded.
 fn parse(text: &str) -> io::Result<Name> {
     let name = if text.is_ascii() { Name::from_ascii(text) } else { Name::from_utf8(text) };
     let name = name.map_err(|error| about(text, ErrorKind::InvalidInput, &error.to_string()))?;

@@ -92,7 +92,7 @@ pub async fn resolve_cname(host: &str) -> io::Result<String> {
     resolver().resolve_cname(host).await
 }
 
-/// Finds the names that lead from this one to its canonical name.
+/// Finds the aliases from this name to its canonical name.
 ///
 /// Corresponds to eventlet's `greendns.getaliases`; see
 /// [`Resolver::getaliases`](super::Resolver::getaliases).

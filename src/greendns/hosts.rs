@@ -13,7 +13,7 @@ use tracing::warn;
 /// How long a change to the file may go unseen.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
-/// Looks at the file from time to time, and reads it when it has changed.
+/// Checks the file from time to time, and reads it if it has changed.
 pub(super) struct Hosts {
     path: PathBuf,
     seen: Mutex<Option<Seen>>,
@@ -79,7 +79,7 @@ impl Entries {
         for line in text.lines() {
             let line = line.split_once('#').map_or(line, |(line, _comment)| line);
             let mut words = line.split_whitespace();
-            // `fe80::1%eth0` is for the system.
+            // `fe80::1%eth0` is left to the system.
             let Some(Ok(ip)) = words.next().map(str::parse::<IpAddr>) else { continue };
             for name in words {
                 entries.add(ip, name);
@@ -108,7 +108,7 @@ impl Entries {
         self.names.get(&ip).map_or(&[], Vec::as_slice)
     }
 
-    /// All names of the address that a name has, the canonical one first.
+    /// All names of a name's address, the canonical one first.
     pub(super) fn names_beside(&self, name: &str) -> Vec<String> {
         self.addresses(name).first().map_or_else(Vec::new, |ip| self.names(*ip).to_vec())
     }

@@ -1,8 +1,8 @@
 //! Resolves the names of hosts by asking name servers, without an OS thread for each.
 //!
-//! By default [`connect`](crate::connect) and `green::net` ask the system's `getaddrinfo`, which
-//! knows all that the system is configured to know, and takes an OS thread for each name. A program
-//! with thousands of names, as a crawler, asks for this instead:
+//! By default [`connect`](crate::connect) and `green::net` call the system's `getaddrinfo`, which
+//! uses every source that the system is configured with, and takes an OS thread for each name. A
+//! program with thousands of names, such as a crawler, can use this instead:
 //!
 //! | for | call |
 //! |---|---|
@@ -12,32 +12,32 @@
 //!
 //! # How a name is resolved
 //!
-//! - Addresses in numbers never leave the process. Those that only the system understands, as
-//!   `fe80::1%eth0` and `127.1`, are for the system.
-//! - `/etc/hosts` comes first. A change to it is seen within ten seconds.
+//! - Numeric addresses never leave the process. Those that only the system parses, such as
+//!   `fe80::1%eth0` and `127.1`, go to the system.
+//! - `/etc/hosts` comes first. A change to it is noticed within ten seconds.
 //! - Then name servers are asked as `/etc/resolv.conf` says: `nameserver`, `search`, `ndots`,
-//!   `timeout`, `attempts`, `rotate`. A line that is broken is skipped with a warning; without a
-//!   server, that of this machine is asked. A name with a dot at its end is absolute. A truncated
-//!   answer is asked for again by TCP.
-//! - Both families are asked at once, and one that fails does not spoil the other. IPv6 comes
-//!   first.
+//!   `timeout`, `attempts`, `rotate`. A malformed line is skipped with a warning; without a server,
+//!   that of this machine is asked. A name with a trailing dot is absolute. A truncated answer is
+//!   requested again by TCP.
+//! - Both families are queried at once, and the failure of one does not affect the other. IPv6
+//!   comes first.
 //! - Names in other scripts are encoded (IDNA).
-//! - Answers are kept as long as they say, no more than 1,024 of them, and those that say no for 30
-//!   seconds at most.
-//! - Who asks for a name that is being asked for already waits for the same answer. A question that
-//!   everybody gave up is gone at once: it has no OS thread, and its socket is closed.
-//! - No more than 128 questions are asked at a time; others wait in line.
-//! - A question that nobody answers costs what `resolv.conf` says, the wait in line included:
-//!   `timeout` for each server and each of the `attempts`. 10 seconds are usual. It ends the
-//!   lookup, whatever else could be searched.
+//! - Answers are cached for their TTL, at most 1,024 of them, and negative ones for at most 30
+//!   seconds.
+//! - Lookups of one name at the same time share one query. A query whose waiters have all gone is
+//!   dropped at once: it has no OS thread, and its socket is closed.
+//! - At most 128 queries are sent at a time; others wait in a queue.
+//! - A query that no server answers takes what `resolv.conf` says, the wait in the queue included:
+//!   `timeout` for each server and each of the `attempts`, usually 10 seconds. That ends the
+//!   lookup, even if other names could be searched.
 //!
 //! Corresponds to `eventlet.support.greendns`.
 //!
 //! # Differences
 //!
 //! Eventlet uses greendns wherever dnspython is installed, and its users were surprised by names
-//! that the system knows and it does not: those of mDNS, LDAP and other modules of `nsswitch.conf`.
-//! So it is asked for here.
+//! that only the system resolves: those of mDNS, LDAP and other modules of `nsswitch.conf`. So here
+//! it is opt-in.
 //!
 //! # Examples
 //!

@@ -1,4 +1,4 @@
-//! Finds what names have: in numbers, in the file of hosts, and with name servers.
+//! Resolves names: numeric ones, those of the hosts file, and by name servers.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -16,7 +16,7 @@ use super::servers::servers;
 use crate::resolve;
 use crate::runtime::{Resolve, Resolving};
 
-/// Which addresses are asked for.
+/// Which addresses are requested.
 ///
 /// Corresponds to `AF_UNSPEC`, `AF_INET` and `AF_INET6`.
 ///
@@ -48,8 +48,8 @@ impl Family {
     }
 }
 
-/// Asks name servers for names, keeps their answers, and asks once for those who ask at the same
-/// time.
+/// Resolves names by name servers, caches their answers, and shares one query among concurrent
+/// lookups.
 ///
 /// A clone is the same resolver. Hubs may share one; each keeps answers of its own.
 ///
@@ -103,14 +103,14 @@ impl Resolver {
     ///
     /// # Killed
     ///
-    /// The question is given up at once, unless others wait for the same answer.
+    /// The query is dropped at once, unless others wait for the same answer.
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) when there is no such name, or no address of this family;
-    /// [`TimedOut`](ErrorKind::TimedOut) when nobody answered in time;
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for what cannot be a name; another with the words
-    /// of the name server, when that failed.
+    /// [`NotFound`](ErrorKind::NotFound) if there is no such name, or no address of this family;
+    /// [`TimedOut`](ErrorKind::TimedOut) if no server answered in time;
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for an invalid name; another, with the name
+    /// server's message, if that failed.
     ///
     /// # Examples
     ///
@@ -130,7 +130,7 @@ impl Resolver {
         }
     }
 
-    /// Finds what needs no asking.
+    /// Finds addresses that need no query.
     fn known(&self, name: &str, family: Family) -> io::Result<Option<Vec<IpAddr>>> {
         if let Ok(ip) = name.parse::<IpAddr>() {
             let none = "it is an address of the other family";
@@ -159,8 +159,8 @@ impl Resolver {
         found.ok_or_else(|| about(name, ErrorKind::NotFound, none))
     }
 
-    /// Asks for one of the names that a text may stand for after the other, as the C library does:
-    /// until there is an answer, or nobody answers. Returns the name that has one, too.
+    /// Tries the names that a text may stand for one by one, as the C library does, until one has
+    /// an answer or no server answers. Returns that name, too.
     async fn search(&self, text: &str, kind: RecordType) -> io::Result<(Name, Lookup)> {
         let mut failure = None;
         for name in self.config.candidates(text)? {
@@ -194,8 +194,8 @@ impl Resolver {
     ///
     /// # Panics, Yields, Killed, Errors
     ///
-    /// As for [`resolve`](Resolver::resolve). An address with an interface, as `fe80::1%eth0`, is
-    /// asked of the system, which does not ask anybody.
+    /// As for [`resolve`](Resolver::resolve). An address with an interface, such as `fe80::1%eth0`,
+    /// is parsed by the system, without a query.
     ///
     /// # Examples
     ///
@@ -250,8 +250,8 @@ impl Resolver {
         Ok((canonical, names, ips))
     }
 
-    /// Finds the canonical name of a host: what its `CNAME` records lead to, or the first in its
-    /// line of the file of hosts.
+    /// Finds the canonical name of a host: the end of its `CNAME` records, or the first in its line
+    /// of the hosts file.
     ///
     /// Corresponds to eventlet's `resolve_cname`.
     ///
@@ -266,8 +266,8 @@ impl Resolver {
         Ok(self.names(host).await?.pop().unwrap_or_else(|| host.to_owned()))
     }
 
-    /// Finds the names that lead from this one to its canonical name, that one included and this
-    /// one not.
+    /// Finds the aliases from this name to its canonical name, excluding this one and including
+    /// that.
     ///
     /// Corresponds to eventlet's `getaliases`.
     ///
@@ -307,7 +307,7 @@ impl Resolver {
     ///
     /// # Errors
     ///
-    /// As for [`resolve`](Resolver::resolve), but that there is no name is no error.
+    /// As for [`resolve`](Resolver::resolve), but a missing name is not an error.
     ///
     /// # Differences
     ///
@@ -354,7 +354,7 @@ fn ipv6_first(mut ips: Vec<IpAddr>) -> Vec<IpAddr> {
     ips
 }
 
-/// That there is no such name is said only when all agree.
+/// `NotFound` is returned only if all agree.
 fn worse(one: io::Error, other: io::Error) -> io::Error {
     if one.kind() == ErrorKind::NotFound { other } else { one }
 }

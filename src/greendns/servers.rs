@@ -1,5 +1,4 @@
-//! The name servers as one Tokio runtime sees them: connections, the cache, and what is being
-//! asked.
+//! The name servers of one Tokio runtime: connections, the cache, and the pending queries.
 //!
 //! Hickory's connections are tasks of the runtime where they were made. So each runtime gets its
 //! own, though hubs share a resolver.
@@ -23,7 +22,7 @@ use tokio::time::timeout;
 
 use super::config::Config;
 
-/// How many questions are asked at a time. Each takes a socket, of which a process may have 256.
+/// How many queries are sent at a time. Each takes a socket, of which a process may have 256.
 const ASKED_AT_A_TIME: usize = 128;
 
 thread_local! {
@@ -37,7 +36,7 @@ struct Known {
     servers: Arc<Servers>,
 }
 
-/// Returns the servers of a resolver, which is known by its configuration, for this runtime.
+/// Returns the servers of a resolver, identified by its configuration, for this runtime.
 pub(super) fn servers(config: &Arc<Config>) -> Arc<Servers> {
     let runtime = Handle::current().id();
     SERVERS.with_borrow_mut(|known| {
@@ -60,7 +59,7 @@ pub(super) struct Servers {
     hickory: TokioResolver,
     limit: Duration,
     line: Semaphore,
-    /// What is being asked. Those who wait for an answer keep it alive.
+    /// The pending queries. The waiters for an answer keep it alive.
     under_way: Mutex<HashMap<Question, WeakShared<Answer>>>,
 }
 
@@ -77,7 +76,7 @@ impl Servers {
         }
     }
 
-    /// Asks for the records that an absolute name has, unless somebody has already.
+    /// Queries the records of an absolute name, or joins a pending query for them.
     pub(super) fn ask(self: &Arc<Servers>, name: &Name, kind: RecordType) -> Shared<Answer> {
         let question = (name.to_lowercase(), kind);
         let mut under_way = self.under_way();
@@ -96,7 +95,7 @@ impl Servers {
     }
 }
 
-/// A question that is under way until this is dropped.
+/// A pending query, until this is dropped.
 struct Asking {
     servers: Arc<Servers>,
     question: Question,

@@ -1,4 +1,4 @@
-//! The resolver that does as the system's files say.
+//! The resolver with the settings of the system's files.
 
 use std::env;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,7 @@ use crate::runtime::{Resolve, Resolving};
 /// Eventlet's `greendns.resolver`: made when it is first needed, and again after a [`reset`].
 static RESOLVER: Mutex<Option<Resolver>> = Mutex::new(None);
 
-/// Has this hub resolve names here from now on: those of [`connect`](crate::connect),
+/// Makes this hub resolve names here from now on: those of [`connect`](crate::connect),
 /// [`listen`](crate::listen) and `green::net`.
 ///
 /// With the environment variable `EVENTLET_NO_GREENDNS` set to `yes`, nothing changes.

@@ -12,11 +12,11 @@ use tokio::time::Instant;
 use crate::hub::within;
 use crate::timeout::Timeout;
 
-/// Copies what comes from either stream to the other, until both have ended, and returns how many
-/// bytes went from `a` to `b`, and from `b` to `a`.
+/// Copies the data of each stream to the other, until both have ended, and returns how many bytes
+/// went from `a` to `b`, and from `b` to `a`.
 ///
-/// When one has nothing more to say, the other is told so, and may go on. With `idle`, it gives up
-/// when nothing has come from either for so long.
+/// When one stream ends, the other is shut down for writing, and may go on. With `idle`, the copy
+/// gives up when no data has come from either for so long.
 ///
 /// It is for proxies. On a green stack, wait for it with `.block()`; a stream of `green::net`
 /// becomes one of Tokio with its `into_tokio`.
@@ -34,7 +34,7 @@ use crate::timeout::Timeout;
 ///
 /// # Killed
 ///
-/// What has been read and not yet written is lost.
+/// Data that has been read and not yet written is lost.
 ///
 /// # Errors
 ///
@@ -89,7 +89,7 @@ where
     }
 }
 
-/// A stream that notes when something was last read from it.
+/// A stream that records when data was last read from it.
 struct Heard<'a, S: ?Sized> {
     stream: &'a mut S,
     at: &'a Cell<Instant>,

@@ -1,10 +1,10 @@
-//! Streams of bytes that many hold, and what is done with two of them.
+//! Byte streams with many handles, and copying between two of them.
 //!
 //! | call | what it does |
 //! |---|---|
 //! | [`GreenSocket`] | a stream of any kind, with handles that are cheap to clone |
 //! | [`copy_bidirectional`] | joins two streams, as a proxy does |
-//! | [`shutdown_safe`] | tells the other end that this was all, whatever became of it |
+//! | [`shutdown_safe`] | shuts a socket down, even if that has happened already |
 //!
 //! Libraries over `futures-io` take a [`GreenSocket`], and give it their streams, by
 //! `tokio_util::compat`: see `docs/bridges.md`.

@@ -1,4 +1,4 @@
-//! Telling the other end that this was all.
+//! Shutting down sockets.
 #![cfg(unix)]
 
 use std::io;
@@ -9,8 +9,8 @@ use socket2::SockRef;
 
 /// Shuts a socket down both ways, unless that has happened already.
 ///
-/// Whoever waits for it goes on. It takes sockets of Tokio, of `std` and of `green::net`, and
-/// leaves them open: the descriptor is closed when the socket is dropped.
+/// Green threads that wait for it go on. It takes sockets of Tokio, of `std` and of `green::net`,
+/// and leaves them open: the descriptor is closed when the socket is dropped.
 ///
 /// Corresponds to `eventlet.greenio.shutdown_safe`.
 ///
@@ -20,7 +20,7 @@ use socket2::SockRef;
 ///
 /// # Errors
 ///
-/// What the operating system says, but not that the socket is not connected or is no socket.
+/// The operating system's, except that the socket is not connected or is not a socket.
 ///
 /// # Examples
 ///

@@ -20,10 +20,9 @@ use crate::hub::{Held, hold};
 ///
 /// In async code a handle reads and writes through Tokio's [`AsyncRead`] and [`AsyncWrite`], and on
 /// a green stack through [`Read`](io::Read) and [`Write`](io::Write), which a reference to it has
-/// as well. Have the traits of one of the two in scope: `read` names a method of both.
+/// as well. Import the traits of only one of the two: both have a method `read`.
 ///
-/// Of several green threads that read at once each gets a part of what comes; that goes for
-/// writing, too.
+/// Green threads that read at once each get a part of the data; likewise for writing.
 ///
 /// Corresponds to `eventlet.greenio.GreenSocket`.
 ///
@@ -65,20 +64,19 @@ struct Shared<S> {
     waker: Waker,
 }
 
-/// Everybody who waits for the stream. All are woken when it has news: a stream of TLS may have to
-/// write before it can read, and knows only the last who asked.
+/// All waiters for the stream. All are woken at each event: a TLS stream may have to write before
+/// it can read, and keeps only the last waker.
 ///
-/// The news may come on any OS thread, and before whoever was told to wait is in here: hence the
-/// count.
+/// The event may come on any OS thread, and before the waiter is in here: hence the count.
 #[derive(Default)]
 struct Waiting {
-    /// How often there were news.
+    /// The number of events.
     news: AtomicUsize,
     wakers: Mutex<Vec<Waker>>,
 }
 
 impl Waiting {
-    /// Adds one who was told to wait when there had been news so often.
+    /// Adds a waiter that got `Pending` after so many events.
     fn add(&self, waker: &Waker, news: usize) {
         let mut wakers = self.lock();
         if self.news.load(Ordering::Acquire) != news {
@@ -124,11 +122,11 @@ impl<S> GreenSocket<S> {
         GreenSocket { shared: Rc::new(Shared { stream: RefCell::new(stream), waiting, waker }) }
     }
 
-    /// Lends the stream, to ask it something. Nobody reads or writes meanwhile.
+    /// Lends the stream, for calls on it. It must not be read or written meanwhile.
     ///
     /// # Panics
     ///
-    /// Whoever reads or writes while this is kept.
+    /// Reading and writing panic while this borrow is alive.
     ///
     /// # Examples
     ///
@@ -168,7 +166,7 @@ impl<S> GreenSocket<S> {
 }
 
 impl<S: Unpin> GreenSocket<S> {
-    /// Polls the stream in the name of all who wait for it.
+    /// Polls the stream on behalf of all its waiters.
     pub(crate) fn poll_with<T>(
         &self,
         cx: &Context<'_>,

@@ -1,9 +1,9 @@
-//! Holds a paused clock while a name is being looked up: it would run ahead otherwise, to the limit
-//! that the lookup has.
+//! Holds a paused clock while a name is being looked up: otherwise it would advance to the lookup's
+//! time limit.
 //!
-//! Tokio holds a paused clock while its own blocking pool has something to do, and has no other way
-//! to ask for that. So it gets something to do: one OS thread waits until the last lookup is over.
-//! Only tests pay for it: those of programs that have the feature.
+//! Tokio holds a paused clock while its blocking pool has work, and offers no other way to hold it.
+//! So one OS thread of that pool waits until the last lookup is over. Only tests of programs with
+//! the feature pay for it.
 
 use std::cell::RefCell;
 use std::sync::mpsc::{Sender, channel};

@@ -1,14 +1,12 @@
 //! The addresses that a host's name has: the one place where names are resolved.
 //!
-//! [`connect`](crate::connect), [`listen`](crate::listen) and `green::net` ask here. Who answers is
-//! the hub's resolver, [`Builder::resolver`](crate::runtime::Builder::resolver), or else the
-//! system.
+//! [`connect`](crate::connect), [`listen`](crate::listen) and `green::net` call this. It uses the
+//! hub's resolver, [`Builder::resolver`](crate::runtime::Builder::resolver), or else the system.
 //!
-//! The system's `getaddrinfo` takes an OS thread for as long as it likes: ten seconds and more when
-//! a name server is silent. So lookups have OS threads of their own, which all hubs share: closures
-//! of `spawn_blocking`, calls of `green::fs` and jobs of `tpool` are not in their way, nor they in
-//! theirs, and no hub waits for one when it ends. One that was given up keeps its OS thread until
-//! it is answered.
+//! The system's `getaddrinfo` blocks an OS thread, for ten seconds and more if a name server is
+//! silent. So lookups have OS threads of their own, which all hubs share: they and closures of
+//! `spawn_blocking`, calls of `green::fs` and jobs of `tpool` do not delay each other, and an
+//! ending hub waits for no lookup. A cancelled one keeps its OS thread until it is answered.
 
 #[cfg(not(feature = "test-util"))]
 #[path = "clock_free.rs"]
@@ -35,8 +33,8 @@ const IDLE: Duration = Duration::from_secs(10);
 static POOL: LazyLock<Arc<Pool>> =
     LazyLock::new(|| Pool::new("eventlet-lookup", LOOKUPS).leave_after(IDLE).into());
 
-/// Looks up the addresses of a host, and gives each the port: of the hub's resolver if it has one,
-/// else of the system.
+/// Looks up the addresses of a host, and gives each the port: by the hub's resolver if it has one,
+/// else by the system's.
 pub(crate) async fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let Some(resolving) = ask_resolver_of_hub(host) else {
         return lookup_in_system(host, port).await;
@@ -53,8 +51,8 @@ fn ask_resolver_of_hub(host: &str) -> Option<Resolving> {
     Some(resolver.resolve(host))
 }
 
-/// Whether a host is in numbers that only the system understands, `fe80::1%eth0` or `127.1`. Nobody
-/// need be asked for it.
+/// Whether a host is a numeric address that only the system parses, such as `fe80::1%eth0` or
+/// `127.1`. It needs no query.
 pub(crate) fn is_for_system(host: &str) -> bool {
     let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or(host);
     let in_numbers = !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit());
@@ -65,8 +63,8 @@ pub(crate) fn is_for_system(host: &str) -> bool {
 ///
 /// # Killed
 ///
-/// A lookup that has not begun never does. One that has goes on in its OS thread, and nobody hears
-/// of it.
+/// A lookup that has not begun never does. One that has begun goes on in its OS thread, and its
+/// answer is dropped.
 pub(crate) async fn lookup_in_system(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let name = host.to_owned();
     let system = move || (name.as_str(), port).to_socket_addrs().map(Vec::from_iter);
@@ -87,7 +85,7 @@ pub(crate) async fn lookup_text(text: &str) -> io::Result<Vec<SocketAddr>> {
     lookup(host, port).await
 }
 
-/// Parts a host from its port, with the words that `std` has for what cannot be parted.
+/// Splits a host from its port, with `std`'s error messages.
 fn split(text: &str) -> io::Result<(&str, u16)> {
     let invalid = |what| io::Error::new(io::ErrorKind::InvalidInput, what);
     let (host, port) = text.rsplit_once(':').ok_or_else(|| invalid("invalid socket address"))?;
@@ -103,7 +101,7 @@ mod tests {
     use crate::runtime::run;
     use crate::timeout::with_timeout;
 
-    /// A name server that is silent stands in no other's way.
+    /// A silent name server delays no other lookup.
     #[test]
     fn lookups_that_do_not_end_hold_up_other_lookups_and_nothing_else() {
         let (begun, has_begun) = channel();

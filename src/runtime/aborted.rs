@@ -6,14 +6,14 @@ use std::io;
 
 use crate::exit::Exit;
 
-/// Says that a hub was ended by [`Hub::abort`](crate::hubs::Hub::abort).
+/// The error of a hub that was ended by [`Hub::abort`](crate::hubs::Hub::abort).
 ///
 /// It is inside the error of [`Builder::run`](super::Builder::run).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Aborted;
 
 impl Aborted {
-    /// Returns whether an error of [`Builder::run`](super::Builder::run) says so.
+    /// Returns whether an error of [`Builder::run`](super::Builder::run) contains this.
     ///
     /// # Examples
     ///
@@ -22,7 +22,7 @@ impl Aborted {
         error.get_ref().is_some_and(|error| error.is::<Aborted>())
     }
 
-    /// Returns what ended a main green thread, if it was this.
+    /// Returns the `Aborted` that ended a main green thread, if one did.
     pub(super) fn of(exit: &Exit) -> Option<Aborted> {
         exit.downcast_ref().copied()
     }

@@ -8,16 +8,16 @@ use tokio::runtime::{LocalRuntime, Runtime};
 use crate::report;
 use crate::uninterruptible::{self, What};
 
-/// How long a runtime waits if nobody says.
+/// How long a runtime waits by default.
 pub(super) const DEFAULT_LIMIT: Duration = Duration::from_secs(5);
 
-/// As many calls are named in a report.
+/// The most calls that are named in a report.
 const MOST_NAMED: usize = 8;
 
 /// A runtime that waits, when it is dropped, no longer than a limit for calls that block an OS
 /// thread, and reports what it leaves behind.
 pub(super) struct Bounded<R: Tokio> {
-    /// Gone only while this is being dropped.
+    /// `None` only while this is being dropped.
     runtime: Option<R>,
     limit: Duration,
 }
@@ -66,8 +66,8 @@ impl<R: Tokio> Drop for Bounded<R> {
     }
 }
 
-/// Says what is left behind of a hub, if anything is. Closures of `spawn_blocking` are known by the
-/// time only that they take.
+/// Describes what an ending hub leaves behind, if anything. Closures of `spawn_blocking` are
+/// noticed only by the time that they take.
 fn left_behind(calls: &[What], gave_up: bool) -> Option<String> {
     let mut left: Vec<String> = calls.iter().take(MOST_NAMED).map(What::to_string).collect();
     if calls.len() > MOST_NAMED {

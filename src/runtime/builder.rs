@@ -11,7 +11,7 @@ use crate::watchdog::{self, Watched};
 
 /// Starts a hub with options.
 ///
-/// Corresponds to [`tokio::runtime::Builder`], of which it offers what concerns a hub.
+/// Corresponds to [`tokio::runtime::Builder`], of which it offers the options that concern a hub.
 ///
 /// # Examples
 ///
@@ -30,7 +30,7 @@ pub struct Builder {
     pub(super) shutdown_timeout: Duration,
 }
 
-/// What a hub is told when it is made.
+/// The settings of a hub.
 #[derive(Clone)]
 pub(super) struct Options {
     stacks: Stacks,
@@ -120,9 +120,9 @@ impl Builder {
 
     /// Sets the bytes of stack of a stackful green thread that does not ask for a size itself, with
     /// `Stackful::stack_size`. The default is 256 KiB: of address space, as memory is taken page by
-    /// page when it is used. The least is 64 KiB.
+    /// page when it is used. The minimum is 64 KiB.
     ///
-    /// Without the feature `stackful` nobody asks for a stack, and this changes nothing.
+    /// Without the feature `stackful` this has no effect.
     ///
     /// # Examples
     ///
@@ -134,17 +134,16 @@ impl Builder {
         self
     }
 
-    /// Sets how many bytes of memory stacks may keep that no green thread uses. The default is 512
-    /// MiB.
+    /// Sets how many bytes of memory idle stacks may keep. The default is 512 MiB.
     ///
-    /// A stack that was used is kept for the next green thread, as it is hundreds of times cheaper
-    /// than a new one. So an OS thread has about as much memory for stacks as its green threads
-    /// ever used at a time. This is a bound on what is left of that when they have ended: what is
-    /// more goes back to the system, those first that wait longest. A single stack keeps 32 KiB at
-    /// most in any case. The pool looks after itself once for 256 stacks that are given back, so it
-    /// may have some MiB more for a while.
+    /// A used stack is kept for the next green thread, as that is hundreds of times cheaper than a
+    /// new one. So an OS thread has about as much memory for stacks as its green threads ever used
+    /// at a time. This bounds what remains of that when they have ended: the excess goes back to
+    /// the system, from the longest idle stacks first. A single idle stack keeps at most 32 KiB in
+    /// any case. The pool is trimmed once for every 256 stacks that are given back, so it may have
+    /// some MiB more for a while.
     ///
-    /// Without the feature `stackful` there are no stacks, and this changes nothing.
+    /// Without the feature `stackful` this has no effect.
     ///
     /// # Examples
     ///
@@ -158,9 +157,8 @@ impl Builder {
         self
     }
 
-    /// Sets whether the hub reports how green threads fail that nobody waits for. It does unless it
-    /// is told not to, here or with [`debug::hub_exceptions`](crate::debug::hub_exceptions), which
-    /// says more.
+    /// Sets whether the hub reports failures of green threads that are not waited for. It does by
+    /// default; see also [`debug::hub_exceptions`](crate::debug::hub_exceptions), which says more.
     ///
     /// Corresponds to `eventlet.debug.hub_exceptions`.
     ///
@@ -176,19 +174,19 @@ impl Builder {
         self
     }
 
-    /// Has a turn that takes longer than this reported while it lasts, with whoever has it and what
-    /// it does: from the start of the hub on, what
-    /// [`debug::hub_blocking_detection`](crate::debug::hub_blocking_detection) switches on, which
-    /// says more. It is off unless this is called.
+    /// Reports a turn that takes longer than this while it lasts, with its green thread and what
+    /// that is doing, from the start of the hub on. It switches on
+    /// [`debug::hub_blocking_detection`](crate::debug::hub_blocking_detection), which says more. It
+    /// is off by default.
     ///
-    /// Should the system refuse the OS thread that looks, the hub starts without, and that is
+    /// If the system refuses the OS thread of the watchdog, the hub starts without it, and that is
     /// reported.
     ///
     /// Corresponds to `eventlet.debug.hub_blocking_detection`.
     ///
     /// # Panics
     ///
-    /// When it is less than a millisecond.
+    /// If it is less than a millisecond.
     ///
     /// # Examples
     ///
@@ -211,20 +209,20 @@ impl Builder {
 
     /// Sets whether [`run`](Builder::run) ends with an error when nothing can wake any green thread
     /// any more: each waits for another, as in a circle of locks, and no timer, no socket and no
-    /// other OS thread has a waker of one of them. It is off unless it is asked for, and then the
-    /// program hangs, for good.
+    /// other OS thread has a waker of one of them. It is off by default: then the program hangs
+    /// forever.
     ///
-    /// The error is a [`Deadlock`](crate::debug::Deadlock): its text is who waits for what, and
-    /// where. The main green thread is ended where it waits, its destructors run, and then those of
-    /// all others. To have a panic, `unwrap` it.
+    /// The error is a [`Deadlock`](crate::debug::Deadlock): its text says which green thread waits
+    /// for what, and where. The main green thread is ended where it waits, its destructors run, and
+    /// then those of all others. To have a panic, `unwrap` it.
     ///
     /// There is never a false alarm. Not every deadlock is found: not one of some green threads
     /// while others can go on, nor one while a task of Tokio's own is alive on this OS thread, as
     /// with [`keyboard_interrupt`](Builder::keyboard_interrupt); and futures that have wakers of
-    /// their own, such as `FuturesUnordered`, are taken for something that will wake. It is only
-    /// for `run`: a [`HubThread`](super::HubThread) waits for orders, and who is in a runtime
-    /// beside a [`local`](super::local()) hub is not known. On a paused clock it is found at once,
-    /// before time goes on.
+    /// their own, such as `FuturesUnordered`, are assumed to be woken by something else. It is only
+    /// for `run`: a [`HubThread`](super::HubThread) waits for orders, and other tasks of the
+    /// runtime of a [`local`](super::local()) hub are not known. On a paused clock it is found at
+    /// once, before time advances.
     ///
     /// It costs some ten nanoseconds for each wait, and when the hub has nothing to do, a spurious
     /// poll of one green thread.
@@ -249,14 +247,14 @@ impl Builder {
         self
     }
 
-    /// Sets how long a hub that ends waits for calls that nothing can interrupt. The default is 5
+    /// Sets how long an ending hub waits for calls that cannot be interrupted. The default is 5
     /// seconds.
     ///
     /// Such calls are the closures that were given to Tokio's `spawn_blocking`, and those of
     /// `green::fs`: a green thread that is killed while it opens a FIFO, or reads from a network
     /// drive, leaves its call behind. When the time is up the hub ends without them, and reports
-    /// them as a `tracing` event, or on standard error where the program has no subscriber. They go
-    /// on in their OS threads, and end with the process, in the middle if need be.
+    /// them as a `tracing` event, or on standard error if the program has no subscriber. They go on
+    /// in their OS threads, and end with the process, in the middle if need be.
     ///
     /// Name lookups and jobs of [`tpool`](crate::tpool) are never waited for. Lookups that are left
     /// behind are reported, too.
@@ -282,12 +280,11 @@ impl Builder {
         self
     }
 
-    /// Sets who resolves the names of hosts, for [`connect`](crate::connect),
-    /// [`listen`](crate::listen) and `green::net`, and for whoever calls libc's `getaddrinfo` on a
-    /// green stack of a program with `eventlet-shim`. The default is the system's `getaddrinfo`, in
-    /// OS threads of its own.
+    /// Sets the resolver of host names, for [`connect`](crate::connect), [`listen`](crate::listen)
+    /// and `green::net`, and for calls of libc's `getaddrinfo` on a green stack of a program with
+    /// `eventlet-shim`. The default is the system's `getaddrinfo`, in OS threads of its own.
     ///
-    /// Addresses in numbers are not asked for. The hubs that a builder starts share its resolver.
+    /// Numeric addresses are not passed to it. The hubs that a builder starts share its resolver.
     ///
     /// Corresponds to `EVENTLET_NO_GREENDNS`, which chooses between eventlet's two.
     ///
@@ -308,8 +305,8 @@ impl Builder {
     ///
     /// # Differences
     ///
-    /// Python interrupts code that computes, too. Here a green thread that never waits keeps the
-    /// hub from seeing the signal.
+    /// Python interrupts code that computes, too. Here the hub does not see the signal while a
+    /// green thread computes without waiting.
     ///
     /// # Examples
     ///

@@ -8,7 +8,7 @@ use crate::exit::Exit;
 use crate::greenthread::{GreenThread, Greenlet, spawn_from};
 use crate::hub::{Hub, Number, Seat};
 
-/// Panics as the main green thread was ended without a value.
+/// Panics because the main green thread ended without a value.
 pub(super) fn has_no_value(exit: &Exit) -> ! {
     panic!("the main green thread has no value to return: {exit}")
 }
@@ -16,7 +16,7 @@ pub(super) fn has_no_value(exit: &Exit) -> ! {
 /// Runs a future as the main green thread of a new hub, in a local task of its own: a future that a
 /// runtime polls directly, in `block_on`, pays more than twice for every wakeup.
 ///
-/// Returns why the main green thread ended without a value, unless that is a panic, which goes on.
+/// Returns why the main green thread ended without a value, unless by a panic, which is resumed.
 pub(super) async fn host<F>(
     future: F,
     number: Number,
@@ -41,7 +41,7 @@ where
 }
 
 /// The hub as a Tokio task. It ends when the main green thread does, or when it is dropped, and the
-/// hub with it: fields are dropped in order, so the seat is left last.
+/// hub with it: fields are dropped in order, so the seat is dropped last.
 struct HubTask<T> {
     main: GreenThread<T>,
     seat: Seat,

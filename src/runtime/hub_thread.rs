@@ -25,22 +25,22 @@ use crate::os_thread::assert_may_block;
 /// A hub that runs on an OS thread of its own.
 ///
 /// This is a handle, `Send`, `Sync` and cheap to clone, with which any OS thread and any runtime
-/// hands work to the hub and waits for what comes of it. What crosses the border is `Send`; the
-/// green threads themselves and all that they use stay on their OS thread, so they need not be. N
-/// of them, each with a listener of its own that has
+/// gives work to the hub and waits for the result. Closures and results that cross OS threads are
+/// `Send`; the green threads themselves and everything that they use stay on their OS thread, so
+/// they need not be. N of them, each with a listener of its own that has
 /// [`reuse_port`](crate::convenience::Listen::reuse_port), use N cores.
 ///
 /// The hub ends with [`shutdown`](HubThread::shutdown), or with the last handle: this one and its
-/// clones, and every [`RemoteGreenThread`]. Nobody waits for it then. A process that ends takes its
-/// hubs with it as they are, and no destructor runs there: `shutdown` and wait, where that matters.
-/// A hub whose green threads keep a handle to it ends only by `shutdown`.
+/// clones, and every [`RemoteGreenThread`]. Dropping the last handle does not wait for that. A
+/// process that exits runs no destructors in its hubs: call `shutdown` and wait, if that matters. A
+/// hub whose green threads keep a handle to it ends only by `shutdown`.
 ///
 /// Corresponds to an OS thread of a Python program that uses eventlet: there its hub starts by
 /// itself.
 ///
 /// # Differences
 ///
-/// Eventlet has no way into the hub of another OS thread: what is sent there is lost.
+/// Eventlet cannot send work to the hub of another OS thread.
 ///
 /// # Examples
 ///
@@ -66,7 +66,7 @@ impl HubThread {
     ///
     /// # Panics
     ///
-    /// When the operating system refuses the thread or the runtime its resources, or 4,096 hubs are
+    /// If the operating system refuses the OS thread or the runtime's resources, or 4,096 hubs are
     /// running. [`Builder::start_thread`] returns an error instead.
     ///
     /// # Examples
@@ -85,9 +85,8 @@ impl HubThread {
 
     /// Starts a green thread on the hub, and returns the handle to wait for it.
     ///
-    /// The closure is sent there and called as the first thing that the green thread does. So the
-    /// future that it makes need not be `Send`. A stackful green thread is `spawn(||
-    /// stackful(closure))`.
+    /// The closure is sent there, and the green thread calls it first. So the future that it makes
+    /// need not be `Send`. A stackful green thread is `spawn(|| stackful(closure))`.
     ///
     /// Green threads start in the order in which one caller spawned them.
     ///
@@ -135,14 +134,13 @@ impl HubThread {
         RemoteGreenThread::spawn(&self.0, make, spawned_at)
     }
 
-    /// Ends the hub, and returns what waits for that: await it, or [`join`](Shutdown::join) it from
-    /// a plain thread.
+    /// Ends the hub, and returns a future of its end: await it, or [`join`](Shutdown::join) it from
+    /// a plain OS thread.
     ///
-    /// Green threads that are left are dropped on their OS thread, their destructors run, and
-    /// whoever waits for one gets an [`Exit`](crate::Exit) that
-    /// [`is_killed`](crate::Exit::is_killed). One that is running goes on to its next wait first.
-    /// What is spawned from now on never starts, and its result says why. To shut down a hub that
-    /// was shut down changes nothing.
+    /// Green threads that are left are dropped on their OS thread, their destructors run, and their
+    /// waiters get an [`Exit`](crate::Exit) that [`is_killed`](crate::Exit::is_killed). One that is
+    /// running goes on to its next wait first. A green thread that is spawned from now on never
+    /// starts, and its result says why. Shutting down twice has no further effect.
     ///
     /// # Yields
     ///
@@ -204,7 +202,7 @@ impl Builder {
         let (end, ended) = broadcast::channel(1);
         let (number, limit) = (Number::take()?, self.shutdown_timeout);
         let (options, started_at) = (self.options.clone(), Location::caller());
-        // The thread first: should it be refused, there is no runtime to be dropped, which Tokio
+        // The OS thread first: if it is refused, there is no runtime to be dropped, which Tokio
         // forbids inside another.
         let (sender, receiver) = plain::channel();
         let thread = thread::Builder::new().name(self.name.clone()).spawn(move || {
@@ -222,7 +220,7 @@ impl Builder {
 /// The life of the OS thread of a hub.
 ///
 /// A runtime with a `LocalSet`, not Tokio's `LocalRuntime`: that cannot be made on the OS thread of
-/// the caller, who is to hear when it is refused.
+/// the caller, which is to get the error if it is refused.
 fn live(
     runtime: &Runtime,
     inbox: mpsc::UnboundedReceiver<Order>,
@@ -237,8 +235,8 @@ fn live(
     }
 }
 
-/// The main green thread of a hub thread: does as it is told, until it is told to end or there is
-/// nobody left to tell it anything.
+/// The main green thread of a hub thread: executes orders, until it is ordered to end or no handle
+/// is left.
 async fn obey(mut inbox: mpsc::UnboundedReceiver<Order>) {
     while let Some(Order::Do(order)) = inbox.recv().await {
         order();
@@ -260,7 +258,7 @@ impl Shutdown {
     ///
     /// # Panics
     ///
-    /// Inside a Tokio runtime, the hub's own for one: await the `Shutdown` there.
+    /// Inside a Tokio runtime, such as the hub's own: await the `Shutdown` there.
     ///
     /// # Examples
     ///
@@ -274,7 +272,7 @@ impl Shutdown {
         let Err(_closed) = self.hub.ended.resubscribe().blocking_recv();
         let mut thread = self.hub.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(thread) = thread.take() {
-            // A panic there has been reported by the panic hook, and there is nothing to add.
+            // The panic hook has reported a panic of that OS thread already.
             let _panicked = thread.join();
         }
     }

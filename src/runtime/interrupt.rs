@@ -11,9 +11,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::exit::Exit;
 use crate::greenthread::Greenlet;
 
-/// A request that the program end: Ctrl-C or SIGTERM.
+/// A request to end the program: Ctrl-C or SIGTERM.
 ///
-/// It is what [`interrupted`] gives, and the error that ends the main green thread after
+/// It is what [`interrupted`] returns, and the error that ends the main green thread after
 /// [`Builder::keyboard_interrupt`](super::Builder::keyboard_interrupt).
 ///
 /// Corresponds to Python's `KeyboardInterrupt`.
@@ -35,7 +35,7 @@ impl KeyboardInterrupt {
     /// The request of a service manager.
     pub const SIGTERM: KeyboardInterrupt = KeyboardInterrupt { name: "SIGTERM", number: 15 };
 
-    /// Returns the exit code of a program that was ended so, as shells count: 128 and the number of
+    /// Returns the exit code of a program that ends by it, as shells count: 128 plus the number of
     /// the signal.
     ///
     /// # Examples
@@ -87,8 +87,8 @@ impl From<KeyboardInterrupt> for io::Error {
 
 /// Waits until the program is asked to end, by Ctrl-C or SIGTERM.
 ///
-/// From this call on neither signal ends the process by itself, for as long as it runs. Everybody
-/// who waits sees each signal.
+/// From this call on, neither signal ends the process by itself any more. Every waiter gets each
+/// signal.
 ///
 /// # Yields
 ///
@@ -104,7 +104,7 @@ impl From<KeyboardInterrupt> for io::Error {
 ///
 /// # Errors
 ///
-/// When the system refuses to listen for signals.
+/// If the system refuses to install the signal handlers.
 ///
 /// # Examples
 ///
@@ -153,8 +153,8 @@ impl Signals {
         .await
     }
 
-    /// Throws each interrupt into the main green thread, in a task of Tokio's: so the hub's green
-    /// threads are those of the program.
+    /// Throws each interrupt into the main green thread, in a Tokio task: so the hub has only the
+    /// program's green threads.
     pub(super) fn throw_into(mut self, main: Greenlet) {
         tokio::task::spawn_local(async move {
             loop {

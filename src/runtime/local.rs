@@ -1,4 +1,4 @@
-//! A hub inside a Tokio runtime that the program has.
+//! A hub inside the program's own Tokio runtime.
 
 use std::panic::Location;
 
@@ -9,7 +9,7 @@ use super::host::{has_no_value, host};
 use crate::awaitable::Awaitable;
 use crate::hub::Number;
 
-/// Runs a future as the main green thread of a hub, inside a Tokio runtime that the program has.
+/// Runs a future as the main green thread of a hub, inside the program's own Tokio runtime.
 ///
 /// Inside the future and everything it spawns, all of this crate works; so do Tokio's own tasks,
 /// timers, sockets and `spawn_local`. It suits `current_thread` and multi-thread runtimes alike.
@@ -22,8 +22,8 @@ use crate::hub::Number;
 ///
 /// # Panics
 ///
-/// When first polled on an OS thread that runs a hub already: `spawn` there instead. When 4,096
-/// hubs are running. A panic of the future is handed on.
+/// If it is first polled on an OS thread that runs a hub already: `spawn` there instead. If 4,096
+/// hubs are running. A panic of the future is passed on.
 ///
 /// # Killed
 ///
@@ -50,11 +50,11 @@ where
 }
 
 impl Builder {
-    /// Runs a future as the main green thread of a hub inside a Tokio runtime that the program has,
-    /// as [`local`] does.
+    /// Runs a future as the main green thread of a hub inside the program's own Tokio runtime, as
+    /// [`local`] does.
     ///
-    /// Of the options the resolver, those of stacks and those of reports count: the rest are the
-    /// runtime's, which is there already.
+    /// Only the options for the resolver, stacks and reports apply: the others concern the runtime,
+    /// which exists already.
     ///
     /// # Panics
     ///

@@ -1,4 +1,4 @@
-//! What the handles of a hub thread share, and the orders that it takes from them.
+//! The state that the handles of a hub thread share, and the orders that they send.
 
 use std::convert::Infallible;
 use std::sync::Mutex;
@@ -9,8 +9,8 @@ use tokio::sync::{broadcast, mpsc};
 
 use crate::hub::Outer;
 
-/// What all handles of one hub share. Dropping it ends the hub, as it has the only sender of
-/// orders.
+/// The state that all handles of one hub share. Dropping it ends the hub, as it has the only sender
+/// of orders.
 pub(super) struct Handle {
     pub(super) orders: mpsc::UnboundedSender<Order>,
     /// Closed once the hub has ended.
@@ -19,15 +19,15 @@ pub(super) struct Handle {
     pub(super) thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// What a hub thread is told to do.
+/// An order for a hub thread.
 pub(super) enum Order {
     Do(Box<dyn FnOnce() + Send>),
     End,
 }
 
 impl Handle {
-    /// Has a closure run on the hub's OS thread. It is dropped here when the hub has ended, and
-    /// there when the hub ends before its turn comes.
+    /// Sends a closure to the hub's OS thread. It is dropped here if the hub has ended, and there
+    /// if the hub ends before its turn comes.
     pub(super) fn order(&self, order: impl FnOnce() + Send + 'static) {
         let _refused = self.send(Order::Do(Box::new(order)));
     }

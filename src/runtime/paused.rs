@@ -1,10 +1,10 @@
-//! A clock that stands still, for tests.
+//! A paused clock, for tests.
 
 use super::Builder;
 
 impl Builder {
-    /// Starts with the clock paused: time passes only when nothing else can happen, and then at
-    /// once to the next deadline.
+    /// Starts with the clock paused: time advances only when no task can run, and then at once to
+    /// the next deadline.
     ///
     /// Tests of sleeps and timeouts run in no time and with exact results.
     ///

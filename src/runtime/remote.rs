@@ -17,26 +17,26 @@ use crate::report::{self, Contained};
 
 /// A green thread of a [`HubThread`](super::HubThread) and, once it has ended, its result.
 ///
-/// It is a future of the result, and `Send`: it can be awaited in any runtime. A plain thread waits
-/// with [`join`](RemoteGreenThread::join). Dropping it leaves the green thread running, as long as
-/// there is another handle to the hub.
+/// It is a future of the result, and `Send`: it can be awaited in any runtime. A plain OS thread
+/// waits with [`join`](RemoteGreenThread::join). Dropping it leaves the green thread running, as
+/// long as there is another handle to the hub.
 ///
 /// Corresponds to [`GreenThread`](crate::GreenThread), which stays on its OS thread.
 ///
 /// # Panics
 ///
-/// A panic that ends the green thread does not spread: it is the `Err` of the result. If nobody
+/// A panic that ends the green thread does not spread: it is the `Err` of the result. If no code
 /// looks at it, the panic is [reported](crate::debug::hub_exceptions), and so is a value that is an
 /// `Err`.
 ///
 /// # Killed
 ///
-/// Whoever stops waiting leaves the green thread running.
+/// The green thread goes on when a waiter stops waiting.
 ///
 /// # Errors
 ///
-/// The [`Exit`] of a green thread without a value. One that was killed, by a shutdown of its hub
-/// for one, [`is_killed`](Exit::is_killed). One that was spawned when its hub had been shut down
+/// The [`Exit`] of a green thread without a value. One that was killed, for example by a shutdown
+/// of its hub, [`is_killed`](Exit::is_killed). One that was spawned when its hub had been shut down
 /// has an [`error`](Exit::error) that says so.
 ///
 /// # Examples
@@ -55,12 +55,12 @@ use crate::report::{self, Contained};
 /// ```
 #[must_use = "it is a result; drop it to let the green thread run on by itself"]
 pub struct RemoteGreenThread<T> {
-    /// Takes orders for the green thread, and keeps its hub alive while somebody waits.
+    /// Sends orders for the green thread, and keeps its hub alive while it is waited for.
     hub: Arc<Handle>,
-    /// Set when it starts. Only good on the hub's OS thread.
+    /// Set when it starts. Meaningful on the hub's OS thread only.
     key: Arc<OnceLock<Key>>,
     outcome: oneshot::Receiver<Result<T, Exit>>,
-    /// What becomes of an outcome that nobody looks at.
+    /// Handles an outcome that was never looked at.
     discard: fn(Result<T, Exit>),
 }
 
@@ -76,7 +76,8 @@ impl<T: Send + 'static> RemoteGreenThread<T> {
     {
         let (sender, outcome) = oneshot::channel();
         let key = Arc::new(OnceLock::new());
-        // Where the hub ends first it is dropped by a channel of Tokio's, which nothing may unwind.
+        // If the hub ends first it is dropped inside a Tokio channel, through which no panic may
+        // unwind.
         let make = Contained::new(make, "in a destructor of a green thread that never started");
         hub.order({
             let key = Arc::clone(&key);
@@ -102,7 +103,7 @@ impl<T> RemoteGreenThread<T> {
     ///
     /// # Panics
     ///
-    /// Inside a Tokio runtime, where it would block everybody else: await the handle there.
+    /// Inside a Tokio runtime, whose other tasks it would block: await the handle there.
     ///
     /// # Errors
     ///
@@ -123,7 +124,7 @@ impl<T> RemoteGreenThread<T> {
 
     /// Ends the green thread, as [`Greenlet::kill`](crate::Greenlet::kill) does.
     ///
-    /// The hub does it when it gets to it, and this does not wait for that: the result tells. One
+    /// The hub does it in a later turn, and this does not wait for that: wait for the result. One
     /// that has not started by then never does.
     ///
     /// Corresponds to eventlet's `GreenThread.kill()`.
@@ -143,7 +144,7 @@ impl<T> RemoteGreenThread<T> {
     pub fn kill(&self) {
         let key = Arc::clone(&self.key);
         self.hub.order(move || {
-            // Orders are obeyed in order: by now it was spawned.
+            // Orders are executed in order: by now it was spawned.
             if let (Some(hub), Some(key)) = (hub::current(), key.get()) {
                 hub.kill(*key, Exit::killed());
             }
@@ -151,12 +152,12 @@ impl<T> RemoteGreenThread<T> {
     }
 }
 
-/// What stands for the outcome of a green thread whose hub had ended.
+/// The outcome of a green thread whose hub had ended.
 fn never_started() -> Exit {
     Exit::thrown("its hub was shut down before it could start".into())
 }
 
-/// Drops an outcome that nobody waits for, and reports it if it is a failure.
+/// Drops an outcome that has no waiter, and reports it if it is a failure.
 fn discard<T: 'static>(outcome: Result<T, Exit>) {
     if let Some(failure) = failure_in(&outcome) {
         report::failure("in a green thread that nobody waited for", &failure);
@@ -176,7 +177,7 @@ impl<T> Future for RemoteGreenThread<T> {
 
 impl<T> Drop for RemoteGreenThread<T> {
     fn drop(&mut self) {
-        // From here on whoever has the outcome is the one who answers for it.
+        // From here on the holder of the outcome is responsible for reporting it.
         self.outcome.close();
         if let Ok(unwanted) = self.outcome.try_recv() {
             (self.discard)(unwanted);

@@ -1,12 +1,11 @@
-//! Who resolves names for a hub.
+//! The resolver of a hub.
 
 use std::sync::Arc;
 
 use crate::hub::{self, Resolve};
 
-/// Returns who resolves the names of hosts for this hub: what
-/// [`Builder::resolver`](super::Builder::resolver) was given. `None` where the system does, and
-/// where there is no hub.
+/// Returns the resolver of this hub, as given to [`Builder::resolver`](super::Builder::resolver).
+/// `None` if it is the system's, or if there is no hub.
 ///
 /// # Yields
 ///

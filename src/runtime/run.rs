@@ -17,7 +17,7 @@ use crate::hub::{Deadlock, Number};
 ///
 /// This makes a current-thread Tokio runtime, so everything made for Tokio works inside. When the
 /// future ends, green threads that are left are dropped and their destructors run. Calls that
-/// nothing can interrupt are waited for no longer than [a limit](Builder::shutdown_timeout).
+/// cannot be interrupted are waited for no longer than [a limit](Builder::shutdown_timeout).
 /// [`Builder`] has options.
 ///
 /// Corresponds to running a Python program that uses eventlet: there the hub starts by itself.
@@ -25,8 +25,8 @@ use crate::hub::{Deadlock, Number};
 /// # Panics
 ///
 /// Inside a Tokio runtime or another `run`: use [`local`](super::local()) there, or
-/// [`spawn`](crate::spawn). When the operating system refuses the runtime its resources, or 4,096
-/// hubs are running. A panic of the future is handed on.
+/// [`spawn`](crate::spawn). If the operating system refuses the runtime's resources, or 4,096 hubs
+/// are running. A panic of the future is passed on.
 ///
 /// # Examples
 ///
@@ -54,11 +54,11 @@ impl Builder {
     /// # Panics
     ///
     /// Inside a Tokio runtime or another `run`: use [`local`](super::local()) there, or
-    /// [`spawn`](crate::spawn). A panic of the future is handed on.
+    /// [`spawn`](crate::spawn). A panic of the future is passed on.
     ///
     /// # Errors
     ///
-    /// When the operating system refuses the runtime what it needs, or 4,096 hubs are running. With
+    /// If the operating system refuses the runtime's resources, or 4,096 hubs are running. With
     /// [`keyboard_interrupt`](Builder::keyboard_interrupt), when that ended the future.
     /// [`Aborted`], when the hub was. With [`deadlock_detection`](Builder::deadlock_detection),
     /// when nothing could wake it any more.

@@ -1,4 +1,4 @@
-//! What is the same for many connections: certificates, keys, whom to trust.
+//! The settings of many connections: certificates, keys, trusted authorities.
 
 use std::fmt;
 use std::io;
@@ -34,18 +34,18 @@ pub struct Context<S: Side> {
 struct Shared<S: Side> {
     common: Common,
     side: S,
-    /// What rustls works with. Made when it is first needed, and anew by `reload`.
+    /// The configuration for rustls. Made when it is first needed, and anew by `reload`.
     config: RwLock<Option<Arc<S::Config>>>,
 }
 
 /// The side of a [`Context`]: [`Client`] or [`Server`].
 pub trait Side: sealed::Side {}
 
-/// The side of those who connect.
+/// The side that connects.
 #[derive(Clone, Debug)]
 pub struct Client(ClientSettings);
 
-/// The side of those who are connected to.
+/// The side that accepts connections.
 #[derive(Clone, Debug)]
 pub struct Server(ServerSettings);
 
@@ -109,7 +109,8 @@ impl Context<Client> {
     ///
     /// # Errors
     ///
-    /// None so far: whom to trust is read later, for [`ca_file`](Context::ca_file) may replace it.
+    /// None so far: the system's authorities are read later, as [`ca_file`](Context::ca_file) may
+    /// replace them.
     ///
     /// # Examples
     ///
@@ -121,7 +122,7 @@ impl Context<Client> {
         Ok(Context::new(Common::default(), Client(settings)))
     }
 
-    /// Trusts the authorities of a file, and no longer those of the system. Several files add up.
+    /// Trusts the authorities of a file instead of those of the system. Several files add up.
     ///
     /// Corresponds to Python's `ssl.create_default_context(cafile=..)`.
     ///
@@ -153,7 +154,8 @@ impl Context<Client> {
         Ok(self.with(|_, Client(settings)| settings.identity = Some(identity)))
     }
 
-    /// Verifies nothing about the server: **whoever is on the way can read and change everything**.
+    /// Verifies nothing about the server: **anyone on the network path can read and change
+    /// everything**.
     ///
     /// For tests. To trust a certificate that no authority has signed, give it to
     /// [`ca_file`](Context::ca_file).
@@ -174,8 +176,8 @@ impl Context<Server> {
     ///
     /// # Errors
     ///
-    /// When a file cannot be read, is no PEM of certificates and a key that is not encrypted, or
-    /// the key is of another certificate. The error names the file, and the line if it can.
+    /// When a file cannot be read, is not PEM of certificates and an unencrypted key, or the key is
+    /// of another certificate. The error names the file, and the line if it can.
     pub fn server(chain: impl Into<Pem>, key: impl Into<Pem>) -> io::Result<Context<Server>> {
         let default = Identity { chain: chain.into(), key: key.into() };
         let settings =
@@ -220,7 +222,7 @@ impl<S: Side> Context<S> {
         Context { shared: Arc::new(Shared { common, side, config: RwLock::default() }) }
     }
 
-    /// Offers or accepts these protocols, the dearest first (ALPN).
+    /// Offers or accepts these protocols, in order of preference (ALPN).
     ///
     /// Corresponds to Python's `SSLContext.set_alpn_protocols`.
     pub fn alpn<P: AsRef<[u8]>>(self, protocols: impl IntoIterator<Item = P>) -> Context<S> {
@@ -228,7 +230,8 @@ impl<S: Side> Context<S> {
         self.with(|common, _| common.alpn = protocols)
     }
 
-    /// Limits how long a handshake may take, from its first step; `None` forever. By default 10 s.
+    /// Limits how long a handshake may take, from its first step; `None` for no limit. The default
+    /// is 10 s.
     ///
     /// Corresponds to Python's `settimeout` before `do_handshake`.
     pub fn handshake_timeout(self, limit: impl Into<Option<Duration>>) -> Context<S> {
@@ -250,21 +253,20 @@ impl<S: Side> Context<S> {
         self.with_versions(|each| each <= version)
     }
 
-    /// Reads all files again. New handshakes use what they say now; connections that there are go
-    /// on.
+    /// Reads all files again. New handshakes use the new contents; existing connections go on.
     ///
     /// Sessions from before are not resumed.
     ///
     /// # Errors
     ///
-    /// As when the context was made. It goes on with what it had then.
+    /// As when the context was made. It keeps its previous settings then.
     pub fn reload(&self) -> io::Result<()> {
         let config = self.shared.side.build(&self.shared.common)?;
         *self.shared.config.write().unwrap_or_else(PoisonError::into_inner) = Some(config);
         Ok(())
     }
 
-    /// Returns what rustls works with.
+    /// Returns the configuration for rustls.
     pub(super) fn config(&self) -> io::Result<Arc<S::Config>> {
         let config = self.shared.config.read().unwrap_or_else(PoisonError::into_inner).clone();
         match config {
@@ -286,8 +288,8 @@ impl<S: Side> Context<S> {
         Context::new(common, side)
     }
 
-    /// Changes something whose files are to be read at once, so that an error comes in the caller's
-    /// line.
+    /// Changes a setting and reads its files at once, so that the caller of the setter gets the
+    /// error.
     fn checked(self, change: impl FnOnce(&mut Common, &mut S)) -> io::Result<Context<S>> {
         let context = self.with(change);
         context.reload()?;

@@ -8,12 +8,12 @@ use rustls::{CertificateError, Error as TlsError, InvalidMessage};
 
 /// The error of a handshake, inside the [`io::Error`] that a stream gives.
 ///
-/// Whatever a stranger sends to a server can be one, so [`serve`](crate::serve()) tells `tracing`
-/// of it at DEBUG, and does not report it as a failure of the handler.
+/// Any client can cause one, so [`serve`](crate::serve()) passes it to `tracing` at DEBUG, and does
+/// not report it as a failure of the handler.
 #[derive(Debug)]
 pub struct HandshakeError {
     cause: io::Error,
-    /// How it reads, with what may help.
+    /// The message, with a hint.
     message: String,
 }
 
@@ -27,7 +27,7 @@ impl HandshakeError {
         io::Error::new(cause.kind(), HandshakeError { cause, message })
     }
 
-    /// Repeats an error for whoever uses the stream after it.
+    /// Repeats an error for later uses of the stream.
     pub(super) fn repeat(kind: io::ErrorKind, message: &str) -> io::Error {
         io::Error::new(kind, HandshakeError { cause: kind.into(), message: message.to_owned() })
     }
@@ -57,7 +57,7 @@ fn cure(error: &TlsError) -> Option<&'static str> {
     }
 }
 
-/// Returns whether a handshake that failed is what an error is about.
+/// Returns whether an error is that of a failed handshake.
 pub(crate) fn is_handshake_error(error: &(dyn Error + 'static)) -> bool {
     let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     let is_one =

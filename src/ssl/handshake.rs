@@ -1,4 +1,4 @@
-//! A handshake that is going on.
+//! A handshake in progress.
 
 use std::future::Future;
 use std::io;
@@ -14,7 +14,7 @@ use tokio_rustls::{Accept, Connect, TlsStream};
 use super::error::HandshakeError;
 use crate::hub::hold;
 
-/// What a stream does with its handshake on the way.
+/// What a stream does during its handshake.
 #[derive(Clone, Copy)]
 pub(super) enum Role {
     Read,
@@ -25,7 +25,7 @@ pub(super) enum Role {
 pub(super) struct Handshake<T> {
     side: Side<T>,
     limit: Option<Duration>,
-    /// Set with the first step. Tokio's and not the hub's timer, since a stream may be sent to
+    /// Set with the first step. Tokio's timer and not the hub's, since a stream may be sent to
     /// another OS thread. Both follow the same clock.
     timer: Option<Pin<Box<Sleep>>>,
     waiting: Arc<Waiting>,
@@ -58,7 +58,7 @@ impl<T> Handshake<T> {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Handshake<T> {
-    /// Takes the next steps, for one who wants to read or to write. The other is woken as well.
+    /// Takes the next steps, for a reader or a writer. The other is woken as well.
     pub(super) fn poll(&mut self, cx: &Context<'_>, role: Role) -> Poll<io::Result<TlsStream<T>>> {
         self.waiting.set(role, cx.waker());
         let both = Waker::from(Arc::clone(&self.waiting));
@@ -99,8 +99,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Handshake<T> {
     }
 }
 
-/// Those who wait for a handshake: a stream may be read and written by two tasks, and the one that
-/// took the last step may be dropped before the next is due.
+/// The wakers of the waiters for a handshake: two tasks may read and write a stream, and the one
+/// that took the last step may be dropped before the next is due.
 #[derive(Default)]
 struct Waiting(Mutex<[Option<Waker>; 2]>);
 

@@ -10,8 +10,8 @@ use crate::convenience::Listener;
 
 /// A listener whose connections speak TLS.
 ///
-/// It gives a connection as soon as it is accepted, and the handshake happens in whatever uses it:
-/// a silent client holds nobody up. [`serve`](crate::serve()) and `wsgi::server` take it. The
+/// It gives a connection as soon as it is accepted, and the handshake happens at its first use: a
+/// silent client delays no other. [`serve`](crate::serve()) and `wsgi::server` take it. The
 /// connections of one around a listener of green stacks are of `eventlet::green::ssl`.
 ///
 /// Corresponds to what `eventlet.wrap_ssl` makes of a listening socket.
@@ -50,7 +50,7 @@ impl<L> TlsListener<L> {
 impl<L: Listener> TlsListener<L> {
     /// Waits for the next connection below.
     pub(crate) async fn accept_below(&mut self) -> io::Result<(L::Io, L::Addr)> {
-        // A context that cannot be used is the server's trouble, and none of its clients'.
+        // An unusable context is an error of the server, not of a client.
         self.context.config()?;
         self.listener.accept().await
     }

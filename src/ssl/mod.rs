@@ -32,17 +32,17 @@
 //!
 //! # How a connection ends
 //!
-//! `shutdown` tells the peer that nothing was cut off: it sends TLS's `close_notify`. A stream that
-//! is only dropped closes its socket without it, for its green thread may have been killed in the
-//! middle of a message. The peer's reader gets an error then, and so does a reader here: a
-//! connection that ends without `close_notify` gives
-//! [`UnexpectedEof`](std::io::ErrorKind::UnexpectedEof), never a silent end.
+//! `shutdown` tells the peer that the data is complete: it sends TLS's `close_notify`. A stream
+//! that is only dropped closes its socket without it, as its green thread may have been killed in
+//! the middle of a message. The peer's reader gets an error then, and so does a reader here: a
+//! connection that ends without `close_notify` fails with
+//! [`UnexpectedEof`](std::io::ErrorKind::UnexpectedEof), and never looks like a normal end.
 //!
 //! Corresponds to `eventlet.green.ssl`.
 //!
 //! # Differences
 //!
-//! A client verifies who it talks to. Eventlet's `wrap_ssl` never does, not even with
+//! A client verifies its server. Eventlet's `wrap_ssl` never does, not even with
 //! `cert_reqs=CERT_REQUIRED`. TLS 1.0, 1.1 and SSL are not spoken.
 
 mod context;

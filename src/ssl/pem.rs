@@ -1,4 +1,4 @@
-//! Certificates and keys in PEM, and errors that say where in them something is wrong.
+//! Certificates and keys in PEM, with errors that name the line.
 
 use std::fmt;
 use std::io;
@@ -152,7 +152,7 @@ impl From<String> for Pem {
     }
 }
 
-/// The file's path. What is in memory may be a key, and is not shown.
+/// The file's path. PEM in memory may be a key, and is not shown.
 impl fmt::Display for Pem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {

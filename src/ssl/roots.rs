@@ -29,7 +29,7 @@ pub(super) fn read(files: &[Pem]) -> io::Result<Arc<RootCertStore>> {
     Ok(Arc::new(roots))
 }
 
-/// Makes what verifies servers against some authorities.
+/// Makes a verifier of servers against some authorities.
 pub(super) fn verifier(
     roots: Arc<RootCertStore>,
     provider: Arc<CryptoProvider>,
@@ -38,7 +38,7 @@ pub(super) fn verifier(
     Ok(verifier.map_err(io::Error::other)?)
 }
 
-/// Makes what verifies servers as the operating system does.
+/// Makes a verifier of servers that works as the operating system's.
 pub(super) fn system(provider: Arc<CryptoProvider>) -> io::Result<Arc<dyn ServerCertVerifier>> {
     match Verifier::new(Arc::clone(&provider)) {
         Ok(verifier) => Ok(Arc::new(verifier)),

@@ -1,4 +1,4 @@
-//! Which certificate a server shows to whom.
+//! The certificate that a server shows for each name.
 
 use std::collections::HashMap;
 use std::sync::Arc;

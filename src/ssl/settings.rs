@@ -1,4 +1,4 @@
-//! What a context is made from, and how rustls is told.
+//! The settings of a context, and their conversion to rustls's configuration.
 
 use std::io;
 use std::sync::Arc;
@@ -59,7 +59,7 @@ impl Identity {
     }
 }
 
-/// What a server has besides.
+/// Further settings of a server.
 #[derive(Clone, Debug)]
 pub(super) struct ServerSettings {
     pub(super) default: Identity,
@@ -117,7 +117,7 @@ impl Trust {
     }
 }
 
-/// What a client has besides.
+/// Further settings of a client.
 #[derive(Clone, Debug)]
 pub(super) struct ClientSettings {
     pub(super) trust: Trust,

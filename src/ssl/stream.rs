@@ -18,24 +18,24 @@ use super::handshake::{Handshake, Role};
 ///
 /// The handshake of a server's connection happens at its first use, or by
 /// [`handshake`](TlsStream::handshake); that of a client's has happened when
-/// [`wrap_ssl`](super::wrap_ssl) gives it. It takes no longer than
+/// [`wrap_ssl`](super::wrap_ssl) returns it. It takes no longer than
 /// [`handshake_timeout`](Context::handshake_timeout) allows.
 ///
 /// It reads and writes through Tokio's traits; `eventlet::green::ssl::TlsStream` is made from it
 /// for green stacks. As with all of Tokio's writers, flush it before you wait for the answer. Shut
-/// it down when all has been written: see [how a connection ends](super#how-a-connection-ends).
+/// it down after the last write: see [how a connection ends](super#how-a-connection-ends).
 ///
 /// Corresponds to Python's `ssl.SSLSocket`, eventlet's `GreenSSLSocket`.
 ///
 /// # Killed
 ///
-/// Whoever waits for a read loses nothing; for a write, what was not accepted is not sent.
+/// A cancelled read loses nothing; of a cancelled write, data that was not accepted is not sent.
 ///
 /// # Errors
 ///
 /// An error of the handshake is a [`HandshakeError`] inside an [`io::Error`] of kind `InvalidData`,
-/// `UnexpectedEof` or `TimedOut`, and is given again by all that follows. A peer that ends the
-/// connection without saying so gives `UnexpectedEof`.
+/// `UnexpectedEof` or `TimedOut`, and is returned again by all later calls. A peer that ends the
+/// connection without `close_notify` causes `UnexpectedEof`.
 pub struct TlsStream<T> {
     state: State<T>,
 }
@@ -58,8 +58,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> TlsStream<T> {
         TlsStream { state }
     }
 
-    /// Connects over anything that carries bytes, to the server of that name, and does the
-    /// handshake.
+    /// Connects over any byte stream, to the server of that name, and does the handshake.
     ///
     /// For sockets of Tokio there is [`wrap_ssl`](super::wrap_ssl).
     ///
@@ -73,7 +72,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> TlsStream<T> {
     ///
     /// # Errors
     ///
-    /// When the name is none, the system has no authorities, or the handshake fails.
+    /// If the name is invalid, the system has no authorities, or the handshake fails.
     pub async fn client(
         io: T,
         context: &Context<Client>,
@@ -100,7 +99,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> TlsStream<T> {
     ///
     /// # Killed
     ///
-    /// The handshake stays where it is, and the next use of the stream continues it.
+    /// The next use of the stream continues the handshake.
     ///
     /// # Errors
     ///
@@ -256,7 +255,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<T> {
 
     /// Sends `close_notify`, and closes the socket for writing.
     ///
-    /// A connection whose handshake has failed, or was never begun, is closed without.
+    /// A connection whose handshake has failed, or was never begun, is closed without it.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Waking<'_>) -> Poll<io::Result<()>> {
         match &mut self.state {
             State::Open(open) => Pin::new(&mut **open).poll_shutdown(cx),

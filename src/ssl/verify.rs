@@ -1,4 +1,4 @@
-//! What takes any server for the one that was asked for.
+//! A verifier that accepts any server.
 
 use std::sync::Arc;
 

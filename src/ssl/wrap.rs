@@ -19,7 +19,7 @@ use crate::convenience::{Connect, Opening, Tcp};
 /// | socket | context | what it gives |
 /// |---|---|---|
 /// | [`connect(..)`](crate::connect) itself | client's | a [`TlsStream`], once it is waited for |
-/// | a connection | client's | the same; say who is to be there with [`server_hostname`](WrapSsl::server_hostname) |
+/// | a connection | client's | the same; name the server with [`server_hostname`](WrapSsl::server_hostname) |
 /// | a listener | server's | a [`TlsListener`] |
 /// | a connection that was accepted | server's | a [`TlsStream`], whose handshake comes with its first use |
 ///
@@ -27,7 +27,8 @@ use crate::convenience::{Connect, Opening, Tcp};
 ///
 /// # Differences
 ///
-/// Eventlet's verifies nobody, and takes its options as arguments: they are the [`Context`]'s here.
+/// Eventlet's verifies no server, and takes its options as arguments: here they are the
+/// [`Context`]'s.
 ///
 /// # Examples
 ///
@@ -76,7 +77,7 @@ impl<T: Send + 'static> WrapSsl<T> {
 }
 
 impl<T> WrapSsl<T> {
-    /// Says whose certificate the server has to show: a name or an IP address.
+    /// Sets the name or IP address that the server's certificate must have.
     ///
     /// By default it is the host that `connect` was given.
     ///
@@ -111,9 +112,8 @@ fn nameless() -> io::Error {
 ///
 /// # Errors
 ///
-/// When the connection cannot be made, nobody said which server it is to be, or the handshake
-/// fails: then the error has a [`HandshakeError`](super::HandshakeError) inside, and no byte of
-/// data was sent.
+/// If the connection cannot be made, the server was not named, or the handshake fails: then the
+/// error has a [`HandshakeError`](super::HandshakeError) inside, and no byte of data was sent.
 impl<T> IntoFuture for WrapSsl<T>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,

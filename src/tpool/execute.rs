@@ -15,37 +15,37 @@ use super::lane::Lane;
 use super::pool::Pool;
 use crate::report;
 
-/// Runs a closure in an OS thread of this hub's pool, and waits for its value.
+/// Runs a closure on an OS thread of this hub's pool, and waits for its value.
 ///
-/// Other green threads run meanwhile. Called from inside a pool, the closure runs right there: so a
-/// job can use what uses the pool, and never waits for its own thread. A job may also wait for
-/// another hub that uses its own pool, or run one.
+/// Other green threads run meanwhile. Called from inside a pool, the closure runs on the same OS
+/// thread: so a job can call code that uses the pool, and never waits for its own thread. A job may
+/// also wait for another hub that uses its own pool, or run one.
 ///
-/// It can be awaited anywhere: in green threads, in tasks of Tokio, under any executor. Where there
-/// is no hub, a pool that all such callers share does it.
+/// It can be awaited anywhere: in green threads, in tasks of Tokio, under any executor. Without a
+/// hub, the closure runs in a pool that all such callers share.
 ///
 /// Corresponds to `eventlet.tpool.execute`.
 ///
 /// # Yields
 ///
-/// Until the closure has returned, unless it ran right here.
+/// Until the closure has returned, unless it ran on this OS thread.
 ///
 /// # Killed
 ///
-/// A closure that has not begun never does. One that has runs to its end and keeps its thread that
-/// long; what it returns is dropped there, and its panic is reported.
+/// A closure that has not begun never does. One that has begun runs to its end and occupies its
+/// thread that long; its value is dropped there, and its panic is reported.
 ///
 /// # Panics
 ///
-/// A panic of the closure goes on in the caller. So does a refusal of the operating system to give
-/// the pool its first thread, and an `EVENTLET_THREADPOOL_SIZE` that is no number.
+/// A panic of the closure is resumed in the caller. It also panics if the operating system refuses
+/// the pool its first thread, or `EVENTLET_THREADPOOL_SIZE` is not a number.
 ///
 /// # Differences
 ///
 /// Eventlet runs a closure even when its caller has given up before it began. An exception that
 /// is not an `Exception` ends one of eventlet's threads, and its caller waits forever.
 ///
-/// A paused clock does not wait for the pool: if nobody else can go on, it runs ahead.
+/// A paused clock does not wait for the pool: if no other task can run, it advances.
 ///
 /// # Examples
 ///
@@ -71,7 +71,7 @@ where
     Execute::new(Where::Hub, job)
 }
 
-/// Runs a closure in an OS thread of that pool, and waits for its value.
+/// Runs a closure on an OS thread of that pool, and waits for its value.
 pub(crate) fn execute_on<F, T>(pool: Arc<Pool>, job: F) -> Execute<T>
 where
     F: FnOnce() -> T + Send + 'static,
@@ -90,18 +90,18 @@ pub struct Execute<T> {
 
 /// Where a job waits for its turn.
 pub(super) enum Where {
-    /// In the pool of whoever waits first.
+    /// In the pool of the first waiter.
     Hub,
     Pool(Arc<Pool>),
     Lane(Arc<Lane>),
 }
 
 enum Stage {
-    /// Nobody has waited for it yet.
+    /// It has not been polled yet.
     New(Job),
-    /// It was in line, under this number.
+    /// It was queued, under this number.
     InLine(u64),
-    /// It ran where it was waited for.
+    /// It ran on the waiter's OS thread.
     Done,
 }
 
@@ -119,7 +119,7 @@ impl<T: Send + 'static> Execute<T> {
 }
 
 impl<T> Execute<T> {
-    /// Sees to it that the job is done, now or in its turn.
+    /// Runs or queues the job.
     fn start(&mut self) {
         let stage = std::mem::replace(&mut self.stage, Stage::Done);
         self.stage = match stage {
@@ -161,7 +161,7 @@ impl<T> Future for Execute<T> {
 impl<T> Drop for Execute<T> {
     fn drop(&mut self) {
         if let Stage::InLine(number) = self.stage {
-            // A statement of its own: the closure is dropped after the lock was given back.
+            // A separate statement: the closure is dropped after the unlock.
             let _job = match &self.queue {
                 Where::Hub => None,
                 Where::Pool(pool) => pool.take_back(number),
@@ -176,7 +176,7 @@ impl<T> Drop for Execute<T> {
     }
 }
 
-/// Drops an outcome that nobody waits for, and reports it if it is a panic.
+/// Drops an outcome that has no waiter, and reports it if it is a panic.
 fn discard<T>(outcome: thread::Result<T>) {
     let what = "in a job of the thread pool that nobody waited for";
     match outcome {

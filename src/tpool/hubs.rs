@@ -19,28 +19,28 @@ thread_local! {
 
 static SHARED: Mutex<Shared> = Mutex::new(Shared { pool: None, default_size: None });
 
-/// The pool of this OS thread's hub. It is made when it is first used, and closed when another hub
-/// has come, or the OS thread ends.
+/// The pool of this OS thread's hub. It is made at its first use, and closed when another hub has
+/// started, or the OS thread ends.
 struct OfHub {
     hub: Weak<Hub>,
     pool: Arc<Pool>,
 }
 
-/// What is used where there is no hub.
+/// The pool for callers without a hub.
 struct Shared {
     pool: Option<Arc<Pool>>,
-    /// How many threads a pool has if nobody says. `None` until it was asked for or set.
+    /// The default number of threads. `None` until it was read or set.
     default_size: Option<usize>,
 }
 
 /// Sets how many OS threads the pool of this hub may have.
 ///
-/// It takes effect at once: more threads begin with the jobs that wait, and threads too many end as
-/// soon as they have no job in hand. With 0 there is no pool: a job runs inside its caller, the hub
-/// and all green threads wait for it, and a warning is reported.
+/// It takes effect at once: additional threads start on the waiting jobs, and surplus threads end
+/// after their current job. With 0 there is no pool: a job runs inside its caller, blocks the hub
+/// with all green threads, and a warning is reported.
 ///
-/// Where there is no hub, it sets how many the pools of hubs to come will have, and the pool that
-/// is used without one.
+/// Without a hub, it sets the number for the pools of future hubs, and for the pool of callers
+/// without a hub.
 ///
 /// Corresponds to `eventlet.tpool.set_num_threads`.
 ///
@@ -77,10 +77,10 @@ pub fn set_num_threads(threads: usize) {
     }
 }
 
-/// Ends the OS threads of this hub's pool, once the jobs that it has are done, and waits for that.
+/// Ends the OS threads of this hub's pool, once its jobs are done, and waits for that.
 ///
-/// A job that somebody needs from then on starts the pool anew, with as many threads as before.
-/// Where there is no hub, it is the pool that is used without one.
+/// A later job starts the pool anew, with as many threads as before. Without a hub, this applies to
+/// the pool of callers without a hub.
 ///
 /// Corresponds to `eventlet.tpool.killall`.
 ///
@@ -122,17 +122,17 @@ pub async fn killall() {
         None => renew_shared(),
     };
     if let Some(pool) = pool {
-        // The sender goes when it has been used, and not before.
+        // The sender is dropped after its use, and not before.
         let _closed = pool.close().await;
     }
 }
 
-/// Returns the pool that a job of the caller goes to. `None` when it is to run right there: in a
-/// thread of a pool, which could wait for itself otherwise, or where there are to be no threads.
+/// Returns the pool for a job of the caller. `None` if the job is to run on this OS thread: inside
+/// a pool, which could wait for itself otherwise, or if the pool has no threads.
 ///
 /// # Panics
 ///
-/// When the environment asks for a number of threads that is none.
+/// If the environment variable is not a number.
 pub(super) fn of_caller() -> Option<Arc<Pool>> {
     let pool = match hub::current() {
         Some(hub) => of_hub(&hub, default_size),
@@ -153,7 +153,7 @@ fn of_hub(hub: &Rc<Hub>, size: impl FnOnce() -> usize) -> Arc<Pool> {
     })
 }
 
-/// Puts a pool that has not started in the place of the hub's, and returns that.
+/// Replaces the hub's pool with one that has not started, and returns the old one.
 fn renew_of_hub(hub: &Rc<Hub>) -> Option<Arc<Pool>> {
     OF_HUB.with_borrow_mut(|mine| {
         let mine = mine.as_mut().filter(|mine| mine.of(hub).is_some())?;
@@ -162,7 +162,7 @@ fn renew_of_hub(hub: &Rc<Hub>) -> Option<Arc<Pool>> {
     })
 }
 
-/// Returns the pool that is used without a hub.
+/// Returns the pool of callers without a hub.
 fn of_all() -> Arc<Pool> {
     let size = default_size();
     Arc::clone(shared().pool.get_or_insert_with(|| new_pool(size)))
@@ -196,12 +196,12 @@ impl Drop for OfHub {
     }
 }
 
-/// Returns how many threads a pool has of which nobody said it.
+/// Returns the default number of threads of a pool.
 fn default_size() -> usize {
     *shared().default_size.get_or_insert_with(size_from_environment)
 }
 
-/// Reads how many threads the environment asks for.
+/// Reads the number of threads from the environment.
 fn size_from_environment() -> usize {
     match env::var(SIZE_VARIABLE) {
         Err(env::VarError::NotPresent) => DEFAULT_SIZE,

@@ -7,8 +7,8 @@ pub(super) type Job = Box<dyn FnOnce() + Send>;
 
 /// Jobs in the order in which they came, each under a number, so that its owner can take it back.
 ///
-/// A map for the sake of that: in a plain queue the jobs of everybody who gave up would stay until
-/// their turn came, and when nothing moves, that is never.
+/// A map, so that a job can be removed: in a plain queue cancelled jobs would stay until their
+/// turn, and if all threads hang, that never comes.
 pub(super) struct JobQueue {
     jobs: BTreeMap<u64, Job>,
     next: u64,

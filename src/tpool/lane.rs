@@ -8,13 +8,13 @@ use crate::hub::{Held, hold};
 
 /// Jobs that have something in common, so that no two of them may run at once.
 ///
-/// However many wait, they take no more than one thread of the pool; and after each, other jobs of
-/// the pool get their turn.
+/// They occupy at most one thread of the pool, and after each, other jobs of the pool get their
+/// turn.
 pub(super) struct Lane(Mutex<State>);
 
 struct State {
     queue: JobQueue,
-    /// Whether a thread of the pool does the first job, or is going to.
+    /// Whether a thread of the pool runs the first job, or is about to.
     moving: bool,
 }
 
@@ -23,8 +23,8 @@ impl Lane {
         Lane(Mutex::new(State { queue: JobQueue::new(), moving: false }))
     }
 
-    /// Adds a job at the end, and returns its number. If the lane rests, that pool does the job and
-    /// those after it.
+    /// Adds a job at the end, and returns its number. If the lane is idle, that pool runs the job
+    /// and those after it.
     pub(super) fn push(self: &Arc<Self>, pool: &Arc<Pool>, job: Job) -> u64 {
         let mut state = self.lock();
         let number = state.queue.push(job);

@@ -1,18 +1,18 @@
-//! A pool of OS threads, for what cannot be waited for: blocking libraries, and long computations.
+//! A pool of OS threads, for blocking libraries and long computations.
 //!
-//! [`execute()`] runs a closure in one of the threads and waits for its value, while the hub runs
-//! other green threads. [`Proxy`] keeps an object whose every call is made so.
+//! [`execute()`] runs a closure on one of the threads and waits for its value, while the hub runs
+//! other green threads. [`Proxy`] wraps an object and makes all its calls that way.
 //!
-//! Each hub has a pool of its own, and those who have no hub share one. A pool has 20 threads:
+//! Each hub has a pool of its own, and callers without a hub share one. A pool has 20 threads:
 //! [`set_num_threads`] changes that, or the environment variable `EVENTLET_THREADPOOL_SIZE`, which
-//! is read once, when a pool is first used. A thread starts when a job would wait otherwise, and
+//! is read once, when a pool is first used. A thread is started when a job would have to wait, and
 //! lives as long as the hub, or until [`killall`]. Jobs begin in the order in which they came; any
 //! number may wait.
 //!
 //! So a job may wait for another hub, with
-//! [`RemoteGreenThread::join`](crate::runtime::RemoteGreenThread::join) for one, and that hub's
-//! pool is there for it. What cannot work is a circle: as many jobs as a pool has threads, which
-//! wait for a hub that waits for one more job of the same pool.
+//! [`RemoteGreenThread::join`](crate::runtime::RemoteGreenThread::join) for example, and that hub's
+//! pool serves it. A cycle deadlocks: as many jobs as a pool has threads, which wait for a hub that
+//! waits for one more job of the same pool.
 //!
 //! ```
 //! use eventlet::tpool;
@@ -27,11 +27,11 @@
 //!
 //! # Differences
 //!
-//! Eventlet has one pool. It belongs to the OS thread that used it first, and hangs the callers of
-//! any other.
+//! Eventlet has one pool. It belongs to the OS thread that used it first, and callers on any other
+//! hang.
 //!
-//! A hub that ends does not wait for jobs that nobody waits for any more: they go on, and end with
-//! the process, in the middle if need be. Wait for what must be finished, or for [`killall`].
+//! A hub that ends does not wait for jobs without a waiter: they go on, and the exit of the process
+//! may cut them off. Wait for jobs that must be finished, or for [`killall`].
 //!
 //! # Not here
 //!

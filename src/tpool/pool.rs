@@ -1,10 +1,10 @@
 //! The threads of a pool: how many there are, and what each does.
 //!
-//! Not Tokio's blocking pool, though it would do most of this: its threads belong to one runtime,
-//! their number is fixed when that is built, and a runtime that ends waits for their jobs.
+//! This is not Tokio's blocking pool, which would do most of this: its threads belong to one
+//! runtime, their number is fixed when that is built, and an ending runtime waits for their jobs.
 //!
-//! A lock and a condition variable suffice, as a job is worth microseconds at the least. No user
-//! code runs under the lock.
+//! A lock and a condition variable suffice, as a job takes at least microseconds. No user code runs
+//! under the lock.
 
 use std::cell::Cell;
 use std::io;
@@ -29,13 +29,13 @@ pub(super) fn is_in_pool() -> bool {
     IN_POOL.get()
 }
 
-/// OS threads that do jobs in order. They start when a job would have to wait otherwise.
+/// OS threads that run jobs in order. A thread is started when a job would have to wait.
 pub(crate) struct Pool {
     name: &'static str,
     /// How long a thread without a job waits for one. `None` forever.
     idle_limit: Option<Duration>,
     state: Mutex<State>,
-    /// Signalled when there is something to do or a thread too many.
+    /// Signalled when there is a job or a surplus thread.
     work: Condvar,
 }
 
@@ -45,12 +45,12 @@ struct State {
     size: usize,
     /// How many there are.
     threads: usize,
-    /// How many of them wait for `work`. One that was signalled counts until it holds the lock
-    /// again, and so does the job that it will take.
+    /// How many of them wait for `work`. A signalled one counts until it holds the lock again, and
+    /// so does the job that it will take.
     idle: usize,
     /// Whether a warning said that jobs run in their callers' threads.
     warned: bool,
-    /// Those to tell when there is no job and no thread any more.
+    /// Senders to notify when there is no job and no thread any more.
     closing: Vec<oneshot::Sender<()>>,
 }
 
@@ -67,20 +67,20 @@ impl Pool {
         Pool { name, idle_limit: None, state: Mutex::new(state), work: Condvar::new() }
     }
 
-    /// Lets threads end that have had no job for so long.
+    /// Makes threads end that have had no job for so long.
     pub(crate) fn leave_after(mut self, limit: Duration) -> Pool {
         self.idle_limit = Some(limit);
         self
     }
 
-    /// Sets how many threads there may be: more begin with the jobs that wait, and those too many
-    /// end as soon as they have no job in hand.
+    /// Sets how many threads there may be: additional ones start on the waiting jobs, and surplus
+    /// ones end after their current job.
     pub(super) fn set_size(self: &Arc<Self>, size: usize) {
         let mut state = self.lock();
         state.size = size;
         state.warned = false;
         for _ in 0..state.queue.len().saturating_sub(state.idle) {
-            // Where the operating system gives no thread now, `push` will try again.
+            // If the operating system refuses a thread now, `push` will try again.
             if !state.needs_thread() || self.start_thread(&mut state).is_err() {
                 break;
             }
@@ -93,7 +93,7 @@ impl Pool {
         self.lock().size
     }
 
-    /// Returns whether there are to be no threads at all. That is reported the first time.
+    /// Returns whether the pool has no threads at all. That is reported the first time.
     pub(super) fn is_empty(&self) -> bool {
         let mut state = self.lock();
         if state.size > 0 {
@@ -109,11 +109,11 @@ impl Pool {
         true
     }
 
-    /// Adds a job to those that wait for a thread, and returns its number.
+    /// Queues a job for a thread, and returns its number.
     ///
     /// # Panics
     ///
-    /// When there is no thread and the operating system gives none.
+    /// If there is no thread and the operating system refuses one.
     pub(super) fn push(self: &Arc<Self>, job: Job) -> u64 {
         let mut state = self.lock();
         let number = state.queue.push(job);
@@ -135,7 +135,7 @@ impl Pool {
         self.lock().queue.take_back(number)
     }
 
-    /// Lets its threads end once the jobs that it has are done. What is returned is sent then.
+    /// Makes its threads end once its jobs are done, and returns a receiver that is notified then.
     pub(super) fn close(&self) -> oneshot::Receiver<()> {
         let (sender, closed) = oneshot::channel();
         let mut state = self.lock();
@@ -154,7 +154,7 @@ impl Pool {
         Ok(())
     }
 
-    /// What a thread of the pool does all its life.
+    /// The main function of a thread of the pool.
     fn work(&self) {
         IN_POOL.set(true);
         while let Some(job) = self.next_job() {
@@ -162,7 +162,7 @@ impl Pool {
         }
     }
 
-    /// Waits for a job. `None` when this thread is one too many.
+    /// Waits for a job. `None` if this thread is surplus.
     fn next_job(&self) -> Option<Job> {
         let mut state = self.lock_here();
         let mut waited_enough = false;
@@ -181,7 +181,7 @@ impl Pool {
         }
     }
 
-    /// Waits until there may be a job, or until there was none for long enough.
+    /// Waits until there may be a job, or until the idle limit has passed.
     fn wait<'a>(&self, state: MutexGuard<'a, State>) -> (MutexGuard<'a, State>, bool) {
         let Some(limit) = self.idle_limit else {
             return (self.work.wait(state).unwrap_or_else(PoisonError::into_inner), false);
@@ -202,13 +202,13 @@ impl Pool {
 }
 
 impl State {
-    /// Returns whether some job would have to wait though there may be one thread more.
+    /// Returns whether a job would have to wait although another thread is allowed.
     fn needs_thread(&self) -> bool {
-        // A job that slipped in while the size was set to 0 is done all the same.
+        // A job that was queued while the size was set to 0 still runs.
         self.queue.len() > self.idle && self.threads < self.size.max(1)
     }
 
-    /// Returns whether a thread without a job is one too many. The last one leaves no job behind.
+    /// Returns whether an idle thread is surplus. The last one leaves no job behind.
     fn may_leave(&self, waited_enough: bool) -> bool {
         let no_job = self.queue.len() == 0;
         (self.threads > self.size && (self.threads > 1 || no_job)) || (waited_enough && no_job)

@@ -1,4 +1,4 @@
-//! An object that lives in the pool.
+//! An object whose calls are made in the pool.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,18 +7,19 @@ use std::thread::{self, ThreadId};
 use super::execute::{Execute, Where};
 use super::lane::Lane;
 
-/// An object that blocks, with every call of it made in the pool.
+/// A blocking object, all of whose calls are made in the pool.
 ///
-/// Calls are made one at a time, in the order in which they were waited for, and take one thread of
-/// the pool at most. Clones are the same object. It is dropped with the last of them, where that
-/// is, or in the pool after the last call.
+/// Calls are made one at a time, in the order in which they were first polled, and occupy at most
+/// one thread of the pool. Clones are the same object. It is dropped with the last of them, on that
+/// OS thread, or in the pool after the last call.
 ///
 /// Corresponds to `eventlet.tpool.Proxy`.
 ///
 /// # Differences
 ///
-/// Eventlet's stands in for the object, attribute by attribute, and wraps what its `autowrap` says;
-/// here [`call`](Proxy::call) says what is to be done. Eventlet lets two calls meet in the object.
+/// Eventlet's mirrors the object attribute by attribute, and wraps the results that its `autowrap`
+/// names; here [`call`](Proxy::call) takes a function. Eventlet lets two calls overlap in the
+/// object.
 ///
 /// # Examples
 ///
@@ -38,14 +39,14 @@ pub struct Proxy<T> {
 }
 
 struct Object<T> {
-    /// Uncontended but for calls that run in their callers' threads: those know no order.
+    /// Uncontended, except for calls that run on their callers' OS threads, which have no order.
     value: Mutex<T>,
     /// The OS thread that is inside a call.
     user: Mutex<Option<ThreadId>>,
 }
 
 impl<T: Send + 'static> Proxy<T> {
-    /// Takes an object into the pool. [`execute`](super::execute()) makes one there.
+    /// Wraps an object. To make one in the pool, use [`execute`](super::execute()).
     ///
     /// # Examples
     ///
@@ -61,27 +62,27 @@ impl<T: Send + 'static> Proxy<T> {
         Proxy { object: Arc::new(object), lane: Arc::new(Lane::new()) }
     }
 
-    /// Calls a function with the object, in an OS thread of the pool, and waits for its value.
+    /// Calls a function with the object, on an OS thread of the pool, and waits for its value.
     ///
-    /// From inside the pool, and where the pool has no threads, it is called right there, once no
-    /// other call is being made.
+    /// From inside the pool, and if the pool has no threads, it is called on the same OS thread,
+    /// once no other call is running.
     ///
     /// Corresponds to calling a method of an `eventlet.tpool.Proxy`.
     ///
     /// # Yields
     ///
-    /// Until the function has returned, unless it ran right here.
+    /// Until the function has returned, unless it ran on this OS thread.
     ///
     /// # Killed
     ///
-    /// A call that has not begun never does. One that has runs to its end, and the next waits for
-    /// that; what it returns is dropped there, and its panic is reported.
+    /// A call that has not begun never does. One that has begun runs to its end, and the next waits
+    /// for that; its value is dropped there, and its panic is reported.
     ///
     /// # Panics
     ///
     /// As [`execute`](super::execute()) does. A panic leaves the object as it is at that moment,
-    /// and the next call finds it so. A call from inside a call of the same object panics, as it
-    /// would wait for itself.
+    /// for the next call. A call from inside a call of the same object panics, as it would wait for
+    /// itself.
     ///
     /// # Examples
     ///

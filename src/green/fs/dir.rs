@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::green::blocking::blocking;
 
-/// Goes through what is in a directory.
+/// Iterates over the entries of a directory.
 ///
 /// Corresponds to [`std::fs::read_dir`].
 ///
@@ -38,15 +38,15 @@ pub fn read_dir<P: AsRef<Path>>(path: P) -> io::Result<ReadDir> {
     Ok(ReadDir { listing: Arc::new(Mutex::new(listing)) })
 }
 
-/// What is in a directory: what [`read_dir`] returns.
+/// The entries of a directory: what [`read_dir`] returns.
 ///
-/// It waits for some dozens of entries at a time. What was read for a green thread that was killed
-/// is there for the next who asks.
+/// It waits for some dozens of entries at a time. Entries that were read for a killed green thread
+/// are kept for the next caller.
 ///
 /// Corresponds to [`std::fs::ReadDir`].
 #[must_use = "iterators do nothing unless they are asked"]
 pub struct ReadDir {
-    /// Shared with the pool, for the while that it reads.
+    /// Shared with the pool while it reads.
     listing: Arc<Mutex<Listing>>,
 }
 
@@ -60,7 +60,7 @@ struct Listing {
 const SOME: usize = 64;
 
 impl Listing {
-    /// Returns the next entry, or that there is none, if one can tell without reading.
+    /// Returns the next entry, or the end, if that is known without reading.
     fn next_known(&mut self) -> Option<Option<io::Result<std::fs::DirEntry>>> {
         match self.read.pop_front() {
             Some(entry) => Some(Some(entry)),
@@ -178,7 +178,7 @@ impl DirEntry {
         self.0.file_name()
     }
 
-    /// Looks at the file, or at the symbolic link itself.
+    /// Returns the metadata of the file, or of the symbolic link itself.
     ///
     /// Corresponds to [`std::fs::DirEntry::metadata`].
     ///
@@ -263,12 +263,12 @@ impl fmt::Debug for DirEntry {
 /// ```
 #[derive(Debug)]
 pub struct DirBuilder {
-    /// Shared with the pool, for the while that it makes one.
+    /// Shared with the pool while it makes one.
     std: Arc<Mutex<std::fs::DirBuilder>>,
 }
 
 impl DirBuilder {
-    /// Begins with what [`create_dir`](super::create_dir) does.
+    /// Makes a builder that does what [`create_dir`](super::create_dir) does.
     ///
     /// Corresponds to [`std::fs::DirBuilder::new`].
     ///
@@ -286,7 +286,7 @@ impl DirBuilder {
         DirBuilder { std: Arc::new(Mutex::new(std::fs::DirBuilder::new())) }
     }
 
-    /// Sets whether those that lead to it are made, too, and whether it may be there already.
+    /// Sets whether parent directories are made too, and whether it may exist already.
     ///
     /// Corresponds to [`std::fs::DirBuilder::recursive`].
     ///

@@ -16,11 +16,11 @@ use super::open_options::OpenOptions;
 use crate::green::blocking::{Call, blocking};
 use crate::green::wait::Direction;
 
-/// A file that is open, for code on a green stack.
+/// An open file, for code on a green stack.
 ///
 /// It reads, writes and seeks through [`Read`], [`Write`] and [`Seek`]. Each call goes to another
-/// OS thread and back, which takes longer than many a call itself: a [`BufReader`](io::BufReader)
-/// or a [`BufWriter`](io::BufWriter) around it saves most of that.
+/// OS thread and back, which often takes longer than the call itself: a
+/// [`BufReader`](io::BufReader) or a [`BufWriter`](io::BufWriter) around it saves most of that.
 ///
 /// `File::from` makes one of a file of `std`, and [`into_std`](File::into_std) converts it back.
 ///
@@ -28,17 +28,17 @@ use crate::green::wait::Direction;
 ///
 /// # Killed
 ///
-/// What a green thread was reading when it was killed is kept for the next that reads. A write that
-/// has begun is made.
+/// Data that was being read for a killed green thread is kept for the next reader. A write that has
+/// begun is completed.
 ///
 /// # Differences
 ///
 /// A clone is not a second descriptor: it costs nothing, and has the same number. One call reads or
-/// writes 2 MiB at most.
+/// writes at most 2 MiB.
 ///
 /// # Not here
 ///
-/// `lock` and its kin, which are newer than the oldest Rust that this crate works with.
+/// `lock` and its relatives, which are newer than this crate's minimum Rust version.
 ///
 /// # Examples
 ///
@@ -62,13 +62,13 @@ pub struct File {
     shared: Rc<Shared>,
 }
 
-/// A file and who uses it, which clones share, as those of `std` share where they are in it.
+/// A file and the state that its clones share, as those of `std` share the position in it.
 struct Shared {
     handle: Arc<Handle>,
     turn: Direction,
 }
 
-/// How many bytes are read or written at most in one call, each of which takes a buffer of its own.
+/// The most bytes that are read or written in one call, each of which takes a buffer of its own.
 const MOST: usize = 2 << 20;
 
 impl File {
@@ -95,7 +95,7 @@ impl File {
         OpenOptions::new().read(true).open(path)
     }
 
-    /// Opens a file to write it, and makes it or empties it.
+    /// Opens a file for writing, and creates or truncates it.
     ///
     /// Corresponds to [`std::fs::File::create`].
     ///
@@ -118,7 +118,7 @@ impl File {
         OpenOptions::new().write(true).create(true).truncate(true).open(path)
     }
 
-    /// Makes a file that is not there yet, to read and write it.
+    /// Creates a file that must not exist yet, for reading and writing.
     ///
     /// Corresponds to [`std::fs::File::create_new`].
     ///
@@ -140,7 +140,7 @@ impl File {
         OpenOptions::new().read(true).write(true).create_new(true).open(path)
     }
 
-    /// Says in detail how to open a file.
+    /// Returns options for opening a file.
     ///
     /// Corresponds to [`std::fs::File::options`].
     ///
@@ -160,7 +160,7 @@ impl File {
         OpenOptions::new()
     }
 
-    /// Waits until all that was written is on the disk.
+    /// Waits until everything that was written is on the disk.
     ///
     /// Corresponds to [`std::fs::File::sync_all`].
     ///
@@ -204,7 +204,7 @@ impl File {
         self.blocking(move |file| file.sync_data())
     }
 
-    /// Cuts the file off, or fills it up with zeros.
+    /// Truncates the file, or extends it with zeros.
     ///
     /// Corresponds to [`std::fs::File::set_len`].
     ///
@@ -249,7 +249,7 @@ impl File {
         self.blocking(move |file| file.metadata())
     }
 
-    /// Sets who may do what with the file.
+    /// Sets the permissions of the file.
     ///
     /// Corresponds to [`std::fs::File::set_permissions`].
     ///
@@ -274,7 +274,7 @@ impl File {
         self.blocking(move |file| file.set_permissions(perm))
     }
 
-    /// Sets when the file was used.
+    /// Sets the times of the file.
     ///
     /// Corresponds to [`std::fs::File::set_times`].
     ///
@@ -298,7 +298,7 @@ impl File {
         self.blocking(move |file| file.set_times(times))
     }
 
-    /// Sets when the file was written.
+    /// Sets the time of the file's last modification.
     ///
     /// Corresponds to [`std::fs::File::set_modified`].
     ///
@@ -321,7 +321,7 @@ impl File {
         self.blocking(move |file| file.set_modified(time))
     }
 
-    /// Makes a second handle of the file: both are at the same place in it.
+    /// Makes a second handle of the file: both share one position in it.
     ///
     /// Corresponds to [`std::fs::File::try_clone`].
     ///
@@ -348,11 +348,11 @@ impl File {
 
     /// Converts into the type of `std`, which blocks.
     ///
-    /// If there are clones, they keep the file, and this is a second descriptor of it.
+    /// If there are clones, they keep the file, and this returns a second descriptor of it.
     ///
     /// # Errors
     ///
-    /// When there are clones and the operating system refuses another descriptor.
+    /// If there are clones and the operating system refuses another descriptor.
     ///
     /// # Examples
     ///
@@ -382,8 +382,8 @@ impl File {
         blocking(move || call(handle.std()))
     }
 
-    /// Does something to the place in the file, which is nobody else's matter meanwhile. `done` is
-    /// asked once `call` was made, and says whether that was all.
+    /// Performs an operation with exclusive use of the file position. `done` runs after each
+    /// `call`, and returns whether the operation is complete.
     #[track_caller]
     fn in_turn<T: Send + 'static, R>(
         &self,
@@ -415,10 +415,10 @@ impl File {
     }
 }
 
-/// A call to the place in a file.
+/// A call that uses the file position.
 struct Moving<T> {
     call: Call<T>,
-    /// Gone when nobody waits for the call any more.
+    /// Dropped when the call has no waiter any more.
     _wanted: Arc<()>,
 }
 
@@ -432,8 +432,8 @@ impl<T: Send + 'static> Moving<T> {
         let still_wanted = Arc::downgrade(&wanted);
         let call = Call::start(at, move || {
             let mut place = handle.place();
-            // It may have waited for the call of another who was killed, and have been killed
-            // meanwhile.
+            // Its green thread may have been killed while the call waited for that of another
+            // killed one.
             match still_wanted.upgrade() {
                 Some(_) => call(&mut place),
                 None => Err(io::ErrorKind::Interrupted.into()),
@@ -526,7 +526,7 @@ impl Seek for File {
     }
 }
 
-/// Takes a file of `std` over.
+/// Takes over a file of `std`.
 impl From<std::fs::File> for File {
     fn from(file: std::fs::File) -> File {
         let (handle, turn) = (Arc::new(Handle::new(file)), Direction::new());

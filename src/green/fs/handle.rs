@@ -1,14 +1,14 @@
-//! A file in the hands of the blocking pool.
+//! A file as the blocking pool uses it.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A file, and what was read of it for somebody who has not taken it.
+/// A file, and data that was read from it but not taken yet.
 ///
-/// A green thread that is killed while the pool reads for it cannot take back the call. So what is
-/// read is always put down here, and stays here until somebody takes it. Until then the file is
-/// further than anybody knows, and whoever moves in it has to count that.
+/// A call in the pool cannot be cancelled when its green thread is killed. So data that is read is
+/// always stored here until it is taken. Until then the OS file offset is ahead of the logical one;
+/// seeks and writes must subtract the difference.
 pub(super) struct Handle {
     std: File,
     ahead: Mutex<Vec<u8>>,
@@ -23,13 +23,13 @@ impl Handle {
         &self.std
     }
 
-    /// Gives the file back, at the place where its user left it.
+    /// Returns the file, at its logical position.
     pub(super) fn into_std(self) -> File {
         self.place().go_back();
         self.std
     }
 
-    /// Waits until nobody else moves in the file.
+    /// Waits for exclusive use of the file position.
     pub(super) fn place(&self) -> Position<'_> {
         Position {
             std: &self.std,
@@ -38,14 +38,14 @@ impl Handle {
     }
 }
 
-/// The place in a file, while it is nobody else's.
+/// Exclusive use of a file position.
 pub(super) struct Position<'a> {
     std: &'a File,
     ahead: MutexGuard<'a, Vec<u8>>,
 }
 
 impl Position<'_> {
-    /// Reads up to `length` bytes, unless there are some, and returns how many there are.
+    /// Reads up to `length` bytes, unless some are stored, and returns how many are stored.
     pub(super) fn fill(&mut self, length: usize) -> io::Result<usize> {
         if self.ahead.is_empty() {
             self.ahead.resize(length, 0);
@@ -62,8 +62,8 @@ impl Position<'_> {
         Ok(())
     }
 
-    /// Takes what there is. `None` when somebody else took it before: a destructor, which does not
-    /// wait for its turn.
+    /// Takes the stored bytes. `None` if a destructor, which does not wait for its turn, took them
+    /// first.
     pub(super) fn take(&mut self, there: usize, buf: &mut [u8]) -> Option<usize> {
         let count = self.ahead.len().min(buf.len());
         buf[..count].copy_from_slice(&self.ahead[..count]);
@@ -92,8 +92,8 @@ impl Position<'_> {
         Ok(place)
     }
 
-    /// Goes back to where its user thinks that the file is. What cannot be gone back in, a terminal
-    /// for one, keeps what was read.
+    /// Seeks back to the logical position. A file that cannot seek, such as a terminal, keeps the
+    /// stored bytes.
     fn go_back(&mut self) {
         let by = -(self.ahead.len() as i64);
         if by < 0 && self.std.seek(SeekFrom::Current(by)).is_ok() {

@@ -1,7 +1,7 @@
 //! Files under the names of [`std::fs`].
 //!
-//! No operating system says when a disk is ready, so each call is made in an OS thread of Tokio's
-//! blocking pool, and only the green thread waits.
+//! Operating systems do not report readiness of a disk, so each call is made on an OS thread of
+//! Tokio's blocking pool, and only the green thread waits.
 //!
 //! ```
 //! use eventlet::green::fs;
@@ -16,22 +16,22 @@
 //!
 //! # Panics
 //!
-//! Where there is no green stack to wait on, or no Tokio runtime.
+//! If there is no green stack to wait on, or no Tokio runtime.
 //!
 //! # Yields
 //!
-//! Always, until it is done. Only while the green stack unwinds, in destructors, nobody can wait,
-//! and the call is made right there: so a [`BufWriter`](std::io::BufWriter) writes what it has kept
-//! back.
+//! Always, until the call returns. While the green stack unwinds, in destructors, it cannot be
+//! suspended, and the call blocks the OS thread: so a [`BufWriter`](std::io::BufWriter) writes its
+//! buffer.
 //!
 //! # Killed
 //!
-//! A call that has not begun is not made. One that has is made to its end.
+//! A call that has not begun is not made. One that has begun is completed.
 //!
 //! # Differences
 //!
-//! When the runtime ends it waits for calls that have begun, as Tokio does. One that may never end,
-//! such as the opening of a named pipe that nobody writes to, is better made with
+//! When the runtime ends it waits for calls that have begun, as Tokio does. Make a call that may
+//! never end, such as opening a named pipe that has no writer, with
 //! [`tpool::execute`](crate::tpool::execute).
 //!
 //! # Not here

@@ -35,7 +35,7 @@ use crate::green::blocking::blocking;
 pub struct OpenOptions(std::fs::OpenOptions);
 
 impl OpenOptions {
-    /// Begins with nothing allowed.
+    /// Makes options with nothing enabled.
     ///
     /// Corresponds to [`std::fs::OpenOptions::new`].
     ///
@@ -97,7 +97,7 @@ impl OpenOptions {
         self
     }
 
-    /// Sets whether it is written at its end, wherever that is.
+    /// Sets whether each write appends to its end.
     ///
     /// Corresponds to [`std::fs::OpenOptions::append`].
     ///
@@ -142,7 +142,7 @@ impl OpenOptions {
         self
     }
 
-    /// Sets whether it is made if it is not there.
+    /// Sets whether it is created if it does not exist.
     ///
     /// Corresponds to [`std::fs::OpenOptions::create`].
     ///
@@ -165,7 +165,7 @@ impl OpenOptions {
         self
     }
 
-    /// Sets whether it is made, and must not be there.
+    /// Sets whether it is created, and must not exist.
     ///
     /// Corresponds to [`std::fs::OpenOptions::create_new`].
     ///
@@ -193,7 +193,7 @@ impl OpenOptions {
     ///
     /// # Killed
     ///
-    /// A file that was made stays.
+    /// A file that was created stays.
     ///
     /// # Examples
     ///

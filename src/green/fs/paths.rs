@@ -52,7 +52,7 @@ pub fn read_to_string<P: AsRef<Path>>(path: P) -> io::Result<String> {
     blocking(move || std::fs::read_to_string(path))
 }
 
-/// Writes a whole file, in the place of one that is there.
+/// Writes a whole file, replacing one that exists.
 ///
 /// Corresponds to [`std::fs::write`].
 ///
@@ -99,7 +99,7 @@ pub fn remove_file<P: AsRef<Path>>(path: P) -> io::Result<()> {
     blocking(move || std::fs::remove_file(path))
 }
 
-/// Looks at a file, or at what a symbolic link leads to.
+/// Returns the metadata of a file, following symbolic links.
 ///
 /// Corresponds to [`std::fs::metadata`].
 ///
@@ -145,7 +145,7 @@ pub fn symlink_metadata<P: AsRef<Path>>(path: P) -> io::Result<Metadata> {
     blocking(move || std::fs::symlink_metadata(path))
 }
 
-/// Gives a file another name, in the place of one that has it.
+/// Renames a file, replacing one that has the name.
 ///
 /// Corresponds to [`std::fs::rename`].
 ///
@@ -287,7 +287,7 @@ pub fn create_dir<P: AsRef<Path>>(path: P) -> io::Result<()> {
     blocking(move || std::fs::create_dir(path))
 }
 
-/// Makes a directory, and those that lead to it.
+/// Makes a directory and its missing parents.
 ///
 /// Corresponds to [`std::fs::create_dir_all`].
 ///
@@ -333,7 +333,7 @@ pub fn remove_dir<P: AsRef<Path>>(path: P) -> io::Result<()> {
     blocking(move || std::fs::remove_dir(path))
 }
 
-/// Removes a directory with all that is in it.
+/// Removes a directory with everything in it.
 ///
 /// Corresponds to [`std::fs::remove_dir_all`].
 ///
@@ -356,7 +356,7 @@ pub fn remove_dir_all<P: AsRef<Path>>(path: P) -> io::Result<()> {
     blocking(move || std::fs::remove_dir_all(path))
 }
 
-/// Sets who may do what with a file.
+/// Sets the permissions of a file.
 ///
 /// Corresponds to [`std::fs::set_permissions`].
 ///
@@ -382,7 +382,7 @@ pub fn set_permissions<P: AsRef<Path>>(path: P, perm: Permissions) -> io::Result
     blocking(move || std::fs::set_permissions(path, perm))
 }
 
-/// Returns whether a path leads to something.
+/// Returns whether a path exists.
 ///
 /// Corresponds to [`std::fs::exists`].
 ///

@@ -1,8 +1,7 @@
 //! Input and output under the names of [`std::io`].
 //!
-//! What needs no green version is `std`'s own: the traits, the buffers, [`copy`], which all work
-//! with what is in [`green::net`](super::net), [`green::fs`](super::fs) and the rest. What waits is
-//! here.
+//! The traits, the buffers and [`copy`] are `std`'s own, and work with the types of
+//! [`green::net`](super::net), [`green::fs`](super::fs) and the rest. Items that wait are here.
 //!
 //! ```
 //! use eventlet::green::io::{self, BufRead, BufReader, Write};
@@ -19,8 +18,8 @@
 //!
 //! # Not here
 //!
-//! Green versions of `print!` and `println!`, which are macros: what they write goes the same way
-//! as what is written to [`stdout`], but the hub waits for it.
+//! Green versions of `print!` and `println!`, which are macros: their output goes the same way as
+//! that of [`stdout`], but the whole hub waits for it.
 
 mod output;
 #[cfg(unix)]

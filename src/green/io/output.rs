@@ -46,28 +46,28 @@ pub fn stderr() -> Stderr {
 
 /// A handle of the standard output of this process.
 ///
-/// What is written goes through `std`'s own buffer, and so stays in order with `println!`: that
-/// blocks the hub, if only for as long as the terminal or the pipe has no room.
+/// Output goes through `std`'s own buffer, and so stays in order with `println!`, which itself
+/// blocks the hub while the terminal or the pipe has no room.
 ///
 /// Corresponds to [`std::io::Stdout`].
 ///
 /// # Panics
 ///
-/// Where there is no green stack to wait on.
+/// If there is no green stack to wait on.
 ///
 /// # Yields
 ///
-/// Always, until it is written. While the green stack unwinds, in destructors, nobody can wait, and
-/// it is written right there.
+/// Always, until it is written. While the green stack unwinds, in destructors, it cannot be
+/// suspended, and the write blocks the OS thread.
 ///
 /// # Killed
 ///
-/// A write that has not begun is not made. One that has is made to its end.
+/// A write that has not begun is not made. One that has begun is completed.
 pub struct Stdout {
     _private: (),
 }
 
-/// The standard output, while nobody else writes to it: what [`Stdout::lock`] returns.
+/// Exclusive use of the standard output: what [`Stdout::lock`] returns.
 ///
 /// Corresponds to [`std::io::StdoutLock`].
 pub struct StdoutLock<'a> {
@@ -76,14 +76,14 @@ pub struct StdoutLock<'a> {
 
 /// A handle of the standard error of this process.
 ///
-/// It panics, yields and is killed as [`Stdout`] does, and keeps nothing back.
+/// It panics, yields and is killed as [`Stdout`] does, and buffers nothing.
 ///
 /// Corresponds to [`std::io::Stderr`].
 pub struct Stderr {
     _private: (),
 }
 
-/// The standard error, while nobody else writes to it: what [`Stderr::lock`] returns.
+/// Exclusive use of the standard error: what [`Stderr::lock`] returns.
 ///
 /// Corresponds to [`std::io::StderrLock`].
 pub struct StderrLock<'a> {
@@ -95,17 +95,17 @@ macro_rules! output {
         static $turnstile: Turnstile = Turnstile::new();
 
         impl $handle {
-            /// Waits until no other green thread writes, and keeps them out while the guard lives.
-            /// Who has it gets it again.
+            /// Waits until no other green thread writes, and excludes them until the guard is
+            /// dropped. It is re-entrant.
             ///
-            /// While the green stack unwinds it does not wait, and keeps nobody out.
+            /// While the green stack unwinds it does not wait, and excludes no one.
             #[track_caller]
             pub fn lock(&self) -> $lock<'static> {
                 $lock { _inside: $turnstile.enter() }
             }
 
             /// Returns whether it is a terminal. In `std` this is [`IsTerminal`](io::IsTerminal),
-            /// which nobody else may implement.
+            /// which is sealed.
             pub fn is_terminal(&self) -> bool {
                 io::IsTerminal::is_terminal(&$std())
             }
@@ -124,7 +124,8 @@ macro_rules! output {
                 blocking(move || $std().write_all(&bytes))
             }
 
-            /// Writes it in one piece: each would be a way to another OS thread and back.
+            /// Formats into one buffer first: each piece would be a round trip to another OS
+            /// thread.
             #[track_caller]
             fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
                 let mut piece = String::new();

@@ -11,9 +11,9 @@ use tokio::net::unix::pipe::{Receiver, Sender};
 use crate::green::bytes;
 use crate::green::net::socket::{self, Socket, dup};
 
-/// Makes a pipe: what is written to its one end is read from the other.
+/// Makes a pipe: bytes written to one end are read from the other.
 ///
-/// Corresponds to [`std::io::pipe`], which is there since Rust 1.87.
+/// Corresponds to [`std::io::pipe`], stable since Rust 1.87.
 ///
 /// Either end may be given to an OS thread, which blocks where a green thread would wait: as an
 /// [`OwnedFd`], which becomes a [`File`](std::fs::File). A
@@ -73,8 +73,8 @@ pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
 /// Where it would have to wait, only its green thread waits. It panics, yields, is killed and fails
 /// as [`TcpStream`](crate::green::net::TcpStream) does.
 ///
-/// It converts into a [`Stdio`], for a process of one's own. A clone that stays behind leaves that
-/// without the ability to wait: it reads `WouldBlock` when the pipe is empty.
+/// It converts into a [`Stdio`], for a child process. If a clone is kept, the process's end stays
+/// non-blocking: it reads `WouldBlock` when the pipe is empty.
 ///
 /// Corresponds to `std::io::PipeReader`.
 ///
@@ -104,8 +104,8 @@ pub struct PipeReader {
 /// Where it would have to wait, only its green thread waits. It panics, yields, is killed and fails
 /// as [`TcpStream`](crate::green::net::TcpStream) does.
 ///
-/// It converts into a [`Stdio`], for a process of one's own. A clone that stays behind leaves that
-/// without the ability to wait: it gets `WouldBlock` when the pipe is full.
+/// It converts into a [`Stdio`], for a child process. If a clone is kept, the process's end stays
+/// non-blocking: it gets `WouldBlock` when the pipe is full.
 ///
 /// Corresponds to `std::io::PipeWriter`.
 ///
@@ -205,14 +205,14 @@ impl PipeWriter {
 bytes::reads!(PipeReader);
 bytes::writes!(PipeWriter);
 
-/// The two ends, but for reading and writing.
+/// The parts of the two ends that do not read or write.
 macro_rules! end {
     ($end:ident, $tokio:ident) => {
-        /// Takes an end over. Whoever shares it finds it non-blocking.
+        /// Takes over an end, and makes it non-blocking, also for other holders of it.
         ///
         /// # Errors
         ///
-        /// When it is no such end of a pipe.
+        /// If it is not such an end of a pipe.
         ///
         /// # Panics
         ///
@@ -225,10 +225,10 @@ macro_rules! end {
             }
         }
 
-        /// Gives the end away, to an OS thread for one: as a descriptor that blocks.
+        /// Converts into a blocking descriptor, for an OS thread for example.
         ///
-        /// One that has clones becomes a second descriptor, which does not block: it reads and
-        /// writes `WouldBlock` where it would have to wait.
+        /// If it has clones, this is a second descriptor, which stays non-blocking: it fails with
+        /// `WouldBlock` when it would have to wait.
         ///
         /// # Errors
         ///
@@ -245,7 +245,7 @@ macro_rules! end {
         ///
         /// # Panics
         ///
-        /// When the operating system refuses a descriptor, which only one that has clones needs.
+        /// If it has clones and the operating system refuses another descriptor.
         impl From<$end> for Stdio {
             fn from(end: $end) -> Stdio {
                 match end.into_fd() {

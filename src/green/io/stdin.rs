@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::super::wait::{Unwinding, wait, wait_io};
 
-/// What this process has read of its standard input, for all of its hubs.
+/// The data that this process has read from its standard input, for all of its hubs.
 static INPUT: Mutex<Input> = Mutex::const_new(Input::new());
 
 /// Returns a handle of the standard input of this process.
@@ -35,9 +35,9 @@ pub fn stdin() -> Stdin {
 
 /// A handle of the standard input of this process.
 ///
-/// A terminal cannot be asked whether it has something, so an OS thread reads for all: when
-/// somebody asks, never ahead of that. What it read for a green thread that was killed is there for
-/// the next who asks, in another hub too; and no hub waits for it when it ends.
+/// A terminal cannot be polled reliably, so one OS thread reads for all hubs: only on request,
+/// never ahead. Data that it read for a killed green thread is kept for the next reader, in any
+/// hub; and no hub waits for it when it ends.
 ///
 /// Corresponds to [`std::io::Stdin`].
 ///
@@ -47,11 +47,11 @@ pub fn stdin() -> Stdin {
 ///
 /// # Yields
 ///
-/// Until there is input, and while another one reads.
+/// Until there is input, and while another green thread reads.
 ///
 /// # Killed
 ///
-/// What was read is kept: a line of which only the beginning was there, too.
+/// Data that was read is kept, including the beginning of a line.
 ///
 /// # Errors
 ///
@@ -59,16 +59,16 @@ pub fn stdin() -> Stdin {
 ///
 /// # Differences
 ///
-/// What `std`'s own handle and this one read, the other does not get.
+/// This handle and `std`'s own do not share a buffer: data read by one is not seen by the other.
 pub struct Stdin {
     _private: (),
 }
 
 impl Stdin {
-    /// Waits until nobody else reads, and keeps others out while the guard lives.
+    /// Waits until no other green thread reads, and excludes others until the guard is dropped.
     ///
-    /// While the green stack unwinds it does not wait. If another one reads, the guard is good for
-    /// nothing: whoever reads through it gets an error.
+    /// While the green stack unwinds it does not wait. If another green thread reads then, reading
+    /// through the guard returns an error.
     ///
     /// Corresponds to [`std::io::Stdin::lock`].
     ///
@@ -107,7 +107,7 @@ impl Stdin {
         self.lock().read_line(buf)
     }
 
-    /// Goes through the lines, and keeps others out meanwhile.
+    /// Iterates over the lines, and excludes others meanwhile.
     ///
     /// Corresponds to [`std::io::Stdin::lines`].
     ///
@@ -132,7 +132,7 @@ impl Stdin {
     }
 }
 
-/// The standard input, while nobody else reads it: what [`Stdin::lock`] returns.
+/// Exclusive use of the standard input: what [`Stdin::lock`] returns.
 ///
 /// Corresponds to [`std::io::StdinLock`].
 pub struct StdinLock<'a> {
@@ -144,7 +144,7 @@ impl StdinLock<'_> {
         self.input.as_deref_mut().map_err(|unwinding| (*unwinding).into())
     }
 
-    /// Waits until `enough` says how many bytes to take, or there are no more, and takes them.
+    /// Waits until `enough` returns how many bytes to take, or the input ends, and takes them.
     #[track_caller]
     fn take(&mut self, enough: impl Fn(&[u8]) -> Option<usize>) -> io::Result<Vec<u8>> {
         let input = self.input()?;
@@ -270,11 +270,11 @@ impl fmt::Debug for StdinLock<'_> {
 }
 
 struct Input {
-    /// Bytes that nobody has taken yet, those before `taken` apart.
+    /// Bytes that were read; those before `taken` have been taken.
     bytes: Vec<u8>,
     taken: usize,
     reader: Option<Reader>,
-    /// Whether the reader owes an answer: somebody asked, and was killed while he waited for it.
+    /// Whether a request is pending: its green thread was killed while it waited for the answer.
     asked: bool,
 }
 
@@ -298,7 +298,7 @@ impl Input {
         bytes
     }
 
-    /// Waits for more, and returns whether there was some. Nothing is lost when this is dropped.
+    /// Waits for more data, and returns whether there was some. Dropping the future loses nothing.
     async fn read_more(&mut self) -> io::Result<bool> {
         if self.reader.is_none() {
             self.reader = Some(Reader::start()?);
@@ -317,7 +317,7 @@ impl Input {
     }
 }
 
-/// The OS thread that reads. Nobody waits for it to end: it may never do.
+/// The OS thread that reads. It is never joined, as it may never end.
 struct Reader {
     questions: mpsc::Sender<()>,
     answers: UnboundedReceiver<io::Result<Vec<u8>>>,
@@ -334,7 +334,7 @@ impl Reader {
     }
 }
 
-/// How many bytes are read at most for one question.
+/// The most bytes that are read for one request.
 const MOST: usize = 64 * 1024;
 
 fn read(asked: &mpsc::Receiver<()>, answer: &UnboundedSender<io::Result<Vec<u8>>>) {

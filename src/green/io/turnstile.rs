@@ -1,4 +1,4 @@
-//! Who writes to the standard output, or the standard error, of this process.
+//! Exclusive use of the standard output or the standard error of this process.
 
 use std::marker::PhantomData;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use super::super::wait::wait;
 use crate::hub;
 
-/// A lock for all green threads of all hubs. Who has it gets it again, as with `std`'s.
+/// A re-entrant lock for all green threads of all hubs, as in `std`.
 pub(super) struct Turnstile {
     turn: Semaphore,
     holder: Mutex<Holder>,
@@ -29,8 +29,8 @@ impl Turnstile {
         Turnstile { turn: Semaphore::const_new(1), holder }
     }
 
-    /// Waits until nobody else is inside. While the green stack unwinds it does not wait, and keeps
-    /// nobody out.
+    /// Waits until no other green thread is inside. While the green stack unwinds it does not wait,
+    /// and excludes no one.
     #[track_caller]
     pub(super) fn enter(&self) -> Inside<'_> {
         let me =
@@ -54,7 +54,7 @@ impl Turnstile {
 
 /// The right to be inside, until it is dropped.
 pub(super) struct Inside<'a> {
-    /// `None` for one who could not wait.
+    /// `None` if it could not wait.
     turnstile: Option<&'a Turnstile>,
     not_send: PhantomData<*const ()>,
 }

@@ -10,10 +10,10 @@ use std::vec;
 use super::super::wait::wait_io;
 use crate::resolve;
 
-/// What can be resolved to socket addresses.
+/// Types that can be resolved to socket addresses.
 ///
-/// Names are resolved as by [`connect`](crate::connect), and only the green thread waits. An
-/// address that is written out in numbers needs no waiting.
+/// Names are resolved as by [`connect`](crate::connect), and only the green thread waits. A numeric
+/// address needs no waiting.
 ///
 /// Corresponds to [`std::net::ToSocketAddrs`], and is implemented for the same types.
 ///
@@ -30,14 +30,14 @@ use crate::resolve;
 /// }));
 /// ```
 pub trait ToSocketAddrs {
-    /// Goes through the addresses.
+    /// The iterator over the addresses.
     type Iter: Iterator<Item = SocketAddr>;
 
     /// Resolves to addresses.
     ///
     /// # Panics
     ///
-    /// When there is a name to resolve, and no green stack to wait on.
+    /// If there is a name to resolve, and no green stack to wait on.
     ///
     /// # Yields
     ///
@@ -45,7 +45,7 @@ pub trait ToSocketAddrs {
     ///
     /// # Errors
     ///
-    /// When the name cannot be resolved.
+    /// If the name cannot be resolved.
     #[track_caller]
     fn to_socket_addrs(&self) -> io::Result<Self::Iter>;
 }
@@ -74,7 +74,7 @@ impl ToSocketAddrs for (&str, u16) {
     }
 }
 
-/// Does something with each address in turn, until it works.
+/// Calls a function with each address in turn, until one succeeds.
 #[track_caller]
 pub(super) fn first_that_works<A: ToSocketAddrs, T>(
     addr: A,

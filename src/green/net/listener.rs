@@ -118,11 +118,11 @@ impl TcpListener {
     ///
     /// # Yields
     ///
-    /// Until there is a connection; mostly not if one is waiting.
+    /// Until there is a connection; usually not at all if one is waiting.
     ///
     /// # Killed
     ///
-    /// A connection that was not handed out stays in the backlog.
+    /// A connection that was not accepted stays in the backlog.
     ///
     /// # Errors
     ///
@@ -152,7 +152,7 @@ impl TcpListener {
         })
     }
 
-    /// Goes through the connections as they come in.
+    /// Iterates over the connections as they arrive.
     ///
     /// Corresponds to [`std::net::TcpListener::incoming`].
     ///
@@ -213,7 +213,7 @@ impl TcpListener {
     }
 }
 
-/// Listens as `std` does, where Tokio would let 1024 connections wait.
+/// Listens with `std`'s backlog; Tokio's would be 1024.
 fn listen(addr: SocketAddr) -> io::Result<Tokio> {
     let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(cfg!(unix))?;

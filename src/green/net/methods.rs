@@ -1,12 +1,12 @@
 //! What the six kinds of sockets have in common, written once.
 //!
-//! Each macro takes the lines with which its examples begin: `uses` are their imports, and `makes`
-//! is what makes a `socket`.
+//! Each macro takes the first lines of its examples: `uses` are their imports, and `makes` makes a
+//! `socket`.
 
 /// Makes the methods and conversions that every socket has.
 ///
-/// `tries` is an expression that would wait for a new socket, and `clones` says what two handles of
-/// one are good for.
+/// `tries` is an expression that would wait on a new socket, and `clones` documents the use of a
+/// second handle.
 macro_rules! socket {
     (
         $green:ident, $std:ty, $std_name:literal, $tokio:ty, $tokio_name:literal,
@@ -38,9 +38,10 @@ macro_rules! socket {
                 Ok($green { socket: std::rc::Rc::clone(&self.socket) })
             }
 
-            /// Sets whether what cannot be done at once fails with `WouldBlock` instead of waiting.
+            /// Sets whether an operation that cannot complete at once fails with `WouldBlock`
+            /// instead of waiting.
             ///
-            /// As in `std` on Linux, connections that a listener accepts are not concerned.
+            /// As in `std` on Linux, connections that a listener accepts are not affected.
             ///
             #[doc = concat!(" Corresponds to [`", $std_name, "::set_nonblocking`].")]
             ///
@@ -86,7 +87,8 @@ macro_rules! socket {
 
             /// Converts into Tokio's type, for async code.
             ///
-            /// If there are clones, they keep the socket, and this is a second descriptor of it.
+            /// If there are clones, they keep the socket, and this returns a second descriptor of
+            /// it.
             ///
             /// # Errors
             ///
@@ -111,14 +113,14 @@ macro_rules! socket {
             }
         }
 
-        /// Takes a socket of Tokio over.
+        /// Takes over a socket of Tokio.
         impl From<$tokio> for $green {
             fn from(socket: $tokio) -> $green {
                 $green { socket: crate::green::net::socket::Socket::new(socket) }
             }
         }
 
-        /// Takes a socket of `std` over. Its clones become non-blocking, too.
+        /// Takes over a socket of `std`. Its clones become non-blocking, too.
         ///
         /// # Panics
         ///
@@ -149,14 +151,13 @@ macro_rules! timeouts {
         impl $green {
             /// Limits how long each read may wait. `None`, the default, is no limit.
             ///
-            /// A limit bounds one wait, not the many of a `read_line` or a `read_to_end`.
+            /// A limit bounds each wait, not the whole of a `read_line` or a `read_to_end`.
             ///
             #[doc = concat!(" Corresponds to [`", $std_name, "::set_read_timeout`].")]
             ///
             /// # Errors
             ///
-            /// `InvalidInput` for a limit of zero. A read that waited so long fails with
-            /// `WouldBlock`.
+            /// `InvalidInput` for a limit of zero. A read that times out fails with `WouldBlock`.
             ///
             /// # Examples
             ///
@@ -185,8 +186,7 @@ macro_rules! timeouts {
             ///
             /// # Errors
             ///
-            /// `InvalidInput` for a limit of zero. A write that waited so long fails with
-            /// `WouldBlock`.
+            /// `InvalidInput` for a limit of zero. A write that times out fails with `WouldBlock`.
             ///
             /// # Examples
             ///

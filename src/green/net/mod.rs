@@ -4,13 +4,13 @@
 //!
 //! # Differences
 //!
-//! The sockets are `!Send`: they belong to the hub of this OS thread. They convert from and to
-//! Tokio's, which is how to hand one on.
+//! The sockets are `!Send`: they belong to the hub of this OS thread. To move one to another OS
+//! thread, convert it to Tokio's type and back.
 //!
 //! # Not here
 //!
 //! Unix sockets are in [`os::unix::net`](super::os::unix::net). `FromRawFd` and `IntoRawFd`:
-//! sockets convert from and to those of `std`, which have them, the latter by way of Tokio's.
+//! sockets convert from and to those of `std`, which have them, into `std`'s by way of Tokio's.
 
 mod addr;
 mod listener;

@@ -1,7 +1,7 @@
-//! A Tokio socket that is used like one of `std`.
+//! A Tokio socket with the behaviour of `std`'s.
 //!
 //! Waiting goes through Tokio's `poll_*_ready`, not its `readable()`, and so takes from Tokio's
-//! cooperative budget: a socket that is always ready lets others run, too.
+//! cooperative budget: so a socket that is always ready still yields to other green threads.
 
 use std::cell::Cell;
 use std::io;
@@ -18,10 +18,10 @@ use tokio::io::{Interest, ReadBuf, Ready};
 
 use super::super::wait::Direction;
 
-/// A socket and what all its clones share, as those of `std` share what the operating system keeps
-/// for one socket: its time limits and whether it is non-blocking.
+/// A socket with the settings that its clones share, time limits and non-blocking mode. In `std`
+/// the operating system keeps these.
 ///
-/// Nothing in it has to be borrowed for a call, so a green thread that waits is in nobody's way.
+/// A call borrows none of it across a wait, so a waiting green thread does not block others.
 pub(in crate::green) struct Socket<Io> {
     pub(in crate::green) io: Io,
     pub(in crate::green) reading: Direction,
@@ -39,7 +39,7 @@ impl<Io> Socket<Io> {
         self.nonblocking.set(nonblocking);
     }
 
-    /// Does something that may have to wait: with `poll`, or, where waiting is not wanted or not
+    /// Performs an operation that may have to wait: with `poll` or, if waiting is not wanted or not
     /// possible, with `at_once`. Both work on `with`.
     #[inline(always)]
     #[track_caller]
@@ -64,10 +64,10 @@ impl<Io> Socket<Io> {
 }
 
 impl<Io: Datagrams> Socket<Io> {
-    /// Receives something, with `poll` or `at_once` as in [`act`](Socket::act).
+    /// Receives, with `poll` or `at_once` as in [`act`](Socket::act).
     ///
-    /// An error that is pending on the socket ends the wait: that nobody listens where the last
-    /// datagram went, for one. Tokio would go on to wait until there is something to read.
+    /// An error that is pending on the socket ends the wait: for example, that the last datagram
+    /// was refused. Tokio would wait on until there is something to read.
     #[track_caller]
     pub(in crate::green) fn receive<With: ?Sized, T>(
         &self,
@@ -84,7 +84,7 @@ impl<Io: Datagrams> Socket<Io> {
     }
 }
 
-/// A socket of datagrams as Tokio has it.
+/// A datagram socket of Tokio.
 pub(in crate::green) trait Datagrams {
     fn ready(&self, interest: Interest) -> impl Future<Output = io::Result<Ready>>;
 
@@ -107,7 +107,7 @@ async fn pending_error(io: &impl Datagrams) -> io::Error {
         };
         match taken {
             Ok(Some(error)) | Err(error) => return error,
-            // Somebody else took it. Tokio is told, and wakes this when there is another.
+            // Another green thread took it. Tokio is told, and wakes this at the next error.
             Ok(None) => {
                 let _told = io.try_io(Interest::ERROR, || Err(io::ErrorKind::WouldBlock.into()));
             }
@@ -115,7 +115,7 @@ async fn pending_error(io: &impl Datagrams) -> io::Error {
     }
 }
 
-/// Tells how Tokio's sockets of datagrams are waited for.
+/// Implements waiting for Tokio's datagram sockets.
 macro_rules! datagrams {
     ($tokio:ty) => {
         impl Datagrams for $tokio {
@@ -142,10 +142,10 @@ datagrams!(tokio::net::UdpSocket);
 #[cfg(unix)]
 datagrams!(tokio::net::UnixDatagram);
 
-/// Makes a second descriptor of a socket, as `std` has it.
+/// Makes a second descriptor of a socket, of `std`'s type.
 ///
-/// That, and not Tokio's `try_*`, where waiting is not wanted: they trust what Tokio last heard of
-/// the socket, which is nothing for a new one, where `std` asks the operating system.
+/// Used instead of Tokio's `try_*` when waiting is not wanted: those trust Tokio's cached
+/// readiness, which a new socket lacks, while `std` asks the operating system.
 pub(in crate::green) fn dup<Io, Std: From<Descriptor>>(io: &Io) -> io::Result<Std>
 where
     for<'a> SockRef<'a>: From<&'a Io>,
@@ -154,7 +154,7 @@ where
     Ok(Std::from(Descriptor::from(socket)))
 }
 
-/// Polls something that fills a buffer, and says how far it did.
+/// Polls an operation that fills a buffer, and returns how many bytes it filled.
 pub(in crate::green) fn poll_into<T>(
     buf: &mut [u8],
     poll: impl FnOnce(&mut ReadBuf<'_>) -> Poll<io::Result<T>>,
@@ -163,7 +163,7 @@ pub(in crate::green) fn poll_into<T>(
     poll(&mut buf).map_ok(|value| (buf.filled().len(), value))
 }
 
-/// Shows the descriptor of a socket to other libraries, as `std` does.
+/// Gives other libraries the descriptor of a socket, as `std` does.
 #[cfg(unix)]
 macro_rules! descriptor {
     ($socket:ty) => {

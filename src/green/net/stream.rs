@@ -33,20 +33,20 @@ type Std = std::net::TcpStream;
 ///
 /// # Panics
 ///
-/// What has to wait panics, in the caller's line, where there is no green stack to wait on.
+/// A call that has to wait panics, at the caller's line, if there is no green stack to wait on.
 ///
 /// # Yields
 ///
-/// A call that can be done at once keeps the turn, until the connection has used up the share of
-/// time that Tokio gives to sockets that are always ready. Any other call yields until it is done.
+/// A call that can complete at once does not yield, until Tokio's cooperative budget is used up.
+/// Any other call yields until it is done.
 ///
 /// # Killed
 ///
-/// A call that waits is taken back: nothing has been read or written by it.
+/// A call that waits is cancelled: it has read or written nothing.
 ///
 /// # Errors
 ///
-/// Those of `std`. A call that would have to wait on a green stack that unwinds, in a destructor,
+/// Those of `std`. A call that would have to wait while its green stack unwinds, in a destructor,
 /// fails instead.
 ///
 /// # Differences
@@ -56,8 +56,8 @@ type Std = std::net::TcpStream;
 ///
 /// # Not here
 ///
-/// What `std` has not made stable: Tokio's type, which [`into_tokio`](TcpStream::into_tokio) gives,
-/// and the crate `socket2` have more.
+/// Unstable methods of `std`: Tokio's type, from [`into_tokio`](TcpStream::into_tokio), and the
+/// crate `socket2` have more.
 ///
 /// # Examples
 ///
@@ -201,7 +201,7 @@ impl TcpStream {
         self.socket.io.local_addr()
     }
 
-    /// Shuts down reading, writing or both. Whoever waits there goes on.
+    /// Shuts down reading, writing or both. Green threads that wait there go on.
     ///
     /// Corresponds to [`std::net::TcpStream::shutdown`].
     ///
@@ -227,7 +227,7 @@ impl TcpStream {
         SockRef::from(&self.socket.io).shutdown(how)
     }
 
-    /// Reads without taking what it read out of the connection.
+    /// Reads without removing the bytes from the connection.
     ///
     /// Corresponds to [`std::net::TcpStream::peek`].
     ///
@@ -266,7 +266,7 @@ impl TcpStream {
         socket.act(&socket.reading, buf, poll, |io, buf| dup::<_, Std>(io)?.peek(buf))
     }
 
-    /// Sets `TCP_NODELAY`: whether what is written is sent at once, even if it is little.
+    /// Sets `TCP_NODELAY`: whether small writes are sent at once.
     ///
     /// Corresponds to [`std::net::TcpStream::set_nodelay`].
     ///
@@ -286,7 +286,7 @@ impl TcpStream {
         self.socket.io.set_nodelay(nodelay)
     }
 
-    /// Returns whether `TCP_NODELAY` is set. It is not, unless somebody set it.
+    /// Returns whether `TCP_NODELAY` is set. The default is not.
     ///
     /// Corresponds to [`std::net::TcpStream::nodelay`].
     ///

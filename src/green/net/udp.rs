@@ -27,12 +27,12 @@ type Std = std::net::UdpSocket;
 ///
 /// # Yields
 ///
-/// A call that can be done at once keeps the turn, until the socket has used up the share of time
-/// that Tokio gives to sockets that are always ready. Any other call yields until it is done.
+/// A call that can complete at once does not yield, until Tokio's cooperative budget is used up.
+/// Any other call yields until it is done.
 ///
 /// # Killed
 ///
-/// A call that waits is taken back: no datagram has been sent or received by it.
+/// A call that waits is cancelled: it has sent or received no datagram.
 ///
 /// # Errors
 ///
@@ -99,7 +99,8 @@ impl UdpSocket {
         first_that_works(addr, Std::bind)?.try_into()
     }
 
-    /// Receives one datagram: how long it is, and from whom. What does not fit into `buf` is lost.
+    /// Receives one datagram, and returns its length and sender. Bytes that do not fit into `buf`
+    /// are lost.
     ///
     /// Corresponds to [`std::net::UdpSocket::recv_from`].
     ///
@@ -109,11 +110,11 @@ impl UdpSocket {
     ///
     /// # Yields
     ///
-    /// Until there is a datagram; mostly not if one is there.
+    /// Until there is a datagram; usually not at all if there is one.
     ///
     /// # Killed
     ///
-    /// A datagram that was not handed out is there for the next who asks.
+    /// A datagram that was not returned is kept for the next receiver.
     ///
     /// # Examples
     ///
@@ -136,7 +137,7 @@ impl UdpSocket {
         self.socket.receive(buf, poll, |io, buf| dup::<_, Std>(io)?.recv_from(buf))
     }
 
-    /// Looks at the next datagram, and leaves it there.
+    /// Receives the next datagram without removing it.
     ///
     /// Corresponds to [`std::net::UdpSocket::peek_from`].
     ///
@@ -146,11 +147,11 @@ impl UdpSocket {
     ///
     /// # Yields
     ///
-    /// Until there is a datagram; mostly not if one is there.
+    /// Until there is a datagram; usually not at all if there is one.
     ///
     /// # Killed
     ///
-    /// A datagram that was not handed out is there for the next who asks.
+    /// A datagram that was not returned is kept for the next receiver.
     ///
     /// # Examples
     ///
@@ -173,7 +174,7 @@ impl UdpSocket {
         self.socket.receive(buf, poll, |io, buf| dup::<_, Std>(io)?.peek_from(buf))
     }
 
-    /// Sends a datagram to an address. Of several, to the first.
+    /// Sends a datagram to an address; if there are several, to the first.
     ///
     /// Corresponds to [`std::net::UdpSocket::send_to`].
     ///
@@ -191,7 +192,7 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// Those of `std`; `InvalidInput` when `addr` resolves to nothing.
+    /// Those of `std`; `InvalidInput` if `addr` resolves to no address.
     ///
     /// # Examples
     ///
@@ -234,7 +235,7 @@ impl UdpSocket {
         self.socket.io.peer_addr()
     }
 
-    /// Returns the address that it has.
+    /// Returns the socket's own address.
     ///
     /// Corresponds to [`std::net::UdpSocket::local_addr`].
     ///
@@ -252,8 +253,8 @@ impl UdpSocket {
         self.socket.io.local_addr()
     }
 
-    /// Sets where `send` sends to, and whose datagrams `recv` receives. Each address is tried in
-    /// turn.
+    /// Sets the peer: where `send` sends to, and whose datagrams `recv` receives. Each address is
+    /// tried in turn.
     ///
     /// Corresponds to [`std::net::UdpSocket::connect`].
     ///
@@ -318,7 +319,7 @@ impl UdpSocket {
         socket.act(&socket.writing, &mut (), poll, |io, _| dup::<_, Std>(io)?.send(buf))
     }
 
-    /// Receives one datagram of whom it is connected to. What does not fit into `buf` is lost.
+    /// Receives one datagram from the connected peer. Bytes that do not fit into `buf` are lost.
     ///
     /// Corresponds to [`std::net::UdpSocket::recv`].
     ///
@@ -328,11 +329,11 @@ impl UdpSocket {
     ///
     /// # Yields
     ///
-    /// Until there is a datagram; mostly not if one is there.
+    /// Until there is a datagram; usually not at all if there is one.
     ///
     /// # Killed
     ///
-    /// A datagram that was not handed out is there for the next who asks.
+    /// A datagram that was not returned is kept for the next receiver.
     ///
     /// # Examples
     ///
@@ -356,7 +357,7 @@ impl UdpSocket {
         self.socket.receive(buf, poll, |io, buf| dup::<_, Std>(io)?.recv(buf))
     }
 
-    /// Looks at the next datagram of whom it is connected to, and leaves it there.
+    /// Receives the next datagram from the connected peer without removing it.
     ///
     /// Corresponds to [`std::net::UdpSocket::peek`].
     ///
@@ -366,11 +367,11 @@ impl UdpSocket {
     ///
     /// # Yields
     ///
-    /// Until there is a datagram; mostly not if one is there.
+    /// Until there is a datagram; usually not at all if there is one.
     ///
     /// # Killed
     ///
-    /// A datagram that was not handed out is there for the next who asks.
+    /// A datagram that was not returned is kept for the next receiver.
     ///
     /// # Examples
     ///
@@ -432,7 +433,7 @@ impl UdpSocket {
         self.socket.io.broadcast()
     }
 
-    /// Sets whether this machine receives what it sends to IPv4 multicast addresses.
+    /// Sets whether this machine receives its own datagrams to IPv4 multicast addresses.
     ///
     /// Corresponds to [`std::net::UdpSocket::set_multicast_loop_v4`].
     ///
@@ -451,7 +452,7 @@ impl UdpSocket {
         self.socket.io.set_multicast_loop_v4(multicast_loop_v4)
     }
 
-    /// Returns whether this machine receives what it sends to IPv4 multicast addresses.
+    /// Returns whether this machine receives its own datagrams to IPv4 multicast addresses.
     ///
     /// Corresponds to [`std::net::UdpSocket::multicast_loop_v4`].
     ///
@@ -506,7 +507,7 @@ impl UdpSocket {
         self.socket.io.multicast_ttl_v4()
     }
 
-    /// Sets whether this machine receives what it sends to IPv6 multicast addresses.
+    /// Sets whether this machine receives its own datagrams to IPv6 multicast addresses.
     ///
     /// Corresponds to [`std::net::UdpSocket::set_multicast_loop_v6`].
     ///
@@ -525,7 +526,7 @@ impl UdpSocket {
         self.socket.io.set_multicast_loop_v6(multicast_loop_v6)
     }
 
-    /// Returns whether this machine receives what it sends to IPv6 multicast addresses.
+    /// Returns whether this machine receives its own datagrams to IPv6 multicast addresses.
     ///
     /// Corresponds to [`std::net::UdpSocket::multicast_loop_v6`].
     ///

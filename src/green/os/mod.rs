@@ -1,4 +1,4 @@
-//! What is there on some operating systems only, under the names of [`std::os`].
+//! Items of particular operating systems, under the names of [`std::os`].
 //!
 //! Corresponds to [`std::os`].
 

@@ -18,7 +18,7 @@ use super::stdio::{ChildStderr, ChildStdin, ChildStdout};
 ///
 /// # Differences
 ///
-/// One that was dropped is reaped when it has ended, where with `std` it stays a zombie.
+/// A process whose `Child` was dropped is reaped when it has ended; in `std` it stays a zombie.
 ///
 /// # Examples
 ///
@@ -34,12 +34,11 @@ use super::stdio::{ChildStderr, ChildStdin, ChildStdout};
 /// ```
 #[derive(Debug)]
 pub struct Child {
-    /// What it reads, if that was [`Stdio::piped`](std::process::Stdio::piped).
+    /// Its standard input, if that was [`Stdio::piped`](std::process::Stdio::piped).
     pub stdin: Option<ChildStdin>,
-    /// What it writes, if that was [`Stdio::piped`](std::process::Stdio::piped).
+    /// Its standard output, if that was [`Stdio::piped`](std::process::Stdio::piped).
     pub stdout: Option<ChildStdout>,
-    /// What it writes to its standard error, if that was
-    /// [`Stdio::piped`](std::process::Stdio::piped).
+    /// Its standard error, if that was [`Stdio::piped`](std::process::Stdio::piped).
     pub stderr: Option<ChildStderr>,
     handle: ChildHandle,
 }
@@ -112,11 +111,11 @@ impl Child {
         self.send_signal(Signal::TERM)
     }
 
-    /// Writes `input` to the process, closes its standard input, reads what it writes, and waits
-    /// until it ends: all at once, so neither waits for the other.
+    /// Writes `input` to the process, closes its standard input, reads its output, and waits until
+    /// it ends: all concurrently, so they cannot deadlock.
     ///
-    /// Of the three streams those are used that are [piped](std::process::Stdio::piped). It is no
-    /// error when the process does not read all of `input`.
+    /// It uses those of the three streams that are [piped](std::process::Stdio::piped). It is not
+    /// an error if the process does not read all of `input`.
     ///
     /// Corresponds to eventlet's `Popen.communicate`.
     ///
@@ -126,12 +125,12 @@ impl Child {
     ///
     /// # Killed
     ///
-    /// The process goes on, and its streams are closed: what was read is lost. In a
-    /// [limit](crate::Timeout::run_blocking) that passed, `kill` and `wait` are next.
+    /// The process goes on, and its streams are closed: output that was read is lost. After a
+    /// [limit](crate::Timeout::run_blocking) has passed, call `kill` and `wait`.
     ///
     /// # Errors
     ///
-    /// Those of the streams. While the green stack unwinds.
+    /// Those of the streams. If the green stack is unwinding.
     ///
     /// # Panics
     ///
@@ -212,7 +211,7 @@ impl Child {
     ///
     /// # Killed
     ///
-    /// The process goes on, and can be waited for by somebody else.
+    /// The process goes on, and another green thread can wait for it.
     ///
     /// # Errors
     ///
@@ -250,7 +249,7 @@ impl Child {
     ///
     /// # Killed
     ///
-    /// The process goes on, and can be waited for by somebody else.
+    /// The process goes on, and another green thread can wait for it.
     ///
     /// # Errors
     ///
@@ -303,7 +302,7 @@ impl Child {
         self.handle.try_wait()
     }
 
-    /// Closes its standard input, reads what it writes, and waits until the process ends.
+    /// Closes its standard input, reads its output, and waits until the process ends.
     ///
     /// Corresponds to [`std::process::Child::wait_with_output`].
     ///
@@ -313,7 +312,7 @@ impl Child {
     ///
     /// # Killed
     ///
-    /// The process goes on, and nobody reads what it writes.
+    /// The process goes on, and its output is not read.
     ///
     /// # Errors
     ///
@@ -340,7 +339,7 @@ impl Child {
     }
 }
 
-/// Takes a process over that Tokio started. The number of one that has ended is not known: it is 0.
+/// Takes over a process that Tokio started. The number of one that has ended is not known: it is 0.
 ///
 /// # Panics
 ///

@@ -9,7 +9,7 @@ use std::process::{CommandArgs, CommandEnvs, ExitStatus, Output, Stdio};
 use super::super::wait::wait_io;
 use super::child::Child;
 
-/// A process that can be started, for code on a green stack.
+/// A builder of processes, for code on a green stack.
 ///
 /// Starting one does not wait, waiting for one suspends only the green thread.
 ///
@@ -28,7 +28,7 @@ use super::child::Child;
 /// ```
 pub struct Command {
     pub(in crate::green) tokio: tokio::process::Command,
-    /// What was said of each of the three. Where nothing was, it depends on how the process is
+    /// The setting of each of the three streams. Without one, it depends on how the process is
     /// started.
     chosen: Chosen,
 }
@@ -167,7 +167,7 @@ impl Command {
         self
     }
 
-    /// Starts it with an environment of nothing but what is set here.
+    /// Starts it with only the environment that is set here.
     ///
     /// Corresponds to [`std::process::Command::env_clear`].
     ///
@@ -204,7 +204,7 @@ impl Command {
         self
     }
 
-    /// Sets what it reads. If nothing is said, that is what this process does, and nothing with
+    /// Sets its standard input. By default it is inherited from this process, and empty with
     /// `output`.
     ///
     /// Corresponds to [`std::process::Command::stdin`].
@@ -225,8 +225,8 @@ impl Command {
         self
     }
 
-    /// Sets where its output goes. If nothing is said, where that of this process does, and to the
-    /// caller of `output`.
+    /// Sets its standard output. By default it is inherited from this process, and captured by
+    /// `output`.
     ///
     /// Corresponds to [`std::process::Command::stdout`].
     ///
@@ -246,8 +246,8 @@ impl Command {
         self
     }
 
-    /// Sets where its errors go. If nothing is said, where those of this process do, and to the
-    /// caller of `output`.
+    /// Sets its standard error. By default it is inherited from this process, and captured by
+    /// `output`.
     ///
     /// Corresponds to [`std::process::Command::stderr`].
     ///
@@ -277,7 +277,7 @@ impl Command {
     ///
     /// # Errors
     ///
-    /// Those of `std`: when there is no such program, for one.
+    /// Those of `std`: for example, if there is no such program.
     ///
     /// # Panics
     ///
@@ -312,8 +312,8 @@ impl Command {
     ///
     /// # Errors
     ///
-    /// Those of `std`. While the green stack unwinds: the process has been started, and nobody
-    /// waits for it.
+    /// Those of `std`. While the green stack unwinds: the process has been started, but is not
+    /// waited for.
     ///
     /// # Panics
     ///
@@ -351,8 +351,8 @@ impl Command {
     ///
     /// # Errors
     ///
-    /// Those of `std`. While the green stack unwinds: the process has been started, and nobody
-    /// waits for it.
+    /// Those of `std`. While the green stack unwinds: the process has been started, but is not
+    /// waited for.
     ///
     /// # Panics
     ///
@@ -390,7 +390,7 @@ impl Command {
         self.tokio.as_std().get_program()
     }
 
-    /// Goes through the arguments.
+    /// Returns the arguments.
     ///
     /// Corresponds to [`std::process::Command::get_args`].
     ///
@@ -407,7 +407,7 @@ impl Command {
         self.tokio.as_std().get_args()
     }
 
-    /// Goes through the variables that are set, and those that are removed.
+    /// Returns the variables that are set, and those that are removed.
     ///
     /// Corresponds to [`std::process::Command::get_envs`].
     ///
@@ -441,8 +441,8 @@ impl Command {
         self.tokio.as_std().get_current_dir()
     }
 
-    /// Starts the process as `output` does: what nobody said anything of is captured, and its input
-    /// is empty.
+    /// Starts the process as `output` does: output streams without a setting are captured, and such
+    /// an input is empty.
     fn spawn_captured(&mut self) -> io::Result<tokio::process::Child> {
         self.complete(Stdio::null, Stdio::piped);
         let child = self.tokio.spawn();
@@ -464,16 +464,16 @@ impl Command {
 }
 
 impl From<tokio::process::Command> for Command {
-    /// Takes a command over. Nothing is known of its standard streams: [`output`](Command::output)
-    /// sets them, unless it is done here.
+    /// Takes over a command. The settings of its standard streams are not known:
+    /// [`output`](Command::output) overrides them, unless they are set here.
     fn from(command: tokio::process::Command) -> Command {
         Command { tokio: command, chosen: Chosen::default() }
     }
 }
 
 impl From<std::process::Command> for Command {
-    /// Takes a command over. Nothing is known of its standard streams: [`output`](Command::output)
-    /// sets them, unless it is done here.
+    /// Takes over a command. The settings of its standard streams are not known:
+    /// [`output`](Command::output) overrides them, unless they are set here.
     fn from(command: std::process::Command) -> Command {
         tokio::process::Command::from(command).into()
     }

@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// Does whatever is asked for of the three streams, until all are done and the process has ended.
+/// Serves those of the three streams that are given, until all are done and the process has ended.
 pub(super) async fn all(
     input: Option<(impl AsyncWrite + Unpin, &[u8])>,
     stdout: Option<impl AsyncRead + Unpin>,

@@ -1,4 +1,4 @@
-//! What green threads share of a process.
+//! The part of a process that green threads share.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -46,9 +46,9 @@ pub struct ChildHandle(Rc<Shared>);
 struct Shared {
     /// Kept here, as Tokio forgets it when the process has ended.
     id: u32,
-    /// Borrowed while it is asked, never while somebody waits.
+    /// Borrowed during a poll, never across a wait.
     tokio: RefCell<tokio::process::Child>,
-    /// Held by the one who waits: Tokio wakes only the last who asked.
+    /// Held by one waiter at a time: Tokio wakes only the last task that polled.
     lead: Semaphore,
 }
 
@@ -87,7 +87,7 @@ impl ChildHandle {
     ///
     /// Never.
     pub fn send_signal(&self, signal: Signal) -> io::Result<()> {
-        // Known only until the process was waited for, so the number is not that of another.
+        // `Some` only until the process was reaped, so the number cannot be that of another.
         let number = self.0.tokio.borrow().id().and_then(|id| i32::try_from(id).ok());
         match number.and_then(Pid::from_raw) {
             Some(process) => Ok(kill_process(process, signal.number())?),
@@ -112,7 +112,7 @@ impl ChildHandle {
     ///
     /// # Killed
     ///
-    /// The process goes on, and others who wait for it do so.
+    /// The process goes on, and so do its other waiters.
     ///
     /// # Errors
     ///

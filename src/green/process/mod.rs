@@ -1,18 +1,18 @@
 //! Processes under the names of [`std::process`].
 //!
-//! Only the green thread waits for a process, and only it reads what the process writes.
+//! Waiting for a process, or for its output, suspends only the green thread.
 //!
 //! Corresponds to [`std::process`], and to `eventlet.green.subprocess`.
 //!
 //! # Differences
 //!
-//! A process that nobody waits for leaves nothing behind: it is reaped, at the latest by the next
-//! that is started. [`Child::wait_timeout`], [`Child::communicate`], [`Child::handle`] and
-//! [`Signal`] are not in `std`.
+//! A process that is not waited for leaves no zombie: it is reaped, at the latest when the next one
+//! is started. [`Child::wait_timeout`], [`Child::communicate`], [`Child::handle`] and [`Signal`]
+//! are not in `std`.
 //!
 //! # Not here
 //!
-//! What the C library offers beside: make a [`std::process::Command`], which converts into a
+//! Further options of the C library: set them on a [`std::process::Command`], which converts into a
 //! [`Command`].
 
 mod child;

@@ -35,7 +35,7 @@ macro_rules! signals {
 }
 
 signals! {
-    /// The terminal has gone; for servers, read your settings again.
+    /// The terminal has hung up; for servers, reload the configuration.
     HUP = HUP;
     /// An interrupt: Ctrl-C.
     INT = INT;
@@ -47,7 +47,7 @@ signals! {
     USR1 = USR1;
     /// The second that programs may use as they like.
     USR2 = USR2;
-    /// Nobody reads what was written to a pipe.
+    /// A write to a pipe without a reader.
     PIPE = PIPE;
     /// A timer has passed.
     ALRM = ALARM;
@@ -82,7 +82,7 @@ impl Signal {
     }
 }
 
-/// Reads a name with or without `SIG`, in letters of either case.
+/// Parses a name with or without `SIG`, in either case.
 impl FromStr for Signal {
     type Err = NoSuchSignal;
 

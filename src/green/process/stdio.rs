@@ -11,10 +11,10 @@ use super::super::bytes;
 use super::super::io::{PipeReader, PipeWriter};
 use super::super::net::socket::{self, Socket};
 
-/// What a process reads: its standard input.
+/// The standard input of a process.
 ///
-/// Where it would have to wait, only its green thread waits. Dropping it lets the process read to
-/// the end.
+/// Waiting suspends only the green thread. Dropping it closes the pipe, so that the process reads
+/// the end of its input.
 ///
 /// Corresponds to [`std::process::ChildStdin`].
 ///
@@ -35,9 +35,9 @@ pub struct ChildStdin {
     socket: Rc<Socket<Sender>>,
 }
 
-/// What a process writes to its standard output.
+/// The standard output of a process.
 ///
-/// Where it would have to wait, only its green thread waits.
+/// Waiting suspends only the green thread.
 ///
 /// Corresponds to [`std::process::ChildStdout`].
 ///
@@ -60,9 +60,9 @@ pub struct ChildStdout {
     socket: Rc<Socket<Receiver>>,
 }
 
-/// What a process writes to its standard error.
+/// The standard error of a process.
 ///
-/// Where it would have to wait, only its green thread waits.
+/// Waiting suspends only the green thread.
 ///
 /// Corresponds to [`std::process::ChildStderr`].
 ///
@@ -98,7 +98,7 @@ macro_rules! child_pipe {
             ///
             /// # Errors
             ///
-            /// When the operating system refuses what it takes.
+            /// If the operating system refuses.
             ///
             /// # Panics
             ///
@@ -109,7 +109,7 @@ macro_rules! child_pipe {
             }
         }
 
-        /// Takes Tokio's type over.
+        /// Takes over Tokio's type.
         ///
         /// # Panics
         ///

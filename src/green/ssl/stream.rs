@@ -17,9 +17,9 @@ use crate::ssl::{self, CertificateDer, Version, wrap_ssl};
 
 /// A TLS connection, for code on a green stack.
 ///
-/// It reads and writes through [`Read`] and [`Write`], and whoever has a reference to it may: one
-/// green thread reads while another writes. A clone is the same connection, which is closed when
-/// the last is dropped.
+/// It reads and writes through [`Read`] and [`Write`], also by shared reference: one green thread
+/// can read while another writes. A clone is the same connection, which is closed when the last is
+/// dropped.
 ///
 /// It is made from an [`ssl::TlsStream`]; the handshake of a server's connection happens at its
 /// first use.
@@ -32,16 +32,16 @@ use crate::ssl::{self, CertificateDer, Version, wrap_ssl};
 ///
 /// # Yields
 ///
-/// Where it has to wait for the peer.
+/// When it has to wait for the peer.
 ///
 /// # Killed
 ///
-/// A call that waits is taken back: nothing has been read by it.
+/// A call that waits is cancelled: it has read nothing.
 ///
 /// # Errors
 ///
-/// Those of [`ssl::TlsStream`]. Whoever would have to wait while its green stack unwinds, in a
-/// destructor, gets an error.
+/// Those of [`ssl::TlsStream`]. A call that would have to wait while its green stack unwinds, in a
+/// destructor, fails instead.
 ///
 /// # Examples
 ///
@@ -68,7 +68,7 @@ pub struct TlsStream<T = tokio::net::TcpStream> {
 }
 
 struct Shared<T> {
-    /// Borrowed for the time of a poll, never across a wait.
+    /// Borrowed during a poll, never across a wait.
     stream: RefCell<ssl::TlsStream<T>>,
     reading: Direction,
     writing: Direction,
@@ -135,7 +135,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> TlsStream<T> {
     ///
     /// # Yields
     ///
-    /// Until what was written has gone.
+    /// Until the written data has been sent.
     ///
     /// # Killed
     ///
@@ -167,8 +167,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> TlsStream<T> {
         flatten(read)
     }
 
-    /// Writes, and waits until it has gone: whoever reads next must not wait for the answer to what
-    /// is still here.
+    /// Writes, and waits until the data has been sent: otherwise the next read could wait for the
+    /// answer to a request that is still buffered.
     #[track_caller]
     fn write_some(
         &self,
@@ -183,7 +183,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> TlsStream<T> {
         })
     }
 
-    /// Does something in the direction of writing.
+    /// Performs an operation in the write direction.
     #[track_caller]
     fn write_with<R>(
         &self,

@@ -1,4 +1,4 @@
-//! Waiting until all are there.
+//! Waiting until all have arrived.
 
 use std::fmt;
 use std::sync::Mutex;
@@ -9,7 +9,7 @@ use tokio::sync::futures::Notified;
 use crate::green::wait::must_wait;
 use crate::hub::{Held, hold};
 
-/// A place where a number of green threads wait for each other.
+/// A barrier at which a number of green threads wait for each other.
 ///
 /// Corresponds to [`std::sync::Barrier`].
 ///
@@ -34,7 +34,7 @@ use crate::hub::{Held, hold};
 /// ```
 pub struct Barrier {
     size: usize,
-    /// Held for a few instructions, never while anybody waits.
+    /// Held for a few instructions, never across a wait.
     state: Mutex<State>,
     complete: Notify,
 }
@@ -42,12 +42,12 @@ pub struct Barrier {
 struct State {
     /// How many wait for the others.
     here: usize,
-    /// How often all were there.
+    /// The number of completed rounds.
     rounds: usize,
 }
 
 impl Barrier {
-    /// Makes a barrier for so many. One for none or one stops nobody.
+    /// Makes a barrier for so many. One for 0 or 1 never waits.
     ///
     /// Corresponds to [`std::sync::Barrier::new`].
     ///
@@ -65,14 +65,13 @@ impl Barrier {
         Barrier { size: n, state, complete: Notify::const_new() }
     }
 
-    /// Waits until all are here. The last to come is the leader; then it starts anew.
+    /// Waits until all have arrived. The last to arrive is the leader; then the next round begins.
     ///
     /// Corresponds to [`std::sync::Barrier::wait`].
     ///
     /// # Panics
     ///
-    /// When others are missing and nobody can wait here: where there is no green stack, and while
-    /// it unwinds.
+    /// If others are missing and this code cannot wait: off green stacks, and while one unwinds.
     ///
     /// # Yields
     ///
@@ -80,7 +79,7 @@ impl Barrier {
     ///
     /// # Killed
     ///
-    /// It is counted no longer: the others wait for one more to come.
+    /// It is no longer counted: the others wait for one more to arrive.
     #[track_caller]
     pub fn wait(&self) -> BarrierWaitResult {
         let leader = match self.arrive() {
@@ -94,8 +93,7 @@ impl Barrier {
         BarrierWaitResult(leader)
     }
 
-    /// Comes in. The last to come completes the round, and all others get to know when that
-    /// happens.
+    /// Arrives. The last to arrive completes the round, and all others are notified of that.
     fn arrive(&self) -> Option<(Arrival<'_>, Notified<'_>)> {
         let mut state = self.state();
         state.here += 1;
@@ -106,7 +104,7 @@ impl Barrier {
             self.complete.notify_waiters();
             return None;
         }
-        // Made under the lock: it hears of every completion from now on.
+        // Made under the lock: it is notified of every completion from now on.
         let complete = self.complete.notified();
         Some((Arrival { barrier: self, round: state.rounds }, complete))
     }
@@ -117,7 +115,7 @@ impl Barrier {
     }
 }
 
-/// One who waits, and is counted until it goes.
+/// A waiter, counted until it is dropped.
 struct Arrival<'a> {
     barrier: &'a Barrier,
     round: usize,
@@ -132,7 +130,7 @@ impl Arrival<'_> {
 impl Drop for Arrival<'_> {
     fn drop(&mut self) {
         let mut state = self.barrier.state();
-        // Otherwise all were there already, and nobody counts it any more.
+        // Otherwise its round was completed, and it is no longer counted.
         if state.rounds == self.round {
             state.here -= 1;
         }
@@ -145,13 +143,13 @@ impl fmt::Debug for Barrier {
     }
 }
 
-/// Tells who was the last to come to a [`Barrier`].
+/// Tells which green thread was the last to arrive at a [`Barrier`].
 ///
 /// Corresponds to [`std::sync::BarrierWaitResult`].
 pub struct BarrierWaitResult(bool);
 
 impl BarrierWaitResult {
-    /// Returns whether this one was the last to come. One in each round is.
+    /// Returns whether this one was the last to arrive. One in each round is.
     ///
     /// Corresponds to [`std::sync::BarrierWaitResult::is_leader`].
     #[must_use]

@@ -1,4 +1,4 @@
-//! Waiting until somebody says that something has changed.
+//! Waiting until notified of a change.
 
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -15,22 +15,22 @@ use super::mutex::MutexGuard;
 use crate::green::wait::must_wait;
 use crate::hub::within;
 
-/// A place to wait until another green thread says that what a [`Mutex`](super::Mutex) protects has
-/// changed.
+/// A condition variable: waits until another green thread notifies of a change to the value of a
+/// [`Mutex`](super::Mutex).
 ///
-/// Those who wait are notified in the order in which they came.
+/// Waiters are notified in the order in which they came.
 ///
 /// Corresponds to [`std::sync::Condvar`].
 ///
 /// # Killed
 ///
-/// Who waits, and is killed or times out, leaves the line without the lock. A notification that it
-/// had got already goes to the next one, also when it was on its way to take the lock again.
+/// A waiter that is killed or times out leaves the wait queue without the lock. A notification that
+/// it had received goes to the next one, also if it was waiting to lock again.
 ///
 /// # Differences
 ///
-/// It may be used with several locks. It does not wake anybody without a reason, save that a
-/// notification which is passed on may come to one who was notified too.
+/// It may be used with several locks. There are no spurious wakeups, except that a notification
+/// that is passed on may reach a waiter that was notified too.
 ///
 /// # Not here
 ///
@@ -64,7 +64,7 @@ pub struct Condvar {
 }
 
 impl Condvar {
-    /// Makes one that nobody waits for.
+    /// Makes one without waiters.
     ///
     /// Corresponds to [`std::sync::Condvar::new`].
     ///
@@ -80,13 +80,13 @@ impl Condvar {
 
     /// Unlocks, waits until it is notified, and locks again.
     ///
-    /// No notification that comes after the lock was given up is missed.
+    /// No notification after the unlock is missed.
     ///
     /// Corresponds to [`std::sync::Condvar::wait`].
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on, and while it unwinds. The lock is given up then,
+    /// If there is no green stack to wait on, and while one unwinds. The lock is released then,
     /// too.
     ///
     /// # Yields
@@ -106,8 +106,7 @@ impl Condvar {
         guard.mutex().checked(guard)
     }
 
-    /// Waits as long as the condition holds, which it asks for at first and after each
-    /// notification.
+    /// Waits as long as the condition holds. It is checked at first and after each notification.
     ///
     /// Corresponds to [`std::sync::Condvar::wait_while`].
     ///
@@ -161,7 +160,7 @@ impl Condvar {
         Ok(guard)
     }
 
-    /// Waits as [`wait`](Condvar::wait) does, but to be notified no longer than so.
+    /// Waits as [`wait`](Condvar::wait) does, but for a notification no longer than so.
     ///
     /// Corresponds to [`std::sync::Condvar::wait_timeout`].
     ///
@@ -269,7 +268,7 @@ impl Condvar {
         Ok((guard, WaitTimeoutResult(false)))
     }
 
-    /// Wakes the one who has waited longest, if somebody waits.
+    /// Wakes the longest waiter, if there is one.
     ///
     /// Corresponds to [`std::sync::Condvar::notify_one`].
     ///
@@ -312,8 +311,8 @@ impl Condvar {
         (guard, timed_out)
     }
 
-    /// Takes a place in the line. Tokio keeps a notification that nobody waited for, and gives it
-    /// to the first who comes; here it was for nobody.
+    /// Joins the wait queue. Tokio stores a notification that had no waiter and gives it to the
+    /// next one; a condition variable must not, so it is consumed here.
     fn stand_in_line<'a>(&'a self, mut place: Pin<&mut Notified<'a>>) {
         while place.as_mut().enable() {
             place.set(self.line.notified());
@@ -321,7 +320,7 @@ impl Condvar {
     }
 }
 
-/// A notification, which goes to the next in line if its receiver is killed before it has the lock
+/// A notification, which goes to the next waiter if its receiver is killed before it has the lock
 /// again.
 struct PassOn<'a>(&'a Notify);
 

@@ -6,21 +6,20 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use super::mutex::Mutex;
 
-/// A value that is made when somebody first uses it.
+/// A value that is made at its first use.
 ///
-/// The function that makes it may wait: those who come meanwhile wait for it.
+/// The function that makes it may wait: other users wait for it meanwhile.
 ///
 /// Corresponds to [`std::sync::LazyLock`].
 ///
 /// # Panics
 ///
-/// Its first use panics when the function does, and every use after that. So do those that come
-/// while the value is being made, where nobody can wait: where there is no green stack, and while
-/// it unwinds.
+/// Its first use panics if the function does, and every use after that. A use while the value is
+/// being made panics if it cannot wait: off green stacks, and while one unwinds.
 ///
 /// # Killed
 ///
-/// Inside the function, it counts as a panic. Who waits for the value leaves the line.
+/// Inside the function, it counts as a panic. A waiter for the value leaves the wait queue.
 ///
 /// # Examples
 ///
@@ -35,9 +34,9 @@ use super::mutex::Mutex;
 /// assert_eq!(CACHE.lock().unwrap()[&1], 2);
 /// ```
 pub struct LazyLock<T, F = fn() -> T> {
-    /// Set only by the one who has the lock, so nobody ever waits for it.
+    /// Set only under the lock, so setting it never waits.
     value: std::sync::OnceLock<T>,
-    /// What makes the value. `None` once it was called.
+    /// The function that makes the value. `None` once it was called.
     init: Mutex<Option<F>>,
 }
 
@@ -49,13 +48,13 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
         LazyLock { value: std::sync::OnceLock::new(), init: Mutex::new(Some(f)) }
     }
 
-    /// Returns the value, which is made if there is none.
+    /// Returns the value, making it if there is none.
     ///
     /// Corresponds to [`std::sync::LazyLock::force`].
     ///
     /// # Yields
     ///
-    /// While somebody makes the value, and where the function does.
+    /// While the value is being made, and wherever the function does.
     ///
     /// # Examples
     ///

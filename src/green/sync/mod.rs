@@ -1,7 +1,7 @@
 //! Locks, conditions and channels under the names of [`std::sync`].
 //!
-//! What waits here lets other green threads of its hub run, where the locks of `std` would stop the
-//! whole hub, and forever if the one who has the lock belongs to it.
+//! Waiting here lets other green threads of the hub run. A lock of `std` would stop the whole hub,
+//! and forever if its holder belongs to the same hub.
 //!
 //! ```
 //! use std::collections::HashMap;
@@ -35,31 +35,29 @@
 //!
 //! # Where one may wait
 //!
-//! What can be had at once is had at once, wherever the code runs: a lock that is free can be taken
-//! in an async fn, on a plain OS thread, and in a destructor while a green stack unwinds, and an
-//! item that is there can be received.
+//! An operation that need not wait works everywhere: a free lock can be taken, and a stored item
+//! received, in an async fn, on a plain OS thread, and in a destructor while a green stack unwinds.
 //!
-//! What has to be waited for needs a green stack. Elsewhere it panics, in the caller's line. While
-//! a green stack unwinds nobody can wait on it either: what can give up does so, as when its time
-//! limit is zero or the other end is gone, and the rest panics: a destructor that must not do so
-//! asks with `try_lock`.
+//! An operation that has to wait needs a green stack; elsewhere it panics, at the caller's line. A
+//! green stack that unwinds cannot be suspended either: operations that can fail then do so, as if
+//! their time limit were zero or the other end were gone, and the rest panic. A destructor that
+//! must not panic uses `try_lock`.
 //!
 //! # Who comes first
 //!
-//! Those who wait are served in the order in which they came, and nobody overtakes them. In `std`
-//! that is left open.
+//! Waiters are served in the order in which they came, and a later caller cannot overtake them.
+//! `std` leaves the order open.
 //!
 //! # Poisoning
 //!
-//! A lock is poisoned as in `std`, when a green stack unwinds while it has the lock. That includes
-//! the unwind that ends a green thread that is killed: what the lock protects may be half changed
-//! then, too.
+//! A lock is poisoned as in `std`, when a green stack unwinds while it holds the lock. That
+//! includes the unwind of a killed green thread: the protected value may be half changed then, too.
 //!
 //! # Not here
 //!
 //! `Exclusive`, `ReentrantLock`, `mpmc`, the mapped guards and `nonpoison`, which `std` has not
-//! made stable, and `Once::wait` and `OnceLock::wait`. For what `std` does not have, priorities for
-//! one, there are [`queue`](crate::queue) and [`semaphore`](crate::semaphore).
+//! made stable, and `Once::wait` and `OnceLock::wait`. For features that `std` lacks, such as
+//! priorities, there are [`queue`](crate::queue) and [`semaphore`](crate::semaphore).
 
 mod barrier;
 mod condvar;

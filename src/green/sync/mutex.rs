@@ -19,8 +19,8 @@ type Tokio<T> = tokio::sync::Mutex<T>;
 ///
 /// # Differences
 ///
-/// It is fair: who unlocks it while others wait, and locks it again, waits behind them. A green
-/// thread that is killed while it has the lock poisons it, as a panic does.
+/// It is fair: a green thread that unlocks it while others wait, and locks it again, waits behind
+/// them. A green thread that is killed while it holds the lock poisons it, as a panic does.
 ///
 /// # Examples
 ///
@@ -52,7 +52,7 @@ pub struct Mutex<T: ?Sized> {
 }
 
 impl<T> Mutex<T> {
-    /// Makes a lock that nobody has.
+    /// Makes a free lock.
     ///
     /// Corresponds to [`std::sync::Mutex::new`].
     ///
@@ -86,26 +86,25 @@ impl<T> Mutex<T> {
 }
 
 impl<T: ?Sized> Mutex<T> {
-    /// Takes the lock, and waits while somebody else has it.
+    /// Takes the lock, and waits while it is held.
     ///
     /// Corresponds to [`std::sync::Mutex::lock`].
     ///
     /// # Panics
     ///
-    /// When somebody else has it and nobody can wait here: where there is no green stack, and while
-    /// it unwinds.
+    /// If it is held and this code cannot wait: off green stacks, and while one unwinds.
     ///
     /// # Yields
     ///
-    /// Only when somebody else has it. Who has it already, and asks again, waits forever.
+    /// Only if it is held. A holder that asks again waits forever.
     ///
     /// # Killed
     ///
-    /// The waiter leaves the line; a lock that was handed to it already goes to the next one.
+    /// The waiter leaves the wait queue; a lock that was granted to it goes to the next one.
     ///
     /// # Errors
     ///
-    /// When the lock is poisoned. It is taken all the same: the guard is in the error.
+    /// If the lock is poisoned. It is taken all the same: the guard is in the error.
     ///
     /// # Examples
     ///
@@ -116,7 +115,7 @@ impl<T: ?Sized> Mutex<T> {
     /// ```
     #[track_caller]
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
-        // First without waiting, which neither needs a green stack nor spends Tokio's budget.
+        // First without waiting, which needs no green stack and spends none of Tokio's budget.
         let guard = match self.inner.try_lock() {
             Ok(guard) => guard,
             Err(_taken) => must_wait(self.inner.lock()),
@@ -124,7 +123,7 @@ impl<T: ?Sized> Mutex<T> {
         self.poison.checked(self.guard(guard))
     }
 
-    /// Takes the lock if nobody has it.
+    /// Takes the lock if it is free.
     ///
     /// Corresponds to [`std::sync::Mutex::try_lock`].
     ///
@@ -134,8 +133,7 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// # Errors
     ///
-    /// When somebody has it, or it is about to get it; or when it is poisoned, with the guard in
-    /// the error.
+    /// If it is held or granted to a waiter; or if it is poisoned, with the guard in the error.
     ///
     /// # Examples
     ///
@@ -151,7 +149,7 @@ impl<T: ?Sized> Mutex<T> {
         Ok(self.poison.checked(self.guard(guard))?)
     }
 
-    /// Returns whether somebody unwound while having the lock.
+    /// Returns whether a holder of the lock unwound.
     ///
     /// Corresponds to [`std::sync::Mutex::is_poisoned`].
     ///
@@ -178,14 +176,14 @@ impl<T: ?Sized> Mutex<T> {
         self.poison.is_set()
     }
 
-    /// Says that what the lock protects is in order again.
+    /// Clears the poison: the value is consistent again.
     ///
     /// Corresponds to [`std::sync::Mutex::clear_poison`].
     pub fn clear_poison(&self) {
         self.poison.clear();
     }
 
-    /// Returns the value, which nobody else can have.
+    /// Returns the value: `&mut self` proves that the lock is free.
     ///
     /// Corresponds to [`std::sync::Mutex::get_mut`].
     ///
@@ -245,17 +243,17 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
     }
 }
 
-/// As `std` says of its own: what an unwind left behind is known by the poison.
+/// As for `std`'s own: the poison tells of values that an unwind left behind.
 impl<T: ?Sized> UnwindSafe for Mutex<T> {}
 impl<T: ?Sized> RefUnwindSafe for Mutex<T> {}
 
-/// The lock of a [`Mutex`], and the way to its value. Dropping it unlocks.
+/// The guard of a [`Mutex`], which derefs to its value. Dropping it unlocks.
 ///
 /// Corresponds to [`std::sync::MutexGuard`].
 #[must_use = "dropped at once, it locks nothing"]
 #[clippy::has_significant_drop]
 pub struct MutexGuard<'a, T: ?Sized> {
-    /// Dropped first: who gets the lock next must find the mark.
+    /// Dropped first: the next holder must find the mark.
     _watch: Watch<'a>,
     inner: tokio::sync::MutexGuard<'a, T>,
     mutex: &'a Mutex<T>,

@@ -7,16 +7,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::mutex::Mutex;
 
-/// A thing to do once, however many ask for it.
+/// An initialization that runs once, for any number of callers.
 ///
-/// The function may wait: those who come meanwhile wait for it.
+/// The function may wait: other callers wait for it meanwhile.
 ///
 /// Corresponds to [`std::sync::Once`].
 ///
 /// # Differences
 ///
 /// A green thread that is killed inside the function poisons it, as a panic does. A function that
-/// asks for itself waits forever.
+/// calls for itself waits forever.
 ///
 /// # Not here
 ///
@@ -47,14 +47,14 @@ use super::mutex::Mutex;
 /// }));
 /// ```
 pub struct Once {
-    /// Set when the function has returned, and what it did may be seen.
+    /// Set when the function has returned, and its effects are visible.
     done: AtomicBool,
-    /// Held by the one who calls the function.
+    /// Held during the call of the function.
     calling: Mutex<()>,
 }
 
 impl Once {
-    /// Makes one that is to be done.
+    /// Makes one whose function has not run.
     ///
     /// Corresponds to [`std::sync::Once::new`].
     #[must_use]
@@ -69,16 +69,16 @@ impl Once {
     ///
     /// # Panics
     ///
-    /// When an earlier function unwound, and with a panic of this one. When another is being called
-    /// and nobody can wait here: where there is no green stack, and while it unwinds.
+    /// If an earlier function unwound, and with a panic of this one. If another is being called and
+    /// this code cannot wait: off green stacks, and while one unwinds.
     ///
     /// # Yields
     ///
-    /// While another function is being called, and where this one does.
+    /// While another function is being called, and wherever this one does.
     ///
     /// # Killed
     ///
-    /// Inside the function, it counts as a panic. Who waits leaves the line.
+    /// Inside the function, it counts as a panic. A waiter leaves the wait queue.
     #[track_caller]
     pub fn call_once<F: FnOnce()>(&self, f: F) {
         if self.is_completed() {
@@ -100,12 +100,12 @@ impl Once {
     ///
     /// # Panics
     ///
-    /// With a panic of the function. When another is being called and nobody can wait here: where
-    /// there is no green stack, and while it unwinds.
+    /// With a panic of the function. If another is being called and this code cannot wait: off
+    /// green stacks, and while one unwinds.
     ///
     /// # Yields
     ///
-    /// While another function is being called, and where this one does.
+    /// While another function is being called, and wherever this one does.
     ///
     /// # Killed
     ///
@@ -171,7 +171,7 @@ impl fmt::Debug for Once {
 impl UnwindSafe for Once {}
 impl RefUnwindSafe for Once {}
 
-/// What [`Once::call_once_force`] tells its function.
+/// The argument of the function of [`Once::call_once_force`].
 ///
 /// Corresponds to [`std::sync::OnceState`].
 #[derive(Debug)]

@@ -7,15 +7,15 @@ use super::mutex::{Mutex, MutexGuard};
 
 type Std<T> = std::sync::OnceLock<T>;
 
-/// A place for a value that is set once, by whoever comes first.
+/// A place for a value that is set once, by the first caller.
 ///
-/// The function that makes the value may wait: those who come meanwhile wait for it.
+/// The function that makes the value may wait: other callers wait for it meanwhile.
 ///
 /// Corresponds to [`std::sync::OnceLock`].
 ///
 /// # Not here
 ///
-/// `wait`, and what `std` has not made stable.
+/// `wait`, and unstable methods of `std`.
 ///
 /// # Examples
 ///
@@ -77,18 +77,17 @@ impl<T> OnceLock<T> {
         self.value.get_mut()
     }
 
-    /// Sets the value, unless it is set. Waits while somebody makes one.
+    /// Sets the value, unless it is set. Waits while one is being made.
     ///
     /// Corresponds to [`std::sync::OnceLock::set`].
     ///
     /// # Panics
     ///
-    /// When it has to wait and nobody can wait here: where there is no green stack, and while it
-    /// unwinds.
+    /// If it has to wait and cannot: off green stacks, and while one unwinds.
     ///
     /// # Yields
     ///
-    /// Only while somebody makes a value.
+    /// Only while a value is being made.
     ///
     /// # Killed
     ///
@@ -96,7 +95,7 @@ impl<T> OnceLock<T> {
     ///
     /// # Errors
     ///
-    /// When there is a value already: gives this one back.
+    /// If there is a value already: returns this one.
     ///
     /// # Examples
     ///
@@ -111,7 +110,7 @@ impl<T> OnceLock<T> {
         self.value.set(value)
     }
 
-    /// Returns the value, which `f` makes if there is none.
+    /// Returns the value, made by `f` if there is none.
     ///
     /// If the function unwinds there is still none, and the next one may make it.
     ///
@@ -119,16 +118,16 @@ impl<T> OnceLock<T> {
     ///
     /// # Panics
     ///
-    /// With a panic of the function. When it has to wait and nobody can wait here: where there is
-    /// no green stack, and while it unwinds.
+    /// With a panic of the function. If it has to wait and cannot: off green stacks, and while one
+    /// unwinds.
     ///
     /// # Yields
     ///
-    /// While somebody else makes a value, and where the function does.
+    /// While a value is being made, and wherever the function does.
     ///
     /// # Killed
     ///
-    /// There is still no value, and the next in line makes it.
+    /// There is still no value, and the next waiter makes it.
     #[track_caller]
     pub fn get_or_init<F: FnOnce() -> T>(&self, f: F) -> &T {
         if let Some(value) = self.get() {
@@ -165,7 +164,7 @@ impl<T> OnceLock<T> {
         self.value.take()
     }
 
-    /// Nothing is spoilt by who unwound while having it: the value is there or not.
+    /// A holder that unwound spoils nothing: the value is set or not.
     #[track_caller]
     fn lock(&self) -> MutexGuard<'_, ()> {
         match self.setting.lock() {

@@ -1,10 +1,10 @@
-//! Whether a lock can be trusted: std's rule, for all locks here.
+//! Poisoning, by std's rule, for all locks here.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LockResult, PoisonError};
 use std::thread;
 
-/// The mark of a lock that somebody had while unwinding.
+/// The mark of a lock that was held during an unwind.
 #[derive(Default)]
 pub(super) struct Poison(AtomicBool);
 
@@ -13,7 +13,7 @@ impl Poison {
         Poison(AtomicBool::new(false))
     }
 
-    // The lock itself orders what its owners do: the mark needs no ordering of its own.
+    // The lock itself orders its holders' accesses: the mark needs no ordering of its own.
     pub(super) fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
@@ -22,15 +22,15 @@ impl Poison {
         self.0.store(false, Ordering::Relaxed);
     }
 
-    /// Hands out what was locked, as an error when it is poisoned.
+    /// Returns the guard, as an error if the lock is poisoned.
     pub(super) fn checked<T>(&self, locked: T) -> LockResult<T> {
         if self.is_set() { Err(PoisonError::new(locked)) } else { Ok(locked) }
     }
 }
 
-/// Sets the mark if an unwind begins during its life.
+/// Sets the mark if an unwind begins while it is alive.
 ///
-/// One that began before has not interrupted what happens under the lock: destructors may lock.
+/// An unwind that began before did not interrupt the critical section: destructors may lock.
 pub(super) struct Watch<'a> {
     poison: &'a Poison,
     unwinding: bool,

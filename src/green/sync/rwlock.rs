@@ -10,17 +10,17 @@ use crate::green::wait::must_wait;
 
 type Tokio<T> = tokio::sync::RwLock<T>;
 
-/// A lock around a value that many may read at a time, or one may write, for code on a green stack.
+/// A lock around a value that allows many readers or one writer, for code on a green stack.
 ///
-/// Readers and writers get it in the order in which they came: a reader who comes after a waiting
+/// Readers and writers get it in the order in which they came: a reader that comes after a waiting
 /// writer waits, too.
 ///
 /// Corresponds to [`std::sync::RwLock`].
 ///
 /// # Differences
 ///
-/// The order, which `std` leaves to the system. So who reads, and asks to read again while a writer
-/// waits, waits forever; `std` does so on most systems.
+/// The order, which `std` leaves to the system. So a reader that locks again to read while a writer
+/// waits, waits forever, as with `std` on most systems.
 ///
 /// # Examples
 ///
@@ -42,7 +42,7 @@ pub struct RwLock<T: ?Sized> {
 }
 
 impl<T> RwLock<T> {
-    /// Makes a lock that nobody has.
+    /// Makes a free lock.
     ///
     /// Corresponds to [`std::sync::RwLock::new`].
     ///
@@ -77,7 +77,7 @@ impl<T> RwLock<T> {
 }
 
 impl<T: ?Sized> RwLock<T> {
-    /// Takes the lock to read, and waits while a writer has it or stands before us in line.
+    /// Takes the lock to read, and waits while a writer has it or is ahead in the wait queue.
     ///
     /// Corresponds to [`std::sync::RwLock::read`].
     ///
@@ -106,7 +106,7 @@ impl<T: ?Sized> RwLock<T> {
         self.poison.checked(RwLockReadGuard { inner })
     }
 
-    /// Takes the lock to read, if that needs no waiting.
+    /// Takes the lock to read, if it can do so without waiting.
     ///
     /// Corresponds to [`std::sync::RwLock::try_read`].
     ///
@@ -116,7 +116,7 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Errors
     ///
-    /// When a writer has it or waits for it; or when it is poisoned, with the guard in the error.
+    /// If a writer has it or waits for it; or if it is poisoned, with the guard in the error.
     ///
     /// # Examples
     ///
@@ -130,7 +130,7 @@ impl<T: ?Sized> RwLock<T> {
         Ok(self.poison.checked(RwLockReadGuard { inner })?)
     }
 
-    /// Takes the lock to write, and waits while anybody else has it.
+    /// Takes the lock to write, and waits while it is held.
     ///
     /// Corresponds to [`std::sync::RwLock::write`].
     ///
@@ -159,7 +159,7 @@ impl<T: ?Sized> RwLock<T> {
         self.poison.checked(self.write_guard(inner))
     }
 
-    /// Takes the lock to write, if nobody has it.
+    /// Takes the lock to write, if it is free.
     ///
     /// Corresponds to [`std::sync::RwLock::try_write`].
     ///
@@ -169,8 +169,7 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Errors
     ///
-    /// When somebody has it or is about to get it; or when it is poisoned, with the guard in the
-    /// error.
+    /// If it is held or granted to a waiter; or if it is poisoned, with the guard in the error.
     ///
     /// # Examples
     ///
@@ -185,7 +184,7 @@ impl<T: ?Sized> RwLock<T> {
         Ok(self.poison.checked(self.write_guard(inner))?)
     }
 
-    /// Returns whether somebody unwound while writing. Readers do not poison.
+    /// Returns whether a writer unwound. Readers do not poison.
     ///
     /// Corresponds to [`std::sync::RwLock::is_poisoned`].
     ///
@@ -274,7 +273,7 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLock<T> {
 impl<T: ?Sized> UnwindSafe for RwLock<T> {}
 impl<T: ?Sized> RefUnwindSafe for RwLock<T> {}
 
-/// One of the reading locks of a [`RwLock`]. Dropping it unlocks.
+/// The guard of a reader of a [`RwLock`]. Dropping it unlocks.
 ///
 /// Corresponds to [`std::sync::RwLockReadGuard`].
 #[must_use = "dropped at once, it locks nothing"]
@@ -283,7 +282,7 @@ pub struct RwLockReadGuard<'a, T: ?Sized> {
     inner: tokio::sync::RwLockReadGuard<'a, T>,
 }
 
-/// The writing lock of a [`RwLock`]. Dropping it unlocks.
+/// The guard of a writer of a [`RwLock`]. Dropping it unlocks.
 ///
 /// Corresponds to [`std::sync::RwLockWriteGuard`].
 #[must_use = "dropped at once, it locks nothing"]
@@ -295,7 +294,7 @@ pub struct RwLockWriteGuard<'a, T: ?Sized> {
 }
 
 impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
-    /// Goes on as a reader, with nobody writing in between.
+    /// Turns into a reader, with no writer in between.
     ///
     /// Corresponds to [`std::sync::RwLockWriteGuard`]'s `downgrade`.
     ///

@@ -69,8 +69,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When the system has no stack: says so, and what to do. To know it, the stack is taken here,
-    /// where [`thread::spawn`](super::spawn()) takes it at the first turn.
+    /// If the system refuses a stack: names the limit, and says what to do. So the stack is taken
+    /// here; [`thread::spawn`](super::spawn()) takes it at the first turn.
     ///
     /// # Examples
     ///
@@ -106,7 +106,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When the system has no stack: says so, and what to do.
+    /// If the system refuses a stack: names the limit, and says what to do.
     ///
     /// # Examples
     ///

@@ -1,4 +1,4 @@
-//! Which green thread this is, and letting it wait for a word of another.
+//! The current green thread, and parking it.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,18 +12,17 @@ use crate::green::wait::{must_wait, wait};
 use crate::greenthread::{Greenlet, getcurrent};
 use crate::hub::within;
 
-/// What the handles of a green thread share, for as long as it lives: those that never ask have
-/// none.
+/// State shared by the handles of a green thread while it lives. Made at the first use.
 static SHARED: Local<Arc<Shared>> = Local::new(Arc::default);
 
 #[derive(Default)]
 struct Shared {
     name: OnceLock<String>,
-    /// Tokio's `Notify` keeps one notification for who comes later: just what `unpark` does.
+    /// Tokio's `Notify` stores one notification for a later waiter, which is what `unpark` needs.
     token: Notify,
 }
 
-/// A name for a green thread, and the right to end its [`park`].
+/// Identifies a green thread, and can unpark it.
 ///
 /// It is `Send` and `Sync`: a green thread may be unparked from another OS thread.
 ///
@@ -80,7 +79,7 @@ impl Thread {
         self.shared.name.get().map(String::as_str)
     }
 
-    /// Ends the [`park`] of the green thread: the one it is in, or else its next one.
+    /// Ends the current [`park`] of the green thread, or else its next one.
     ///
     /// Corresponds to [`std::thread::Thread::unpark`].
     ///
@@ -91,8 +90,8 @@ impl Thread {
         self.shared.token.notify_one();
     }
 
-    /// Returns that of some green thread of this OS thread. One that has ended has no name any
-    /// more, and nobody hears its `unpark`.
+    /// Returns the handle of a green thread of this OS thread. One that has ended has no name any
+    /// more, and its `unpark` does nothing.
     pub(super) fn of(greenlet: Greenlet) -> Thread {
         let shared = if greenlet.dead() { None } else { SHARED.value_of(greenlet.key()) };
         Thread::new(greenlet, shared.as_deref().cloned())
@@ -131,7 +130,7 @@ impl fmt::Debug for Thread {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ThreadId {
     os_thread: u64,
-    /// The number that [`Greenlet::id`] gives, which is that of one OS thread.
+    /// The number from [`Greenlet::id`], which is unique within its OS thread.
     greenlet: u64,
 }
 
@@ -168,7 +167,7 @@ pub fn current() -> Thread {
     Thread::new(getcurrent(), shared)
 }
 
-/// Waits until somebody calls [`Thread::unpark`], unless somebody did since the last time.
+/// Waits until [`Thread::unpark`] is called, unless it was called since the last `park`.
 ///
 /// Corresponds to [`std::thread::park`].
 ///
@@ -187,8 +186,8 @@ pub fn current() -> Thread {
 ///
 /// # Differences
 ///
-/// It never returns without a reason. Green threads that run in place, as a `stackful` future that
-/// is waited for with `.block()` does, share what makes them go on.
+/// It never returns spuriously. Code that runs inside a green thread, such as a `stackful` future
+/// that is waited for with `.block()`, shares its token.
 ///
 /// # Examples
 ///
@@ -248,6 +247,6 @@ pub fn park() {
 /// ```
 #[track_caller]
 pub fn park_timeout(dur: Duration) {
-    // Whether the time was up, or its stack unwinds, is nobody's business.
+    // `std` does not say why it returned either.
     let _either = wait(within(Some(dur), current().shared.token.notified()));
 }

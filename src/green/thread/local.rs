@@ -1,4 +1,4 @@
-//! Values that each green thread has for itself, as std declares them.
+//! Green-thread locals, declared as in std.
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;
@@ -6,8 +6,7 @@ use std::fmt;
 
 use crate::corolocal::Local;
 
-/// Declares names behind which each green thread has a value of its own: a
-/// [`LocalKey`].
+/// Declares [`LocalKey`]s, for each of which every green thread has its own value.
 ///
 /// A program that `use`s it means this one where it says `thread_local!`.
 ///
@@ -15,8 +14,8 @@ use crate::corolocal::Local;
 ///
 /// # Differences
 ///
-/// What is declared is a `static`. It can be used inside green threads only, of whatever colour.
-/// Values are dropped as [`corolocal`](crate::corolocal::Local) says, which is always.
+/// It declares a `static`. It can be used inside green threads only, of either colour. Values are
+/// always dropped, as [`corolocal`](crate::corolocal::Local) says.
 ///
 /// # Examples
 ///
@@ -58,9 +57,9 @@ macro_rules! __green_thread_local {
     };
 }
 
-/// A name behind which each green thread has a value of its own.
+/// A key for which each green thread has its own value.
 ///
-/// The macro [`green::thread_local!`](super::super::thread_local) declares one. It is a face of
+/// The macro [`green::thread_local!`](super::super::thread_local) declares one. It wraps a
 /// [`Local`], which says when values are made and dropped.
 ///
 /// Corresponds to [`std::thread::LocalKey`].
@@ -75,18 +74,19 @@ impl<T: 'static> LocalKey<T> {
         LocalKey { local: Local::new(init) }
     }
 
-    /// Calls a function with the value of the running green thread, which is made if there is none.
+    /// Calls a function with the value of the running green thread, making it if there is none.
     ///
     /// Corresponds to [`std::thread::LocalKey::with`].
     ///
     /// # Panics
     ///
-    /// Outside green threads. In the destructor of such a value, for one that is gone already.
+    /// Outside green threads. In the destructor of such a value, for a value that was dropped
+    /// already.
     ///
     /// # Yields
     ///
-    /// Where the function does. Others have values of their own, so the value is not theirs
-    /// meanwhile.
+    /// Wherever the function does. Other green threads have values of their own, so none can touch
+    /// this one meanwhile.
     ///
     /// # Killed
     ///
@@ -99,7 +99,7 @@ impl<T: 'static> LocalKey<T> {
         self.local.with(f)
     }
 
-    /// Calls a function with the value of the running green thread, if there is or can be one.
+    /// Calls a function with the value of the running green thread, unless it was dropped already.
     ///
     /// Corresponds to [`std::thread::LocalKey::try_with`].
     ///
@@ -266,7 +266,7 @@ impl<T: 'static> fmt::Debug for LocalKey<T> {
     }
 }
 
-/// Says that there is no value to be had.
+/// The error that there is no value.
 ///
 /// Corresponds to [`std::thread::AccessError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,9 +21,9 @@
 //! # Not here
 //!
 //! `Builder::spawn_unchecked`, which is unsafe, `sleep_ms` and `park_timeout_ms`, which are
-//! deprecated, and what `std` has not made stable. For what `std` does not have, killing for one,
-//! use [`eventlet::spawn`](crate::spawn) and [`stackful`](crate::stackful()); a [`JoinHandle`]
-//! converts from and into a [`GreenThread`](crate::GreenThread).
+//! deprecated, and unstable items of `std`. For features that `std` lacks, such as killing, use
+//! [`eventlet::spawn`](crate::spawn) and [`stackful`](crate::stackful()); a [`JoinHandle`] converts
+//! from and into a [`GreenThread`](crate::GreenThread).
 
 mod builder;
 mod current;

@@ -19,8 +19,8 @@ impl<'scope> Scope<'scope, '_> {
     ///
     /// # Panics
     ///
-    /// When the system has no stack. [`Builder::spawn_scoped`](super::Builder::spawn_scoped) gives
-    /// an error instead.
+    /// If the system refuses a stack. [`Builder::spawn_scoped`](super::Builder::spawn_scoped)
+    /// returns an error instead.
     ///
     /// # Yields
     ///
@@ -65,9 +65,9 @@ impl<'scope> Scope<'scope, '_> {
 /// Corresponds to [`std::thread::ScopedJoinHandle`].
 pub struct ScopedJoinHandle<'scope, T> {
     gt: GreenThread<()>,
-    /// Where its value is, once there is one.
+    /// Its value, once there is one.
     value: Rc<Cell<Option<T>>>,
-    /// How many members failed that nobody joined.
+    /// How many members failed and were not joined.
     unseen: Rc<Cell<usize>>,
     thread: OnceCell<Thread>,
     scope: PhantomData<&'scope ()>,
@@ -92,7 +92,7 @@ impl<'scope, T: 'scope> ScopedJoinHandle<'scope, T> {
 
     pub(super) fn set_name(&self, name: String) {
         self.gt.set_name(name);
-        // Kept, as it is not known any more once the green thread has ended.
+        // Kept here, as it is no longer known once the green thread has ended.
         self.thread();
     }
 }

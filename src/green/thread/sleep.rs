@@ -1,4 +1,4 @@
-//! Giving others a turn, for a while or for one round.
+//! Yielding, for a while or for one round.
 
 use std::time::Duration;
 
@@ -31,11 +31,11 @@ use crate::green::wait::wait;
 /// ```
 #[track_caller]
 pub fn sleep(dur: Duration) {
-    // A destructor that would like to wait, and cannot, goes on.
+    // In a destructor, which cannot wait, it returns at once.
     let _unwinding = wait(crate::greenthread::sleep(dur));
 }
 
-/// Gives up one turn: everyone who is ready runs once.
+/// Yields: all ready green threads run once.
 ///
 /// Corresponds to [`std::thread::yield_now`].
 ///

@@ -27,9 +27,9 @@ use crate::stackful::stackful;
 ///
 /// # Differences
 ///
-/// Nothing has to be `Send`: the green thread stays on this OS thread. Its stack is taken when it
-/// has its first turn: where there is none, it ends with an error, which [`join`](JoinHandle::join)
-/// gives.
+/// Nothing has to be `Send`: the green thread stays on this OS thread. Its stack is taken at its
+/// first turn. If the system refuses one, it ends with an error, which [`join`](JoinHandle::join)
+/// returns.
 ///
 /// # Examples
 ///
@@ -98,8 +98,8 @@ impl<T> JoinHandle<T> {
     ///
     /// # Errors
     ///
-    /// The payload of the panic that ended the green thread. The payload is an [`Exit`] when it was
-    /// ended otherwise, and a text that says so when this green stack unwinds and cannot wait.
+    /// The payload of the panic that ended the green thread. The payload is an [`Exit`] if it ended
+    /// otherwise, and a text that says so if this green stack unwinds and cannot wait.
     ///
     /// # Examples
     ///
@@ -170,7 +170,7 @@ impl<T> JoinHandle<T> {
     }
 }
 
-/// Returns what `std` would hand over in place of a value.
+/// Returns the payload that `std` would return in place of a value.
 pub(super) fn payload(exit: Exit) -> Box<dyn Any + Send> {
     exit.into_panic().unwrap_or_else(|exit| Box::new(exit))
 }

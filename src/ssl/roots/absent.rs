@@ -1,4 +1,4 @@
-//! Stands for Mozilla's authorities where the feature `webpki-roots` is off.
+//! Replaces Mozilla's authorities if the feature `webpki-roots` is off.
 
 use std::sync::Arc;
 

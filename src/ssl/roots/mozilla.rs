@@ -1,4 +1,4 @@
-//! Mozilla's authorities, for where the system has none.
+//! Mozilla's authorities, for systems without any.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
-//! What files have on Unix, under the names of [`std::os::unix::fs`].
+//! Files on Unix, under the names of [`std::os::unix::fs`].
 //!
-//! The traits are those of `std`: the types of [`green::fs`](crate::green::fs) have them.
+//! The traits are those of `std`: the types of [`green::fs`](crate::green::fs) implement them.
 //!
 //! Corresponds to [`std::os::unix::fs`].
 //!

@@ -1,4 +1,4 @@
-//! What [`std::os::unix`] has that waits.
+//! The items of [`std::os::unix`] that wait.
 //!
 //! Corresponds to [`std::os::unix`].
 

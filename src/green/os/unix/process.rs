@@ -1,4 +1,4 @@
-//! What processes have on Unix, under the names of [`std::os::unix::process`].
+//! Processes on Unix, under the names of [`std::os::unix::process`].
 //!
 //! Corresponds to [`std::os::unix::process`].
 //!
@@ -16,7 +16,7 @@ pub use std::os::unix::process::{ExitStatusExt, parent_id};
 
 use crate::green::process::Command;
 
-/// What a [`Command`] has on Unix.
+/// The Unix methods of a [`Command`].
 ///
 /// Corresponds to [`std::os::unix::process::CommandExt`].
 ///
@@ -39,13 +39,13 @@ pub trait CommandExt: sealed::Sealed {
     /// Sets the group that it runs as.
     fn gid(&mut self, id: u32) -> &mut Command;
 
-    /// Puts the program in the place of this process. It returns only when that fails.
+    /// Replaces this process with the program. It returns only if that fails.
     fn exec(&mut self) -> io::Error;
 
-    /// Sets the name that it is told to have.
+    /// Sets its argument 0.
     fn arg0<S: AsRef<OsStr>>(&mut self, arg: S) -> &mut Command;
 
-    /// Puts it into a process group; 0 is one of its own.
+    /// Puts it into a process group; 0 means a new one of its own.
     fn process_group(&mut self, pgroup: i32) -> &mut Command;
 }
 

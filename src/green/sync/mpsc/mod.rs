@@ -20,14 +20,14 @@
 //!
 //! # Killed
 //!
-//! Who is killed or times out while it receives takes nothing with it: an item that was on its way
-//! goes to the next who receives. Who is killed while it sends has not sent, and the item is
+//! A green thread that is killed or times out while it receives loses no item: one that was on its
+//! way goes to the next receiver. One that is killed while it sends has not sent, and its item is
 //! dropped with its stack.
 //!
 //! # While a green stack unwinds
 //!
-//! Nobody can wait on it, so destructors that would have to are told that the other end is gone, or
-//! that the time is up.
+//! It cannot be suspended, so a destructor that would have to wait gets the error that the other
+//! end is gone, or that the time is up.
 
 mod receiver;
 mod rendezvous;
@@ -62,7 +62,7 @@ pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
 
 /// Makes a channel that holds so many items: sending waits while it is full.
 ///
-/// One that holds none is a rendezvous: sending waits until somebody receives.
+/// One that holds none is a rendezvous: sending waits until the item is received.
 ///
 /// Corresponds to [`std::sync::mpsc::sync_channel`].
 ///

@@ -18,13 +18,13 @@ use crate::hub::within;
 ///
 /// # Differences
 ///
-/// Several green threads may receive from it at a time: they stand in line.
+/// Several green threads may receive from it at a time: they queue.
 ///
 /// # Not here
 ///
-/// `recv_deadline`, which `std` has not made stable.
+/// `recv_deadline`, which is unstable in `std`.
 pub struct Receiver<T> {
-    /// Held by the first of those who wait to receive; the others stand in line for it.
+    /// Held by the first waiting receiver; the others wait for the lock.
     items: Mutex<Items<T>>,
 }
 
@@ -68,7 +68,7 @@ impl<T> Receiver<T> {
     ///
     /// # Panics
     ///
-    /// When it has to wait where there is no green stack.
+    /// If it has to wait and there is no green stack.
     ///
     /// # Yields
     ///
@@ -105,7 +105,7 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Receives an item, if there is one that nobody else waits for.
+    /// Receives an item, if there is one that no other receiver waits for.
     ///
     /// Corresponds to [`std::sync::mpsc::Receiver::try_recv`].
     ///
@@ -115,7 +115,7 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// When there is none, and whether there may be one later.
+    /// If there is none: says whether there may be one later.
     ///
     /// # Examples
     ///
@@ -130,7 +130,7 @@ impl<T> Receiver<T> {
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         match self.items.try_lock() {
             Ok(mut items) => items.try_recv(),
-            // Somebody waits, and the next item is theirs.
+            // Another receiver waits, and the next item is for it.
             Err(_) => Err(TryRecvError::Empty),
         }
     }
@@ -141,7 +141,7 @@ impl<T> Receiver<T> {
     ///
     /// # Panics
     ///
-    /// When it has to wait where there is no green stack.
+    /// If it has to wait and there is no green stack.
     ///
     /// # Yields
     ///
@@ -149,7 +149,7 @@ impl<T> Receiver<T> {
     ///
     /// # Killed
     ///
-    /// No item is lost, nor when the time is up.
+    /// No item is lost, also when the time is up.
     ///
     /// # Errors
     ///

@@ -1,9 +1,9 @@
 //! A channel that holds nothing: `sync_channel(0)`.
 //!
-//! A sender that finds the receiver waiting hands its item over and goes on. Otherwise it lays its
-//! item out, as an [`Offer`], and waits until the receiver has taken it. So the one Tokio channel
-//! below holds offers: those of waiting senders, and at most one whose sender has gone on, for a
-//! receiver that is on its way.
+//! A sender that finds the receiver waiting hands its item over and goes on. Otherwise it offers
+//! its item, as an [`Offer`], and waits until the receiver has taken it. So the Tokio channel below
+//! holds offers: those of waiting senders, and at most one whose sender has gone on, for a receiver
+//! that was woken and has not resumed.
 
 use std::pin::pin;
 use std::sync::mpsc::{SendError, TryRecvError, TrySendError};
@@ -17,7 +17,7 @@ use tokio::sync::{Notify, Semaphore};
 use crate::green::wait::wait;
 use crate::hub::hold;
 
-/// An item, until somebody takes it: the receiver, or the sender who goes away.
+/// An item, until it is taken by the receiver, or back by a sender that gives up.
 struct Offer<T> {
     item: Mutex<Option<T>>,
     taken: Notify,
@@ -35,7 +35,7 @@ impl<T> Offer<T> {
     }
 }
 
-/// Takes an offer back when its sender stops waiting, in whatever way.
+/// Takes an offer back when its sender stops waiting.
 struct Laid<T>(Arc<Offer<T>>);
 
 impl<T> Drop for Laid<T> {
@@ -53,7 +53,7 @@ pub(super) fn channel<T>() -> (Sender<T>, Receiver<T>) {
 
 pub(super) struct Sender<T> {
     offers: UnboundedSender<Arc<Offer<T>>>,
-    /// One permit while the receiver waits and nobody has found it.
+    /// One permit while the receiver waits and no sender has found it.
     seats: Arc<Semaphore>,
 }
 
@@ -73,7 +73,7 @@ impl<T> Sender<T> {
         }
     }
 
-    /// Lays the item out, and waits until the receiver takes it or is gone.
+    /// Offers the item, and waits until the receiver takes it or is gone.
     #[track_caller]
     pub(super) fn meet(&self, item: T) -> Result<(), SendError<T>> {
         let laid = Laid(Offer::new(item));
@@ -82,8 +82,8 @@ impl<T> Sender<T> {
             let (taken, gone) = (pin!(offer.taken.notified()), pin!(self.offers.closed()));
             let _unwinding = wait(select(taken, gone));
         }
-        // Whoever takes it first has it: what the receiver took was received, even if it is gone
-        // now.
+        // The first to take it has it: an item that the receiver took was received, even if the
+        // receiver is gone now.
         offer.take().map_or(Ok(()), |item| Err(SendError(item)))
     }
 }

@@ -31,7 +31,7 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     ///
-    /// When the receiver is gone: gives the item back.
+    /// If the receiver is gone: returns the item.
     ///
     /// # Examples
     ///
@@ -65,7 +65,7 @@ impl<T> RefUnwindSafe for Sender<T> {}
 
 /// The sending end of a [`sync_channel`](super::sync_channel). Clones send to the same receiver.
 ///
-/// Those who wait send in the order in which they came.
+/// Waiting senders send in the order in which they came.
 ///
 /// Corresponds to [`std::sync::mpsc::SyncSender`].
 pub struct SyncSender<T> {
@@ -105,8 +105,8 @@ impl<T> SyncSender<T> {
     ///
     /// # Errors
     ///
-    /// When the receiver is gone, and when it would have to wait while its green stack unwinds:
-    /// gives the item back.
+    /// If the receiver is gone, or it would have to wait while its green stack unwinds: returns the
+    /// item.
     ///
     /// # Examples
     ///
@@ -141,7 +141,7 @@ impl<T> SyncSender<T> {
         }
     }
 
-    /// Sends an item if there is room. In a rendezvous: if somebody waits to receive it.
+    /// Sends an item if there is room. In a rendezvous: if the receiver waits.
     ///
     /// Corresponds to [`std::sync::mpsc::SyncSender::try_send`].
     ///
@@ -151,7 +151,7 @@ impl<T> SyncSender<T> {
     ///
     /// # Errors
     ///
-    /// When there is no room, or the receiver is gone: gives the item back.
+    /// If there is no room, or the receiver is gone: returns the item.
     ///
     /// # Examples
     ///

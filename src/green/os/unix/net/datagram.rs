@@ -153,7 +153,7 @@ impl UnixDatagram {
         Tokio::unbound().map(UnixDatagram::from)
     }
 
-    /// Makes two that are connected to each other.
+    /// Makes two sockets that are connected to each other.
     ///
     /// Corresponds to [`std::os::unix::net::UnixDatagram::pair`].
     ///
@@ -177,7 +177,7 @@ impl UnixDatagram {
         Ok((one.into(), other.into()))
     }
 
-    /// Sets where `send` sends to, and whose datagrams `recv` receives.
+    /// Sets the peer: where `send` sends to, and whose datagrams `recv` receives.
     ///
     /// Corresponds to [`std::os::unix::net::UnixDatagram::connect`].
     ///
@@ -205,7 +205,7 @@ impl UnixDatagram {
         SockRef::from(&self.socket.io).connect(&SockAddr::unix(path)?)
     }
 
-    /// Sets where `send` sends to, and whose datagrams `recv` receives, by its address.
+    /// Sets the peer, by its address: where `send` sends to, and whose datagrams `recv` receives.
     ///
     /// Corresponds to [`std::os::unix::net::UnixDatagram::connect_addr`].
     ///
@@ -232,7 +232,7 @@ impl UnixDatagram {
         self.connect(path_of(socket_addr)?)
     }
 
-    /// Returns the address that it has.
+    /// Returns the socket's own address.
     ///
     /// Corresponds to [`std::os::unix::net::UnixDatagram::local_addr`].
     ///
@@ -306,7 +306,7 @@ impl UnixDatagram {
         self.socket.receive(buf, poll, |io, buf| dup::<_, Std>(io)?.recv_from(buf))
     }
 
-    /// Receives one datagram. What does not fit into `buf` is lost.
+    /// Receives one datagram. Bytes that do not fit into `buf` are lost.
     ///
     /// Corresponds to [`std::os::unix::net::UnixDatagram::recv`].
     ///
@@ -482,8 +482,8 @@ const FULL: Duration = Duration::from_millis(2);
 
 /// Sends to a receiver that may have no room.
 ///
-/// No event tells that it has room again: those of this socket are about the room that it has
-/// itself, and a vain attempt is one. Who waited for them would try without end.
+/// No event reports that it has room again: events of this socket concern its own buffer, and a
+/// failed attempt causes one, so waiting for them would spin.
 fn poll_send_to(
     io: &Tokio,
     full: &mut Option<Timer>,

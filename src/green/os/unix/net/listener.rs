@@ -16,7 +16,7 @@ type Std = std::os::unix::net::UnixListener;
 
 /// A Unix socket that listens for connections, for code on a green stack.
 ///
-/// It makes a file, and does not remove it: whoever listens there again removes it first.
+/// It creates a file, and does not remove it: to listen there again, remove the file first.
 ///
 /// `UnixListener::from` makes one of a Tokio listener, and [`into_tokio`](UnixListener::into_tokio)
 /// converts it back.

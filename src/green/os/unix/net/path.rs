@@ -18,7 +18,7 @@ pub(super) fn path_of(addr: &SocketAddr) -> io::Result<Cow<'_, Path>> {
     }
 }
 
-/// Writes an address that is not in the file system as Tokio does: after a zero.
+/// Writes an abstract address as Tokio does: after a zero byte.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn abstract_path(addr: &SocketAddr) -> Option<std::path::PathBuf> {
     use std::ffi::OsString;

@@ -50,7 +50,7 @@ type Tokio = tokio::net::UnixStream;
 ///
 /// # Not here
 ///
-/// What `std` has not made stable.
+/// Unstable methods of `std`.
 ///
 /// # Examples
 ///
@@ -89,7 +89,7 @@ impl UnixStream {
     ///
     /// # Yields
     ///
-    /// Until the server has room for one more that waits to be accepted; mostly not.
+    /// While the server's backlog is full, which is rare.
     ///
     /// # Killed
     ///
@@ -124,7 +124,7 @@ impl UnixStream {
     ///
     /// # Yields
     ///
-    /// Until the server has room for one more that waits to be accepted; mostly not.
+    /// While the server's backlog is full, which is rare.
     ///
     /// # Killed
     ///
@@ -238,11 +238,10 @@ impl UnixStream {
     }
 }
 
-/// How long to wait for room in the backlog of a server, of which nothing tells.
+/// How long to wait before trying a full backlog again: no event reports that it has room.
 const FULL: Duration = Duration::from_millis(2);
 
-/// Connects, and waits while the server has as many as it likes to have, as `std` does. For Tokio
-/// that is an error.
+/// Connects, and waits while the server's backlog is full, as `std` does. Tokio returns an error.
 async fn connect(path: &Path) -> io::Result<Tokio> {
     loop {
         match Tokio::connect(path).await {
