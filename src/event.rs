@@ -392,7 +392,7 @@ impl<T: Clone> Future for Wait<'_, T> {
         let event = this.event;
         let sent = || event.sent().ok_or(());
         let unsent = || Point::new("an event", "not sent");
-        let polled = event.shared.waiters.wait_for(&mut this.place, cx, sent, unsent);
+        let polled = event.shared.waiters.wait(&mut this.place, cx, sent, unsent);
         polled.map(|sent| (*sent).clone())
     }
 }

@@ -9,6 +9,9 @@ pub(crate) const SWITCH: [&str; 2] = ["corosensei::", "eventlet::stackful::"];
 /// Parts of the names of functions by which a wait is noted.
 const NOTE: [&str; 3] = ["eventlet::probe::", "eventlet::waiters::", "std::backtrace"];
 
+/// Parts of the names of functions by which a wait begins.
+const BEGIN: [&str; 2] = ["eventlet::hub::", "eventlet::hubs::"];
+
 pub(crate) fn is_any(name: &str, parts: &[&str]) -> bool {
     parts.iter().any(|part| name.contains(part))
 }
@@ -23,6 +26,23 @@ pub(crate) fn of_code(text: &str) -> String {
     let code = &frames[..end];
     let top = code.iter().rposition(|frame| is_any(frame, &NOTE)).map_or(0, |last| last + 1);
     code[top..].iter().filter(|frame| !is_any(frame, &SWITCH)).map(String::as_str).collect()
+}
+
+/// Leaves out how the beginning of a wait was noted at the top, and what [`of_code`] does at the bottom.
+pub(crate) fn of_begin(text: &str) -> String {
+    let frames = frames(text);
+    let ours = |frame: &String| is_any(frame, &BEGIN) || is_of_std(frame);
+    let top = frames.iter().take_while(|frame| ours(frame)).count();
+    let code = frames[top..].iter().take_while(|frame| !is_any(frame, &HUB));
+    code.filter(|frame| !is_any(frame, &SWITCH)).map(String::as_str).collect()
+}
+
+/// Returns whether it is a function of std's.
+fn is_of_std(frame: &str) -> bool {
+    let name = frame.split_once(": ").map_or(frame, |(_number, name)| name);
+    ["std::", "core::", "alloc::"]
+        .iter()
+        .any(|krate| name.trim_start_matches('<').starts_with(krate))
 }
 
 /// Splits a backtrace into its frames, each with the line that says where it is.
@@ -57,5 +77,17 @@ mod tests {
                     6: mine::main\n";
         assert_eq!(of_code(text), left);
         assert_eq!(of_code("   0: <unknown>\n"), "   0: <unknown>\n");
+    }
+
+    #[test]
+    fn what_sets_a_timer_is_no_code_and_a_limit_around_it_is() {
+        let text = "   0: <std::backtrace::Backtrace>::create\n             at /rustc/backtrace.rs:331:13\n\
+                    1: eventlet::hub::clock::Clock::note_place\n\
+                    2: core::option::Option<T>::map\n\
+                    3: <eventlet::hub::timer::Timer as core::future::Future>::poll\n\
+                    4: mine::waits\n             at src/main.rs:3:9\n\
+                    5: <T as eventlet::hub::scheduler::Job>::poll\n\
+                    6: main\n";
+        assert_eq!(of_begin(text), "4: mine::waits\n             at src/main.rs:3:9\n");
     }
 }

@@ -446,7 +446,7 @@ impl Future for WaitAll<'_> {
         let idle = || if pool.is_idle() { Ok(()) } else { Err(()) };
         let running = || format!("{} run", pool.running.get());
         let all = || Point::new("the end of all green threads of a pool", running());
-        let polled = pool.idle.wait_for(&mut self.place, cx, idle, all);
+        let polled = pool.idle.wait(&mut self.place, cx, idle, all);
         assert!(
             polled.is_ready() || !pool.is_running_member(),
             "awaiting the `waitall` of {} {WAITS_FOR_ITSELF}",

@@ -126,19 +126,9 @@ impl<Offer, Grant> Waiters<Offer, Grant> {
     ///
     /// `at_once` may return an offer only when no waiter in the queue could be granted anything
     /// either.
+    /// `point` describes the meeting point for debugging.
     #[inline]
     pub(crate) fn wait(
-        &self,
-        place: &mut Place,
-        cx: &Context<'_>,
-        at_once: impl FnOnce() -> Result<Grant, Offer>,
-    ) -> Poll<Grant> {
-        self.wait_for(place, cx, at_once, || Point::new("a meeting point", ""))
-    }
-
-    /// As [`wait`](Waiters::wait). Whoever asks what is waited for hears of `point`.
-    #[inline]
-    pub(crate) fn wait_for(
         &self,
         place: &mut Place,
         cx: &Context<'_>,
@@ -525,9 +515,13 @@ mod tests {
 
     type Queue = Waiters<u32, char>;
 
+    fn nothing() -> Point {
+        Point::new("nothing", "")
+    }
+
     /// Polls a waiter that can get nothing at once.
     fn poll(line: &Queue, place: &mut Place, offer: u32, waker: &Waker) -> Poll<char> {
-        line.wait(place, &Context::from_waker(waker), || Err(offer))
+        line.wait(place, &Context::from_waker(waker), || Err(offer), nothing)
     }
 
     fn join(line: &Queue, offer: u32) -> Place {
@@ -550,7 +544,8 @@ mod tests {
     #[test]
     fn what_is_to_be_had_at_once_needs_no_line() {
         let (line, mut place) = (Queue::new(), Place::default());
-        let polled = line.wait(&mut place, &Context::from_waker(Waker::noop()), || Ok('a'));
+        let cx = Context::from_waker(Waker::noop());
+        let polled = line.wait(&mut place, &cx, || Ok('a'), nothing);
         assert_eq!(polled, Poll::Ready('a'));
         assert_eq!(line.leave(&mut place), Left::Nothing);
     }

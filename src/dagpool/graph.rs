@@ -44,7 +44,7 @@ impl<K: Clone + Eq + Hash> Follower<K> {
             }
             let pending = || format!("{} are pending", self.pending.borrow().len());
             let value = || Point::new("a value of a graph", pending());
-            match self.line.wait_for(place, cx, || Err(()), value) {
+            match self.line.wait(place, cx, || Err(()), value) {
                 Poll::Ready(()) => *place = Place::default(),
                 Poll::Pending => return Poll::Pending,
             }

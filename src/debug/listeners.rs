@@ -1,9 +1,12 @@
 //! Which descriptors are waited for.
 
+use std::backtrace::Backtrace;
 use std::fmt;
 use std::os::fd::RawFd;
+use std::rc::Rc;
 use std::time::Duration;
 
+use crate::frames;
 use crate::greenthread::Greenlet;
 use crate::hubs::{self, Interest};
 
@@ -21,6 +24,14 @@ pub struct ListenerInfo {
     pub greenlet: Option<Greenlet>,
     /// For how long.
     pub waiting: Duration,
+    place: Option<Rc<Backtrace>>,
+}
+
+impl ListenerInfo {
+    /// Returns the backtrace of where the wait began, if that was [noted](hub_listener_stacks).
+    pub fn waits_at(&self) -> Option<String> {
+        self.place.as_ref().map(|place| frames::of_begin(&place.to_string()))
+    }
 }
 
 /// Returns who waits for which descriptor on this OS thread, in the order of their numbers.
@@ -53,18 +64,41 @@ pub struct ListenerInfo {
 pub fn hub_listeners() -> Vec<ListenerInfo> {
     let mut listeners: Vec<ListenerInfo> = hubs::listeners()
         .into_iter()
-        .map(|(fd, interest, key, waiting)| ListenerInfo {
-            fd,
-            interest,
-            greenlet: key.map(Greenlet::new),
-            waiting,
+        .map(|wait| ListenerInfo {
+            fd: wait.fd,
+            interest: wait.interest,
+            greenlet: wait.who.map(Greenlet::new),
+            waiting: wait.since.elapsed(),
+            place: wait.place,
         })
         .collect();
     listeners.sort_by_key(|listener| (listener.fd, listener.interest == Interest::Write));
     listeners
 }
 
-/// Returns a line for each of the [listeners](hub_listeners) of this OS thread, readers first.
+/// Switches on or off that it is noted where each wait for a descriptor begins on this OS thread, for
+/// [`ListenerInfo::waits_at`] and [`format_hub_listeners`].
+///
+/// It is off at first, as a backtrace takes some ten microseconds and a few kilobytes. Waits that
+/// began before have none.
+///
+/// Corresponds to `eventlet.debug.hub_listener_stacks`.
+///
+/// # Yields
+///
+/// Never.
+///
+/// # Examples
+///
+/// ```
+/// eventlet::debug::hub_listener_stacks(true);
+/// ```
+pub fn hub_listener_stacks(keep: bool) {
+    hubs::keep_places(keep);
+}
+
+/// Returns a line for each of the [listeners](hub_listeners) of this OS thread, readers first, and
+/// where the wait began, if that was [noted](hub_listener_stacks).
 ///
 /// Corresponds to `eventlet.debug.format_hub_listeners`.
 ///
@@ -91,9 +125,9 @@ pub fn format_hub_listeners() -> String {
 impl fmt::Display for ListenerInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "descriptor {}, to {}, for {:?}", self.fd, self.interest, self.waiting)?;
-        match self.greenlet {
-            Some(greenlet) => write!(f, ", green thread {}", greenlet.id()),
-            None => Ok(()),
+        if let Some(greenlet) = self.greenlet {
+            write!(f, ", green thread {}", greenlet.id())?;
         }
+        self.waits_at().map_or(Ok(()), |place| write!(f, "\n{}", place.trim_end()))
     }
 }

@@ -21,9 +21,7 @@
 //!
 //! # Not here
 //!
-//! `hub_listener_stacks` and `hub_timer_stacks`: a green thread is known by the line that spawned
-//! it, and of stackful ones it can be seen where they wait at any time. `format_threads_info` is
-//! [`format_green_threads`]. `spew` and `unspew`, which trace lines of Python. `tpool_exceptions`:
+//! `format_threads_info` is [`format_green_threads`]. `spew` and `unspew`, which trace lines of Python. `tpool_exceptions`:
 //! what fails in the pool of OS threads with nobody waiting is always reported.
 //! `hub_prevent_multiple_readers` is
 //! [`hubs::prevent_multiple_readers`](crate::hubs::prevent_multiple_readers).
@@ -52,7 +50,7 @@ pub use blocking::{Stall, hub_blocking_detection, set_blocking_hook, stalls};
 pub use exceptions::hub_exceptions;
 pub use green_threads::{GreenThreadInfo, State, format_green_threads, green_threads, keep_times};
 #[cfg(unix)]
-pub use listeners::{ListenerInfo, format_hub_listeners, hub_listeners};
+pub use listeners::{ListenerInfo, format_hub_listeners, hub_listener_stacks, hub_listeners};
 pub use meeting_points::{MeetingPoint, Waiter, keep_holders, meeting_points};
 #[cfg(feature = "metrics")]
 pub use metrics::{report_metrics, report_pool_metrics};
@@ -60,7 +58,7 @@ pub use metrics::{report_metrics, report_pool_metrics};
 pub use signal::dump_on_signal;
 #[cfg(feature = "stackful")]
 pub use stacks::{ParkedStack, format_green_threads_with_backtraces};
-pub use timers::{TimerInfo, format_hub_timers, hub_timers};
+pub use timers::{TimerInfo, format_hub_timers, hub_timer_stacks, hub_timers};
 pub use top::{Top, Usage, keep_cpu_usage, keep_usage, top};
 #[cfg(feature = "stackful")]
 pub use waits::check_waits;

@@ -1,10 +1,13 @@
 //! What time is waited for.
 
+use std::backtrace::Backtrace;
 use std::fmt;
+use std::rc::Rc;
 use std::time::Duration;
 
+use crate::frames;
 use crate::greenthread::Greenlet;
-use crate::hub;
+use crate::hub::{self, Key, Pending};
 
 /// A sleep or a time limit that somebody waits for.
 ///
@@ -19,6 +22,14 @@ pub struct TimerInfo {
     /// detected](crate::runtime::Builder::deadlock_detection), and for a
     /// [limit](crate::Timeout::start) that ends its green thread.
     pub greenlet: Option<Greenlet>,
+    place: Option<Rc<Backtrace>>,
+}
+
+impl TimerInfo {
+    /// Returns the backtrace of where it was set, if that was [noted](hub_timer_stacks).
+    pub fn set_at(&self) -> Option<String> {
+        self.place.as_ref().map(|place| frames::of_begin(&place.to_string()))
+    }
 }
 
 /// Returns all timers of this OS thread's hub, those first that are due first.
@@ -50,16 +61,55 @@ pub struct TimerInfo {
 #[track_caller]
 pub fn hub_timers() -> Vec<TimerInfo> {
     let hub = hub::expect("looking at all timers");
-    let mut timers: Vec<TimerInfo> = hub
-        .pending_timers()
-        .into_iter()
-        .map(|(due_in, key)| TimerInfo { due_in, greenlet: key.map(Greenlet::new) })
-        .collect();
+    let info = |timer: Pending<Key>| TimerInfo {
+        due_in: timer.due_in,
+        greenlet: timer.who.map(Greenlet::new),
+        place: timer.place,
+    };
+    let mut timers: Vec<TimerInfo> = hub.pending_timers().into_iter().map(info).collect();
     timers.sort_by_key(|timer| timer.due_in);
     timers
 }
 
-/// Returns a line for each of the [timers](hub_timers) of this OS thread's hub.
+/// Switches on or off that this OS thread's hub notes where each timer is set, for
+/// [`TimerInfo::set_at`] and [`format_hub_timers`].
+///
+/// It is off at first, as a backtrace takes some ten microseconds and a few kilobytes. Timers that
+/// were set before have none.
+///
+/// Corresponds to `eventlet.debug.hub_timer_stacks`.
+///
+/// # Panics
+///
+/// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+///
+/// # Yields
+///
+/// Never.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use eventlet::debug;
+///
+/// # eventlet::run(async {
+/// debug::hub_timer_stacks(true);
+/// let gt = eventlet::spawn(eventlet::sleep(Duration::from_secs(60)));
+/// eventlet::sleep(Duration::ZERO).await;
+/// assert!(debug::hub_timers()[0].set_at().is_some());
+/// eprint!("{}", debug::format_hub_timers());
+/// # gt.kill();
+/// # });
+/// ```
+#[track_caller]
+pub fn hub_timer_stacks(keep: bool) {
+    hub::expect("noting where timers are set").keep_timer_places(keep);
+}
+
+/// Returns a line for each of the [timers](hub_timers) of this OS thread's hub, and where it was set,
+/// if that was [noted](hub_timer_stacks).
 ///
 /// Corresponds to `eventlet.debug.format_hub_timers`.
 ///
@@ -88,9 +138,9 @@ pub fn format_hub_timers() -> String {
 impl fmt::Display for TimerInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "in {:?}", self.due_in)?;
-        match self.greenlet {
-            Some(greenlet) => write!(f, ", green thread {}", greenlet.id()),
-            None => Ok(()),
+        if let Some(greenlet) = self.greenlet {
+            write!(f, ", green thread {}", greenlet.id())?;
         }
+        self.set_at().map_or(Ok(()), |place| write!(f, "\n{}", place.trim_end()))
     }
 }

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::hub::{self, Timer};
+use crate::probe::Point;
 use crate::stackful::{Refused, try_block};
 use crate::timeout::Timeout;
 use crate::waiters::{Left, Place, Waiters};
@@ -128,8 +129,9 @@ impl Direction {
     #[track_caller]
     fn wait_in_line(&self, limit: &mut Limit) -> Result<io::Result<()>, Unwinding> {
         let line = self.line.get_or_init(|| Box::new(Waiters::new()));
+        let turn = || Point::new("a turn to use a descriptor", "");
         let mut waiter = InLine { direction: self, line, place: Place::default() };
-        wait(poll_fn(|cx| match line.wait(&mut waiter.place, cx, || Err(())) {
+        wait(poll_fn(|cx| match line.wait(&mut waiter.place, cx, || Err(()), turn) {
             Poll::Pending => poll_limit(limit, cx),
             Poll::Ready(()) => Poll::Ready(Ok(())),
         }))

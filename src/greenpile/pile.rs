@@ -267,7 +267,7 @@ impl<T> Shared<T> {
                 Cursor::Arrival(place) => {
                     let spawning = || format!("{} are being spawned", self.spawning.get());
                     let result = || Point::new("a result of a pile", spawning());
-                    ready!(self.arrivals.wait_for(place, cx, || Err(()), result));
+                    ready!(self.arrivals.wait(place, cx, || Err(()), result));
                     self.move_to(cursor, Cursor::Nothing);
                 }
                 Cursor::Nothing => {}

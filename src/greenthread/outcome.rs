@@ -133,7 +133,7 @@ impl<T> Outcome<T> {
         // While a link borrows the outcome no waiter can take it: waiters come after links.
         let known = |state: RefMut<'_, State<T>>| !matches!(*state, State::Unknown);
         let free = || self.state.try_borrow_mut().is_ok_and(known);
-        ready!(self.waiters.wait_for(place, cx, || free().then_some(()).ok_or(()), end));
+        ready!(self.waiters.wait(place, cx, || free().then_some(()).ok_or(()), end));
         self.unseen.set(None);
         match self.state.replace(State::Taken) {
             State::Known(outcome) => Poll::Ready(outcome),
@@ -210,7 +210,7 @@ impl<T: Clone> Outcome<T> {
         place: &mut Place,
         cx: &mut Context<'_>,
     ) -> Poll<Result<T, Exit>> {
-        ready!(self.waiters.wait_for(place, cx, || self.known().then_some(()).ok_or(()), end));
+        ready!(self.waiters.wait(place, cx, || self.known().then_some(()).ok_or(()), end));
         self.unseen.set(None);
         match &*self.state.borrow() {
             State::Known(outcome) => Poll::Ready(outcome.clone()),

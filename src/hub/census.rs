@@ -5,10 +5,10 @@ use std::pin::Pin;
 use std::ptr;
 use std::rc::Rc;
 use std::task::{Context, Waker};
-use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::clock::Pending;
 use super::holder::note_holders;
 use super::job::{Job, Key, SpawnedAt};
 use super::notes::State;
@@ -91,12 +91,14 @@ impl Hub {
         self.observer.accounts()
     }
 
-    /// Returns in how long each timer comes that somebody waits for, and who does, where that is
-    /// known.
-    pub(crate) fn pending_timers(&self) -> Vec<(Duration, Option<Key>)> {
-        let pending = self.clock.pending(id_of);
-        let key = |id| self.key_of(id);
-        pending.into_iter().map(|(due_in, id)| (due_in, id.and_then(key))).collect()
+    /// Notes from now on where each timer is set, or no longer.
+    pub(crate) fn keep_timer_places(&self, keep: bool) {
+        self.clock.keep_places(keep);
+    }
+
+    /// Returns all timers that somebody waits for, and who does, where that is known.
+    pub(crate) fn pending_timers(&self) -> Vec<Pending<Key>> {
+        self.clock.pending(|waker| self.key_of(id_of(waker)?))
     }
 
     /// Lets a schedule say whose turn is next, until the hub ends.
@@ -180,11 +182,15 @@ impl Hub {
 
     /// Polls a green thread in its span, where it has one.
     fn poll_traced(&self, key: Key, job: Pin<&dyn Job>, waker: &Waker) -> bool {
-        let traced = self.traced(key, waker);
-        let (_entered, waker) = match &traced {
-            Some(traced) => (Some(traced.span.enter()), &traced.waker),
-            None => (None, waker),
-        };
+        match self.traced(key, waker) {
+            Some(traced) => traced.poll(waker, |waker| self.poll_counted(key, job, waker)),
+            None => self.poll_counted(key, job, waker),
+        }
+    }
+
+    /// Polls a green thread with a waker of which clones are counted, where deadlocks are looked
+    /// for.
+    fn poll_counted(&self, key: Key, job: Pin<&dyn Job>, waker: &Waker) -> bool {
         let detector = &self.observer.detector;
         if detector.is_on() {
             let counted = detector.waker(key, waker);

@@ -9,17 +9,20 @@
 //! millisecond. Equal deadlines pass in the order in which they were requested, whatever the order
 //! of polls.
 
+use std::backtrace::Backtrace;
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashSet};
 use std::mem;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::job::Key;
+use super::places::Places;
 use super::timer_wheel::{Due, Wheel};
 use crate::exit::Exit;
 
@@ -92,6 +95,8 @@ pub(crate) struct Clock {
     armed: Cell<Option<u64>>,
     /// From when moments are counted.
     origin: Instant,
+    /// Where the entries were set, while that is noted.
+    places: Places,
 }
 
 struct Timers {
@@ -123,6 +128,14 @@ pub(super) enum Alarm {
     End(Box<dyn FnOnce() -> (Key, Exit)>),
 }
 
+/// A timer that somebody waits for.
+pub(crate) struct Pending<R> {
+    pub(crate) due_in: Duration,
+    pub(crate) who: Option<R>,
+    /// Where it was set, if that was noted.
+    pub(crate) place: Option<Rc<Backtrace>>,
+}
+
 impl Clock {
     pub(super) fn new() -> Clock {
         Clock {
@@ -130,6 +143,7 @@ impl Clock {
             sleep: RefCell::new(None),
             armed: Cell::new(None),
             origin: Instant::now(),
+            places: Places::default(),
         }
     }
 
@@ -149,19 +163,25 @@ impl Clock {
         timers.wheel.len() - timers.over
     }
 
-    /// Returns the time left of each timer that has a waiter, with what `who` makes of its waker.
-    pub(super) fn pending<R>(
-        &self,
-        who: impl Fn(&Waker) -> Option<R>,
-    ) -> Vec<(Duration, Option<R>)> {
+    /// Notes from now on where each timer is set, or no longer.
+    pub(super) fn keep_places(&self, keep: bool) {
+        self.places.keep(keep);
+    }
+
+    /// Returns the timers that have waiters, with what `who` makes of their wakers.
+    pub(super) fn pending<R>(&self, who: impl Fn(&Waker) -> Option<R>) -> Vec<Pending<R>> {
         let (timers, now) = (self.timers.borrow(), self.now());
         let pending = timers.wheel.iter().filter_map(|entry| {
-            let due_in = Duration::from_nanos(entry.moment.at.saturating_sub(now));
-            match &entry.state {
-                EntryState::Set(Alarm::Wake(waker)) => Some((due_in, who(waker))),
-                EntryState::Set(Alarm::End(_)) => Some((due_in, None)),
-                EntryState::Forgotten | EntryState::Passed => None,
-            }
+            let who = match &entry.state {
+                EntryState::Set(Alarm::Wake(waker)) => who(waker),
+                EntryState::Set(Alarm::End(_)) => None,
+                EntryState::Forgotten | EntryState::Passed => return None,
+            };
+            Some(Pending {
+                due_in: Duration::from_nanos(entry.moment.at.saturating_sub(now)),
+                who,
+                place: self.places.of(entry.moment.order),
+            })
         });
         pending.collect()
     }
@@ -203,7 +223,22 @@ impl Clock {
 
     #[inline]
     pub(super) fn set(&self, moment: Moment, alarm: Alarm) -> usize {
+        if self.places.are_kept() {
+            self.note_place(moment);
+        }
         self.timers.borrow_mut().wheel.insert(Entry { moment, state: EntryState::Set(alarm) })
+    }
+
+    /// Notes where a timer is set, and forgets the places of those without waiters.
+    #[cold]
+    fn note_place(&self, moment: Moment) {
+        self.places.note(moment.order);
+        if self.places.len() > 2 * self.len() + 64 {
+            let timers = self.timers.borrow();
+            let set = timers.wheel.iter().filter(|entry| matches!(entry.state, EntryState::Set(_)));
+            let set: HashSet<u64> = set.map(|entry| entry.moment.order).collect();
+            self.places.retain(|order| set.contains(&order));
+        }
     }
 
     /// Makes an entry that is set wake `cx`.

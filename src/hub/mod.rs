@@ -13,11 +13,13 @@
 //! | `wake_id` | the number by which a waker knows its green thread |
 //! | `slots` | where its green threads are, and the queue of the ready ones |
 //! | `pin_cell` | the cell of a future that the hub shares with handles |
+//! | `places` | backtraces of where waits began |
 //! | `timer_wheel`, `clock` | deadlines, over one Tokio sleep |
 //! | `prefetch` | loads the memory of the next green threads into the caches |
 //! | `locals`, `notes` | values of green-thread locals; names and states for debugging |
 //! | `processor`, `no_processor` | what the processor has done for this OS thread |
-//! | `spans`, `usage` | green threads as `tracing` spans; how long each has used the hub |
+//! | `told_waker`, `spans` | green threads as `tracing` spans, and wakers that tell of their use |
+//! | `usage` | how long each green thread has used the hub |
 //! | `detector` | the wakers of a hub that looks for deadlocks |
 //! | `question` | what somebody asks all that wait |
 //! | `observer` | observers of the hub: the watchdog, counters, and choosers of the next turn |
@@ -46,6 +48,7 @@ mod locals;
 mod notes;
 mod observer;
 mod pin_cell;
+mod places;
 // Needed only with stacks.
 #[cfg_attr(not(feature = "stackful"), expect(dead_code))]
 mod prefetch;
@@ -65,6 +68,7 @@ mod slots;
 mod spans;
 mod timer;
 mod timer_wheel;
+mod told_waker;
 mod turn;
 mod usage;
 mod wake_id;
@@ -84,6 +88,7 @@ pub use notes::State;
 pub use resolver::{Resolve, Resolving};
 
 pub(crate) use census::Living;
+pub(crate) use clock::Pending;
 pub(crate) use current::{Seat, check, current, expect};
 pub(crate) use current_stack::{Held, Outer, hold};
 pub(crate) use deadline::{Within, within};

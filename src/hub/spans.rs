@@ -3,12 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::task::{Wake, Waker};
+use std::task::Waker;
 
 use tracing::Span;
 
-use super::current_stack::Outer;
 use super::job::{Key, SpawnedAt};
+use super::told_waker::Told;
 
 /// The spans of a hub's green threads.
 #[derive(Default)]
@@ -18,11 +18,11 @@ pub(super) struct Spans {
     of: RefCell<HashMap<u64, Traced>>,
 }
 
-/// A span, and the waker that tells of wakeups of its green thread.
+/// A span, and the waker of its green thread.
 #[derive(Clone)]
 pub(super) struct Traced {
-    pub(super) span: Span,
-    pub(super) waker: Waker,
+    span: Span,
+    told: Option<Arc<Told>>,
 }
 
 impl Spans {
@@ -76,31 +76,16 @@ impl Traced {
             loc.line = spawned_at.line(),
             loc.col = spawned_at.column(),
         );
-        let waker = match span.id() {
-            Some(id) => Waker::from(Arc::new(Tells { waker: waker.clone(), span: id.into_u64() })),
-            // Nobody listens.
-            None => waker.clone(),
-        };
-        Traced { span, waker }
-    }
-}
-
-/// A waker that tells when it is used.
-struct Tells {
-    waker: Waker,
-    span: u64,
-}
-
-impl Wake for Tells {
-    fn wake(self: Arc<Self>) {
-        let _on_no_stack = Outer::leave();
-        tracing::trace!(target: "tokio::task::waker", op = "waker.wake", task.id = self.span);
-        self.waker.wake_by_ref();
+        let told = span.id().map(|id| Arc::new(Told { waker: waker.clone(), span: id.into_u64() }));
+        Traced { span, told }
     }
 
-    fn wake_by_ref(self: &Arc<Self>) {
-        let _on_no_stack = Outer::leave();
-        tracing::trace!(target: "tokio::task::waker", op = "waker.wake_by_ref", task.id = self.span);
-        self.waker.wake_by_ref();
+    /// Polls in the span, with a waker that tells of its use where somebody listens.
+    pub(super) fn poll<R>(&self, waker: &Waker, poll: impl FnOnce(&Waker) -> R) -> R {
+        let _entered = self.span.enter();
+        match &self.told {
+            Some(told) => told.lend(poll),
+            None => poll(waker),
+        }
     }
 }

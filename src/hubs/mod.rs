@@ -37,6 +37,6 @@ pub use poll::{Events, Poll};
 #[cfg(unix)]
 pub use select::{Selected, select};
 #[cfg(unix)]
-pub(crate) use trampoline::listeners;
-#[cfg(unix)]
 pub use trampoline::{Interest, notify_close, prevent_multiple_readers, trampoline};
+#[cfg(unix)]
+pub(crate) use trampoline::{keep_places, listeners};

@@ -11,6 +11,7 @@
 //! refers to another file. There is one for each descriptor that is waited for, however many
 //! waiters it has.
 
+use std::backtrace::Backtrace;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
@@ -240,6 +241,7 @@ struct Listeners {
     /// The descriptors that are waited for. An entry is removed with its last waiter.
     descriptors: RefCell<HashMap<RawFd, Rc<Descriptor>>>,
     allow_many: Cell<bool>,
+    keep_places: Cell<bool>,
 }
 
 /// A descriptor that is waited for.
@@ -258,23 +260,35 @@ struct Descriptor {
     hub: Rc<hub::Hub>,
 }
 
-/// Interest, green thread, and start of a wait.
-type Wait = (Interest, Option<Key>, Instant);
+/// A wait for a descriptor.
+#[derive(Clone)]
+pub(crate) struct Wait {
+    pub(crate) fd: RawFd,
+    pub(crate) interest: Interest,
+    /// The green thread that waits.
+    pub(crate) who: Option<Key>,
+    pub(crate) since: Instant,
+    /// Where it began, if that is noted.
+    pub(crate) place: Option<Rc<Backtrace>>,
+}
 
-/// Returns which green thread waits for which descriptor on this OS thread, and for how long.
-pub(crate) fn listeners() -> Vec<(RawFd, Interest, Option<Key>, Duration)> {
+/// Returns who waits for which descriptor on this OS thread.
+pub(crate) fn listeners() -> Vec<Wait> {
     LISTENERS.with(|listeners| {
         let descriptors = listeners.descriptors.borrow();
-        let of = descriptors.iter().flat_map(|(fd, descriptor)| {
-            let waits: Vec<Wait> =
-                descriptor.waits.borrow().iter().map(|(_, wait)| *wait).collect();
-            waits.into_iter().map(|(interest, who, since)| (*fd, interest, who, since.elapsed()))
-        });
-        of.collect()
+        let waits = |descriptor: &Rc<Descriptor>| -> Vec<Wait> {
+            descriptor.waits.borrow().iter().map(|(_, wait)| wait.clone()).collect()
+        };
+        descriptors.values().flat_map(waits).collect()
     })
 }
 
-/// The waiters for the same interest.
+/// Notes from now on where each wait begins, or no longer.
+pub(crate) fn keep_places(keep: bool) {
+    LISTENERS.with(|listeners| listeners.keep_places.set(keep));
+}
+
+/// Those who wait for the same thing.
 struct Side {
     listeners: Cell<usize>,
     /// Held by the waiter that polls the descriptor. The others follow in order: the operating
@@ -326,7 +340,10 @@ impl Listener {
         let listeners = &descriptor.side(interest).listeners;
         listeners.set(listeners.get() + 1);
         let who = hub::current().and_then(|hub| hub.current());
-        let wait = descriptor.waits.borrow_mut().insert((interest, who, Instant::now()));
+        let keep_place = LISTENERS.with(|listeners| listeners.keep_places.get());
+        let place = keep_place.then(|| Rc::new(Backtrace::force_capture()));
+        let wait = Wait { fd: number, interest, who, since: Instant::now(), place };
+        let wait = descriptor.waits.borrow_mut().insert(wait);
         Listener { number, interest, descriptor, wait }
     }
 
@@ -449,9 +466,7 @@ struct Closing<'a> {
 impl Closing<'_> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let closed = || self.descriptor.closed.get().then_some(()).ok_or(());
-        self.descriptor
-            .waiters
-            .wait_for(&mut self.place, cx, closed, || Point::new("a descriptor", ""))
+        self.descriptor.waiters.wait(&mut self.place, cx, closed, || Point::new("a descriptor", ""))
     }
 }
 

@@ -89,7 +89,7 @@ impl<T> Exchange<T> {
         // An item taken at once is never granted, and so never comes back.
         let at_once = || self.get().map(|item| Granted { item, number: 0 }).ok_or(());
         let item = || Point::new("an item of a queue", self.items_there());
-        self.getters.wait_for(place, cx, at_once, item).map(|granted| granted.item)
+        self.getters.wait(place, cx, at_once, item).map(|granted| granted.item)
     }
 
     /// Waits until an item is taken, that of `offer` where it is asked for.
@@ -101,7 +101,7 @@ impl<T> Exchange<T> {
         offer: impl FnOnce() -> T,
     ) -> Poll<()> {
         let room = || Point::new("room in a queue", self.items_there());
-        self.putters.wait_for(place, cx, || self.put(offer()), room)
+        self.putters.wait(place, cx, || self.put(offer()), room)
     }
 
     /// Waits until no task is unfinished.
@@ -109,7 +109,7 @@ impl<T> Exchange<T> {
         let left = || self.unfinished.get();
         let done = || if left() == 0 { Ok(()) } else { Err(()) };
         let tasks = || Point::new("the tasks of a queue", format!("{} are unfinished", left()));
-        self.joiners.wait_for(place, cx, done, tasks)
+        self.joiners.wait(place, cx, done, tasks)
     }
 
     fn items_there(&self) -> String {

@@ -389,7 +389,7 @@ impl Semaphore {
     /// pool's do. The future must call [`leave`](Semaphore::leave) in its drop.
     pub(crate) fn poll_acquire(&self, place: &mut Place, cx: &Context<'_>) -> Poll<()> {
         let at_once = || if self.try_acquire() { Ok(()) } else { Err(()) };
-        let polled = self.shared.waiters.wait_for(place, cx, at_once, || self.point());
+        let polled = self.shared.waiters.wait(place, cx, at_once, || self.point());
         if polled.is_ready() {
             self.shared.holder.take();
         }

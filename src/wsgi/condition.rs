@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 
+use crate::probe::Point;
 use crate::waiters::{Place, Waiters};
 
 /// A queue of green threads that wait for one condition: std's `Condvar` on one OS thread.
@@ -28,7 +29,8 @@ impl Condition {
         cx: &Context<'_>,
         holds: impl FnOnce() -> bool,
     ) -> Poll<()> {
-        self.0.wait(place, cx, || if holds() { Ok(()) } else { Err(()) })
+        let condition = || Point::new("a condition of a server", "");
+        self.0.wait(place, cx, || if holds() { Ok(()) } else { Err(()) }, condition)
     }
 
     /// Gives up a place in the queue.

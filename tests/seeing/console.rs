@@ -16,6 +16,8 @@ struct Task {
     fields: BTreeMap<String, String>,
     polls: usize,
     wakes: usize,
+    /// Clones of its waker that are out.
+    wakers: isize,
     inside: bool,
     ended: bool,
 }
@@ -64,8 +66,16 @@ impl Subscriber for Console {
         assert_eq!(event.metadata().target(), "tokio::task::waker");
         let mut woken = Task::default();
         event.record(&mut woken);
-        assert!(woken.fields["op"].starts_with("waker.wake"));
-        self.at(woken.fields["task.id"].parse().unwrap(), |task| task.wakes += 1);
+        self.at(woken.fields["task.id"].parse().unwrap(), |task| match &*woken.fields["op"] {
+            "waker.clone" => task.wakers += 1,
+            "waker.drop" => task.wakers -= 1,
+            "waker.wake_by_ref" => task.wakes += 1,
+            "waker.wake" => {
+                task.wakes += 1;
+                task.wakers -= 1;
+            }
+            other => panic!("{other}"),
+        });
     }
 
     fn enter(&self, id: &Id) {
@@ -94,6 +104,8 @@ both_colours! {
         let line = line!() + 4;
         eventlet::runtime::Builder::new().start_paused(true).run(green!({
             eventlet::debug::trace_green_threads(true);
+            let clones = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+            let kept = clones.clone();
             let worker = {
                 spawn(green!({
                     wait!(sleep(Duration::ZERO));
@@ -101,9 +113,16 @@ both_colours! {
                 }))
             };
             worker.set_name("worker");
+            let waits = spawn(std::future::poll_fn(move |cx| {
+                clones.borrow_mut().push(cx.waker().clone());
+                std::task::Poll::<()>::Pending
+            }));
+            waits.set_name("waits");
             let id = worker.id().to_string();
             wait!(worker).unwrap();
+            waits.kill();
             eventlet::debug::trace_green_threads(false);
+            std::mem::forget(kept.borrow_mut().drain(..).collect::<Vec<_>>());
             id
         }))
         .unwrap();
@@ -112,7 +131,9 @@ both_colours! {
         assert_eq!(worker.fields["kind"], "green");
         assert!(worker.fields["loc.file"].ends_with("console.rs"));
         assert!(worker.fields["loc.line"].parse::<u32>().unwrap() >= line - 4);
-        assert_eq!((worker.polls, worker.wakes), (3, 2));
+        assert_eq!((worker.polls, worker.wakes, worker.wakers), (3, 2, 0));
+        let waits = tasks.iter().find(|task| task.fields["task.name"] == "waits").unwrap();
+        assert_eq!((waits.polls, waits.wakers), (1, 1), "somebody has its waker still");
         assert!(worker.ended && !worker.inside);
     }
 }

@@ -1,18 +1,35 @@
-//! The script for gdb, on a process that hangs.
+//! The script for gdb, on a process that hangs and on its core file.
 //!
 //! It is tried where gdb is, may look at other processes, and finds the types of this crate:
-//! `cargo test --test seeing gdb --config profile.dev.package.eventlet.debug=2`.
+//! `bash .ci/run debugger`, which sets `EVENTLET_GDB` for the tests to fail where they would skip.
 
+use std::env;
+use std::fs;
 use std::io::{Read, Write};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use eventlet::spawn_n;
 
+#[inline(never)]
+#[cfg(feature = "stackful")]
+fn waits_on_a_stack(depth: u32) {
+    use eventlet::Block;
+
+    match std::hint::black_box(depth) {
+        0 => std::future::pending::<()>().block(),
+        deeper => waits_on_a_stack(deeper - 1),
+    }
+    std::hint::black_box(depth);
+}
+
 #[test]
-#[ignore = "run by the next one, in a process of its own"]
+#[ignore = "run by the next ones, in a process of its own"]
 fn hangs_until_it_is_told() {
     eventlet::run(async {
         spawn_n(std::future::pending::<()>());
+        #[cfg(feature = "stackful")]
+        spawn_n(eventlet::stackful(|| waits_on_a_stack(2)));
         eventlet::sleep(std::time::Duration::ZERO).await;
         std::io::stderr().write_all(b"!").unwrap();
         // It blocks the hub: whoever hangs does not answer.
@@ -20,31 +37,95 @@ fn hangs_until_it_is_told() {
     });
 }
 
-#[test]
-fn green_threads_of_a_process_that_hangs_are_listed() {
-    let mut hangs = Command::new(std::env::current_exe().unwrap())
+/// Starts that process in a folder, and returns once it hangs. If it is aborted it leaves a core file.
+fn hangs(folder: &Path) -> Child {
+    let mut hangs = Command::new("sh")
+        .args(["-c", r#"ulimit -c unlimited; exec "$0" "$@""#])
+        .arg(env::current_exe().unwrap())
         .args(["--exact", "gdb::hangs_until_it_is_told", "--ignored", "--nocapture"])
+        .current_dir(folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     hangs.stderr.take().unwrap().read_exact(&mut [0]).unwrap();
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/green_threads_gdb.py");
-    let gdb = Command::new("gdb")
-        .args(["-q", "-batch", "-p", &hangs.id().to_string(), "-x", script])
-        .args(["-ex", "green-threads"])
-        .output();
+    hangs
+}
+
+/// Lets it go on.
+fn end(mut hangs: Child) {
     drop(hangs.stdin.take());
     assert!(hangs.wait().unwrap().success(), "it did not go on");
-    let Ok(gdb) = gdb else { return eprintln!("skipped: there is no gdb") };
-    let (listed, errors) =
+}
+
+/// Returns what gdb says, if it can say anything here.
+fn gdb(arguments: &[&str]) -> Option<String> {
+    let gdb = Command::new("gdb").args(["-q", "-batch"]).args(arguments).output();
+    let must = env::var_os("EVENTLET_GDB").is_some();
+    let Ok(gdb) = gdb else {
+        assert!(!must, "there is no gdb");
+        eprintln!("skipped: there is no gdb");
+        return None;
+    };
+    let (said, errors) =
         (String::from_utf8_lossy(&gdb.stdout), String::from_utf8_lossy(&gdb.stderr));
     if errors.contains("ptrace") || errors.contains("no debug information of eventlet's types") {
-        return eprintln!("skipped: gdb may not, or finds no types: {errors}");
+        assert!(!must, "gdb may not, or finds no types: {errors}");
+        eprintln!("skipped: gdb may not, or finds no types: {errors}");
+        return None;
     }
-    assert!(listed.contains("green thread 1, running, spawned at "), "{listed}{errors}");
-    let line = listed.lines().find(|line| line.contains("green thread 2, waiting")).unwrap();
-    assert!(line.contains("tests/seeing/gdb.rs:15:"), "{listed}");
+    Some(format!("{said}{errors}"))
+}
+
+fn assert_lists_all(listed: &str) {
+    let line = listed.lines().find(|line| line.contains("green thread 2, waiting"));
+    assert!(line.is_some_and(|line| line.contains("tests/seeing/gdb.rs:")), "{listed}");
     assert!(listed.contains("1 OS threads run a hub"), "{listed}");
+    if cfg!(all(feature = "stackful", target_arch = "x86_64")) {
+        let frames = listed.lines().skip_while(|line| !line.contains("green thread 3, waiting"));
+        let frames: Vec<_> = frames.skip(1).take_while(|line| line.starts_with("    ")).collect();
+        assert!(frames[0].contains("stack made at tests/seeing/gdb.rs:"), "{listed}");
+        let waits = frames.iter().filter(|line| line.contains("waits_on_a_stack")).count();
+        assert_eq!(waits, 3, "{listed}");
+        assert!(
+            frames[1].contains("waits_on_a_stack"),
+            "nothing of how it was suspended: {listed}"
+        );
+        assert!(!listed.contains("Frame::run") && !listed.contains("(gdb: "), "{listed}");
+    }
+}
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/green_threads_gdb.py");
+
+#[test]
+fn green_threads_of_a_process_that_hangs_are_listed() {
+    let hangs = hangs(Path::new("."));
+    let pid = hangs.id().to_string();
+    let listed = gdb(&["-p", &pid, "-x", SCRIPT, "-ex", "green-threads"]);
+    end(hangs);
+    let Some(listed) = listed else { return };
+    assert!(listed.contains("green thread 1, running, spawned at "), "{listed}");
+    assert_lists_all(&listed);
+}
+
+#[test]
+fn green_threads_of_a_core_file_are_listed() {
+    let folder = env::temp_dir().join(format!("eventlet-core-{}", std::process::id()));
+    fs::create_dir(&folder).unwrap();
+    let mut hangs = hangs(&folder);
+    let pid = rustix::process::Pid::from_child(&hangs);
+    rustix::process::kill_process(pid, rustix::process::Signal::ABORT).unwrap();
+    hangs.wait().unwrap();
+    let core = fs::read_dir(&folder).unwrap().next().map(|file| file.unwrap().path());
+    let program = env::current_exe().unwrap();
+    let listed = core.and_then(|core| {
+        let files = [program.to_str().unwrap(), core.to_str().unwrap()];
+        gdb(&[files[0], files[1], "-x", SCRIPT, "-ex", "green-threads"])
+    });
+    fs::remove_dir_all(&folder).unwrap();
+    match listed {
+        Some(listed) => assert_lists_all(&listed),
+        None => eprintln!("skipped: no gdb, or the system puts core files elsewhere"),
+    }
 }

@@ -87,3 +87,94 @@ fn descriptors_are_listed_with_who_waits_for_them() {
         assert_eq!(debug::format_hub_listeners(), "READERS:\nWRITERS:\n");
     });
 }
+
+#[inline(never)]
+async fn naps() {
+    sleep(Duration::from_secs(60)).await;
+}
+
+#[test]
+fn it_is_noted_where_timers_are_set() {
+    paused(async {
+        let before = spawn(sleep(Duration::from_secs(1)));
+        sleep(Duration::ZERO).await;
+        debug::hub_timer_stacks(true);
+        let after = spawn(naps());
+        sleep(Duration::ZERO).await;
+        let timers = debug::hub_timers();
+        let [first, second] = &timers[..] else { panic!("{timers:?}") };
+        assert!(first.set_at().is_none());
+        let place = second.set_at().unwrap();
+        assert!(place.contains("naps") && !place.contains("eventlet::hub::"), "{place}");
+        let text = debug::format_hub_timers();
+        assert!(
+            text.contains(&format!("green thread {}\n{}", after.id(), place.trim_end())),
+            "{text}"
+        );
+        before.kill();
+        after.kill();
+
+        // Those that are over are forgotten some time.
+        for _ in 0..1000 {
+            sleep(Duration::from_millis(1)).await;
+        }
+        debug::hub_timer_stacks(false);
+        let later = spawn(naps());
+        sleep(Duration::ZERO).await;
+        assert!(debug::hub_timers()[0].set_at().is_none());
+        later.kill();
+    });
+}
+
+/// A limit around code that waits is not in the way.
+#[cfg(feature = "stackful")]
+#[test]
+fn it_is_noted_where_timers_of_code_on_stacks_are_set() {
+    use eventlet::{Block, stackful};
+
+    #[inline(never)]
+    fn naps_on_a_stack() {
+        let nothing = Queue::<()>::new(1);
+        let _expired = Timeout::new(Duration::from_secs(9)).run(async move {
+            eventlet::with_timeout(Duration::from_secs(5), nothing.get()).await
+        });
+        let _late = _expired.block();
+    }
+
+    paused(async {
+        debug::hub_timer_stacks(true);
+        let naps = spawn(stackful(naps_on_a_stack));
+        sleep(Duration::ZERO).await;
+        for timer in debug::hub_timers() {
+            let place = timer.set_at().unwrap();
+            assert!(place.contains("naps_on_a_stack"), "{place}");
+        }
+        naps.kill();
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn it_is_noted_where_waits_for_descriptors_begin() {
+    use std::os::unix::net::UnixStream;
+
+    use eventlet::hubs::{Interest, trampoline};
+
+    #[inline(never)]
+    async fn reads(socket: UnixStream) {
+        trampoline(&socket, Interest::Read, None).await.unwrap();
+    }
+
+    eventlet::run(async {
+        let (here, _there) = UnixStream::pair().unwrap();
+        debug::hub_listener_stacks(true);
+        let reader = spawn(reads(here));
+        sleep(Duration::ZERO).await;
+        let listeners = debug::hub_listeners();
+        let place = listeners[0].waits_at().unwrap();
+        assert!(place.contains("reads") && !place.contains("Listener::new"), "{place}");
+        assert!(debug::format_hub_listeners().contains(place.trim_end()));
+        reader.kill();
+        debug::hub_listener_stacks(false);
+    });
+}
