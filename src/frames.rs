@@ -25,7 +25,7 @@ pub(crate) fn of_code(text: &str) -> String {
     let end = frames.iter().position(|frame| is_any(frame, &HUB)).unwrap_or(frames.len());
     let code = &frames[..end];
     let top = code.iter().rposition(|frame| is_any(frame, &NOTE)).map_or(0, |last| last + 1);
-    code[top..].iter().filter(|frame| !is_any(frame, &SWITCH)).map(String::as_str).collect()
+    code[top..].iter().filter(|frame| !is_switch(frame)).map(String::as_str).collect()
 }
 
 /// Leaves out how the beginning of a wait was noted at the top, and what [`of_code`] does at the bottom.
@@ -34,7 +34,25 @@ pub(crate) fn of_begin(text: &str) -> String {
     let ours = |frame: &String| is_any(frame, &BEGIN) || is_of_std(frame);
     let top = frames.iter().take_while(|frame| ours(frame)).count();
     let code = frames[top..].iter().take_while(|frame| !is_any(frame, &HUB));
-    code.filter(|frame| !is_any(frame, &SWITCH)).map(String::as_str).collect()
+    code.filter(|frame| !is_switch(frame)).map(String::as_str).collect()
+}
+
+/// Leaves out of the backtrace of a green stack how it was suspended at the top, and what is below its
+/// closure.
+#[cfg_attr(not(feature = "stackful"), expect(dead_code))]
+pub(crate) fn of_stack(text: &str, is_bottom: impl Fn(&str) -> bool) -> String {
+    let frames = frames(text);
+    let starts = |frame: &str| frame.contains(": run<") && is_switch(frame) || is_bottom(frame);
+    let bottom = frames.iter().position(|frame| starts(frame)).unwrap_or(frames.len());
+    let waits = |frame: &&String| is_switch(frame) || is_of_std(frame);
+    frames[..bottom].iter().skip_while(waits).map(String::as_str).collect()
+}
+
+/// Returns whether it is a function that starts or switches green stacks. Of one that was inlined the
+/// name may be short, and the file tells.
+pub(crate) fn is_switch(frame: &str) -> bool {
+    let here = file!().strip_suffix("frames.rs").unwrap_or_default();
+    is_any(frame, &SWITCH) || frame.contains(&format!("{here}stackful/"))
 }
 
 /// Returns whether it is a function of std's.
@@ -89,5 +107,27 @@ mod tests {
                     5: <T as eventlet::hub::scheduler::Job>::poll\n\
                     6: main\n";
         assert_eq!(of_begin(text), "4: mine::waits\n             at src/main.rs:3:9\n");
+    }
+
+    /// Of what was inlined, names are short.
+    #[cfg(feature = "stackful")]
+    #[test]
+    fn of_a_stack_the_code_on_it_is_left() {
+        let text = "   0: <std::backtrace::Backtrace>::create\n             at /rustc/backtrace.rs:331:13\n\
+                    1: switch\n             at ./src/stackful/frame.rs:364:28\n\
+                    2: eventlet::stackful::frame::Frame::suspend\n\
+                    3: mine::waits\n             at src/main.rs:3:9\n\
+                    4: core::ops::function::FnOnce::call_once\n\
+                    5: run<(), mine::main>\n             at ./src/stackful/frame.rs:191:9\n\
+                    6: main\n";
+        let left = "3: mine::waits\n             at src/main.rs:3:9\n\
+                    4: core::ops::function::FnOnce::call_once\n";
+        assert_eq!(of_stack(text, |_| false), left);
+        let frame = "5: eventlet::stackful::frame::Frame::run";
+        assert_eq!(
+            of_stack(&text.replace("5: run<(), mine::main>", frame), |it| it
+                .contains("Frame::run")),
+            left
+        );
     }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use std::panic::Location;
 
 use super::{GreenThreadInfo, green_threads};
+use crate::frames;
 use crate::stackful::{Seen, is_bottom, look};
 
 /// A green stack that is suspended, and where the code on it waits.
@@ -145,27 +146,8 @@ fn format_stacks(stacks: Option<Vec<ParkedStack>>) -> String {
 impl fmt::Display for ParkedStack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.backtrace {
-            Some(backtrace) => f.write_str(&trimmed(&backtrace.to_string())),
+            Some(backtrace) => f.write_str(&frames::of_stack(&backtrace.to_string(), is_bottom)),
             None => f.write_str("  it has no room left for a backtrace\n"),
         }
     }
-}
-
-/// Cuts out of a backtrace what is the same for every stack: how it was suspended, and how it was
-/// started.
-///
-/// The text tells by names which frames those are; where it has none it is left as it is.
-fn trimmed(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    let ours = |line: &&str| is_frame(line) && line.contains("eventlet::stackful::");
-    let bottom =
-        lines.iter().position(|line| is_frame(line) && is_bottom(line)).unwrap_or(lines.len());
-    let waits = lines[..bottom].iter().take_while(|line| !is_frame(line) || ours(line)).count();
-    lines[waits..bottom].iter().flat_map(|line| [*line, "\n"]).collect()
-}
-
-/// Returns whether a line names a frame, as ` 12: some::function`, rather than its place, as ` at
-/// src/some.rs:34:5`.
-fn is_frame(line: &str) -> bool {
-    line.trim_start().starts_with(|first: char| first.is_ascii_digit())
 }

@@ -99,7 +99,8 @@ pub fn keep_usage(keep: bool) {
 /// As [`keep_usage`], and counts for how long the processor works in the turns of each green thread.
 ///
 /// A turn that takes long, in which the processor does little, blocks: it waits in the system for
-/// something, or for a processor. To ask the system twice takes some 300 ns of each turn.
+/// something, or for a processor. To ask the system
+/// twice takes a microsecond of each turn, more or less.
 ///
 /// # Panics
 ///

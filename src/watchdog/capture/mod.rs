@@ -351,6 +351,75 @@ mod tests {
         assert!(answers > 1_000, "{answers}");
     }
 
+    /// Clients of both colours find every byte where it belongs, whatever the signals interrupt.
+    #[cfg(feature = "stackful")]
+    #[test]
+    #[ignore = "it takes some half a minute"]
+    fn an_echo_server_under_a_hundred_thousand_signals_is_none_the_worse() {
+        use std::io::{Read, Write};
+        use std::net::TcpStream;
+        use std::sync::atomic::AtomicU64;
+
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+        static END: AtomicBool = AtomicBool::new(false);
+        static ECHOED: AtomicU64 = AtomicU64::new(0);
+
+        fn client(address: std::net::SocketAddr, seed: u8) {
+            let mut conn = TcpStream::connect(address).unwrap();
+            let (sent, mut back) = ([seed; 512], [0; 512]);
+            while !END.load(Ordering::Relaxed) {
+                conn.write_all(&sent).unwrap();
+                conn.read_exact(&mut back).unwrap();
+                assert_eq!(sent, back);
+                ECHOED.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+
+        let (sender, receiver) = mpsc::channel();
+        prepare().unwrap();
+        let hub = thread::spawn(|| {
+            crate::run(async move {
+                let listener = crate::listen("127.0.0.1:0").await.unwrap();
+                let address = listener.local_addr().unwrap();
+                sender.send((Target::this_thread(), address)).unwrap();
+                let clients = (0..4).map(|seed| thread::spawn(move || client(address, seed)));
+                let clients: Vec<_> = clients.collect();
+                let stackless = |mut conn: tokio::net::TcpStream| async move {
+                    let mut bytes = [0; 512];
+                    while conn.read_exact(&mut bytes).await.is_ok() {
+                        conn.write_all(&bytes).await.unwrap();
+                    }
+                };
+                let mut servers = Vec::new();
+                for number in 0..clients.len() {
+                    let (conn, _address) = listener.accept().await.unwrap();
+                    servers.push(match number % 2 {
+                        0 => crate::spawn(stackless(conn)),
+                        _ => crate::spawn(crate::stackful(move || {
+                            crate::Block::block(stackless(conn));
+                        })),
+                    });
+                }
+                for server in servers {
+                    server.await.unwrap();
+                }
+                clients.into_iter().for_each(|client| client.join().unwrap());
+            });
+        });
+        let (target, _address) = receiver.recv().unwrap();
+        let (start, mut asked, mut answered) = (Instant::now(), 0, 0);
+        while asked < 100_000 && start.elapsed() < Duration::from_secs(120) {
+            asked += 1;
+            answered += u32::from(capture(&target).is_some());
+        }
+        END.store(true, Ordering::Relaxed);
+        hub.join().unwrap();
+        let echoed = ECHOED.load(Ordering::Relaxed);
+        eprintln!("{asked} signals, {answered} answered in {:?}, {echoed} echoes", start.elapsed());
+        assert!(answered > asked / 2 && asked > 10_000 && echoed > 1_000);
+    }
+
     #[cfg(not(feature = "stackful"))]
     fn waits() -> impl Future<Output = ()> {
         std::future::pending()
