@@ -37,11 +37,13 @@ pub enum Area {
     Thread,
     /// Waiting for child processes.
     Subprocess,
+    /// Reading, writing and syncing regular files, in OS threads. Patched only where it is named.
+    File,
 }
 
 impl Area {
     /// All of them.
-    pub const ALL: [Area; 7] = [
+    pub const ALL: [Area; 8] = [
         Area::Socket,
         Area::Dns,
         Area::Select,
@@ -49,6 +51,7 @@ impl Area {
         Area::Os,
         Area::Thread,
         Area::Subprocess,
+        Area::File,
     ];
 
     const fn bit(self) -> u32 {

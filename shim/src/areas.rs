@@ -39,7 +39,7 @@ impl Areas {
 /// Which areas to patch: `monkey_patch` with keywords.
 ///
 /// Corresponds to `eventlet.monkey_patch(socket=True, time=True)`: where none is named true, all
-/// are patched that are not named false.
+/// are patched that are not named false, but [`Area::File`].
 ///
 /// # Examples
 ///
@@ -50,6 +50,9 @@ impl Areas {
 /// assert!(is_monkey_patched(Area::Time) && !is_monkey_patched(Area::Socket));
 /// Patch::new().set(Area::Thread, false).apply();
 /// assert!(is_monkey_patched(Area::Socket) && !is_monkey_patched(Area::Thread));
+/// assert!(!is_monkey_patched(Area::File));
+/// Patch::new().set(Area::File, true).apply();
+/// assert!(is_monkey_patched(Area::File));
 /// ```
 #[derive(Clone, Copy, Default)]
 #[must_use = "nothing is patched before `apply`"]
@@ -84,13 +87,19 @@ impl Patch {
         FORKS.call_once(forget_in_children);
         PATCHED.store(true, Ordering::SeqCst);
         let none_is_named_true = self.on == Areas::default();
-        let not_off = Area::ALL.into_iter().filter(|area| self.off.without(*area) == self.off);
+        let not_off = all_but_files().filter(|area| self.off.without(*area) == self.off);
         let on = if none_is_named_true { not_off.fold(self.on, Areas::with) } else { self.on };
         on.iter().for_each(|area| patcher::note_patched(area, true));
         if is_in_environment("doctor") {
             doctor::print_and_exit();
         }
     }
+}
+
+/// What is patched where no area is named. A regular file is ready always, and each call for one
+/// that waits for its disk takes an OS thread.
+fn all_but_files() -> impl Iterator<Item = Area> {
+    Area::ALL.into_iter().filter(|area| *area != Area::File)
 }
 
 impl fmt::Debug for Patch {
@@ -102,8 +111,8 @@ impl fmt::Debug for Patch {
     }
 }
 
-/// Patches everything: from now on synchronous code that waits on a green stack suspends its green
-/// thread.
+/// Patches everything but [`Area::File`]: from now on synchronous code that waits on a green stack
+/// suspends its green thread.
 ///
 /// It may be called at any time and any number of times. With `EVENTLET_SHIM=off` in the
 /// environment it does nothing.

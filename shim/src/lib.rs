@@ -38,6 +38,13 @@ compile_error!(
      what blocks with `eventlet::tpool::execute`"
 );
 
+#[cfg(target_feature = "crt-static")]
+compile_error!(
+    "eventlet-shim has libc's functions of the same names behind it, such as `getaddrinfo`, which a static program has \
+     only once: link with glibc dynamically (without `-C target-feature=+crt-static`), or leave the crate out, and call \
+     what blocks with `eventlet::tpool::execute`"
+);
+
 mod areas;
 mod blocked;
 mod calls;

@@ -36,5 +36,6 @@ fn parts_are_patched_one_by_one_and_the_doctor_sees_them() {
     assert!(before.to_string().contains("interposed, not patched"));
     Patch::new().set(Area::Dns, false).apply();
     assert!(is_monkey_patched(Area::Os) && !is_monkey_patched(Area::Dns));
+    assert!(!is_monkey_patched(Area::File));
     assert_eq!(doctor().round_trip, Some(true));
 }

@@ -11,9 +11,11 @@
 mod copy;
 mod descriptor;
 mod file_lock;
+mod files;
 mod netdb;
 mod open;
 mod poll;
+mod pool;
 mod process;
 mod pthread;
 mod settings;
@@ -58,6 +60,9 @@ pub(crate) const SYMBOLS: &[Known] = &[
     (c"dup2", None, unistd::dup2 as *const ()),
     (c"dup3", None, unistd::dup3 as *const ()),
     (c"close_range", None, unistd::close_range as *const ()),
+    (c"closefrom", None, unistd::closefrom as *const ()),
+    (c"__close", None, unistd::__close as *const ()),
+    (c"__dup2", None, unistd::__dup2 as *const ()),
     (c"setsockopt", None, settings::setsockopt as *const ()),
     (c"ioctl", None, settings::ioctl as *const ()),
     (c"recv", Some(Area::Socket), socket::recv as *const ()),
@@ -91,12 +96,15 @@ pub(crate) const SYMBOLS: &[Known] = &[
     (c"usleep", Some(Area::Time), time::usleep as *const ()),
     (c"sleep", Some(Area::Time), time::sleep as *const ()),
     (c"sched_yield", Some(Area::Time), time::sched_yield as *const ()),
+    (c"__sched_yield", Some(Area::Time), time::__sched_yield as *const ()),
     (c"__nanosleep", Some(Area::Time), time::__nanosleep as *const ()),
     (c"wait", Some(Area::Subprocess), process::wait as *const ()),
     (c"wait3", Some(Area::Subprocess), process::wait3 as *const ()),
     (c"wait4", Some(Area::Subprocess), process::wait4 as *const ()),
     (c"waitpid", Some(Area::Subprocess), process::waitpid as *const ()),
     (c"waitid", Some(Area::Subprocess), process::waitid as *const ()),
+    (c"__wait", Some(Area::Subprocess), process::__wait as *const ()),
+    (c"__waitpid", Some(Area::Subprocess), process::__waitpid as *const ()),
     (c"getaddrinfo", Some(Area::Dns), netdb::getaddrinfo as *const ()),
     (c"getnameinfo", Some(Area::Dns), netdb::getnameinfo as *const ()),
     (c"gethostbyname", Some(Area::Dns), netdb::gethostbyname as *const ()),
@@ -126,6 +134,20 @@ pub(crate) const SYMBOLS: &[Known] = &[
     (c"sigwait", Some(Area::Os), signals::sigwait as *const ()),
     (c"sigwaitinfo", Some(Area::Os), signals::sigwaitinfo as *const ()),
     (c"sigtimedwait", Some(Area::Os), signals::sigtimedwait as *const ()),
+    (c"pread", Some(Area::File), files::pread as *const ()),
+    (c"pread64", Some(Area::File), files::pread64 as *const ()),
+    (c"pwrite", Some(Area::File), files::pwrite as *const ()),
+    (c"pwrite64", Some(Area::File), files::pwrite64 as *const ()),
+    (c"preadv", Some(Area::File), files::preadv as *const ()),
+    (c"preadv64", Some(Area::File), files::preadv64 as *const ()),
+    (c"pwritev", Some(Area::File), files::pwritev as *const ()),
+    (c"pwritev64", Some(Area::File), files::pwritev64 as *const ()),
+    (c"fsync", Some(Area::File), files::fsync as *const ()),
+    (c"fdatasync", Some(Area::File), files::fdatasync as *const ()),
+    (c"__pread_chk", Some(Area::File), files::__pread_chk as *const ()),
+    (c"__pread64_chk", Some(Area::File), files::__pread64_chk as *const ()),
+    (c"__pread64", Some(Area::File), files::__pread64 as *const ()),
+    (c"__pwrite64", Some(Area::File), files::__pwrite64 as *const ()),
     (c"syscall", Some(Area::Thread), syscall::syscall as *const ()),
     (c"pthread_join", Some(Area::Thread), syscall::pthread_join as *const ()),
     (c"pthread_mutex_lock", Some(Area::Thread), mutex::pthread_mutex_lock as *const ()),

@@ -4,19 +4,18 @@
 //! Every other number goes to the kernel as it is.
 
 use std::ffi::{c_int, c_long, c_void};
-use std::mem::transmute;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use libc::{pthread_t, timespec};
 
+use super::pool::caught;
 use super::time::{duration_of, now};
 use crate::areas::{self, Area};
 use crate::futex::{self, Waited, Word};
 use crate::gate;
 use crate::identity;
 use crate::reactor::Deadline;
-use crate::real::{self, Call, answer, failed};
+use crate::real::{Call, Next, answer, failed};
 
 const COMMAND: c_int = !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME);
 
@@ -135,20 +134,6 @@ fn wake(word: Word, operation: c_int, most: u32, bits: u32) -> Option<isize> {
 
 type Join = unsafe extern "C" fn(pthread_t, *mut *mut c_void) -> c_int;
 
-fn real_join() -> Join {
-    static JOIN: OnceLock<Option<usize>> = OnceLock::new();
-    let found = JOIN.get_or_init(|| real::next(c"pthread_join").map(|function| function.addr()));
-    match found {
-        // SAFETY: it is the function of that name, which has this type.
-        Some(function) => unsafe { transmute::<usize, Join>(*function) },
-        None => no_join,
-    }
-}
-
-unsafe extern "C" fn no_join(_: pthread_t, _: *mut *mut c_void) -> c_int {
-    libc::ENOSYS
-}
-
 /// As `pthread_join` of libc. On a green stack an OS thread of `tpool` waits, and nothing cancels
 /// that.
 ///
@@ -157,7 +142,11 @@ unsafe extern "C" fn no_join(_: pthread_t, _: *mut *mut c_void) -> c_int {
 /// As libc's.
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn pthread_join(thread: pthread_t, value: *mut *mut c_void) -> c_int {
-    let join = real_join();
+    static JOIN: Next = Next::new(c"pthread_join");
+    // SAFETY: it is the type of that function.
+    let Some(join) = (unsafe { JOIN.get::<Join>() }) else {
+        return libc::ENOSYS;
+    };
     if !gate::is_green(Area::Thread) || gate::is_unwinding() || !gate::may_suspend() {
         // SAFETY: I1.
         return unsafe { join(thread, value) };
@@ -168,7 +157,10 @@ pub(super) unsafe extern "C" fn pthread_join(thread: pthread_t, value: *mut *mut
         let error = unsafe { join(thread, &mut value) };
         (error, value.expose_provenance())
     });
-    let (error, returned) = gate::wait_shielded(job);
+    let Some((error, returned)) = gate::wait_shielded(caught(job)) else {
+        // SAFETY: I1.
+        return unsafe { join(thread, value) };
+    };
     if error == 0 && !value.is_null() {
         // SAFETY: I1.
         unsafe { *value = std::ptr::with_exposed_provenance_mut(returned) };

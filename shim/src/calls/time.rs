@@ -182,3 +182,14 @@ pub(super) unsafe extern "C" fn sched_yield() -> c_int {
     // SAFETY: it has no arguments.
     unsafe { Call::new(libc::SYS_sched_yield, []) }.answer() as c_int
 }
+
+/// As `sched_yield`, by a name of libc's own.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn __sched_yield() -> c_int {
+    // SAFETY: I1.
+    unsafe { sched_yield() }
+}

@@ -2,8 +2,8 @@
 //!
 //! Sockets are tried with `MSG_DONTWAIT`, pipes with `RWF_NOWAIT`, so their `O_NONBLOCK` is never
 //! touched. A terminal or an inotify descriptor takes neither: it is asked by `poll` first. Regular
-//! files and block devices are as they were. So are descriptors 1 and 2: the standard streams of
-//! Rust are locked by OS thread while they are written to.
+//! files and block devices are as they were, unless their area is named. So are descriptors 1 and 2:
+//! the standard streams of Rust are locked by OS thread while they are written to.
 
 use std::ffi::{c_int, c_long, c_uint, c_void};
 use std::os::fd::RawFd;
@@ -11,6 +11,8 @@ use std::os::fd::RawFd;
 use libc::{iovec, size_t, ssize_t};
 
 use super::descriptor::{AGAIN, Next, Waiting, Way, is_nonblocking};
+use super::files;
+use super::pool::in_thread;
 use crate::areas::{self, Area};
 use crate::gate;
 use crate::reactor;
@@ -18,14 +20,14 @@ use crate::real::{Call, answer};
 
 /// What a descriptor is, as far as trying without waiting is concerned.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// It never waits for anybody else.
+pub(super) enum Kind {
+    /// It never waits for anybody else, but for its disk.
     File,
     /// It may take `RWF_NOWAIT`.
     Stream,
 }
 
-fn kind(descriptor: RawFd) -> Kind {
+pub(super) fn kind(descriptor: RawFd) -> Kind {
     // SAFETY: all zeroes is a value of it.
     let mut status: libc::stat = unsafe { std::mem::zeroed() };
     let arguments = [descriptor as usize, (&raw mut status).addr()];
@@ -115,10 +117,11 @@ impl Pieces {
     }
 }
 
-/// The calls that read the same without waiting, from a socket and from another stream.
+/// The call that reads from a socket without waiting, and what is to be read.
 struct Attempts {
     socket: Call,
-    stream: Call,
+    pieces: *const iovec,
+    count: usize,
 }
 
 impl Attempts {
@@ -134,14 +137,42 @@ impl Attempts {
     }
 
     fn read_stream(&self, descriptor: RawFd, plain: Call) -> isize {
-        if !areas::is_patched(Area::Os) || kind(descriptor) == Kind::File {
-            return plain.make();
+        match what_to_do(descriptor) {
+            Todo::Plain => return plain.make(),
+            Todo::File => {
+                // SAFETY: by the promise of whoever has made this.
+                let pieces = unsafe { Pieces::new(self.pieces, self.count) };
+                return files::Position::Here(descriptor).read(pieces);
+            }
+            Todo::Stream => {}
         }
+        let at = on_stream(descriptor, self.pieces, self.count);
+        // SAFETY: likewise.
+        let stream = unsafe { Call::new(libc::SYS_preadv2, at) };
         let mut waiting = Waiting::new(descriptor, Way::In);
-        match waiting.repeat(|| self.stream.make(), || plain.make()) {
+        match waiting.repeat(|| stream.make(), || plain.make()) {
             NO_SUCH_FLAG => waiting.when_ready(|| plain.make()),
             result => result,
         }
+    }
+}
+
+/// What to do with a descriptor that is no socket.
+enum Todo {
+    /// Call the system as it is.
+    Plain,
+    /// Have an OS thread wait for the disk.
+    File,
+    /// Try without waiting, and wait until it is ready.
+    Stream,
+}
+
+fn what_to_do(descriptor: RawFd) -> Todo {
+    let (files, streams) = (areas::is_patched(Area::File), areas::is_patched(Area::Os));
+    match (files || streams).then(|| kind(descriptor)) {
+        Some(Kind::File) if files && files::is_green() => Todo::File,
+        Some(Kind::Stream) if streams => Todo::Stream,
+        _ => Todo::Plain,
     }
 }
 
@@ -162,8 +193,10 @@ fn write_green(descriptor: RawFd, pieces: &mut Pieces, first: isize, plain: Call
 }
 
 fn write_stream(descriptor: RawFd, pieces: &mut Pieces, plain: Call) -> isize {
-    if !areas::is_patched(Area::Os) || kind(descriptor) == Kind::File {
-        return plain.make();
+    match what_to_do(descriptor) {
+        Todo::Plain => return plain.make(),
+        Todo::File => return in_thread(plain),
+        Todo::Stream => {}
     }
     let attempt = |pieces: &Pieces| pieces.on_stream(libc::SYS_pwritev2, descriptor);
     match attempt(pieces) {
@@ -223,8 +256,8 @@ pub(super) unsafe extern "C" fn read(
     let attempts = Attempts {
         // SAFETY: I1.
         socket: unsafe { Call::new(libc::SYS_recvfrom, at) },
-        // SAFETY: I1, and the piece is there as long as this.
-        stream: unsafe { Call::new(libc::SYS_preadv2, on_stream(descriptor, &piece, 1)) },
+        pieces: &piece,
+        count: 1,
     };
     answer(attempts.read(descriptor, plain))
 }
@@ -258,8 +291,8 @@ pub(super) unsafe extern "C" fn readv(
     let attempts = Attempts {
         // SAFETY: I1, and the message is there as long as this.
         socket: unsafe { Call::new(libc::SYS_recvmsg, at) },
-        // SAFETY: I1.
-        stream: unsafe { Call::new(libc::SYS_preadv2, on_stream(descriptor, pieces, count)) },
+        pieces,
+        count,
     };
     answer(attempts.read(descriptor, plain))
 }
@@ -442,4 +475,37 @@ pub(super) unsafe extern "C" fn __write(
 ) -> ssize_t {
     // SAFETY: I1.
     unsafe { write(descriptor, buffer, size) }
+}
+
+/// As `closefrom` of libc: all descriptors from that number on. It has no error to return.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn closefrom(first: c_int) {
+    // SAFETY: I1.
+    unsafe { close_range(first.max(0) as c_uint, c_uint::MAX, 0) };
+}
+
+/// As `close`, by a name of libc's own.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn __close(descriptor: c_int) -> c_int {
+    // SAFETY: I1.
+    unsafe { close(descriptor) }
+}
+
+/// As `dup2`, by a name of libc's own.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn __dup2(old: c_int, new: c_int) -> c_int {
+    // SAFETY: I1.
+    unsafe { dup2(old, new) }
 }

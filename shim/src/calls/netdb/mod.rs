@@ -11,15 +11,12 @@ mod hosts;
 mod services;
 
 use std::ffi::{CStr, CString, c_char, c_int};
-use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::net::IpAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::task::Poll;
 
 use eventlet::runtime;
 
+use super::pool::caught;
 use crate::areas::Area;
 use crate::gate;
 
@@ -40,17 +37,9 @@ fn in_thread<T: Send + 'static>(function: impl FnOnce() -> T + Send + 'static) -
     wait(eventlet::tpool::execute(function))
 }
 
-/// Waits for a future. Where it panics, as the one of a program's resolver may, that is an error
-/// here: no unwind passes a function of C.
+/// Waits for a future. It may panic, as that of a program's resolver.
 fn wait<F: Future>(future: F) -> Result<F::Output, c_int> {
-    let mut future = pin!(future);
-    gate::wait(poll_fn(|cx| {
-        let poll = AssertUnwindSafe(|| future.as_mut().poll(cx));
-        match catch_unwind(poll) {
-            Ok(poll) => poll.map(Ok),
-            Err(_reported_by_its_hook) => Poll::Ready(Err(libc::EAGAIN)),
-        }
-    }))?
+    gate::wait(caught(future))?.ok_or(libc::EAGAIN)
 }
 
 /// Why a name has no addresses.

@@ -1,0 +1,336 @@
+//! Regular files, where their area is named: an OS thread reads, writes and syncs them.
+//!
+//! What the kernel has in memory is read right here. A call that has begun is not cancelled: it ends
+//! soon, and whoever calls `write` or `fsync` wants to know what is on the disk.
+
+use std::ffi::{c_int, c_long, c_void};
+use std::os::fd::RawFd;
+
+use libc::{iovec, off_t, size_t, ssize_t};
+
+use super::pool::in_thread;
+use super::unistd::{Kind, Pieces, kind};
+use crate::areas::Area;
+use crate::gate;
+use crate::real::{Call, answer};
+
+/// Returns whether a call for a file that waits for the disk suspends its green thread.
+pub(super) fn is_green() -> bool {
+    gate::is_green(Area::File) && !gate::is_unwinding() && gate::may_suspend()
+}
+
+/// Where a file is read.
+#[derive(Clone, Copy)]
+pub(super) enum Position {
+    /// Where its descriptor is, which goes on from there.
+    Here(RawFd),
+    /// At this offset.
+    At(RawFd, off_t),
+}
+
+impl Position {
+    /// Returns the call that reads what is left.
+    fn call(self, pieces: &Pieces, flags: c_int) -> Call {
+        let (descriptor, low, high) = match self {
+            Position::Here(descriptor) => (descriptor, usize::MAX, usize::MAX),
+            Position::At(descriptor, offset) => (descriptor, offset as usize + pieces.done(), 0),
+        };
+        let place = pieces.as_ptr().addr();
+        let at = [descriptor as usize, place, pieces.count(), low, high, flags as usize];
+        // SAFETY: by the promise of `Pieces::new`.
+        unsafe { Call::new(libc::SYS_preadv2, at) }
+    }
+
+    /// Reads all that there is, as a call for a file does.
+    pub(super) fn read(self, mut pieces: Pieces) -> isize {
+        while pieces.len() > 0 {
+            let moved = match self.call(&pieces, libc::RWF_NOWAIT).make() {
+                moved @ 0.. => moved,
+                _ => in_thread(self.call(&pieces, 0)),
+            };
+            match moved {
+                1.. => pieces.advance(moved as usize),
+                end_or_failure => return pieces.progress_or(end_or_failure),
+            }
+        }
+        pieces.done() as isize
+    }
+}
+
+/// Reads from a file at an offset, or makes the call as it is.
+///
+/// # Safety
+///
+/// There are so many pieces, and what they name is there.
+unsafe fn read_at(
+    descriptor: RawFd,
+    pieces: *const iovec,
+    count: usize,
+    offset: off_t,
+    plain: Call,
+) -> isize {
+    if !is_green() || kind(descriptor) != Kind::File || offset < 0 {
+        return plain.make();
+    }
+    // SAFETY: the caller says so.
+    Position::At(descriptor, offset).read(unsafe { Pieces::new(pieces, count) })
+}
+
+/// Makes a call for a file, in an OS thread if it is one.
+fn make(descriptor: RawFd, plain: Call) -> isize {
+    if is_green() && kind(descriptor) == Kind::File { in_thread(plain) } else { plain.make() }
+}
+
+/// As `pread` of libc.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn pread(
+    descriptor: c_int,
+    buffer: *mut c_void,
+    size: size_t,
+    offset: off_t,
+) -> ssize_t {
+    let at = [descriptor as usize, buffer.addr(), size, offset as usize];
+    // SAFETY: I1.
+    let plain = unsafe { Call::new(libc::SYS_pread64, at) };
+    let piece = iovec { iov_base: buffer, iov_len: size };
+    // SAFETY: I1.
+    answer(unsafe { read_at(descriptor, &piece, 1, offset, plain) })
+}
+
+/// As `pwrite` of libc.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn pwrite(
+    descriptor: c_int,
+    buffer: *const c_void,
+    size: size_t,
+    offset: off_t,
+) -> ssize_t {
+    let at = [descriptor as usize, buffer.addr(), size, offset as usize];
+    // SAFETY: I1.
+    answer(make(descriptor, unsafe { Call::new(libc::SYS_pwrite64, at) }))
+}
+
+/// Returns the call with pieces at an offset.
+///
+/// # Safety
+///
+/// As that call's.
+unsafe fn with_pieces(
+    number: c_long,
+    descriptor: RawFd,
+    pieces: *const iovec,
+    count: c_int,
+    offset: off_t,
+) -> Call {
+    let at = [descriptor as usize, pieces.addr(), count as usize, offset as usize, 0];
+    // SAFETY: the caller says so.
+    unsafe { Call::new(number, at) }
+}
+
+/// The kernel takes no more pieces in a call.
+const MOST_PIECES: usize = 1024;
+
+/// As `preadv` of libc.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn preadv(
+    descriptor: c_int,
+    pieces: *const iovec,
+    count: c_int,
+    offset: off_t,
+) -> ssize_t {
+    // SAFETY: I1.
+    let plain = unsafe { with_pieces(libc::SYS_preadv, descriptor, pieces, count, offset) };
+    match usize::try_from(count) {
+        // SAFETY: I1.
+        Ok(count @ 1..=MOST_PIECES) => {
+            // SAFETY: I1.
+            answer(unsafe { read_at(descriptor, pieces, count, offset, plain) })
+        }
+        _ => plain.answer(),
+    }
+}
+
+/// As `pwritev` of libc.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn pwritev(
+    descriptor: c_int,
+    pieces: *const iovec,
+    count: c_int,
+    offset: off_t,
+) -> ssize_t {
+    // SAFETY: I1.
+    let plain = unsafe { with_pieces(libc::SYS_pwritev, descriptor, pieces, count, offset) };
+    answer(make(descriptor, plain))
+}
+
+/// As `fsync` of libc.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn fsync(descriptor: c_int) -> c_int {
+    // SAFETY: I1.
+    answer(make(descriptor, unsafe { Call::new(libc::SYS_fsync, [descriptor as usize]) })) as c_int
+}
+
+/// As `fdatasync` of libc.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn fdatasync(descriptor: c_int) -> c_int {
+    // SAFETY: I1.
+    let plain = unsafe { Call::new(libc::SYS_fdatasync, [descriptor as usize]) };
+    answer(make(descriptor, plain)) as c_int
+}
+
+/// As `pread`, by the name that has it for large files: on these systems all are.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn pread64(
+    descriptor: c_int,
+    buffer: *mut c_void,
+    size: size_t,
+    offset: off_t,
+) -> ssize_t {
+    // SAFETY: I1.
+    unsafe { pread(descriptor, buffer, size, offset) }
+}
+
+/// As `pwrite`, by the name that has it for large files.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn pwrite64(
+    descriptor: c_int,
+    buffer: *const c_void,
+    size: size_t,
+    offset: off_t,
+) -> ssize_t {
+    // SAFETY: I1.
+    unsafe { pwrite(descriptor, buffer, size, offset) }
+}
+
+/// As `preadv`, by the name that has it for large files.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn preadv64(
+    descriptor: c_int,
+    pieces: *const iovec,
+    count: c_int,
+    offset: off_t,
+) -> ssize_t {
+    // SAFETY: I1.
+    unsafe { preadv(descriptor, pieces, count, offset) }
+}
+
+/// As `pwritev`, by the name that has it for large files.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn pwritev64(
+    descriptor: c_int,
+    pieces: *const iovec,
+    count: c_int,
+    offset: off_t,
+) -> ssize_t {
+    // SAFETY: I1.
+    unsafe { pwritev(descriptor, pieces, count, offset) }
+}
+
+/// As `pread`, by the name that checked builds of C call.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn __pread_chk(
+    descriptor: c_int,
+    buffer: *mut c_void,
+    size: size_t,
+    offset: off_t,
+    room: size_t,
+) -> ssize_t {
+    if size > room {
+        super::overflow();
+    }
+    // SAFETY: I1.
+    unsafe { pread(descriptor, buffer, size, offset) }
+}
+
+/// As `pread64`, by the name that checked builds of C call.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn __pread64_chk(
+    descriptor: c_int,
+    buffer: *mut c_void,
+    size: size_t,
+    offset: off_t,
+    room: size_t,
+) -> ssize_t {
+    // SAFETY: I1.
+    unsafe { __pread_chk(descriptor, buffer, size, offset, room) }
+}
+
+/// As `pread64`, by a name of libc's own.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn __pread64(
+    descriptor: c_int,
+    buffer: *mut c_void,
+    size: size_t,
+    offset: off_t,
+) -> ssize_t {
+    // SAFETY: I1.
+    unsafe { pread(descriptor, buffer, size, offset) }
+}
+
+/// As `pwrite64`, by a name of libc's own.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn __pwrite64(
+    descriptor: c_int,
+    buffer: *const c_void,
+    size: size_t,
+    offset: off_t,
+) -> ssize_t {
+    // SAFETY: I1.
+    unsafe { pwrite(descriptor, buffer, size, offset) }
+}

@@ -1,0 +1,198 @@
+//! Regular files, with their area named.
+
+#![allow(unsafe_code)]
+
+mod support;
+
+use std::cell::Cell;
+use std::ffi::c_int;
+use std::fs::File;
+use std::io::{IoSlice, IoSliceMut, Read, Seek, SeekFrom, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
+
+use eventlet::{Block, GreenThread, Timeout, spawn, stackful, tpool};
+use eventlet_shim::{Area, Patch};
+use support::{MS, crowd, errno, green, turns};
+
+/// Runs a test on a green stack, with all patched, files as well.
+fn run(test: impl FnOnce() + 'static) {
+    Patch::new().set(Area::File, true).apply();
+    support::run(test);
+}
+
+/// A file of its own for each test.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn new() -> Temporary {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::SeqCst);
+        let name = format!("eventlet-shim-file-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        File::create(&path).unwrap();
+        Temporary(path)
+    }
+
+    fn open(&self) -> File {
+        File::options().read(true).write(true).open(&self.0).unwrap()
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Writes and reads in each way, and returns what came of it.
+fn each_way() -> Vec<String> {
+    let temporary = Temporary::new();
+    let mut file = temporary.open();
+    let mut seen = Vec::new();
+    file.write_all(b"0123456789").unwrap();
+    let pieces = [IoSlice::new(b"abc"), IoSlice::new(b""), IoSlice::new(b"def")];
+    seen.push(format!("{:?}", file.write_vectored(&pieces)));
+    seen.push(format!("{:?}", file.write_at(b"XY", 2)));
+    seen.push(format!("{:?} {:?}", file.sync_all(), file.sync_data()));
+    seen.push(format!("{:?}", file.seek(SeekFrom::Start(1))));
+    let mut buffer = [0; 4];
+    seen.push(format!("{:?} {buffer:?}", file.read(&mut buffer)));
+    let (mut one, mut other) = ([0; 3], [0; 100]);
+    let mut pieces = [IoSliceMut::new(&mut one), IoSliceMut::new(&mut other)];
+    seen.push(format!("{:?}", file.read_vectored(&mut pieces)));
+    seen.push(format!("{one:?} {other:?} {:?}", file.stream_position()));
+    seen.push(format!("{:?} {buffer:?}", file.read(&mut buffer)));
+    seen.push(format!("{:?} {buffer:?}", file.read_at(&mut buffer, 14)));
+    seen.push(format!("{:?} {buffer:?}", file.read_at(&mut buffer, 99)));
+    let (descriptor, at) = (file.as_raw_fd(), buffer.as_mut_ptr());
+    let mut piece = libc::iovec { iov_base: at.cast(), iov_len: 4 };
+    // SAFETY: there is so much room.
+    seen.push(format!("{}", unsafe { libc::preadv(descriptor, &piece, 1, 8) }));
+    // SAFETY: likewise.
+    seen.push(format!("{}", unsafe { libc::pwritev(descriptor, &piece, 1, 14) }));
+    // SAFETY: likewise.
+    seen.push(format!("{} {}", unsafe { libc::pread(descriptor, at.cast(), 4, -1) }, errno()));
+    piece.iov_len = 0;
+    // SAFETY: likewise.
+    seen.push(format!("{}", unsafe { libc::preadv(descriptor, &piece, 1, 0) }));
+    // SAFETY: likewise.
+    seen.push(format!("{} {}", unsafe { libc::preadv(descriptor, &piece, -1, 0) }, errno()));
+    seen.push(format!("{:?}", File::open(std::env::temp_dir()).unwrap().read(&mut buffer)));
+    // SAFETY: it has no arguments but numbers.
+    seen.push(format!("{} {}", unsafe { libc::fsync(-1) }, errno()));
+    seen.push(format!("{:?}", std::fs::read_to_string(&temporary.0)));
+    seen
+}
+
+#[test]
+fn each_way_to_read_and_write_is_as_off_green_stacks() {
+    let plain = each_way();
+    run(move || {
+        let before = eventlet_shim::stats().waits;
+        assert_eq!(each_way(), plain);
+        // Whatever is read from memory, OS threads have written and synced.
+        assert!(eventlet_shim::stats().waits >= before + 5);
+        assert_eq!(crowd(20, |_| each_way()), vec![plain; 20]);
+    });
+}
+
+#[test]
+fn a_long_file_is_read_as_it_was_written() {
+    run(|| {
+        let temporary = Temporary::new();
+        let written: Vec<u8> = (0..3_000_000_u32).map(|number| (number / 7) as u8).collect();
+        temporary.open().write_all(&written).unwrap();
+        let mut read = vec![0; written.len() + 1];
+        assert_eq!(temporary.open().read(&mut read).unwrap(), written.len());
+        read.pop();
+        assert!(read == written);
+    });
+}
+
+/// Takes the only OS thread of `tpool`, as a disk that is busy does.
+fn busy() -> (Sender<()>, GreenThread<()>) {
+    tpool::set_num_threads(1);
+    let (stop, stopped) = channel::<()>();
+    let wait = move || assert!(stopped.recv().is_err());
+    let job = spawn(stackful(move || tpool::execute(wait).block()));
+    turns(3);
+    (stop, job)
+}
+
+#[test]
+fn others_run_while_a_disk_is_busy_and_a_kill_does_not_wait_for_it() {
+    run(|| {
+        let temporary = Rc::new(Temporary::new());
+        let (stop, job) = busy();
+        let (file, theirs) = (temporary.open(), temporary.clone());
+        let written = Rc::new(Cell::new(false));
+        let seen = written.clone();
+        let writer = green(move || {
+            (&file).write_all(b"hello").unwrap();
+            assert_eq!(std::fs::read_to_string(&theirs.0).unwrap(), "hello");
+            seen.set(true);
+            eventlet::sleep(MS).block();
+            unreachable!("it is killed");
+        });
+        turns(10);
+        assert!(!writer.dead());
+        writer.kill();
+        assert!(writer.dead() && !written.get());
+        drop(stop);
+        job.block().unwrap();
+        eventlet::sleep(20 * MS).block();
+        assert!(written.get(), "what has begun is done");
+    });
+}
+
+#[test]
+fn a_limit_is_told_by_the_next_wait() {
+    run(|| {
+        let temporary = Temporary::new();
+        let file = temporary.open();
+        let (stop, job) = busy();
+        let stopper = spawn(async move {
+            eventlet::sleep(20 * MS).await;
+            drop(stop);
+        });
+        let limit = Timeout::new(MS);
+        let late = limit.run_blocking(|| {
+            (&file).write_all(b"hello").unwrap();
+            file.sync_all().unwrap();
+            eventlet::sleep(Duration::from_secs(60)).block();
+        });
+        assert_eq!(late, Err(limit));
+        assert_eq!(std::fs::read_to_string(&temporary.0).unwrap(), "hello");
+        stopper.block().unwrap();
+        job.block().unwrap();
+    });
+}
+
+#[test]
+fn checked_builds_of_c_have_their_names() {
+    unsafe extern "C" {
+        fn __pread_chk(
+            descriptor: c_int,
+            buffer: *mut u8,
+            size: usize,
+            offset: i64,
+            room: usize,
+        ) -> isize;
+    }
+    run(|| {
+        let temporary = Temporary::new();
+        temporary.open().write_all(b"hello").unwrap();
+        let mut buffer = [0; 3];
+        let descriptor = temporary.open();
+        // SAFETY: there is so much room.
+        let read =
+            unsafe { __pread_chk(descriptor.as_raw_fd(), buffer.as_mut_ptr(), 3, 1, buffer.len()) };
+        assert_eq!((read, &buffer), (3, b"ell"));
+    });
+}
