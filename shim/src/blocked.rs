@@ -54,7 +54,7 @@ pub enum Why {
     AtWork,
     /// It was made in a signal handler.
     SignalHandler,
-    /// Only the kernel does what it asks for: a mask of signals for the time of the call, a futex
+    /// Only the kernel does what it asks for: a mask of signals for the time of the call, a condition variable
     /// that processes share.
     Arguments,
 }

@@ -128,6 +128,8 @@ pub(crate) enum Waited {
     Woken,
     /// The word is not as expected.
     Changed,
+    /// It is time to look again.
+    Paused,
     Late,
 }
 
@@ -148,6 +150,24 @@ pub(crate) fn wait(word: Word, expected: u32, bits: u32, mut deadline: Deadline)
         Some(place) => place.wait(&mut deadline, Deadline::default()),
         None => Waited::Changed,
     }
+}
+
+/// As [`wait`], where another process may wake, of which nobody tells: the word is read again after
+/// half a millisecond, one, two, up to 32. Then it is over without reason, as in the kernel it may
+/// be.
+pub(crate) fn wait_shared(word: Word, expected: u32, bits: u32, mut deadline: Deadline) -> Waited {
+    for count in 0..7 {
+        let place = Place::take(word, bits, |_| word.load() == expected);
+        let Some(place) = place else {
+            return if count == 0 { Waited::Changed } else { Waited::Paused };
+        };
+        let pause = Deadline::after(pause(count, Duration::MAX));
+        match place.wait(&mut deadline, pause) {
+            Waited::Paused => {}
+            over => return over,
+        }
+    }
+    Waited::Paused
 }
 
 /// Takes what others may have, which is waited for at its address: `attempt` returns 0, or `EBUSY`
@@ -262,8 +282,7 @@ impl Place {
         (Place { word, node }, waiter)
     }
 
-    /// Waits until somebody wakes it, or for the first of the two, of which the second counts as
-    /// woken.
+    /// Waits until somebody wakes it, it is late, or it is time to look again.
     pub(crate) fn wait(self, deadline: &mut Deadline, mut pause: Deadline) -> Waited {
         gate::wait_shielded(poll_fn(move |cx| self.poll(deadline, &mut pause, cx)))
     }
@@ -275,15 +294,17 @@ impl Place {
         cx: &mut Context<'_>,
     ) -> Poll<Waited> {
         self.node.waker.with(|waker| *waker = Some(cx.waker().clone()));
-        if self.is_woken() || pause.poll(cx).is_ready() {
+        if self.is_woken() {
             return Poll::Ready(Waited::Woken);
         }
-        if deadline.poll(cx).is_pending() {
-            return Poll::Pending;
-        }
+        let over = match deadline.poll(cx).is_ready() {
+            true => Waited::Late,
+            false if pause.poll(cx).is_ready() => Waited::Paused,
+            false => return Poll::Pending,
+        };
         self.leave();
         // Nobody wakes it any more, but somebody may have.
-        Poll::Ready(if self.is_woken() { Waited::Woken } else { Waited::Late })
+        Poll::Ready(if self.is_woken() { Waited::Woken } else { over })
     }
 
     /// Returns whether somebody has woken it, and takes note of that.
@@ -361,7 +382,7 @@ fn park(word: Word, mut deadline: Deadline) -> Waited {
         // The token is for all.
         Waited::Changed => drop(wake(word, usize::MAX, PARKS)),
         Waited::Late if ticks.is_some() => hand_over(word),
-        Waited::Woken | Waited::Late => {}
+        Waited::Woken | Waited::Paused | Waited::Late => {}
     }
     if waited != Waited::Late {
         word.store(NOTIFIED);

@@ -1,5 +1,7 @@
 //! Locks of `std`, parking, channels from other OS threads, and joining.
 
+#![allow(unsafe_code)]
+
 mod support;
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -204,6 +206,29 @@ fn one_that_is_killed_while_it_waits_for_a_lock_leaves_it_to_others() {
         drop(held);
         turns(5);
         drop(lock.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+    });
+}
+
+/// Waits or wakes at a word that processes may share.
+fn futex(word: &AtomicU32, operation: i32, value: u32) -> i64 {
+    let no_time = std::ptr::null::<libc::timespec>();
+    // SAFETY: the word is there.
+    unsafe { libc::syscall(libc::SYS_futex, word, operation, value, no_time) }
+}
+
+#[test]
+fn a_futex_of_several_processes_is_woken_and_looked_at() {
+    static WORD: AtomicU32 = AtomicU32::new(0);
+    run(|| {
+        let wait = || (futex(&WORD, libc::FUTEX_WAIT, 0), WORD.load(Ordering::SeqCst));
+        assert_eq!(futex(&WORD, libc::FUTEX_WAIT, 7), -1, "it has another value");
+        let waiting = green(wait);
+        assert_eq!(futex(&WORD, libc::FUTEX_WAKE, 1), 1);
+        assert_eq!(waiting.block().unwrap(), (0, 0), "at once, though nothing has changed");
+        // As another process does it: nobody in this one is told.
+        let waiting = green(wait);
+        WORD.store(1, Ordering::SeqCst);
+        assert_eq!(waiting.block().unwrap(), (0, 1));
     });
 }
 

@@ -64,12 +64,6 @@ unsafe fn operate(
 ) -> Option<isize> {
     let private = operation & libc::FUTEX_PRIVATE_FLAG != 0;
     match operation & COMMAND {
-        libc::FUTEX_WAIT | libc::FUTEX_WAIT_BITSET if !private => {
-            if gate::is_green(Area::Thread) {
-                gate::note_blocked();
-            }
-            None
-        }
         command @ (libc::FUTEX_WAIT | libc::FUTEX_WAIT_BITSET) => {
             // A stack that unwinds is not suspended.
             let stays = !gate::is_green(Area::Thread) || gate::is_unwinding();
@@ -88,8 +82,9 @@ unsafe fn operate(
             if let (libc::FUTEX_WAIT, Some(other)) = (command, futex::waiter_at(word)) {
                 identity::waits_with(word, other);
             }
-            Some(match futex::wait(word, value, bits, deadline) {
-                Waited::Woken => 0,
+            let wait = if private { futex::wait } else { futex::wait_shared };
+            Some(match wait(word, value, bits, deadline) {
+                Waited::Woken | Waited::Paused => 0,
                 Waited::Changed => failed(libc::EAGAIN),
                 Waited::Late => failed(libc::ETIMEDOUT),
             })
