@@ -9,7 +9,7 @@ use std::panic::{catch_unwind, resume_unwind};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use eventlet::spawn;
+use eventlet::{spawn, stackful};
 use eventlet_shim::{Why, blocked_calls, set_blocking_hook, stats};
 use support::{MS, errno, run};
 
@@ -103,6 +103,17 @@ fn a_futex_that_processes_share_is_told_and_errno_is_the_calls_own() {
     let seen = SEEN.lock().unwrap();
     let (function, why, _) = &seen[0];
     assert_eq!((*function, *why), (Some("syscall"), Why::Arguments));
+}
+
+#[test]
+fn a_green_stack_that_no_hub_polls_is_told() {
+    let _alone = alone();
+    eventlet_shim::monkey_patch();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(stackful(|| std::thread::sleep(MS)));
+    let seen = SEEN.lock().unwrap();
+    let [(function, why, _)] = &seen[..] else { panic!("{seen:?}") };
+    assert_eq!((*function, *why), (Some("clock_nanosleep"), Why::NoHub));
 }
 
 #[test]

@@ -18,8 +18,8 @@ use eventlet::{Block, spawn, stackful};
 use eventlet_shim::stats;
 use support::{MS, crowd, run, timed, turns};
 
-/// Runs a test of this file in a process of its own, where the environment says so. Returns whether
-/// this is that process.
+/// Returns the command that runs a test of this file in a process of its own. `None` in that
+/// process.
 fn in_child(test: &str) -> Option<Command> {
     if std::env::var_os("EDGES_CHILD").is_some() {
         return None;
@@ -27,6 +27,15 @@ fn in_child(test: &str) -> Option<Command> {
     let mut this = Command::new(std::env::current_exe().unwrap());
     this.args(["--exact", test, "--nocapture", "--quiet"]).env("EDGES_CHILD", "1");
     Some(this)
+}
+
+/// As [`in_child`], and runs it. Returns whether this is not that process.
+fn was_run_in_child(test: &str) -> bool {
+    let Some(mut child) = in_child(test) else { return false };
+    let output = child.output().unwrap();
+    io::stderr().write_all(&output.stderr).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    true
 }
 
 /// What a process of this user may have open, of 200,000.
@@ -47,12 +56,7 @@ fn resident_kibibytes() -> usize {
 
 #[test]
 fn two_hundred_thousand_descriptors_are_open_if_the_system_allows() {
-    if let Some(mut child) =
-        in_child("two_hundred_thousand_descriptors_are_open_if_the_system_allows")
-    {
-        let output = child.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-        io::stderr().write_all(&output.stderr).unwrap();
+    if was_run_in_child("two_hundred_thousand_descriptors_are_open_if_the_system_allows") {
         return;
     }
     let room = room();
@@ -194,9 +198,7 @@ fn calls_in_the_destructors_of_an_os_thread_are_plain() {
 
 #[test]
 fn the_os_threads_of_other_runtimes_are_never_suspended() {
-    if let Some(mut child) = in_child("the_os_threads_of_other_runtimes_are_never_suspended") {
-        let output = child.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    if was_run_in_child("the_os_threads_of_other_runtimes_are_never_suspended") {
         return;
     }
     eventlet_shim::monkey_patch();
@@ -227,6 +229,10 @@ fn the_os_threads_of_other_runtimes_are_never_suspended() {
 
 #[test]
 fn a_number_that_is_used_again_has_nothing_of_the_one_before() {
+    // Alone, as other tests would take the number.
+    if was_run_in_child("a_number_that_is_used_again_has_nothing_of_the_one_before") {
+        return;
+    }
     run(|| {
         for _ in 0..50 {
             let (ours, theirs) = UnixStream::pair().unwrap();
