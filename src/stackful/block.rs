@@ -1,4 +1,5 @@
 //! Waiting for futures and streams on a green stack.
+#![allow(unsafe_code)]
 
 use std::fmt;
 use std::future::{IntoFuture, poll_fn};
@@ -146,7 +147,9 @@ fn of_one_that_has_ended() -> bool {
 /// Waits for a future, if that is possible here.
 #[inline(always)]
 pub(crate) fn try_block<F: IntoFuture>(future: F) -> Result<F::Output, Refused> {
-    Frame::with_current(|frame| wait(frame.ok_or(Refused::NoStack)?, future.into_future()))
+    // SAFETY: the frame is used in this function only.
+    let frame = unsafe { Frame::current() }.ok_or(Refused::NoStack)?;
+    wait(frame, future.into_future())
 }
 
 #[inline(always)]

@@ -196,10 +196,24 @@ impl Frame {
     /// a poll.
     #[inline(always)]
     pub(crate) fn with_current<R>(code: impl FnOnce(Option<&Frame>) -> R) -> R {
+        // SAFETY: `code` runs on that stack, and has returned before this function does.
+        code(unsafe { Frame::current() })
+    }
+
+    /// Returns the green stack that this code runs on, or `None` if it is on none or inside a poll.
+    ///
+    /// For waits that have to be inlined up to the switch (see [`Block::block`](super::Block::block)):
+    /// the compiler need not inline the closure that [`with_current`](Frame::with_current) takes.
+    ///
+    /// # Safety
+    ///
+    /// The frame is not used after the function that asked for it has returned.
+    #[inline(always)]
+    pub(super) unsafe fn current<'a>() -> Option<&'a Frame> {
         let current = current_stack().cast::<Frame>();
         // SAFETY: by I1 a frame that is not null is alive, and stays so until this stack's closure
-        // returns, which is after `code`, as `code` runs on that stack.
-        code(unsafe { current.as_ref() })
+        // returns: after the function that asks, as that runs on this stack.
+        unsafe { current.as_ref() }
     }
 
     #[inline]
