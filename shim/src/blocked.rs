@@ -54,8 +54,8 @@ pub enum Why {
     AtWork,
     /// It was made in a signal handler.
     SignalHandler,
-    /// Only the kernel does what it asks for: a mask of signals for the time of the call, a condition variable
-    /// that processes share.
+    /// Only libc or the kernel does what it asks for: signals that are not masked, a condition
+    /// variable that processes share.
     Arguments,
 }
 

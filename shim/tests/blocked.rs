@@ -92,17 +92,21 @@ fn what_a_destructor_waits_for_while_its_stack_unwinds_is_told() {
 }
 
 #[test]
-fn a_futex_that_processes_share_is_told_and_errno_is_the_calls_own() {
+fn a_signal_that_is_not_masked_is_told_and_errno_is_the_calls_own() {
     let _alone = alone();
     run(|| {
-        let (word, time) = (0_u32, libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 });
-        // SAFETY: the word and the time are there for the call.
-        let waited = unsafe { libc::syscall(libc::SYS_futex, &word, libc::FUTEX_WAIT, 0, &time) };
-        assert_eq!((waited, errno()), (-1, libc::ETIMEDOUT));
+        let time = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+        // SAFETY: all zeroes is a set of it.
+        let mut signals: libc::sigset_t = unsafe { std::mem::zeroed() };
+        // SAFETY: it is a set.
+        unsafe { libc::sigaddset(&mut signals, libc::SIGUSR1) };
+        // SAFETY: the set and the time are there for the call.
+        let waited = unsafe { libc::sigtimedwait(&signals, std::ptr::null_mut(), &time) };
+        assert_eq!((waited, errno()), (-1, libc::EAGAIN));
     });
     let seen = SEEN.lock().unwrap();
     let (function, why, _) = &seen[0];
-    assert_eq!((*function, *why), (Some("syscall"), Why::Arguments));
+    assert_eq!((*function, *why), (Some("sigtimedwait"), Why::Arguments));
 }
 
 #[test]
