@@ -13,10 +13,10 @@
 //! call of the process that changes any, as descriptors may share them.
 //!
 //! But calls that go past libc are not seen, nor are other processes. So a wait that begins on what
-//! is remembered is *on trust*. After 20 to 40 ms it is ended, as if something had happened, and
-//! nothing is remembered any more: who waits tries again, and asks. So what is remembered wrongly
-//! costs 40 ms, once. It is real time, as what is remembered has nothing to do with the hub's clock;
-//! and nothing ticks while nobody waits on trust.
+//! is remembered is *on trust*. After 20 to 40 ms the reactor asks, and registers the descriptor
+//! once more. If it is not as remembered, the wait is ended, as if something had happened: who waits
+//! tries again. So what is remembered wrongly costs 40 ms, once. It is real time, as what is
+//! remembered has nothing to do with the hub's clock; and nothing ticks while nobody waits on trust.
 //!
 //! # Closing
 //!
@@ -46,7 +46,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use crate::gate;
-use crate::real::Call;
+use crate::real::{Call, flags, limit};
 use crate::spin::Spin;
 
 /// Why a wait for descriptors is over.
@@ -278,30 +278,20 @@ impl Entry {
         });
         self.waiters.len() < before
     }
-
-    /// Ends the waits on trust that have seen a tick, and returns whether there are others.
-    fn tick(&mut self, descriptor: RawFd, wakers: &mut Vec<Waker>) -> bool {
-        let mut younger = false;
-        let is_old = |waiter: &mut Waiter| match waiter.trust {
-            Trust::Asked => false,
-            Trust::Old => true,
-            Trust::New => {
-                (waiter.trust, younger) = (Trust::Old, true);
-                false
-            }
-        };
-        if self.end(descriptor, Woken::Ready, is_old, wakers) {
-            self.forget();
-        }
-        younger
-    }
 }
 
 const CHUNK: usize = 256;
 
 /// The entries by descriptor, in chunks that are made when they are needed.
 #[derive(Default)]
-struct Table(Vec<Option<Box<[Entry; CHUNK]>>>);
+struct Table(Vec<Option<Box<[Entry]>>>);
+
+/// Not inlined, and made where it stays: it has several pages, which no green stack is to have.
+#[cold]
+#[inline(never)]
+fn new_chunk() -> Box<[Entry]> {
+    (0..CHUNK).map(|_| Entry::EMPTY).collect()
+}
 
 impl Table {
     fn entry(&mut self, descriptor: RawFd) -> &mut Entry {
@@ -309,7 +299,7 @@ impl Table {
         if self.0.len() <= chunk {
             self.0.resize_with(chunk + 1, || None);
         }
-        &mut self.0[chunk].get_or_insert_with(|| Box::new([const { Entry::EMPTY }; CHUNK]))[at]
+        &mut self.0[chunk].get_or_insert_with(new_chunk)[at]
     }
 
     /// The entry of a descriptor, if there may be something in it.
@@ -485,12 +475,43 @@ impl Reactor {
     fn tick(&self, wakers: &mut Vec<Waker>) {
         let mut younger = false;
         for (descriptor, entry) in self.table.borrow_mut().entries() {
-            younger |= entry.tick(descriptor, wakers);
+            younger |= self.review(descriptor, entry, wakers);
         }
         self.ticks.set(younger);
         if younger {
             self.set_timer();
         }
+    }
+
+    /// Asks for those waits on trust that have seen a tick. Returns whether there are younger ones.
+    fn review(&self, descriptor: RawFd, entry: &mut Entry, wakers: &mut Vec<Waker>) -> bool {
+        let is_old = |waiter: &Waiter| waiter.trust == Trust::Old;
+        if entry.waiters.iter().any(is_old) && !self.is_as_remembered(descriptor, entry) {
+            entry.end(descriptor, Woken::Ready, |waiter| is_old(waiter), wakers);
+            entry.forget();
+        }
+        let mut younger = false;
+        for waiter in &mut entry.waiters {
+            waiter.trust = match waiter.trust {
+                Trust::New => Trust::Old,
+                Trust::Old | Trust::Asked => Trust::Asked,
+            };
+            younger |= is_old(waiter);
+        }
+        younger
+    }
+
+    /// Asks for what is remembered of a descriptor, and has it watched, whether it was or not.
+    fn is_as_remembered(&self, descriptor: RawFd, entry: &mut Entry) -> bool {
+        let patient = entry.patient;
+        let has_limit =
+            |way, name| patient & way as u32 != 0 && limit(descriptor, name) != Duration::ZERO;
+        let waits = patient == 0
+            || flags(descriptor) & libc::O_NONBLOCK as isize == 0
+                && !has_limit(libc::POLLIN, libc::SO_RCVTIMEO)
+                && !has_limit(libc::POLLOUT, libc::SO_SNDTIMEO);
+        let generation = Moment::of(descriptor).generation;
+        waits && self.register(descriptor, entry, generation).is_ok()
     }
 
     /// Takes a wait for a descriptor out, if it is in.

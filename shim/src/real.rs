@@ -9,8 +9,11 @@
 
 use std::arch::asm;
 use std::ffi::{CStr, c_int, c_long, c_void};
+use std::mem;
+use std::os::fd::RawFd;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
+use std::time::Duration;
 
 /// The error numbers that the kernel returns, negated.
 const ERRORS: std::ops::Range<isize> = -4095..0;
@@ -79,6 +82,36 @@ pub(crate) fn set_errno(error: c_int) {
     let place = unsafe { libc::__errno_location() };
     // SAFETY: that place is there as long as the OS thread.
     unsafe { *place = error };
+}
+
+/// Returns the flags of a descriptor; those of one that is not open have none.
+pub(crate) fn flags(descriptor: RawFd) -> isize {
+    // SAFETY: it has no arguments but numbers.
+    let call = unsafe { Call::new(libc::SYS_fcntl, [descriptor as usize, libc::F_GETFL as usize]) };
+    call.make().max(0)
+}
+
+/// Asks for an option of a socket that is a `T`. `None` where the descriptor is no socket.
+pub(crate) fn option<T: Copy>(descriptor: RawFd, name: c_int) -> Option<T> {
+    // SAFETY: those that are asked for are integers and structures of them.
+    let mut value: T = unsafe { mem::zeroed() };
+    let mut length = size_of::<T>() as libc::socklen_t;
+    let (value_at, length_at) = ((&raw mut value).addr(), (&raw mut length).addr());
+    let arguments =
+        [descriptor as usize, libc::SOL_SOCKET as usize, name as usize, value_at, length_at];
+    // SAFETY: there is room for the value, and for its length.
+    let call = unsafe { Call::new(libc::SYS_getsockopt, arguments) };
+    (call.make() == 0).then_some(value)
+}
+
+/// Asks for a limit of a socket, `SO_RCVTIMEO` or `SO_SNDTIMEO`. Where there is none it is zero.
+pub(crate) fn limit(descriptor: RawFd, name: c_int) -> Duration {
+    option(descriptor, name).map(duration_of).unwrap_or_default()
+}
+
+pub(crate) fn duration_of(time: libc::timeval) -> Duration {
+    let micros = time.tv_usec.clamp(0, 999_999) as u32;
+    Duration::new(time.tv_sec.max(0) as u64, micros * 1_000)
 }
 
 /// Returns the next function of that name behind this program's own, such as libc's.

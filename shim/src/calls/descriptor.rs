@@ -4,13 +4,13 @@
 //! it heals what it remembers wrongly. A limit, or `O_NONBLOCK`, is asked for each time.
 
 use std::ffi::c_int;
-use std::mem;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
 use crate::gate;
 use crate::reactor::{Deadline, Moment, Woken, is_patient, remember_patient, wait_for};
-use crate::real::{Call, failed};
+use crate::real::{Call, failed, limit};
+pub(super) use crate::real::{duration_of, flags, option};
 
 pub(super) const AGAIN: isize = -(libc::EAGAIN as isize);
 const IN: i16 = libc::POLLIN;
@@ -44,13 +44,6 @@ pub(super) fn is_nonblocking(descriptor: RawFd) -> bool {
     flags(descriptor) & libc::O_NONBLOCK as isize != 0
 }
 
-/// Returns the flags of a descriptor; those of one that is not open have none.
-pub(super) fn flags(descriptor: RawFd) -> isize {
-    // SAFETY: it has no arguments but numbers.
-    let call = unsafe { Call::new(libc::SYS_fcntl, [descriptor as usize, libc::F_GETFL as usize]) };
-    call.make().max(0)
-}
-
 /// Sets the flags of a descriptor.
 pub(super) fn set_flags(descriptor: RawFd, flags: isize) {
     let arguments = [descriptor as usize, libc::F_SETFL as usize, flags as usize];
@@ -58,30 +51,12 @@ pub(super) fn set_flags(descriptor: RawFd, flags: isize) {
     unsafe { Call::new(libc::SYS_fcntl, arguments) }.make();
 }
 
-/// Asks for an option of a socket that is a `T`. `None` where the descriptor is no socket.
-pub(super) fn option<T: Copy>(descriptor: RawFd, name: c_int) -> Option<T> {
-    // SAFETY: those that are asked for are integers and structures of them.
-    let mut value: T = unsafe { mem::zeroed() };
-    let mut length = size_of::<T>() as libc::socklen_t;
-    let (value_at, length_at) = ((&raw mut value).addr(), (&raw mut length).addr());
-    let arguments =
-        [descriptor as usize, libc::SOL_SOCKET as usize, name as usize, value_at, length_at];
-    // SAFETY: there is room for the value, and for its length.
-    let call = unsafe { Call::new(libc::SYS_getsockopt, arguments) };
-    (call.make() == 0).then_some(value)
-}
-
 /// Returns when a call is to give up, as `SO_RCVTIMEO` or `SO_SNDTIMEO` says.
 pub(super) fn deadline(descriptor: RawFd, way: Way) -> Deadline {
-    match option::<libc::timeval>(descriptor, way.timeout()).map(duration_of) {
-        Some(limit) if !limit.is_zero() => Deadline::after(limit),
-        _ => Deadline::default(),
+    match limit(descriptor, way.timeout()) {
+        Duration::ZERO => Deadline::default(),
+        limit => Deadline::after(limit),
     }
-}
-
-pub(super) fn duration_of(time: libc::timeval) -> Duration {
-    let micros = time.tv_usec.clamp(0, 999_999) as u32;
-    Duration::new(time.tv_sec.max(0) as u64, micros * 1_000)
 }
 
 /// Returns whether a descriptor is ready, or will never be.
