@@ -12,8 +12,9 @@ use support::{MS, green, run};
 
 const CHILD: &str = "EVENTLET_TEST_CHILD";
 
+#[inline(never)]
 fn waits_for_an_item(receiver: &mpsc::Receiver<u32>) {
-    let _never = receiver.recv();
+    let _never = std::hint::black_box(receiver.recv());
 }
 
 fn waits_alone() {

@@ -11,6 +11,7 @@ use std::thread;
 use eventlet::Block;
 use support::{MS, crowd, green, run, turns};
 
+#[inline(never)]
 fn waits_for_its_turn(lock: &parking_lot::Mutex<u32>) {
     *lock.lock() += 1;
 }
