@@ -115,6 +115,29 @@ fn a_long_file_is_read_as_it_was_written() {
     });
 }
 
+/// A file that is made up as it is read comes in parts, and the next one may never come.
+#[test]
+fn what_only_looks_like_a_file_is_read_once() {
+    run(|| {
+        // A line for each of many pages, as no two in a row may be used alike.
+        const PAGE: usize = 4_096;
+        let (nowhere, private) = (std::ptr::null_mut(), libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        // SAFETY: it is new memory.
+        let pages = unsafe { libc::mmap(nowhere, 400 * PAGE, libc::PROT_NONE, private, -1, 0) };
+        for page in (0..400).step_by(2).map(|number| pages.wrapping_byte_add(number * PAGE)) {
+            // SAFETY: nobody uses it.
+            assert_eq!(unsafe { libc::mprotect(page, PAGE, libc::PROT_READ) }, 0);
+        }
+        let maps = "/proc/self/maps";
+        assert!(std::fs::read(maps).unwrap().len() > 2 * PAGE);
+        let mut part = vec![0; 100_000];
+        let read = File::open(maps).unwrap().read(&mut part).unwrap();
+        assert!((1..=PAGE).contains(&read), "{read}");
+        // SAFETY: nobody uses it.
+        assert_eq!(unsafe { libc::munmap(pages, 400 * PAGE) }, 0);
+    });
+}
+
 /// Takes the only OS thread of `tpool`, as a disk that is busy does.
 fn busy() -> (Sender<()>, GreenThread<()>) {
     tpool::set_num_threads(1);

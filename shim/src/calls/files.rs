@@ -41,16 +41,18 @@ impl Position {
         unsafe { Call::new(libc::SYS_preadv2, at) }
     }
 
-    /// Reads all that there is, as a call for a file does.
+    /// Reads all that there is, as a call for a file does. An OS thread reads what is not in memory,
+    /// in one call: of a file that is made up as it is read there may be no more for ever.
     pub(super) fn read(self, mut pieces: Pieces) -> isize {
         while pieces.len() > 0 {
-            let moved = match self.call(&pieces, libc::RWF_NOWAIT).make() {
-                moved @ 0.. => moved,
-                _ => in_thread(self.call(&pieces, 0)),
-            };
-            match moved {
-                1.. => pieces.advance(moved as usize),
-                end_or_failure => return pieces.progress_or(end_or_failure),
+            match self.call(&pieces, libc::RWF_NOWAIT).make() {
+                0 => break,
+                moved @ 1.. => pieces.advance(moved as usize),
+                _ => {
+                    let moved = in_thread(self.call(&pieces, 0));
+                    pieces.advance(moved.max(0) as usize);
+                    return pieces.progress_or(moved);
+                }
             }
         }
         pieces.done() as isize

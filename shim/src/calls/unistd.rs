@@ -140,7 +140,7 @@ impl Attempts {
         match what_to_do(descriptor) {
             Todo::Plain => return plain.make(),
             Todo::File => {
-                // SAFETY: by the promise of whoever has made this.
+                // SAFETY: I1 of the function that has made this, and returns later.
                 let pieces = unsafe { Pieces::new(self.pieces, self.count) };
                 return files::Position::Here(descriptor).read(pieces);
             }
