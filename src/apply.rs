@@ -1,10 +1,9 @@
 //! Calling a function with its arguments in a tuple.
 
-/// A function that can be called with its arguments in a tuple, as Python's `f(*arguments)`.
+/// A function that can be called with its arguments in a tuple, like Python's `f(*arguments)`.
 ///
 /// [`GreenPool::starmap`](crate::GreenPool::starmap) calls one for each tuple, and `stackful::call`
-/// makes a future of a single call. Functions and closures of up to six arguments are such
-/// functions.
+/// makes a future of a single call. Functions and closures of up to six arguments implement it.
 ///
 /// # Examples
 ///

@@ -1,11 +1,11 @@
 //! What can be awaited.
 
-/// Whatever can be awaited for a `T`: a future, or what becomes one, as [`connect`](crate::connect)
-/// does.
+/// A value that can be awaited for a `T`: a future, or a type that converts into one, such as that
+/// of [`connect`](crate::connect).
 ///
-/// Everything of this crate that takes a future takes this. Every [`IntoFuture`] is one, and
-/// nothing else has to be: the trait is there so that the compiler can say what to do with a plain
-/// function.
+/// Every function of this crate that takes a future takes this. Every [`IntoFuture`] is one, and no
+/// other type needs to implement it: the trait exists for the compiler's message about plain
+/// functions.
 ///
 /// # Examples
 ///

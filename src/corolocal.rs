@@ -1,14 +1,13 @@
-//! Values that each green thread has for itself.
+//! Green-thread locals.
 //!
-//! A [`Local`] is to green threads what [`std::thread_local!`] is to OS threads: one name, and
-//! behind it another value in each green thread.
+//! A [`Local`] is to green threads what [`std::thread_local!`] is to OS threads: one key with a
+//! value of its own in each green thread.
 //!
 //! Corresponds to `eventlet.corolocal`.
 //!
 //! # Not here
 //!
-//! Attributes that come into being by being set: a [`Local`] holds one value, of a type that says
-//! what is in it.
+//! Attributes that are created by setting them: a [`Local`] holds one value, of one type.
 
 use std::any::Any;
 use std::fmt;
@@ -55,25 +54,25 @@ pub fn get_ident() -> u64 {
 /// thread has one too. Green threads that never ask pay nothing.
 ///
 /// Most are statics, which all hubs of a process may use. One can also be made at any time, with a
-/// function that captures what it likes; clones name the same values. A value need not be `Send`.
+/// closure; clones name the same values. A value need not be `Send`.
 ///
-/// What a green thread polls itself, with `join!` or as the job of a full
-/// [`GreenPool`](crate::GreenPool) that a member runs in place, shares its values.
+/// Futures that a green thread polls itself, with `join!` or as the job of a full
+/// [`GreenPool`](crate::GreenPool) that a member runs inline, share its values.
 ///
 /// Corresponds to `eventlet.corolocal.local`.
 ///
 /// # When values are dropped
 ///
-/// When their green thread ends, in whatever way: after its own destructors and its links, which
-/// may use them, and before [`kill`](crate::Greenlet::kill) returns and before anybody on this OS
-/// thread who waits for the green thread resumes. The latest goes first. A destructor may use the
-/// values that are left, as well as locals that the green thread never used; those that are gone
-/// stay so. A panic in a destructor is reported and stops no other.
+/// Whenever their green thread ends: after its own destructors and its links, which may use them,
+/// and before [`kill`](crate::Greenlet::kill) returns and before any waiter on this OS thread
+/// resumes. The latest is dropped first. A destructor may use the values that are left, and locals
+/// that the green thread never used; dropped values are not made again. A panic in a destructor is
+/// reported and stops no other.
 ///
 /// # Differences
 ///
-/// In eventlet the values go when nobody refers to the greenlet or to the `local` any more.
-/// Dropping a `Local` drops no value here: green threads keep theirs until they end.
+/// In eventlet the values are dropped when there is no reference to the greenlet or to the `local`
+/// any more. Dropping a `Local` drops no value here: green threads keep theirs until they end.
 ///
 /// # Examples
 ///
@@ -98,7 +97,7 @@ pub fn get_ident() -> u64 {
 /// });
 /// ```
 pub struct Local<T, F = fn() -> T> {
-    /// Names the values in the hub; 0 until it is first needed, as a constant cannot count.
+    /// Identifies the values in the hub; 0 until it is first needed, as a constant cannot count.
     id: AtomicU64,
     init: F,
     values: PhantomData<fn() -> T>,
@@ -135,7 +134,7 @@ impl<T: 'static, F: Fn() -> T> Local<T, F> {
     ///
     /// # Yields
     ///
-    /// Never by itself; on a green stack, where the function does.
+    /// Never by itself; on a green stack, wherever the function does.
     ///
     /// # Killed
     ///
@@ -143,7 +142,7 @@ impl<T: 'static, F: Fn() -> T> Local<T, F> {
     ///
     /// # Panics
     ///
-    /// Outside green threads. In the destructor of a local, for one that is gone already.
+    /// Outside green threads. In the destructor of a local, for one that was dropped already.
     ///
     /// # Examples
     ///
@@ -175,7 +174,7 @@ impl<T: 'static, F: Fn() -> T> Local<T, F> {
     ///
     /// # Yields
     ///
-    /// Never by itself; on a green stack, where the function does.
+    /// Never by itself; on a green stack, wherever the function does.
     ///
     /// # Killed
     ///
@@ -198,14 +197,14 @@ impl<T: 'static, F: Fn() -> T> Local<T, F> {
         self.value_of(owner).map(|value| function(&value))
     }
 
-    /// Returns the value of a green thread that has not ended; `None` when it is gone.
+    /// Returns the value of a green thread that has not ended; `None` if it was dropped.
     pub(crate) fn value_of(&self, owner: Key) -> Option<Rc<T>> {
         let hub = hub::current()?;
         let value = match hub.locals.find(owner, self.id()) {
             Found::Value(value) => value,
             Found::Gone => return None,
-            // Nothing is borrowed meanwhile: it may use locals, even this one, and on a green stack
-            // wait.
+            // Nothing is borrowed meanwhile: `init` may use locals, even this one, and on a green
+            // stack it may wait.
             Found::Nothing => hub.locals.keep(owner, self.id(), Rc::new((self.init)())),
         };
         Some(downcast(value))

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::report::{self, Contained};
 
-/// Any error, to be handed to another green thread.
+/// Any error, to be passed to another green thread.
 ///
-/// Everything that takes an error takes what converts into this: an error type, or a text.
+/// Functions that take an error take any type that converts into this: an error type, or a text.
 ///
 /// # Examples
 ///
@@ -19,11 +19,11 @@ use crate::report::{self, Contained};
 /// ```
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Tells why a green thread ended without giving a value.
+/// Tells why a green thread ended without a value.
 ///
-/// It is the error half of everything that waits for a green thread. Cloning it is cheap, and all
-/// clones speak of the same end: a result may be waited for any number of times. Dropping the last
-/// one drops the error or the payload of the panic; should that panic, it is reported and goes no
+/// It is the error of everything that waits for a green thread. Cloning it is cheap, and all clones
+/// describe the same end: a result may be waited for any number of times. Dropping the last one
+/// drops the error or the payload of the panic; if that panics, the panic is reported and goes no
 /// further.
 ///
 /// Corresponds to the exception that eventlet's `GreenThread.wait()` raises: `GreenletExit` when
@@ -46,7 +46,7 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// ```
 #[derive(Clone)]
 pub struct Exit {
-    /// `None` for a kill. One word, as every result has room for it: a small one is handed on in
+    /// `None` for a kill. One word, as every result has room for it: a small result is passed in
     /// registers.
     reason: Option<Arc<Reason>>,
 }
@@ -58,19 +58,19 @@ enum Reason {
 
 struct Panic {
     message: Option<String>,
-    /// `None` once somebody took it with [`Exit::into_panic`].
+    /// `None` once it was taken with [`Exit::into_panic`].
     payload: Mutex<Option<Contained<Box<dyn Any + Send>>>>,
 }
 
 const IN_PAYLOAD: &str = "in the destructor of the payload of a panic";
 
 impl Exit {
-    /// Makes the end of a green thread that was killed: eventlet's `GreenletExit`.
+    /// Makes the exit of a killed green thread: eventlet's `GreenletExit`.
     pub(crate) fn killed() -> Exit {
         Exit { reason: None }
     }
 
-    /// Makes an end out of an error thrown in from outside.
+    /// Makes an exit from an error thrown into the green thread.
     pub(crate) fn thrown(error: BoxError) -> Exit {
         Exit::because(Reason::Error(Contained::new(error, "in the destructor of a thrown error")))
     }
@@ -79,7 +79,7 @@ impl Exit {
         Exit { reason: Some(Arc::new(reason)) }
     }
 
-    /// Makes an end out of what `catch_unwind` caught.
+    /// Makes an exit from a payload that `catch_unwind` caught.
     ///
     /// An unwind whose payload is an `Exit` is not a panic: it carries its own reason.
     pub(crate) fn unwound(payload: Box<dyn Any + Send>) -> Exit {
@@ -157,13 +157,13 @@ impl Exit {
         self.error()?.downcast_ref()
     }
 
-    /// Returns the payload of the panic, to be handed to [`std::panic::resume_unwind`].
+    /// Returns the payload of the panic, for [`std::panic::resume_unwind`].
     ///
     /// Only the first of several clones gets the payload itself; the others get its message.
     ///
     /// # Errors
     ///
-    /// Gives the `Exit` back when it is not a panic.
+    /// Returns the `Exit` if it is not a panic.
     ///
     /// # Examples
     ///

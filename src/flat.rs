@@ -2,11 +2,11 @@
 
 use crate::exit::Exit;
 
-/// Makes one result of two: of how a green thread ended, and of what it returned.
+/// Makes one result of two: that of the green thread, and that of its function.
 ///
 /// A green thread whose function can fail gives a `Result` within a `Result`. So does a job of a
-/// pool, a pile or a map. [`flat`](Flat::flat) makes one of them, wherever it comes from and in
-/// both colours, and `?` takes it from there.
+/// pool, a pile or a map. [`flat`](Flat::flat) merges them, in both colours, so that `?` can be
+/// used.
 ///
 /// Corresponds to the exception that eventlet's `wait()` raises, whichever of the two it is.
 ///
@@ -41,8 +41,8 @@ pub trait Flat {
     ///
     /// # Errors
     ///
-    /// What the function returned; or the [`Exit`] of a green thread that did not come to its end,
-    /// as that error type has it.
+    /// The function's error; or the [`Exit`] of a green thread that ended without a value,
+    /// converted to that error type.
     fn flat(self) -> Self::Result;
 }
 

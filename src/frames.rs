@@ -1,4 +1,4 @@
-//! Backtraces as std writes them, cut down to what the reader looks for.
+//! Backtraces in std's format, reduced to the frames of user code.
 
 /// Parts of the names of functions by which the hub calls a green thread.
 pub(crate) const HUB: [&str; 2] = ["eventlet::hub::", "eventlet::greenthread::job::"];
@@ -6,7 +6,7 @@ pub(crate) const HUB: [&str; 2] = ["eventlet::hub::", "eventlet::greenthread::jo
 /// Parts of the names of functions that start and switch green stacks.
 pub(crate) const SWITCH: [&str; 2] = ["corosensei::", "eventlet::stackful::"];
 
-/// Parts of the names of functions by which a wait is noted.
+/// Parts of the names of functions that record a wait.
 const NOTE: [&str; 3] = ["eventlet::probe::", "eventlet::waiters::", "std::backtrace"];
 
 /// Parts of the names of functions by which a wait begins.
@@ -16,10 +16,10 @@ pub(crate) fn is_any(name: &str, parts: &[&str]) -> bool {
     parts.iter().any(|part| name.contains(part))
 }
 
-/// Leaves out how a wait was noted at the top, the hub at the bottom, and how a green stack was
-/// started in between.
+/// Removes the frames that record a wait at the top, the hub at the bottom, and the start of a
+/// green stack in between.
 ///
-/// The text tells by names which frames those are; where it has none it is left as it is.
+/// Those frames are found by name; a text without names is returned unchanged.
 pub(crate) fn of_code(text: &str) -> String {
     let frames = frames(text);
     let end = frames.iter().position(|frame| is_any(frame, &HUB)).unwrap_or(frames.len());

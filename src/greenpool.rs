@@ -96,7 +96,7 @@ impl Shared {
     }
 }
 
-const WAITS_FOR_ITSELF: &str = "inside a green thread of the same pool would wait for itself for ever: call it from \
+const WAITS_FOR_ITSELF: &str = "inside a green thread of the same pool would wait for itself forever: call it from \
      outside, or use another pool for the inner jobs";
 
 impl GreenPool {

@@ -1,4 +1,4 @@
-//! Where a map takes its inputs from.
+//! The inputs of a map.
 
 use std::fmt;
 use std::iter::Peekable;
@@ -7,8 +7,8 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
-/// What [`GreenMap`](crate::greenpile::GreenMap) takes its inputs from: an iterator or a stream, of
-/// which it looks at the next item before it has a slot for it.
+/// The inputs of a [`GreenMap`](crate::greenpile::GreenMap): an iterator or a stream, whose next
+/// item is peeked before the map has a slot for it.
 pub trait Inputs {
     /// An input.
     type Item;
@@ -17,7 +17,7 @@ pub trait Inputs {
     #[doc(hidden)]
     fn poll_peek(&mut self, cx: &mut Context<'_>) -> Poll<bool>;
 
-    /// Takes the one that was seen.
+    /// Takes the peeked item.
     #[doc(hidden)]
     fn take(&mut self) -> Option<Self::Item>;
 

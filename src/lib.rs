@@ -24,7 +24,7 @@
 //!
 //! Everything that waits is a future. A *stackless* green thread, an async fn, waits for it with
 //! `.await`; a *stackful* one, a plain closure on a stack of its own, with `.block()`. So porting
-//! follows one rule: where the eventlet call could switch, append the one or the other.
+//! follows one rule: where the eventlet call could switch, append one or the other.
 //!
 //! ```
 //! # #[cfg(feature = "stackful")] {
@@ -46,20 +46,20 @@
 //! |---|---|
 //! | start | [`run`], [`local`] inside a Tokio program, [`HubThread`] beside one, [`runtime::Builder`] |
 //! | run many things | [`spawn`], [`GreenPool`], [`GreenPile`], [`dagpool`], [`sleep`], [`kill`] |
-//! | share, or have for oneself | [`pools`], [`corolocal`] |
-//! | meet | [`Queue`], [`Event`], [`Semaphore`]; across OS threads [`SharedQueue`](queue::SharedQueue) |
-//! | give up in time | [`Timeout`], [`with_timeout`] |
-//! | talk | [`connect`], [`listen`], [`serve`], [`greenio`], and every Tokio library |
-//! | call what blocks | [`tpool::execute`], [`tpool::Proxy`] |
-//! | ask databases | [`db_pool`] |
-//! | wait for descriptors, or be called | [`hubs`] |
-//! | see who lives, who blocks, and who waits forever | [`debug`] |
-//! | look in from outside | [`backdoor`] |
+//! | share, or keep per green thread | [`pools`], [`corolocal`] |
+//! | communicate | [`Queue`], [`Event`], [`Semaphore`]; across OS threads [`SharedQueue`](queue::SharedQueue) |
+//! | limit time | [`Timeout`], [`with_timeout`] |
+//! | use the network | [`connect`], [`listen`], [`serve`], [`greenio`], and every Tokio library |
+//! | call blocking code | [`tpool::execute`], [`tpool::Proxy`] |
+//! | use databases | [`db_pool`] |
+//! | wait for descriptors, or be called when they are ready | [`hubs`] |
+//! | see which green threads there are, which block, and which wait forever | [`debug`] |
+//! | inspect a running program | [`backdoor`] |
 //! | test every order of turns | `testing` (feature `test-util`) |
 //! | serve the web | `wsgi` (feature `wsgi`) |
-//! | talk in secret | `wrap_ssl`, `ssl` (feature `ssl`) |
-//! | talk both ways with browsers | `websocket` (feature `websocket`) |
-//! | ask name servers without OS threads | `greendns` (feature `greendns`) |
+//! | encrypt | `wrap_ssl`, `ssl` (feature `ssl`) |
+//! | exchange messages with browsers | `websocket` (feature `websocket`) |
+//! | resolve names without OS threads | `greendns` (feature `greendns`) |
 //! | write plain code | `stackful`, `Block`, `green` (feature `stackful`) |
 //! | wait below C code | `lowlevel` (feature `stackful`) |
 //! | ask whether libc is patched | [`patcher`] |
@@ -68,23 +68,23 @@
 //!
 //! The hub is one local task of a Tokio runtime, so `tokio::spawn`, `select!`, timers, sockets and
 //! every library made for Tokio work in green threads, and handles of green threads work in Tokio's
-//! tasks on the same OS thread. They are `!Send`: what crosses OS threads is Tokio's channels, a
-//! [`SharedQueue`](queue::SharedQueue), and the handles of a [`HubThread`].
+//! tasks on the same OS thread. They are `!Send`: between OS threads use Tokio's channels, a
+//! [`SharedQueue`](queue::SharedQueue), or the handles of a [`HubThread`].
 //!
 //! # Features
 //!
 //! - `stackful` (default): green threads with stacks of their own. Without it the crate needs no
-//!   corosensei, and has no `unsafe` but where a future is pinned, a waker made out of a number,
-//!   memory prefetched, and where the watchdog reads a place.
+//!   corosensei, and has `unsafe` only to pin a future, to make a waker from a number, to prefetch
+//!   memory, and to read a source location in the watchdog.
 //! - `wsgi`: HTTP/1.1 servers, by hyper, for functions and for tower services.
-//! - `http2`: HTTP/2 in them.
+//! - `http2`: HTTP/2 in these servers.
 //! - `websocket`: websocket servers and clients, with compression; it turns on `wsgi`.
-//! - `ssl`: TLS, by rustls; `aws-lc-rs` changes its cryptography from ring, and `webpki-roots` has
-//!   Mozilla's authorities stand in where the system has none.
-//! - `greendns`: names are asked of name servers as `resolv.conf` says, by hickory, without an OS
+//! - `ssl`: TLS, by rustls; `aws-lc-rs` changes its cryptography from ring, and `webpki-roots` adds
+//!   Mozilla's authorities for systems without any.
+//! - `greendns`: resolves names by name servers as `resolv.conf` says, by hickory, without an OS
 //!   thread for each.
-//! - `backtrace`: the blocking detector shows what runs.
-//! - `metrics`: numbers of a hub for the facade of that name.
+//! - `backtrace`: the blocking detector shows a backtrace of the running code.
+//! - `metrics`: counts and gauges of a hub for the facade of that name.
 //! - `full`: `backtrace`, `stackful`, `wsgi`, `websocket`, `ssl` and `greendns`.
 //! - `test-util`: a paused clock, with Tokio's feature of that name, and `testing`, which runs a
 //!   program under many orders of turns.

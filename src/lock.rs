@@ -206,7 +206,7 @@ impl Lock {
     /// ```
     #[track_caller]
     pub fn release(&self) {
-        assert!(self.locked(), "a lock was released that nobody has: acquire it first");
+        assert!(self.locked(), "a lock was released that is not held: acquire it first");
         self.semaphore.release();
     }
 }

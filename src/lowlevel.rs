@@ -1,17 +1,16 @@
-//! What code needs that waits on behalf of C: a wait that never unwinds.
+//! Waiting on behalf of C code: a wait that never unwinds.
 //!
 //! [`Block::block`] waits on a green stack, and ends by unwinding when its green thread is killed
 //! or a time limit passes. No unwind may pass a function of C, nor an `extern "C"` function of
-//! Rust: the process aborts. So a function that C calls, and that is to wait, does it with
-//! [`wait`], which returns [`Cancelled`] instead. The function reports that as C does, such as by
-//! `ECANCELED`, and so do those that C calls on its way out; when control is back in Rust, the next
-//! ordinary wait unwinds.
+//! Rust: the process aborts. So a function that C calls, and that has to wait, uses [`wait`], which
+//! returns [`Cancelled`] instead. The function reports that by a C error, such as `ECANCELED`, and
+//! C returns; back in Rust, the next ordinary wait unwinds.
 //!
 //! ```
 //! use eventlet::{Block, Timeout, lowlevel, sleep, stackful};
 //! use std::time::Duration;
 //!
-//! /// As a library of C might call it, to wait for something.
+//! /// As a C library might call it, to wait for something.
 //! extern "C" fn pause(milliseconds: u64) -> i32 {
 //!     if !lowlevel::may_wait() {
 //!         std::thread::sleep(Duration::from_millis(milliseconds));
@@ -36,8 +35,8 @@
 //! }));
 //! ```
 //!
-//! Some waits of C have no error to give, as that for a lock: [`wait_shielded`] is for them. The
-//! crate `eventlet-shim` is made out of these two.
+//! Some C functions that wait cannot return an error, such as that for a lock: [`wait_shielded`] is
+//! for them. The crate `eventlet-shim` is built on these two.
 //!
 //! Eventlet has no need of it: its green threads wait in C, where `greenlet` switches.
 //!
@@ -60,11 +59,11 @@ use crate::hub::{self, Outer};
 use crate::report;
 use crate::stackful::Frame;
 
-/// Where code runs, as far as waiting is concerned: what [`place`] returns.
+/// How code that has to wait can do so: what [`place`] returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Place {
-    /// On no green stack, or inside a poll: what has to wait blocks the OS thread.
+    /// On no green stack, or inside a poll: waiting blocks the OS thread.
     Elsewhere,
     /// On a green stack: [`wait`] and [`wait_shielded`] suspend it.
     Stack,
@@ -73,7 +72,7 @@ pub enum Place {
     Unwinding,
 }
 
-/// Returns where this code runs. It costs one load where that is on no green stack.
+/// Returns where this code runs. Off green stacks it costs one load.
 ///
 /// # Examples
 ///
@@ -93,11 +92,11 @@ pub fn place() -> Place {
     }
 }
 
-/// Returns a number of the green stack that this code runs on, which no other stack has as long as
-/// this one has not ended. `None` where [`place`] is [`Place::Elsewhere`].
+/// Returns the number of the green stack that this code runs on. No other stack has it until this
+/// one has ended. `None` where [`place`] is [`Place::Elsewhere`].
 ///
-/// It is for what belongs to whoever executes, such as a lock that knows its owner. A stack keeps
-/// its number when it is left to itself ([`wait_shielded`]).
+/// It identifies the executing code, for a lock that records its owner for example. A stack keeps
+/// its number when it is orphaned ([`wait_shielded`]).
 ///
 /// # Examples
 ///
@@ -116,8 +115,8 @@ pub fn stack_id() -> Option<NonZeroUsize> {
     NonZeroUsize::new(hub::current_stack().addr())
 }
 
-/// Returns whether this code is a green thread's of a hub. A green stack may be polled by others,
-/// and then there is no hub to sleep in.
+/// Returns whether this code belongs to a green thread of a hub. A green stack may be polled by
+/// other executors, and then there is no hub to sleep in.
 ///
 /// # Examples
 ///
@@ -131,8 +130,8 @@ pub fn has_hub() -> bool {
     hub::current().is_some_and(|hub| hub.current().is_some())
 }
 
-/// Returns whether the hub of this OS thread itself is at work here: something that it calls, such
-/// as the program's allocator, must not suspend the green stack.
+/// Returns whether this is called from inside the hub of this OS thread: code that the hub calls,
+/// such as the program's allocator, must not suspend the green stack.
 ///
 /// # Examples
 ///
@@ -145,8 +144,8 @@ pub fn hub_is_borrowed() -> bool {
     hub::is_borrowed()
 }
 
-/// Returns whether what executes is on the green stack itself, and not in a signal handler that has
-/// a stack of its own. `None` where this is not known, as the green thread is being ended, or where
+/// Returns whether this code executes on the green stack itself, and not in a signal handler with a
+/// stack of its own. `None` if that is not known, because the green thread is being ended, or if
 /// there is no green stack.
 ///
 /// # Examples
@@ -163,7 +162,7 @@ pub fn executes_on_stack() -> Option<bool> {
     Frame::with_current(|frame| frame?.holds(here))
 }
 
-/// Calls a function as if it were on no green stack: what it has to wait for blocks the OS thread.
+/// Calls a function as if it were on no green stack: its waits block the OS thread.
 ///
 /// # Examples
 ///
@@ -183,7 +182,7 @@ pub fn without_waiting<R>(function: impl FnOnce() -> R) -> R {
 /// Returns whether this code may [`wait`]: it is on a green stack, not inside a poll, and not in a
 /// destructor that a panic runs.
 ///
-/// Where it is false, what has to wait must block the OS thread, as it would without green threads.
+/// If it is false, a wait must block the OS thread, as it would without green threads.
 ///
 /// On a green stack whose green thread is being ended it is true, also in a destructor: `wait`
 /// returns at once there.
@@ -205,10 +204,10 @@ pub fn may_wait() -> bool {
     })
 }
 
-/// Returns whether this code is inside the poll of a future, for a green thread of this OS thread.
+/// Returns whether this code is inside the poll of a future of a green thread of this OS thread.
 ///
-/// To block the OS thread here blocks all its green threads. That is so too on the stack of Tokio's
-/// own tasks, of which this does not know.
+/// Blocking the OS thread here blocks all its green threads. That also holds in Tokio's own tasks,
+/// which this does not detect.
 ///
 /// # Examples
 ///
@@ -229,11 +228,11 @@ pub fn inside_poll() -> bool {
 /// Waits for a future on a green stack, without ever unwinding.
 ///
 /// It is for code that is called from C; all other code waits with
-/// [`Block::block`](crate::Block::block). A panic of the future is handed on, so it must have none.
+/// [`Block::block`](crate::Block::block). A panic of the future is passed on, so it must not panic.
 ///
 /// # Panics
 ///
-/// In the caller's line, when this code is not on a green stack, or is inside a poll: ask
+/// At the caller's line, if this code is not on a green stack, or is inside a poll: check
 /// [`may_wait`] first.
 ///
 /// # Yields
@@ -242,14 +241,14 @@ pub fn inside_poll() -> bool {
 ///
 /// # Killed
 ///
-/// The future is dropped, and the wait is cancelled. The green thread runs on, for whoever kills it
-/// waits meanwhile, as it does for its destructors: each further `wait` is cancelled at once,
-/// without a look at its future. With the next ordinary wait its stack is unwound from there. If it
-/// does not come to one it runs to its end, and what it returns is dropped.
+/// The future is dropped, and the wait is cancelled. The green thread runs on while the killer
+/// waits, as it does for destructors: each further `wait` is cancelled at once, without polling its
+/// future. At the next ordinary wait its stack is unwound from there. If there is none it runs to
+/// its end, and its value is dropped.
 ///
-/// C may take no notice of the error, and call again in a loop. After 64 cancelled waits in a row
-/// whoever kills it does not wait any longer: the stack is left to itself, as in [`wait_shielded`],
-/// and each further wait takes a millisecond before it is cancelled. So it is with a limit that has
+/// C code may ignore the error, and call again in a loop. After 64 cancelled waits in a row the
+/// killer does not wait any longer: the stack is orphaned, as in [`wait_shielded`], and each
+/// further wait takes a millisecond before it is cancelled. The same holds after a limit has
 /// passed.
 ///
 /// # Errors
@@ -317,15 +316,15 @@ fn poll_to_end<F: Future>(frame: &Frame, mut future: Pin<&mut F>) -> Result<F::O
 const MANY_CANCELLED: usize = 64;
 
 thread_local! {
-    /// Where a wait was cancelled last, and how many in a row.
+    /// The waiter that was cancelled last, and how many times in a row.
     static CANCELLED: Cell<(Waiter, usize)> = const { Cell::new(((0, 0), 0)) };
 }
 
-/// Who waits: the address of the stack's frame, and the number of the green thread, as another may
-/// have that stack next.
+/// A waiter: the address of the stack's frame, and the number of the green thread, as another may
+/// get that stack next.
 type Waiter = (usize, u64);
 
-/// Counts a cancelled wait, and slows down whoever does not listen.
+/// Counts a cancelled wait, and slows down a waiter that ignores it.
 #[cold]
 fn pace(frame: &Frame, cause: Cause) {
     let here = waiter(frame);
@@ -346,7 +345,7 @@ fn pace(frame: &Frame, cause: Cause) {
         Cause::Limit => pause_with_limit(frame, pause),
         _ => frame.wait_shielded(pause.into_future()),
     }
-    // Others have waited meanwhile, and this stack may belong to another green thread now.
+    // Other stacks have waited meanwhile, and this stack may belong to another green thread now.
     CANCELLED.set((waiter(frame), count));
 }
 
@@ -355,7 +354,7 @@ fn waiter(frame: &Frame) -> Waiter {
     (ptr::from_ref(frame).addr(), green_thread)
 }
 
-/// Waits for a pause on a green stack whose limit has passed, unless it is killed.
+/// Pauses on a green stack whose limit has passed, unless it is killed.
 fn pause_with_limit(frame: &Frame, pause: impl IntoFuture) {
     let mut pause = pin!(pause.into_future());
     while !frame.is_ending() && frame.poll(pause.as_mut()).is_pending() {
@@ -365,13 +364,13 @@ fn pause_with_limit(frame: &Frame, pause: impl IntoFuture) {
 
 /// Waits for a future on a green stack, whatever happens to the green thread.
 ///
-/// It is for waits of C that have no error to give, as that for a lock: who waits for it runs on
+/// It is for C functions that cannot return an error, such as that for a lock: the caller goes on
 /// only with the lock.
 ///
 /// # Panics
 ///
-/// In the caller's line, where [`place`] is not [`Place::Stack`]. A panic of the future is handed
-/// on, so it must have none.
+/// At the caller's line, if [`place`] is not [`Place::Stack`]. A panic of the future is passed on,
+/// so it must not panic.
 ///
 /// # Yields
 ///
@@ -380,18 +379,18 @@ fn pause_with_limit(frame: &Frame, pause: impl IntoFuture) {
 /// # Killed
 ///
 /// The green thread ends at once for all others: the kill returns, its handle has its result, its
-/// links have run. Its stack is left to itself. When the future is ready the code goes on there,
-/// with each [`wait`] cancelled, until its next ordinary wait unwinds it. So it is when a limit
+/// links have run. Its stack is orphaned. When the future is ready the code goes on there, with
+/// each [`wait`] cancelled, until its next ordinary wait unwinds it. The same holds when a limit
 /// around its future passes. Until then it lives on as a nameless green thread, without the
 /// [locals](crate::corolocal) of the one that ended.
 ///
 /// A [scope](crate::green::thread::scope) waits for such stacks of its members. A scope's owner
-/// that is itself unwound, and whose member comes to a shielded wait only while it is being ended,
-/// cannot: the process is aborted with words.
+/// that is itself unwound, and whose member reaches a shielded wait only while it is being ended,
+/// cannot: the process aborts with a message.
 ///
-/// When its hub ends, or where there is none, the OS thread waits up to a second for all such
-/// stacks of the hub together. Each that is left is abandoned with a warning: the future is
-/// dropped, but the stack is never unwound, and not freed.
+/// When its hub ends, or if there is none, the OS thread waits up to a second for all such stacks
+/// of the hub together. Each that is left is abandoned with a warning: the future is dropped, but
+/// the stack is never unwound, and not freed.
 ///
 /// # Examples
 ///
@@ -435,8 +434,8 @@ pub fn wait_shielded<F: IntoFuture>(future: F) -> F::Output {
     }
 }
 
-/// Reports something that fails, and of which nobody else will hear: as an event of `tracing`, or on
-/// standard error where the program keeps no log.
+/// Reports a failure that is not returned to any caller: as a `tracing` event, or on standard error
+/// if the program has no subscriber.
 ///
 /// # Examples
 ///
@@ -447,7 +446,7 @@ pub fn report_error(what: &str, error: &dyn fmt::Display) {
     report::trouble(what, error);
 }
 
-/// As [`report_error`], of something that works, though hardly as it was meant to.
+/// As [`report_error`], for something that works, but not as intended.
 ///
 /// # Examples
 ///
@@ -458,7 +457,7 @@ pub fn report_warning(text: &str) {
     report::warning(text);
 }
 
-/// The error of a [`wait`] that was not to go on.
+/// The error of a cancelled [`wait`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cancelled(Cause);
 
@@ -490,7 +489,7 @@ pub enum Cause {
     Ended,
     /// A time limit has passed.
     Limit,
-    /// The stack unwinds by a panic.
+    /// The stack is unwinding because of a panic.
     Unwinding,
 }
 

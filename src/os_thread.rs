@@ -1,4 +1,4 @@
-//! Waiting where there is no hub: on an OS thread of its own.
+//! Blocking an OS thread without a hub until a future is ready.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Panics inside a runtime, with Tokio's words and in the caller's line.
+/// Panics inside a runtime, with Tokio's message and at the caller's line.
 #[track_caller]
 pub(crate) fn assert_may_block() {
     let (_, nothing) = oneshot::channel::<()>();

@@ -1,4 +1,4 @@
-//! Which parts of libc are patched, so that unmodified code that waits suspends its green thread.
+//! Which parts of libc are patched, so that waits of unmodified code suspend their green thread.
 //!
 //! The crate `eventlet-shim` patches them. A library need not depend on it to ask.
 //!
@@ -33,7 +33,7 @@ pub enum Area {
     Time,
     /// Pipes and terminals, opening FIFOs, locks of files, waiting for signals.
     Os,
-    /// Locks of `std`, and what else waits with futexes through libc's `syscall`.
+    /// Locks of `std`, and other code that waits with futexes through libc's `syscall`.
     Thread,
     /// Waiting for child processes.
     Subprocess,
@@ -62,8 +62,8 @@ impl Area {
 /// The patched areas, a bit for each.
 static PATCHED: AtomicU32 = AtomicU32::new(0);
 
-/// Returns whether an area is patched: whether code that waits with its functions on a green stack
-/// suspends its green thread, where it would block the OS thread otherwise. It costs one load.
+/// Returns whether an area is patched: whether a wait by its functions on a green stack suspends
+/// the green thread instead of blocking the OS thread. It costs one load.
 ///
 /// Corresponds to `eventlet.patcher.is_monkey_patched`.
 ///
@@ -73,7 +73,7 @@ static PATCHED: AtomicU32 = AtomicU32::new(0);
 ///
 /// # Examples
 ///
-/// A library that is called on green stacks, and reads from a socket of `std`:
+/// For a library that is called on green stacks and reads from a socket of `std`:
 ///
 /// ```
 /// # #[cfg(feature = "stackful")] {
@@ -106,7 +106,7 @@ pub fn is_monkey_patched(area: Area) -> bool {
     PATCHED.load(Ordering::Relaxed) & area.bit() != 0
 }
 
-/// Says that an area is patched, or is not any more. It patches nothing: it is for the crate that
+/// Records that an area is patched, or no longer is. It patches nothing: it is for the crate that
 /// does. It may be called in the child of a `fork`, and in a signal handler.
 ///
 /// # Yields

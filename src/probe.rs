@@ -1,9 +1,8 @@
-//! Asks what a green thread waits for: while it is polled spuriously, each meeting point that it
-//! stands in line at notes so.
+//! Finds out what a green thread waits for: it is polled spuriously, and each meeting point in
+//! whose wait queue it is records that.
 //!
-//! Nothing is kept of a wait that nobody asks about. A future that is polled although nothing
-//! happened says again what it waits for, and where that is can be read off its stack at that
-//! moment, in either colour.
+//! Nothing is recorded outside a probe. A future that is polled spuriously reaches its wait again,
+//! and a backtrace taken at that moment shows where, in either colour.
 
 use std::backtrace::Backtrace;
 use std::cell::RefCell;
@@ -21,7 +20,7 @@ struct Probe {
 
 /// A place in a line.
 pub(crate) struct Wait {
-    /// The address of the line.
+    /// The address of the wait queue.
     pub(crate) line: usize,
     /// How many stand in it.
     pub(crate) waiting: usize,
@@ -29,13 +28,13 @@ pub(crate) struct Wait {
     pub(crate) backtrace: Option<Backtrace>,
 }
 
-/// What a meeting point says of itself.
+/// The description of a meeting point.
 pub(crate) struct Point {
     /// What is waited for.
     pub(crate) what: &'static str,
     /// What there is of it.
     pub(crate) state: String,
-    /// The number of the green thread that has it, where that is noted.
+    /// The number of the green thread that holds it, if that is recorded.
     pub(crate) holder: Option<u64>,
 }
 
@@ -45,17 +44,17 @@ impl Point {
     }
 }
 
-/// What is waited for where somebody waits for the end of a green thread.
+/// The description of a wait for the end of a green thread.
 pub(crate) const END: &str = "the end of a green thread";
 
-/// Runs a poll, and returns at which lines it found itself waiting.
+/// Runs a poll, and returns the wait queues that it is in.
 pub(crate) fn waits_in(backtraces: bool, poll: impl FnOnce()) -> Vec<Wait> {
     let _outer = Restore(PROBE.replace(Some(Probe { backtraces, waits: Vec::new() })));
     poll();
     PROBE.take().map_or_else(Vec::new, |probe| probe.waits)
 }
 
-/// Puts back who asked before, also while unwinding.
+/// Restores the previous probe, also while unwinding.
 struct Restore(Option<Probe>);
 
 impl Drop for Restore {
@@ -64,7 +63,7 @@ impl Drop for Restore {
     }
 }
 
-/// Notes that whoever is polled waits in that line still, if anybody asks.
+/// Records, during a probe, that the polled green thread is still in that wait queue.
 #[cold]
 pub(crate) fn note<T>(
     line: *const T,

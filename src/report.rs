@@ -1,15 +1,15 @@
-//! Says aloud what nobody else will hear of, and contains the code of others that we run or drop.
+//! Reports failures that are not returned to any caller, and contains panics of user code that we
+//! run or drop.
 //!
-//! Eventlet prints a traceback on standard error. Here a report is a `tracing` event, which reaches
-//! whatever log the program keeps; a program that keeps none gets it on standard error, as from
-//! eventlet.
+//! Eventlet prints a traceback on standard error. Here a report is a `tracing` event; a program
+//! without a subscriber gets it on standard error, as from eventlet.
 //!
-//! Two rules hold for whoever calls in here:
+//! Two guarantees hold for callers:
 //!
-//! - **No report fails its reporter.** A log that panics, an error that cannot be displayed, a
-//!   standard error that nobody reads or that is full: none of them is a reason to unwind.
-//! - **Nothing of the user's unwinds into us**, neither code ([`contain`]) nor a destructor
-//!   ([`discard`], [`Contained`]).
+//! - **No report fails its reporter.** A subscriber that panics, an error whose `Display` fails, a
+//!   standard error that is closed or full: none of them makes this unwind.
+//! - **No user code unwinds into us**, neither a call ([`contain`]) nor a destructor ([`discard`],
+//!   [`Contained`]).
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -33,7 +33,7 @@ thread_local! {
     static UNHEARD: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
 }
 
-/// Sets whether failures of green threads are reported on this OS thread. They are at first.
+/// Sets whether failures of green threads are reported on this OS thread. They are by default.
 pub(crate) fn report_failures(report: bool) {
     let _too_late = MUTED.try_with(|muted| muted.set(!report));
 }
@@ -57,30 +57,30 @@ pub(crate) fn unheard_in<R>(code: impl FnOnce() -> R) -> (R, Vec<String>) {
 fn is_collected(what: &str, error: &dyn fmt::Display) -> bool {
     let collects = UNHEARD.try_with(|unheard| unheard.borrow().is_some()).unwrap_or(false);
     if collects {
-        // Before the borrow, as it is code of the user's that says what an error says.
+        // Before the borrow, as formatting an error runs user code.
         let text = format!("{what}: {}", text_of(error));
         UNHEARD.with_borrow_mut(|unheard| unheard.get_or_insert_default().push(text));
     }
     collects
 }
 
-/// Reports what the system refuses.
+/// Reports a refusal of the operating system.
 pub(crate) fn trouble(what: &str, error: &dyn fmt::Display) {
     let text = format!("{what}: {}", text_of(error));
     say(&text, || tracing::error!(target: "eventlet", "{text}"));
 }
 
-/// Reports something that works, though hardly as it was meant to.
+/// Reports something that works, but not as intended.
 pub(crate) fn warning(text: &str) {
     say(text, || tracing::warn!(target: "eventlet", "{text}"));
 }
 
-/// Returns whether events of `tracing` reach nobody here.
+/// Returns whether `tracing` events have no subscriber here.
 pub(crate) fn nobody_listens() -> bool {
     dispatcher::get_default(|subscriber| subscriber.is::<NoSubscriber>())
 }
 
-/// Returns what an error says, should it be able to.
+/// Returns the text of an error, if formatting it succeeds.
 pub(crate) fn text_of(error: &dyn fmt::Display) -> String {
     catch_unwind(AssertUnwindSafe(|| error.to_string())).unwrap_or_else(|payload| {
         drop_payload(payload);
@@ -90,18 +90,18 @@ pub(crate) fn text_of(error: &dyn fmt::Display) -> String {
 
 /// Writes a line to standard error, if that can be written to.
 pub(crate) fn print(line: &str) {
-    // Written as a whole, so that no other line comes in between.
+    // Written in one call, so that no other output comes in between.
     let _broken = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
-/// Runs code of the user's, and reports a panic in it.
+/// Runs user code, and reports a panic in it.
 pub(crate) fn contain(what: &str, code: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(code)) {
         panicked(what, payload);
     }
 }
 
-/// Drops a value of the user's, and reports a panic in its destructor.
+/// Drops a user's value, and reports a panic in its destructor.
 pub(crate) fn discard<T>(what: &str, value: T) {
     if mem::needs_drop::<T>() {
         contain(what, || drop(value));
@@ -117,13 +117,13 @@ pub(crate) fn panicked(what: &str, payload: Payload) {
     drop_payload(payload);
 }
 
-/// Returns the text of a panic, where its payload is one.
+/// Returns the text of a panic, if its payload is one.
 pub(crate) fn message(payload: &(dyn Any + Send)) -> Option<String> {
     let text = payload.downcast_ref::<&'static str>().map(|text| text.to_string());
     text.or_else(|| payload.downcast_ref::<String>().cloned())
 }
 
-/// A value of the user's that is dropped as by [`discard`], wherever that happens.
+/// A user's value whose drop works as [`discard`].
 pub(crate) struct Contained<T> {
     /// `None` once it is dropped.
     value: Option<T>,
@@ -131,7 +131,7 @@ pub(crate) struct Contained<T> {
 }
 
 impl<T> Contained<T> {
-    /// `what` is said of a destructor that panics.
+    /// `what` names the value in the report of a destructor that panics.
     pub(crate) fn new(value: T, what: &'static str) -> Contained<T> {
         Contained { value: Some(value), what }
     }
@@ -155,7 +155,7 @@ impl<T> Drop for Contained<T> {
     }
 }
 
-/// Tells the program's log, or standard error where there is none or it panics.
+/// Writes to the program's subscriber, or to standard error if there is none or it panics.
 fn say(text: &str, event: impl FnOnce()) {
     let told = catch_unwind(AssertUnwindSafe(|| {
         let listens = !nobody_listens();
@@ -168,16 +168,14 @@ fn say(text: &str, event: impl FnOnce()) {
         Ok(true) => {}
         Ok(false) => print(&format!("eventlet: {text}")),
         Err(payload) => {
-            print(&format!(
-                "eventlet: {text} (the `tracing` subscriber panicked when it was told)"
-            ));
+            print(&format!("eventlet: {text} (the `tracing` subscriber panicked)"));
             drop_payload(payload);
         }
     }
 }
 
-/// Drops the payload of a panic. Should its destructor panic, then the payload of that is
-/// forgotten: this could go on forever.
+/// Drops the payload of a panic. If its destructor panics, the payload of that panic is forgotten,
+/// as this could go on forever.
 fn drop_payload(payload: Payload) {
     if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         mem::forget(another);

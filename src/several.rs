@@ -7,22 +7,21 @@ use crate::awaitable::Awaitable;
 use crate::exit::Exit;
 use crate::greenthread::GreenThread;
 
-/// Waits for whichever of several is ready first, and returns its place among them with what it
-/// gave.
+/// Waits for the first of several to be ready, and returns its index with its output.
 ///
-/// They may be green threads, and whatever else can be awaited: queues, events, sockets, timers.
-/// The others are dropped, and lose nothing by it: an item stays in its queue. To go on with them,
-/// give `&mut` of each.
+/// They may be green threads, or anything else that can be awaited: queues, events, sockets,
+/// timers. The others are dropped, which loses nothing: an item stays in its queue. To go on with
+/// them, pass `&mut` of each.
 ///
-/// Where they differ in type, they are `Pin<Box<dyn Future>>` of one type of output, or, in an
-/// async fn, the branches of `tokio::select!`.
+/// If they differ in type, use `Pin<Box<dyn Future>>` with one type of output or, in an async fn,
+/// `tokio::select!`.
 ///
 /// Corresponds to `eventlet.green.select.select`, and to a queue into which several green threads
 /// put their names.
 ///
 /// # Yields
 ///
-/// Until one is ready; not at all if one is. Of several, the first is taken.
+/// Until one is ready; not at all if one is. If several are, the first is taken.
 ///
 /// # Killed
 ///
@@ -30,7 +29,7 @@ use crate::greenthread::GreenThread;
 ///
 /// # Panics
 ///
-/// When it is given nothing to wait for.
+/// If there is nothing to wait for.
 ///
 /// # Examples
 ///
@@ -62,7 +61,7 @@ where
     let mut futures: Vec<_> = futures.collect();
     assert!(
         !futures.is_empty(),
-        "`wait_any` was given nothing to wait for, and would wait for ever"
+        "`wait_any` was given nothing to wait for, and would wait forever"
     );
     poll_fn(move |cx| {
         for (place, future) in futures.iter_mut().enumerate() {

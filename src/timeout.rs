@@ -1,9 +1,8 @@
 //! Time limits.
 //!
 //! A limit is a scope: it bounds one future, or the time that a guard lives, or, on a green stack,
-//! one call of a plain function. It cannot fire outside its scope, before or after, and it does not
-//! lose what it bounds: whatever was on its way to the future that is dropped goes to the next in
-//! line.
+//! one call of a plain function. It cannot fire outside its scope, before or after, and dropping
+//! the future loses nothing: an item or permit that was granted to it goes to the next waiter.
 //!
 //! Limits nest. Of several that have passed the earliest takes effect, and of equal ones the
 //! outermost.
@@ -34,7 +33,7 @@ use crate::hub::{self, Key, Timer, Within};
 
 /// A time limit, and the error that says that it has passed.
 ///
-/// The error of a limit is equal to the limit and to no other, so nested limits can be told apart.
+/// The error of a limit is equal only to that limit, so nested limits can be told apart.
 ///
 /// | eventlet | here |
 /// |---|---|
@@ -48,8 +47,8 @@ use crate::hub::{self, Key, Timer, Within};
 ///
 /// # Differences
 ///
-/// In eventlet a timeout that is not cancelled fires later, in whatever its green thread does then.
-/// An exception from outside can be caught and ignored; a limit here drops what it bounds.
+/// In eventlet a timeout that is not cancelled fires later, in unrelated code of its green thread.
+/// Its exception can be caught and ignored; a limit here drops the future that it bounds.
 ///
 /// # Examples
 ///
@@ -65,9 +64,9 @@ use crate::hub::{self, Key, Timer, Within};
 /// });
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-#[must_use = "a limit bounds nothing until something is run with it"]
+#[must_use = "a limit bounds nothing until a future is run with it"]
 pub struct Timeout {
-    /// Tells it from all others.
+    /// Distinguishes it from all others.
     id: u64,
     limit: Option<Duration>,
 }
@@ -75,7 +74,7 @@ pub struct Timeout {
 impl Timeout {
     /// Makes a limit. `None` is one that never passes.
     ///
-    /// The clock starts when something is run with it, and again for whatever is run next.
+    /// The clock starts when a future is run with it, and again for the next one.
     ///
     /// # Examples
     ///
@@ -106,9 +105,9 @@ impl Timeout {
 
     /// Waits for a future, no longer than the limit.
     ///
-    /// The clock starts in the first poll, when the future first waits for a time or a limit in
-    /// there, and at the latest when that poll has found it not ready: what is ready at once never
-    /// has the clock read. With a limit of zero the future gets one turn.
+    /// The clock starts in the first poll, when the future first starts a timer or a limit, and at
+    /// the latest when that poll returns pending: for a future that is ready at once the clock is
+    /// not read. With a limit of zero the future gets one poll.
     ///
     /// Corresponds to eventlet's `with Timeout(seconds):`.
     ///
@@ -126,7 +125,7 @@ impl Timeout {
     ///
     /// # Errors
     ///
-    /// This very limit, when it passed first. The future has been dropped then.
+    /// This limit, if it passed first. The future has been dropped then.
     ///
     /// # Examples
     ///
@@ -167,7 +166,7 @@ impl Timeout {
     ///
     /// # Killed
     ///
-    /// The limit goes with the green thread, as the guard does.
+    /// The limit is dropped with the green thread, as the guard is.
     ///
     /// # Examples
     ///
@@ -191,8 +190,8 @@ impl Timeout {
 
     /// Ends the running green thread when the limit passes, unless the guard is dropped first.
     ///
-    /// Whoever waits for the green thread gets an [`Exit`] whose error is this `Timeout`. The guard
-    /// bounds everything that the green thread does while it lives.
+    /// Waiters of the green thread get an [`Exit`] whose error is this `Timeout`. The guard bounds
+    /// everything that the green thread does while it lives.
     ///
     /// # Panics
     ///
@@ -272,8 +271,8 @@ impl Timeout {
 /// Returns a number that no other limit of this process has.
 #[inline]
 fn next_id() -> u64 {
-    /// Numbers are handed to OS threads in blocks: an atomic operation for each limit would be a
-    /// good part of what the limit costs.
+    /// Numbers are assigned to OS threads in blocks: an atomic operation for each limit would be a
+    /// good part of its cost.
     const BLOCK: u64 = 1 << 16;
     static NEXT_BLOCK: AtomicU64 = AtomicU64::new(0);
     thread_local! {
@@ -306,10 +305,10 @@ impl<F: Future> Future for Run<F> {
     }
 }
 
-/// A limit of a green thread. Dropping it lifts the limit.
+/// A limit of a green thread. Dropping it removes the limit.
 ///
 /// Corresponds to a `Timeout` of eventlet that is pending.
-#[must_use = "dropping it lifts the limit"]
+#[must_use = "dropping it removes the limit"]
 pub struct Armed {
     /// `None` for a limit that never passes.
     _timer: Option<Timer>,
@@ -321,7 +320,7 @@ impl fmt::Debug for Armed {
     }
 }
 
-/// Says `1 second`, or how long it was, as eventlet does.
+/// Displays `1 second`, or another duration, as eventlet does.
 impl fmt::Display for Timeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.limit {
@@ -360,8 +359,8 @@ impl From<Timeout> for io::Error {
 
 /// Makes an error around it, for functions that return [`io::Result`].
 ///
-/// Its kind is [`TimedOut`](io::ErrorKind::TimedOut) when a time limit ended the green thread, that
-/// of the error that did if it was an `io::Error`, and otherwise [`Other`](io::ErrorKind::Other).
+/// Its kind is [`TimedOut`](io::ErrorKind::TimedOut) if a time limit ended the green thread, that
+/// of the error if an `io::Error` did, and otherwise [`Other`](io::ErrorKind::Other).
 ///
 /// # Examples
 ///
@@ -411,7 +410,7 @@ impl Exit {
 
 /// Waits for a future, no longer than `limit`: shorthand for [`Timeout::new`] and [`Timeout::run`].
 ///
-/// Eventlet's `timeout_value` is what `unwrap_or` gives. A limit around this one is not mistaken
+/// `unwrap_or` corresponds to eventlet's `timeout_value`. A limit around this one is not mistaken
 /// for it.
 ///
 /// Corresponds to `eventlet.with_timeout`.
@@ -430,7 +429,7 @@ impl Exit {
 ///
 /// # Errors
 ///
-/// The limit, when it passed first. The future has been dropped then.
+/// The limit, if it passed first. The future has been dropped then.
 ///
 /// # Examples
 ///
@@ -491,7 +490,7 @@ pub fn is_timeout(error: &(dyn Error + 'static)) -> bool {
     false
 }
 
-/// An `io::Error` skips what is inside it when it is asked for its source.
+/// The source of an `io::Error` skips the error inside it.
 fn is_io_timeout(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::TimedOut
         || error.get_ref().is_some_and(|inner| is_timeout(inner))

@@ -1,9 +1,10 @@
-//! Calls that nothing can interrupt: which of them are under way, and which wait for an OS thread.
+//! Calls that cannot be interrupted: which are under way, and which wait for an OS thread.
 //!
 //! Opening a FIFO, reading from a network drive or asking a silent name server may take forever,
-//! and the operating system offers no way to end such a call. Whoever gave it up goes on without
-//! it. But nobody is to be puzzled by what is left of it: a hub that ends says which calls it
-//! leaves behind, and one that found no OS thread for a long time says so.
+//! and the operating system offers no way to end such a call. A green thread that is killed in one
+//! goes on without it, and the call remains. So that this does not go unnoticed, an ending hub
+//! reports the calls that it leaves behind, and a call that got no OS thread for a long time is
+//! reported.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -16,7 +17,7 @@ use slab::Slab;
 
 use crate::report;
 
-/// After so long it is no longer usual that a call waits for an OS thread.
+/// How long a call waits for an OS thread before that is reported.
 const LONG: Duration = Duration::from_secs(5);
 
 thread_local! {
@@ -27,14 +28,14 @@ thread_local! {
 #[derive(Default)]
 struct Calls {
     under_way: Mutex<Slab<What>>,
-    /// Whether it was said that calls wait for long.
+    /// Whether it was reported that calls wait for long.
     said: AtomicBool,
 }
 
-/// What a call does, for reports.
+/// The description of a call, for reports.
 #[derive(Clone)]
 pub(crate) enum What {
-    /// One of `green::fs`, made at that place.
+    /// One of `green::fs`, made at that line.
     #[cfg_attr(not(feature = "stackful"), expect(dead_code))]
     Files(&'static Location<'static>),
     /// Looking up the addresses of that host.
@@ -42,7 +43,7 @@ pub(crate) enum What {
 }
 
 impl What {
-    /// Says what all OS threads for such calls are busy with.
+    /// Returns what to do when all OS threads for such calls are busy.
     fn cure(&self) -> &'static str {
         match self {
             What::Files(_) => {
@@ -63,12 +64,12 @@ impl fmt::Display for What {
     }
 }
 
-/// A call that was asked for, as its caller has it. Dropping it gives the call up.
+/// The caller's side of a call. Dropping it cancels the call.
 pub(crate) struct Asked {
     call: Call,
 }
 
-/// The call itself, as the OS thread that makes it has it.
+/// The OS thread's side of a call.
 #[derive(Clone)]
 pub(crate) struct Call {
     calls: Arc<Calls>,
@@ -77,7 +78,7 @@ pub(crate) struct Call {
     begun: Arc<AtomicBool>,
 }
 
-/// Notes that a call was asked for.
+/// Records that a call was requested.
 pub(crate) fn ask(what: What) -> Asked {
     let calls = CALLS.with(|calls| Arc::clone(&calls.borrow()));
     let begun = Arc::default();
@@ -85,7 +86,7 @@ pub(crate) fn ask(what: What) -> Asked {
 }
 
 impl Asked {
-    /// Returns what the OS thread is to [make](Call::make).
+    /// Returns the side that the OS thread [makes](Call::make).
     pub(crate) fn call(&self) -> Call {
         self.call.clone()
     }
@@ -121,7 +122,7 @@ impl Call {
     }
 }
 
-/// Takes a call out of those that are under way, also when it panics.
+/// Removes a call from those that are under way, also when it panics.
 struct Over<'a> {
     calls: &'a Calls,
     number: usize,
@@ -139,7 +140,7 @@ impl Calls {
     }
 }
 
-/// Returns the calls of this OS thread's hub that are still under way, and forgets them.
+/// Removes and returns the calls of this OS thread's hub that are still under way.
 pub(crate) fn take_left() -> Vec<What> {
     let calls = CALLS.try_with(|calls| calls.take()).unwrap_or_default();
     calls.under_way().iter().map(|(_, what)| what.clone()).collect()

@@ -34,7 +34,7 @@ use crate::probe::{self, Point};
 const NOBODY: u32 = u32::MAX;
 
 /// A ticket is neither copied nor kept after its use, so its waiter is in the queue.
-const IN_LINE: &str = "whoever has a ticket is in line";
+const IN_LINE: &str = "a ticket names a waiter in the queue";
 
 /// A wait queue: first come, first served.
 pub(crate) struct Waiters<Offer, Grant> {
@@ -353,7 +353,7 @@ impl<Offer, Grant> State<Offer, Grant> {
     fn choose(&mut self, grant: Grant) -> (Offer, Wakeup) {
         match mem::replace(self, State::Chosen(grant)) {
             State::Waiting { offer, waker } => (offer, Wakeup(waker)),
-            State::Chosen(_) => unreachable!("whoever was chosen has left the line"),
+            State::Chosen(_) => unreachable!("a chosen waiter has left the queue"),
         }
     }
 }

@@ -137,7 +137,7 @@ impl Tcp {
 }
 
 fn no_address() -> io::Error {
-    io::Error::new(io::ErrorKind::AddrNotAvailable, "it has no address of the family asked for")
+    io::Error::new(io::ErrorKind::AddrNotAvailable, "it has no address of the requested family")
 }
 
 impl fmt::Display for Tcp {

@@ -86,7 +86,7 @@ where
     F: Awaitable<R> + 'static,
     R: HandlerResult,
 {
-    assert!(hubs > 0, "`prefork` needs a hub to serve with: ask for one at least");
+    assert!(hubs > 0, "`prefork` needs a hub to serve with: ask for at least one");
     let first = listen(addr).reuse_port(hubs > 1);
     let served_at = Location::caller();
     async move {

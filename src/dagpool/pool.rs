@@ -354,7 +354,7 @@ where
         let own = Greenlet::running().and_then(|greenlet| self.graph.key_of(greenlet));
         assert!(
             own.is_none(),
-            "`waitall` inside a green thread of the same pool would wait for itself for ever: call it \
+            "`waitall` inside a green thread of the same pool would wait for itself forever: call it \
              from outside, or `wait` for the keys that are needed"
         );
         self.wait(self.known_keys())

@@ -73,7 +73,7 @@ use crate::waiters::Place;
 /// }));
 /// # }
 /// ```
-#[must_use = "streams do nothing unless they are asked"]
+#[must_use = "streams do nothing unless polled"]
 pub struct Results<K: Clone + Eq + Hash, V> {
     graph: Rc<Graph<K, V>>,
     follower: Rc<Follower<K>>,
@@ -166,7 +166,7 @@ impl<K: Clone + Eq + Hash + fmt::Debug, V> fmt::Debug for Results<K, V> {
 /// # Killed
 ///
 /// Values that were not taken stay.
-#[must_use = "streams do nothing unless they are asked"]
+#[must_use = "streams do nothing unless polled"]
 pub struct Successes<K: Clone + Eq + Hash, V>(pub(super) Results<K, V>);
 
 impl<K: Clone + Eq + Hash, V: Clone> Successes<K, V> {
@@ -232,7 +232,7 @@ impl<K: Clone + Eq + Hash + fmt::Debug, V> fmt::Debug for Successes<K, V> {
 /// # Killed
 ///
 /// Values that were not taken stay.
-#[must_use = "streams do nothing unless they are asked"]
+#[must_use = "streams do nothing unless polled"]
 pub struct Exceptions<K: Clone + Eq + Hash, V>(pub(super) Results<K, V>);
 
 impl<K: Clone + Eq + Hash, V: Clone> Exceptions<K, V> {

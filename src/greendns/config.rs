@@ -136,7 +136,7 @@ impl Config {
         }
         let search = self.search.iter().filter_map(|domain| {
             let name = parse(domain).and_then(|domain| {
-                let too_long = |_| about(text, ErrorKind::InvalidInput, "it is too long a name");
+                let too_long = |_| about(text, ErrorKind::InvalidInput, "the name is too long");
                 name.clone().append_domain(&domain).map_err(too_long)
             });
             name.inspect_err(|error| debug!("{domain:?} is not searched: {error}")).ok()

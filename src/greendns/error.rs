@@ -11,7 +11,7 @@ pub(super) fn unresolved(name: &str, error: &ResolveError) -> io::Error {
         Some(ProtoErrorKind::NoRecordsFound { response_code, .. }) => match *response_code {
             ResponseCode::NXDomain => (ErrorKind::NotFound, "there is no such name".to_owned()),
             ResponseCode::NoError => {
-                (ErrorKind::NotFound, "the name has nothing of the kind asked for".to_owned())
+                (ErrorKind::NotFound, "the name has no record of the requested type".to_owned())
             }
             code => (ErrorKind::Other, format!("the name server failed: {code}")),
         },

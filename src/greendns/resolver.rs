@@ -154,7 +154,7 @@ impl Resolver {
                 (Err(one), Err(other)) => return Err(worse(one, other)),
             },
         };
-        let none = "the name has no address of the kind asked for";
+        let none = "the name has no address of the requested family";
         let found = (!found.is_empty()).then_some(found);
         found.ok_or_else(|| about(name, ErrorKind::NotFound, none))
     }

@@ -226,7 +226,7 @@ type Inline<T> = Pin<Box<dyn Future<Output = Result<T, Exit>>>>;
 /// pending poll it keeps its place in the queue, and then the slot, until the next poll, and
 /// [`waitall`](GreenPool::waitall) waits for that slot meanwhile. So a consumer that polls it as a
 /// stream must poll on or drop it; one that may stop uses `next`.
-#[must_use = "nothing runs until a result is asked for"]
+#[must_use = "nothing runs until a result is requested"]
 pub struct GreenMap<I, F, T> {
     pool: GreenPool,
     /// The line that asked for the map.

@@ -78,7 +78,7 @@ fn describe(value: &dyn Any, name: &str) -> Option<String> {
         Some(Told::Text(text)) => Some(format!("it ended with an error: {text}")),
         Some(Told::Kill) => None,
         None => Some(format!(
-            "it ended with an error, `{}`; what that says can only be told where it is handled",
+            "it ended with an error, `{}`; its message is known only to code that handles it",
             error_type(name)
         )),
     }

@@ -56,7 +56,7 @@ use crate::waiters::Place;
 /// });
 /// ```
 #[doc(alias = "JoinHandle")]
-#[must_use = "use `spawn_n` for a green thread whose result nobody wants"]
+#[must_use = "use `spawn_n` for a green thread whose result is not needed"]
 pub struct GreenThread<T> {
     greenlet: Greenlet,
     /// The job itself, which keeps the outcome.

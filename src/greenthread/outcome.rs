@@ -48,7 +48,7 @@ pub(super) trait HasOutcome<T> {
     fn check_not_running(&self) {
         assert!(
             !self.is_running(),
-            "a green thread that waits for its own end would wait for ever: let somebody else wait for it"
+            "a green thread that waits for its own end would wait forever: let another green thread wait for it"
         );
     }
 }

@@ -6,8 +6,8 @@
 //! suspend that stack in the middle of the hub's work.
 //!
 //! Nor must a lock of `std`, or a write to Tokio's eventfd. With libc's functions replaced
-//! (`eventlet-shim`), both suspend the green stack that they are on. So whatever of this crate
-//! locks, or wakes what may lock, [leaves](Outer::leave) the stack first; [`hold`] does both.
+//! (`eventlet-shim`), both suspend the green stack that they are on. So code of this crate that
+//! locks, or wakes code that may lock, [leaves](Outer::leave) the stack first; [`hold`] does both.
 
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
@@ -55,15 +55,15 @@ impl Drop for Outer {
     }
 }
 
-/// Locks a mutex of this crate's own. Until it is unlocked no green stack executes, so nobody is
-/// suspended who has it, or waits for it.
+/// Locks a mutex of this crate's own. Until it is unlocked the current stack is null, so no code
+/// that holds it or waits for it is suspended.
 #[inline]
 pub(crate) fn hold<T>(mutex: &Mutex<T>) -> Held<'_, T> {
     let outer = Outer::leave();
     Held { guard: mutex.lock().unwrap_or_else(PoisonError::into_inner), _outer: outer }
 }
 
-/// The lock that [`hold`] has. It is given back before the stack is restored.
+/// The lock that [`hold`] took. It is released before the stack is restored.
 pub(crate) struct Held<'a, T> {
     guard: MutexGuard<'a, T>,
     _outer: Outer,

@@ -1,4 +1,4 @@
-//! Who has a lock. It is noted while somebody asks for it.
+//! The holder of a lock, recorded on request.
 
 use std::cell::Cell;
 
@@ -8,17 +8,18 @@ thread_local! {
     static ARE_NOTED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Notes from now on, or no longer, who takes a lock on this OS thread.
+/// Starts or stops recording the holders of locks on this OS thread.
 pub(super) fn note_holders(note: bool) {
     let _too_late = ARE_NOTED.try_with(|noted| noted.set(note));
 }
 
-/// The serial number of the green thread that has something of which there is one.
+/// The serial number of the green thread that holds an exclusive thing.
 pub(crate) struct Holder(Cell<u64>);
 
-/// Nobody has it, or it was taken when nothing was noted.
+/// It is free, or was taken while holders were not recorded.
 const UNKNOWN: u64 = 0;
-/// Of what there may be several, or what one takes for another: who has it says nothing.
+/// For things that several may hold, or that one takes on behalf of another: a single holder is
+/// meaningless.
 const NEVER_NOTED: u64 = u64::MAX;
 
 impl Holder {
@@ -35,7 +36,7 @@ impl Holder {
         self.0.get() != NEVER_NOTED
     }
 
-    /// Notes that whoever runs now has it.
+    /// Records the running green thread as the holder.
     #[inline]
     pub(crate) fn take(&self) {
         if self.is_of_lock() && ARE_NOTED.get() {
@@ -44,7 +45,7 @@ impl Holder {
         }
     }
 
-    /// Notes that it is given back.
+    /// Records that it is released.
     #[inline]
     pub(crate) fn give_back(&self) {
         if self.is_of_lock() {
@@ -52,7 +53,7 @@ impl Holder {
         }
     }
 
-    /// Returns the number of the green thread that has it, if that is known.
+    /// Returns the number of the green thread that holds it, if that is known.
     pub(crate) fn id(&self) -> Option<u64> {
         Some(self.0.get()).filter(|id| ![UNKNOWN, NEVER_NOTED].contains(id))
     }

@@ -21,11 +21,11 @@
 //! | `told_waker`, `spans` | green threads as `tracing` spans, and wakers that tell of their use |
 //! | `usage` | how long each green thread has used the hub |
 //! | `detector` | the wakers of a hub that looks for deadlocks |
-//! | `question` | what somebody asks all that wait |
+//! | `question` | asks all waiting green threads what they wait for |
 //! | `observer` | observers of the hub: the watchdog, counters, and choosers of the next turn |
 //! | `settings`, `resolver` | the settings of a hub; the name resolver |
 //! | `scheduler` | the hub itself: its green threads, the current one, kill |
-//! | `current`, `holder` | the hub of this OS thread; who has a lock |
+//! | `current`, `holder` | the hub of this OS thread; the holders of locks |
 //! | `waker` | the waker of a green thread: a number, not an allocation |
 //! | `timer`, `deadline` | waiting for a moment, and for a future until one |
 //! | `turn` | one poll of the hub by Tokio: when green threads run, when the driver is polled |

@@ -1,4 +1,4 @@
-//! A system that does not tell what the processor has done for an OS thread.
+//! For systems that do not report the CPU time of an OS thread.
 
 use std::time::Duration;
 

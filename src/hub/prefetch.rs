@@ -129,7 +129,7 @@ pub(crate) fn stack_pointer() -> usize {
 #[cold]
 fn grow(all: &mut Vec<Suspended>, slot: usize, suspended: Suspended) {
     if slot < MOST {
-        // It is a stack that is being suspended: the allocator must not do so, too.
+        // A stack is being suspended: the allocator must not suspend it as well.
         let _on_no_stack = Outer::leave();
         all.resize(slot + 1, Suspended::default());
         all[slot] = suspended;

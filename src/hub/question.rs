@@ -1,4 +1,4 @@
-//! A question to all that wait: what do they wait for?
+//! Asks all waiting green threads what they wait for.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -14,9 +14,9 @@ pub(crate) struct Waiting {
 }
 
 pub(super) struct Question {
-    /// Whether it is asked where each wait is, too.
+    /// Whether a backtrace of each wait is wanted, too.
     pub(super) backtraces: bool,
-    /// Who is still to be asked. `None` before the first is.
+    /// The green threads that are still to be asked. `None` before the first is.
     left: RefCell<Option<Vec<Key>>>,
     answers: RefCell<Vec<Waiting>>,
     answered: Cell<bool>,
@@ -34,7 +34,7 @@ impl Question {
         })
     }
 
-    /// Takes the next one who is to be asked, of all that there are when the first is.
+    /// Takes the next green thread to be asked, of all that there are when the first is.
     pub(super) fn next(&self, all: impl FnOnce() -> Vec<Key>) -> Option<Key> {
         self.left.borrow_mut().get_or_insert_with(|| all().into_iter().rev().collect()).pop()
     }
@@ -50,7 +50,7 @@ impl Question {
         asker.wake();
     }
 
-    /// Returns the answers when all are there, or else notes whom to wake.
+    /// Returns the answers once all are there, or else stores the waker.
     pub(super) fn poll(&self, cx: &Context<'_>) -> Poll<Vec<Waiting>> {
         if self.answered.get() {
             return Poll::Ready(self.answers.take());

@@ -1,8 +1,8 @@
-//! What do all that wait wait for? Whoever asks is answered between two turns.
+//! Answers, between two turns, what all waiting green threads wait for.
 //!
-//! Those that wait are polled once, as after a wakeup in vain, and what they wait for
-//! [says](crate::probe) what it is. Nothing is noted beforehand, so it costs nothing while nobody
-//! asks.
+//! Waiting green threads are polled once, spuriously, and the meeting points that they wait for
+//! [record](crate::probe) themselves. Nothing is recorded beforehand, so it costs nothing without a
+//! question.
 
 use std::future::poll_fn;
 use std::ops::Range;
@@ -40,7 +40,7 @@ impl Future for Answers {
 }
 
 impl Hub {
-    /// Asks all that wait what they wait for.
+    /// Asks all waiting green threads what they wait for.
     pub(crate) fn ask(self: &Rc<Hub>, backtraces: bool) -> Answers {
         Answers { hub: Rc::clone(self), question: Question::new(backtraces) }
     }
@@ -87,7 +87,7 @@ pub(crate) struct Outcomes {
 }
 
 impl Outcomes {
-    /// Returns whose end is waited for, if that is what it is.
+    /// Returns the green thread whose end is waited for, if that is what it is.
     pub(crate) fn whose(&self, wait: &Wait) -> Option<Key> {
         let after = self.ranges.partition_point(|(range, _key)| range.start <= wait.line);
         let (range, key) = self.ranges.get(after.checked_sub(1)?)?;
@@ -95,8 +95,8 @@ impl Outcomes {
     }
 }
 
-/// Calls a function that polls, without a part in the budget of Tokio's task: whoever finds that
-/// used up would wake itself.
+/// Calls a function that polls, outside Tokio's cooperative budget: a future that finds it used up
+/// would wake itself.
 fn unbudgeted<R>(poll: impl FnOnce() -> R) {
     let mut poll = Some(poll);
     let call = poll_fn(|_cx| Poll::Ready(poll.take().map(|poll| poll())));

@@ -70,8 +70,8 @@ fn no_room() -> io::Error {
     ))
 }
 
-/// Returns the mailbox of hub `id`, unless that hub has ended. Whoever asks is on no green stack,
-/// as there is a lock.
+/// Returns the mailbox of hub `id`, unless that hub has ended. The caller must have left the green
+/// stack, as this locks.
 pub(crate) fn find(id: usize) -> Option<Arc<Remote>> {
     HUBS.read().unwrap_or_else(PoisonError::into_inner).get(id)?.clone()
 }

@@ -162,8 +162,8 @@ impl Hub {
         if self.ending.get() { *self.ends_with_thread.get_or_init(ask) } else { ask() }
     }
 
-    /// Returns whether code of the hub itself is under way, which has borrowed something of it.
-    /// Whoever is suspended then would have the next turn meet that borrow.
+    /// Returns whether code of the hub itself is under way and holds a borrow. Suspending it there
+    /// would let the next turn meet that borrow.
     pub(crate) fn is_borrowed(&self) -> bool {
         self.slots.try_borrow_mut().is_err()
             || self.doom.try_borrow_mut().is_err()
@@ -268,7 +268,7 @@ impl Hub {
         self.look(key, |slot| slot.spawned_at)
     }
 
-    /// Ends a green thread before this returns, or, when it is the one that is being polled, at its
+    /// Ends a green thread before this returns or, if it is the one that is being polled, at its
     /// next wait. Does nothing to one that has ended. Too deep inside other kills it is put off.
     pub(crate) fn kill(&self, key: Key, exit: Exit) {
         if self.depth_here() < DEEPEST || self.polled.get() == Some(key) {

@@ -530,7 +530,9 @@ impl<T> Future for Put<'_, T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Put { queue, item, place } = self.get_mut();
         let item = item.take();
-        queue.exchange.poll_put(place, cx, || item.expect("whoever is still outside has an item"))
+        queue.exchange.poll_put(place, cx, || {
+            item.expect("a putter that has not joined the queue has its item")
+        })
     }
 }
 
@@ -550,7 +552,7 @@ impl<T> fmt::Debug for Put<'_, T> {
 ///
 /// It never ends. It is in the wait queue from a pending poll until it has yielded the item;
 /// dropping it in between leaves the item to the next getter.
-#[must_use = "streams do nothing unless they are asked"]
+#[must_use = "streams do nothing unless polled"]
 pub struct Items<T> {
     queue: LightQueue<T>,
     place: Place,

@@ -525,7 +525,7 @@ impl<T> fmt::Debug for SharedQueue<T> {
 type Waiting<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// The stream that [`SharedQueue::stream`] returns. It never ends.
-#[must_use = "streams do nothing unless they are asked"]
+#[must_use = "streams do nothing unless polled"]
 pub struct SharedItems<T> {
     queue: SharedQueue<T>,
     next: Option<Waiting<T>>,

@@ -92,11 +92,9 @@ impl<T> Sink<T> for Putter<T> {
         if this.is_behind() {
             let Putter { queue, item, place } = this;
             let item = item.take();
-            ready!(
-                queue.exchange.poll_put(place, cx, || {
-                    item.expect("whoever is still outside has an item")
-                })
-            );
+            ready!(queue.exchange.poll_put(place, cx, || {
+                item.expect("a putter that has not joined the queue has its item")
+            }));
             *place = Place::default();
         }
         Poll::Ready(Ok(()))

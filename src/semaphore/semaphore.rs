@@ -144,7 +144,7 @@ impl Semaphore {
     /// assert!(semaphore.try_acquire());
     /// assert!(!semaphore.try_acquire());
     /// ```
-    #[must_use = "without a look at it nobody knows whether there is a permit to release"]
+    #[must_use = "it says whether there is a permit to release"]
     pub fn try_acquire(&self) -> bool {
         let free = !self.locked();
         if free {

@@ -79,7 +79,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> TlsStream<T> {
         server_hostname: &str,
     ) -> io::Result<TlsStream<T>> {
         let name = ServerName::try_from(server_hostname.to_owned()).map_err(|error| {
-            let message = format!("{server_hostname:?} is no name of a server: {error}");
+            let message = format!("{server_hostname:?} is not a valid name of a server: {error}");
             io::Error::new(io::ErrorKind::InvalidInput, message)
         })?;
         let connecting = TlsConnector::from(context.config()?).connect(name, io);

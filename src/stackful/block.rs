@@ -199,7 +199,7 @@ impl<S: Stream> Blocking for S {}
 ///
 /// `next` panics, yields and is killed as [`Block::block`] is. An item that was not returned stays
 /// in the stream.
-#[must_use = "iterators do nothing unless they are asked"]
+#[must_use = "iterators do nothing unless consumed"]
 pub struct BlockingIter<S> {
     stream: Pin<Box<S>>,
 }

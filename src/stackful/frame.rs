@@ -339,7 +339,7 @@ impl Frame {
             let id = hub::current().and_then(|hub| hub.current()).map_or(0, hub::Key::serial);
             report::warning(&format!(
                 "green thread {id} is being ended, and its code has caught the unwind {MANY_UNWINDS} times and waited \
-                 again: whoever kills it waits until it lets the unwind pass (`resume_unwind`)"
+                 again: its killer waits until it lets the unwind pass (`resume_unwind`)"
             ));
         }
     }
@@ -366,7 +366,10 @@ impl Frame {
 
     #[inline(always)]
     fn switch(&self) -> bool {
-        debug_assert!(!hub::is_borrowed(), "a green stack is suspended amid the work of its hub");
+        debug_assert!(
+            !hub::is_borrowed(),
+            "a green stack is suspended in the middle of its hub's work"
+        );
         // Entered again on the way out, by a return or an unwind.
         let _entered_again = Enters(self);
         self.context.set(None);

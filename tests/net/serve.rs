@@ -643,7 +643,7 @@ mod hubs {
     }
 
     #[test]
-    #[should_panic = "ask for one at least"]
+    #[should_panic = "ask for at least one"]
     fn there_is_one_at_least() {
         drop(prefork(0, "127.0.0.1:0", |_listener| async {}));
     }

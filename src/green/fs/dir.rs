@@ -44,7 +44,7 @@ pub fn read_dir<P: AsRef<Path>>(path: P) -> io::Result<ReadDir> {
 /// are kept for the next caller.
 ///
 /// Corresponds to [`std::fs::ReadDir`].
-#[must_use = "iterators do nothing unless they are asked"]
+#[must_use = "iterators do nothing unless consumed"]
 pub struct ReadDir {
     /// Shared with the pool while it reads.
     listing: Arc<Mutex<Listing>>,

@@ -227,7 +227,7 @@ fn listen(addr: SocketAddr) -> io::Result<Tokio> {
 ///
 /// Corresponds to [`std::net::Incoming`].
 #[derive(Debug)]
-#[must_use = "iterators do nothing unless they are asked"]
+#[must_use = "iterators do nothing unless consumed"]
 pub struct Incoming<'a> {
     listener: &'a TcpListener,
 }

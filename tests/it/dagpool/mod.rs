@@ -444,7 +444,7 @@ both_colours! {
         pool.spawn("a", [], {
             let pool = pool.clone();
             move |key, _| green!({
-                panics_here!("would wait for itself for ever", pool.waitall());
+                panics_here!("would wait for itself forever", pool.waitall());
                 pool.post(key, "early").unwrap();
                 assert_eq!(wait!(pool.waitall()).unwrap(), HashMap::from([("a", "early")]));
                 pool.post("reached", "the end").unwrap();

@@ -216,7 +216,7 @@ impl UnixListener {
 ///
 /// Corresponds to [`std::os::unix::net::Incoming`].
 #[derive(Debug)]
-#[must_use = "iterators do nothing unless they are asked"]
+#[must_use = "iterators do nothing unless consumed"]
 pub struct Incoming<'a> {
     listener: &'a UnixListener,
 }
