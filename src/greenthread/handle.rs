@@ -224,8 +224,8 @@ impl<T> fmt::Debug for GreenThread<T> {
 
 /// A result that [`GreenThread::wait`] can return any number of times: every [`Clone`] type.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not `Clone`, and `wait` gives a copy: await the handle itself, which hands the result \
-               over",
+    message = "`{Self}` is not `Clone`, and `wait` returns a copy: await the handle itself, which moves the \
+               result out",
     label = "not `Clone`",
     note = "that is `gt.await`, or `gt.block()` on a green stack"
 )]

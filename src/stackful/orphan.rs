@@ -154,8 +154,8 @@ impl<T: 'static> Orphan<T> {
             frame.set_abandoned();
             self.resume_abandoned();
             report::warning(
-                "a hub ended, and a green thread that had been ended before was still in a wait that nothing cancels, as \
-                 that for a lock: its stack is left as it is, and its destructors do not run",
+                "a hub ended, and a green thread that had been ended before was still in a wait that cannot be \
+                 cancelled, such as for a lock: its stack is left as it is, and its destructors do not run",
             );
         }
     }

@@ -62,7 +62,7 @@ both_colours! {
     // test_lock_error_type: a RuntimeError in Python
     fn a_lock_that_nobody_has_cannot_be_released() {
         let lock = Lock::new();
-        panics_here!("released that nobody has", lock.release());
+        panics_here!("released that is not held", lock.release());
         assert!(!lock.locked());
     }
 }
