@@ -1,5 +1,5 @@
-//! A program with a backdoor: two green threads take turns, and whoever connects sees them, and
-//! commands them.
+//! A program with a backdoor: two green threads take turns, and a client that connects can inspect
+//! and command them.
 //!
 //! ```console
 //! $ cargo run --example backdoor -- 3000

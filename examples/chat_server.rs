@@ -3,9 +3,9 @@
 //!     cargo run --release --example chat_server
 //!     nc 127.0.0.1 3001
 //!
-//! Each client has a green thread and a short queue. A client who does not read fills its queue,
-//! and is put out of the room: the others neither wait for it nor keep its lines for ever. Another
-//! address can be given as the argument. Corresponds to eventlet's `examples/chat_server.py`.
+//! Each client has a green thread and a short queue. A client that does not read fills its queue,
+//! and is disconnected: the others neither wait for it nor keep its lines forever. Another address
+//! can be given as the argument. Corresponds to eventlet's `examples/chat_server.py`.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -21,14 +21,14 @@ use tokio::net::TcpStream;
 /// How many lines a client may be behind.
 const BEHIND: usize = 100;
 
-/// What a client has not heard yet, and the green thread that serves it.
+/// The lines that a client has not been sent yet, and the green thread that serves it.
 type Member = (Queue<Rc<str>>, Greenlet);
 
 #[derive(Clone, Default)]
 struct Room(Rc<RefCell<BTreeMap<SocketAddr, Member>>>);
 
 impl Room {
-    /// Lets a client in, who is served by the green thread that calls this.
+    /// Adds a client, which the calling green thread serves.
     fn join(&self, client: SocketAddr) -> Queue<Rc<str>> {
         let lines = Queue::new(BEHIND);
         self.0.borrow_mut().insert(client, (lines.clone(), getcurrent()));
@@ -42,7 +42,7 @@ impl Room {
         Some(served_by)
     }
 
-    /// Tells the others, without waiting for anybody.
+    /// Sends to the others, without waiting for any of them.
     fn tell_others(&self, speaker: SocketAddr, line: &Rc<str>) {
         let mut slow = Vec::new();
         for (client, (lines, _)) in &*self.0.borrow() {
@@ -50,7 +50,7 @@ impl Room {
                 slow.push(*client);
             }
         }
-        // Only now, as nobody may leave while the room is gone through.
+        // Only now, as no client may leave during the iteration.
         for client in slow {
             if let Some(served_by) = self.leave(client) {
                 served_by.kill();
@@ -59,7 +59,7 @@ impl Room {
     }
 }
 
-/// Serves one client until it hangs up. Whoever kills this closes the connection.
+/// Serves one client until it hangs up. Killing this closes the connection.
 async fn talk(client: TcpStream, address: SocketAddr, room: &Room) -> io::Result<()> {
     let (input, mut output) = client.into_split();
     let mut input = BufReader::new(input).lines();

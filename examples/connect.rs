@@ -4,8 +4,8 @@
 //!     cargo run --release --example connect
 //!     cargo run --release --example connect www.rust-lang.org:80 tokio.rs:80
 //!
-//! Without hosts it asks three servers of its own, on loopback.
-//! Corresponds to eventlet's `examples/connect.py`.
+//! Without hosts it queries three servers of its own, on loopback. Corresponds to eventlet's
+//! `examples/connect.py`.
 
 use std::env;
 use std::io;

@@ -2,7 +2,7 @@
 //! PostgreSQL; one of them is killed in the middle of a transaction. A pool of connections to Redis
 //! counts what they do.
 //!
-//! It starts both servers itself, and says so where they are not installed.
+//! It starts both servers itself, and says so if they are not installed.
 //!
 //! ```sh
 //! cargo run -p eventlet-servers --example db_pool
@@ -17,7 +17,7 @@ use eventlet_servers::{Postgres, Redis};
 use redis::AsyncCommands;
 use tokio_postgres::{Client, Config, NoTls};
 
-/// All that the pool has to know of PostgreSQL.
+/// Everything that the pool has to know of PostgreSQL.
 struct Accounts(Config);
 
 impl Database for Accounts {
@@ -58,7 +58,7 @@ async fn give(client: &Client, account: i32) -> Result<(), tokio_postgres::Error
 async fn work(postgres: &Postgres, redis: &Redis) -> Result<(), Box<dyn Error>> {
     let accounts = ConnectionPool::new(Accounts(postgres.config().parse()?)).max_size(4);
     let counters = Bb8(redis::Client::open(redis.url())?);
-    // What a command leaves behind in Redis is nobody's transaction.
+    // A Redis command leaves no transaction behind.
     let counters = ConnectionPool::new(Cleaned::new(counters, async |_: &mut _| Ok(())));
 
     let client = accounts.get().await?;

@@ -77,7 +77,7 @@ async fn transfer_back(from: &Lock, to: &Lock) {
     let _to = to.lock().await;
 }
 
-/// Each client leaves a green thread behind, which waits for somebody who is gone.
+/// Each client leaves a green thread behind, which waits for a client that is gone.
 fn leaks() -> io::Result<()> {
     eventlet::run(async {
         for client in 0..3 {

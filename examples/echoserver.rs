@@ -1,4 +1,4 @@
-//! Sends every line back to the client who sent it.
+//! Sends every line back to the client that sent it.
 //!
 //!     cargo run --release --example echoserver
 //!     nc 127.0.0.1 6000

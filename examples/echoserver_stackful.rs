@@ -1,10 +1,10 @@
-//! Sends every line back to the client who sent it, with a handler in plain synchronous Rust.
+//! Sends every line back to the client that sent it, with a handler in plain synchronous Rust.
 //!
 //!     cargo run --release --example echoserver_stackful
 //!     nc 127.0.0.1 6000
 //!
-//! Compare it with `echoserver`: the same server, but `echo` uses std's traits and waits where it
-//! likes.
+//! Compare it with `echoserver`: the same server, but `echo` uses std's traits and can wait
+//! anywhere.
 
 use std::env;
 use std::io::{self, BufRead, BufReader, Write};

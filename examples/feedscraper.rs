@@ -1,13 +1,13 @@
-//! A web service whose every request means many jobs: it is sent URLs, and answers their titles.
+//! A web service with many jobs per request: it is sent URLs, and returns their titles.
 //!
 //!     cargo run --release --features wsgi --example feedscraper
 //!     cargo run --release --example feedscraper_testclient
 //!     curl --data-binary $'http://127.0.0.1:9010/1\nhttp://127.0.0.1:9010/2\n' http://127.0.0.1:9010/
 //!
 //! Each request has a `GreenPile` of its own, so its results come in its order. All piles are over
-//! one `GreenPool`, so all requests together never fetch more than so many pages at a time. What is
-//! not a POST is answered with a page to fetch, so that there is something to try it on. It serves
-//! until Ctrl-C or SIGTERM. Corresponds to eventlet's `examples/feedscraper.py`.
+//! one `GreenPool`, so all requests together never fetch more than so many pages at a time. It
+//! answers other requests than POST with a page to fetch, so that there is something to try it on.
+//! It serves until Ctrl-C or SIGTERM. Corresponds to eventlet's `examples/feedscraper.py`.
 
 use std::env;
 use std::io;

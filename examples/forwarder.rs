@@ -1,12 +1,12 @@
-//! Forwards a port: whoever connects here talks to another server.
+//! Forwards a port: clients that connect here talk to another server.
 //!
 //!     cargo run --release --example forwarder
 //!     cargo run --release --example forwarder 127.0.0.1:7000 www.rust-lang.org:80
 //!
-//! Each connection has a green thread, which copies both ways. When one side has nothing more to
-//! say the other is told so, and may still answer; a connection on which nobody says anything for a
-//! minute is closed. Without arguments it forwards to a server of its own, and talks to that.
-//! Corresponds to eventlet's `examples/forwarder.py`.
+//! Each connection has a green thread, which copies both ways. When one side ends, the other is
+//! shut down for writing, and may still answer; a connection that is silent for a minute is closed.
+//! Without arguments it forwards to a server of its own, and talks to that. Corresponds to
+//! eventlet's `examples/forwarder.py`.
 
 use std::env;
 use std::time::Duration;
@@ -29,7 +29,7 @@ async fn serve_forwarder(listener: TcpListener, target: String) -> io::Result<()
     serve(listener, |client, _| forward(client, target.clone()), 1000).await
 }
 
-/// Sends lines through a forwarder, says that this was all, and prints what comes back.
+/// Sends lines through a forwarder, shuts down writing, and prints the answer.
 async fn demonstrate() -> io::Result<()> {
     let target = listen("127.0.0.1:0").await?;
     let target_address = target.local_addr()?;
@@ -48,7 +48,7 @@ async fn demonstrate() -> io::Result<()> {
     Ok(())
 }
 
-/// Sends every line back, and once there are no more, their number.
+/// Sends every line back and, at the end, their number.
 async fn echo(client: TcpStream) -> io::Result<()> {
     let (input, mut output) = client.into_split();
     let (mut input, mut count) = (BufReader::new(input).lines(), 0);

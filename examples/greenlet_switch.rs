@@ -1,4 +1,4 @@
-//! greenlet's famous example: two plain functions hand control to each other, and print 12, 56, 34.
+//! greenlet's famous example: two plain functions switch to each other, and print 12, 56, 34.
 //!
 //!     cargo run --example greenlet_switch
 //!
@@ -8,11 +8,11 @@
 
 use eventlet::{Block, GreenThread, Queue, run, spawn, stackful};
 
-/// What hands control to a green thread. Without room for tokens, so who hands one over has met its
-/// taker.
+/// Switches to a green thread. It has no room for tokens, so a `put` returns once the token was
+/// taken.
 type Switch = Queue<()>;
 
-/// Goes on with the other, and returns when somebody switches back here.
+/// Switches to the other, and returns when another green thread switches back.
 fn switch(here: &Switch, other: &Switch) {
     other.put(()).block();
     here.get().block();
@@ -30,7 +30,7 @@ fn test2(gr1: &Switch, gr2: &Switch) {
     println!("78");
 }
 
-/// Makes a green thread that begins when somebody switches to it.
+/// Makes a green thread that begins at the first switch to it.
 fn greenlet(here: &Switch, function: impl FnOnce() + 'static) -> GreenThread<()> {
     let here = here.clone();
     spawn(stackful(move || {
@@ -49,7 +49,8 @@ fn main() {
 
         gr1.put(()).block();
         first.block().expect("test1 ends by itself");
-        // Nobody switches to test2 again, so 78 is never printed: its stack is unwound instead.
+        // No green thread switches to test2 again, so 78 is never printed: its stack is unwound
+        // instead.
         second.kill();
     }));
 }

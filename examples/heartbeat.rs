@@ -1,9 +1,10 @@
-//! A heartbeat beside long work: who never waits keeps everybody else waiting, and two ways out.
+//! A heartbeat beside long work: a green thread that never waits keeps all others waiting, and two
+//! ways out.
 //!
 //!     cargo run --example heartbeat
 //!
-//! It prints how many beats were missed beside work that never waits, beside work that gives up its
-//! turn now and then, and beside the same work in an OS thread of `tpool`.
+//! It prints how many beats were missed beside work that never waits, beside work that yields now
+//! and then, and beside the same work on an OS thread of `tpool`.
 
 use std::cell::Cell;
 use std::hint::black_box;
@@ -51,7 +52,7 @@ async fn work_and_give_turns() {
     }
 }
 
-/// Has work done beside a heartbeat, and prints a line of the table.
+/// Runs work beside a heartbeat, and prints a line of the table.
 async fn measure(name: &str, job: impl Future<Output = ()>) {
     let beats = Rc::new(Cell::new(0));
     let start = Instant::now();

@@ -2,8 +2,8 @@
 //!
 //!     cargo run --example hub_thread
 //!
-//! The hub has an OS thread of its own. Any task hands it work and awaits what comes of it; the
-//! green threads there share what is not `Send`, without a lock, as no two of them run at once.
+//! The hub has an OS thread of its own. Any task gives it work and awaits the result; the green
+//! threads there share values that are not `Send`, without a lock, as no two of them run at once.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -4,8 +4,8 @@
 //!     nc 127.0.0.1 6380
 //!
 //! Then type `SET fruit apple`, `GET fruit`, `INCR visits`, `DEL fruit`, `WAIT fruit 5000` (until
-//! somebody sets it, or five seconds) and `COUNT`. Compare it with `kv_server`: the same program on
-//! green threads.
+//! it is set, or five seconds) and `COUNT`. Compare it with `kv_server`: the same program on green
+//! threads.
 
 use std::collections::HashMap;
 use std::env;

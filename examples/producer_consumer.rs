@@ -1,4 +1,5 @@
-//! Crawls a site with a queue: what the fetchers find goes into it, what goes into it is fetched.
+//! Crawls a site with a queue: fetchers put the links that they find into it, and each link is
+//! fetched.
 //!
 //!     cargo run --release --example producer_consumer
 //!     cargo run --release --example producer_consumer https://www.rust-lang.org
@@ -24,7 +25,7 @@ async fn fetch(url: String, found: Queue<String>) {
     }
 }
 
-/// Starts a fetch for everything in the queue, until it is empty and nobody is left to fill it.
+/// Starts a fetch for everything in the queue, until it is empty and no fetcher is left to fill it.
 async fn crawl(start: String) -> usize {
     let (pool, queue) = (GreenPool::new(20), Queue::new(None));
     let mut seen = HashSet::new();

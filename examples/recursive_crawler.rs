@@ -3,9 +3,9 @@
 //!     cargo run --release --example recursive_crawler
 //!     cargo run --release --example recursive_crawler https://www.rust-lang.org
 //!
-//! The pool is much smaller than the site, and everybody in it wants to spawn into it: a full pool
-//! would be a deadlock, were it not that a member of a full pool runs the new job itself.
-//! Corresponds to eventlet's `examples/recursive_crawler.py`.
+//! The pool is much smaller than the site, and every member spawns into it. A full pool does not
+//! deadlock, because a member of a full pool runs the new job itself. Corresponds to eventlet's
+//! `examples/recursive_crawler.py`.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -23,7 +23,7 @@ struct Crawler {
 }
 
 impl Crawler {
-    /// Fetches a page, and starts a job for each link that nobody has followed yet.
+    /// Fetches a page, and starts a job for each link that was not followed yet.
     fn fetch(self: Rc<Self>, url: String) -> Pin<Box<dyn Future<Output = ()>>> {
         Box::pin(async move {
             let page = match http::get(url.clone()).await {

@@ -2,8 +2,8 @@
 //!
 //!     cargo run --example two_colours
 //!
-//! Where the async fn waits it says `.await`; where the plain one waits it says `.block()`. Nothing
-//! else differs: they take turns on one OS thread, first come, first served.
+//! The async fn waits with `.await`, the plain one with `.block()`. Nothing else differs: they take
+//! turns on one OS thread, first come, first served.
 
 use std::time::Duration;
 
@@ -20,7 +20,8 @@ async fn ping(serves: u32, out: Queue<u32>, back: Queue<u32>) {
     }
 }
 
-/// Stackful: a plain function on a stack of its own. What it calls may wait too, however deep.
+/// Stackful: a plain function on a stack of its own. Functions that it calls may wait too, at any
+/// depth.
 fn pong(serves: u32, incoming: &Queue<u32>, back: &Queue<u32>) {
     for _ in 0..serves {
         hit(incoming, back);
@@ -39,7 +40,7 @@ fn main() {
         let ping = spawn(ping(3, there.clone(), back.clone()));
         let pong = spawn(stackful(move || pong(3, &there, &back)));
 
-        // Both are green threads, and both are futures: any colour can wait for any other.
+        // Both are green threads, and both are futures: either colour can wait for the other.
         ping.await.expect("ping ends by itself");
         stackful(|| pong.block().expect("pong ends by itself")).await;
         println!("game over");

@@ -2,8 +2,8 @@
 //!
 //!     cargo run --example two_hubs
 //!
-//! Each hub has a listener of its own, and with `reuse_port` the operating system deals out the
-//! clients. Linux deals them out evenly; where there is no such option the second `listen` fails.
+//! Each hub has a listener of its own, and with `reuse_port` the operating system distributes the
+//! clients. Linux distributes them evenly; on systems without the option the second `listen` fails.
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -4,7 +4,7 @@
 //!     cargo run --release --example webcrawler_stackful https://www.rust-lang.org https://tokio.rs
 //!
 //! Compare it with `webcrawler`: the same pool, the same async HTTP library, but `fetch` waits with
-//! `.block()`, so it is no `async fn`, and neither is whatever calls it.
+//! `.block()`, so neither it nor its callers are `async fn`s.
 
 use std::env;
 use std::time::Instant;
@@ -12,7 +12,7 @@ use std::time::Instant;
 use eventlet::{Block, Blocking, GreenPool, run, stackful};
 use site::http::{self, BoxError};
 
-/// A plain function: where it waits, others run.
+/// A plain function: while it waits, others run.
 fn fetch(url: String) -> Result<String, BoxError> {
     let page = http::get(url).block()?;
     if page.is_empty() { Err("the page is empty".into()) } else { Ok(page) }

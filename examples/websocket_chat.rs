@@ -1,12 +1,12 @@
-//! A chat in the browser: whatever one says, all get.
+//! A chat in the browser: every line is sent to all visitors.
 //!
 //! ```sh
 //! cargo run --features websocket --example websocket_chat
 //! ```
 //!
 //! Open <http://127.0.0.1:8094/> in two windows. Two green threads share each socket: the handler
-//! waits for what its visitor says, and a second one sends what the others say. A visitor who does
-//! not read what he is sent holds nobody up: he is shown out when a hundred lines wait for him.
+//! waits for what its visitor says, and a second one sends what the others say. A visitor that does
+//! not read delays no other: it is disconnected when a hundred lines wait for it.
 //!
 //! It serves until Ctrl-C or SIGTERM, and then says goodbye to its visitors.
 
@@ -29,7 +29,7 @@ const PATIENCE: usize = 100;
 #[derive(Clone, Default)]
 struct Room(Rc<RefCell<BTreeMap<u64, Visitor>>>);
 
-/// A visitor, and the lines that wait for him.
+/// A visitor, and the lines that wait for it.
 struct Visitor {
     ws: WebSocket,
     lines: Queue<Message>,
@@ -48,7 +48,7 @@ impl Room {
         self.0.borrow_mut().remove(&number);
     }
 
-    /// Puts a line into every visitor's queue. Whose queue is full is shown out.
+    /// Puts a line into every visitor's queue. A visitor whose queue is full is disconnected.
     fn say(&self, line: String) {
         let line = Message::from(line);
         self.0.borrow_mut().retain(|_, visitor| {
@@ -80,7 +80,7 @@ async fn visit(ws: WebSocket, room: Room) -> io::Result<()> {
     outcome
 }
 
-/// Says what a visitor says, until there is nothing more.
+/// Sends a visitor's lines to all, until there are no more.
 async fn listen_to(ws: &WebSocket, number: u64, room: &Room) -> io::Result<()> {
     while let Some(message) = ws.wait().await? {
         room.say(format!("{number}: {}", message.as_text().unwrap_or("(bytes)")));

@@ -6,7 +6,7 @@
 //! curl http://127.0.0.1:8091/   # an async fn
 //! ```
 //!
-//! It serves until Ctrl-C or SIGTERM, and then lets the requests end that run.
+//! It serves until Ctrl-C or SIGTERM, and then waits for running requests.
 
 use std::io;
 

@@ -10,7 +10,7 @@ use hyper::header::HOST;
 use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
 
-/// Whatever may be wrong with a request or its answer.
+/// The errors of a request or its answer.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// The largest page that is read.

@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 /// Pages 0 to 199, at `/0` to `/199`.
 pub const PAGES: usize = 200;
 
-/// What a page of a real site takes to arrive.
+/// The time that a page of a real site takes to arrive.
 pub const DELAY: Duration = Duration::from_millis(50);
 
 /// Starts to serve the site and returns its URL.

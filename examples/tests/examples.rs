@@ -1,4 +1,4 @@
-//! Every example is run as its head says, and its output looked at.
+//! Runs every example as its head says, and checks its output.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -16,7 +16,7 @@ fn example(name: &str) -> Command {
     Command::new(path)
 }
 
-/// Connects to a server, and fails rather than wait for ever for what it does not send.
+/// Connects to a server, with a time limit on reads.
 fn client(address: &str) -> BufReader<TcpStream> {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
@@ -78,7 +78,7 @@ fn echoes(name: &str) {
     for (number, client) in clients.iter_mut().enumerate() {
         writeln!(client.get_mut(), "one {number}\r\ntwo").unwrap();
     }
-    // The last who asked is answered while the first keeps silent.
+    // The last client is answered while the first is silent.
     for (number, client) in clients.iter_mut().enumerate().rev() {
         let mut answer = String::new();
         client.read_line(&mut answer).unwrap();
@@ -153,7 +153,7 @@ fn echoserver() {
     echoes("echoserver");
 }
 
-/// Starts a chat server, and this many clients who have joined.
+/// Starts a chat server, and this many clients that have joined.
 fn chat<const N: usize>() -> (Server, [BufReader<TcpStream>; N]) {
     let (mut server, address) = Server::start("chat_server", &["127.0.0.1:0"]);
     let clients = std::array::from_fn(|_| {
@@ -174,7 +174,7 @@ fn chat_server() {
     drop(two);
     assert_eq!(server.says(), left);
     writeln!(three.get_mut(), "two is gone").unwrap();
-    // And nobody hears their own lines.
+    // And no client is sent its own lines.
     assert_eq!(hears(&mut one), "two is gone\n");
     writeln!(one.get_mut(), "so it is").unwrap();
     assert_eq!(hears(&mut three), "so it is\n");
@@ -184,7 +184,7 @@ fn chat_server() {
 fn chat_server_puts_out_who_cannot_keep_up() {
     let (mut server, [mut talker, mut listener, mut sleeper]) = chat();
     let left = format!("{} left", sleeper.get_ref().local_addr().unwrap());
-    // More than the operating system holds for who does not read, and the queue besides.
+    // More than the operating system and the queue hold for a client that does not read.
     let line = "x".repeat(256 * 1024) + "\n";
     for _ in 0..250 {
         talker.get_mut().write_all(line.as_bytes()).unwrap();
@@ -357,7 +357,7 @@ fn keeps_values(name: &str) {
     ];
     assert_eq!(asks(&mut one, &mistakes), answers);
 
-    // Who waits is answered by what another one says, and keeps nobody waiting.
+    // A waiting client is answered when another sets the value, and delays no other.
     writeln!(one.get_mut(), "WAIT later 60000").unwrap();
     assert_eq!(asks(&mut two, &["GET a", "SET later now"]), ["VALUE one", "OK"]);
     assert_eq!(hears(&mut one), "VALUE now\n");

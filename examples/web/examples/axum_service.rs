@@ -30,7 +30,7 @@ fn greet(name: &str) -> String {
     format!("{greeting}, {name}!")
 }
 
-/// Stands for a library that asks a database: it blocks its green thread, and nobody else.
+/// Stands for a library that queries a database: it blocks only its green thread.
 fn look_up(_key: &str) -> &'static str {
     sleep(Duration::from_millis(10)).block();
     "Hello"
@@ -44,10 +44,10 @@ fn look_up(_key: &str) -> &'static str {
 async fn green<T: Send + 'static>(function: impl FnOnce() -> T + 'static) -> Result<T, StatusCode> {
     let (answer, answered) = oneshot::channel();
     spawn_n(stackful(move || {
-        // Nobody is there to take it when the client has gone.
+        // It fails if the client has gone, and the receiver was dropped.
         let _ = answer.send(function());
     }));
-    // The sender is gone without a word if the function panicked; the hub has reported that.
+    // The sender was dropped if the function panicked; the hub has reported that.
     answered.await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
 }
 

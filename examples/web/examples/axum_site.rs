@@ -26,7 +26,7 @@ fn greet(name: &str) -> String {
 
 async fn hello(Path(name): Path<String>) -> Result<String, StatusCode> {
     let (answer, answered) = oneshot::channel();
-    // Nobody takes the answer when the client has gone.
+    // It fails if the client has gone, and the receiver was dropped.
     spawn_n(stackful(move || drop(answer.send(greet(&name)))));
     answered.await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
 }

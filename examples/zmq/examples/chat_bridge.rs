@@ -1,4 +1,4 @@
-//! Hands on whatever is published here to all who subscribe here: what joins the servers of
+//! Forwards every message that is published here to all subscribers: it connects the servers of
 //! `distributed_websocket_chat`.
 //!
 //!     cargo run -p eventlet-zmq-examples --example chat_bridge

@@ -1,13 +1,12 @@
-//! A chat in the browser that many servers serve: whatever one says, the visitors of all servers
-//! get.
+//! A chat in the browser over several servers: every line is sent to the visitors of all servers.
 //!
 //!     cargo run -p eventlet-zmq-examples --example chat_bridge
 //!     cargo run -p eventlet-zmq-examples --example distributed_websocket_chat 127.0.0.1:8095
 //!     cargo run -p eventlet-zmq-examples --example distributed_websocket_chat 127.0.0.1:8096
 //!
-//! What a visitor says is published to the bridge, and what the bridge hands on is said to every
+//! A visitor's lines are published to the bridge, and messages from the bridge are sent to every
 //! visitor. The endpoints of another bridge can be given as the second and third argument. A
-//! visitor who does not read misses lines when a hundred wait for him. Corresponds to eventlet's
+//! visitor that does not read misses lines when a hundred wait for it. Corresponds to eventlet's
 //! `examples/distributed_websocket_chat.py`.
 
 use std::cell::RefCell;
@@ -32,7 +31,7 @@ type Visitors = Rc<RefCell<BTreeMap<u64, Queue<Message>>>>;
 /// Eventlet's sockets have such a lock inside.
 type Publisher = Rc<Mutex<PubSocket>>;
 
-/// Says whatever is published, by any server, to the visitors of this one.
+/// Sends every published message, from any server, to the visitors of this one.
 fn hand_on(mut published: SubSocket, visitors: Visitors) -> Result<(), BoxError> {
     loop {
         let line = Message::from(String::try_from(published.recv().block()?)?);
@@ -42,7 +41,7 @@ fn hand_on(mut published: SubSocket, visitors: Visitors) -> Result<(), BoxError>
     }
 }
 
-/// Publishes what a visitor says, until he leaves.
+/// Publishes a visitor's lines, until it leaves.
 fn listen_to(ws: &WebSocket, publisher: &Publisher) -> Result<(), BoxError> {
     while let Some(message) = ws.wait().block()? {
         let line = message.as_text().unwrap_or("(bytes)").to_owned();

@@ -1,12 +1,12 @@
-//! A chat over TCP, whose lines go through ZeroMQ: each client publishes what he says, and is
+//! A chat over TCP, whose lines go through ZeroMQ: each client publishes its lines, and is
 //! subscribed to everything.
 //!
 //!     cargo run -p eventlet-zmq-examples --example zmq_chat
 //!     nc 127.0.0.1 3001
 //!
-//! A line `name: Ada` tells who one is. Another address can be given as the argument. Corresponds
-//! to eventlet's `examples/zmq_chat.py`, where the subscriptions take what was said to the clients,
-//! too.
+//! A line `name: Ada` sets the client's name. Another address can be given as the argument.
+//! Corresponds to eventlet's `examples/zmq_chat.py`, where the subscriptions take what was said to
+//! the clients, too.
 
 use std::env;
 use std::io::{BufRead, BufReader, Write};
@@ -35,7 +35,7 @@ fn subscribe(endpoint: &str, mut writer: impl Write) -> Result<(), BoxError> {
     }
 }
 
-/// Publishes what a client says, until he leaves.
+/// Publishes a client's lines, until it leaves.
 fn read_chat(client: &TcpStream, publisher: &Publisher) -> Result<(), BoxError> {
     let mut who = "someone".to_owned();
     for line in BufReader::new(client).lines() {

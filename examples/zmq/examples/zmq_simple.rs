@@ -1,4 +1,4 @@
-//! Two green threads, one of which asks and the other answers, over ZeroMQ.
+//! Two green threads, one of which sends requests and the other replies, over ZeroMQ.
 //!
 //!     cargo run -p eventlet-zmq-examples --example zmq_simple
 //!

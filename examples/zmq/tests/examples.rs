@@ -1,4 +1,4 @@
-//! Every example is run as its head says, and its output looked at.
+//! Runs every example as its head says, and checks its output.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -14,7 +14,7 @@ use eventlet::{sleep, spawn_n, with_timeout};
 /// Far longer than anything takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long to wait before saying something again to who may not have been subscribed yet.
+/// How long to wait before sending again to a client that may not have been subscribed yet.
 const AGAIN: Duration = Duration::from_millis(20);
 
 /// Returns the program of an example, which `cargo test` has built beside this one.
@@ -94,7 +94,7 @@ fn zmq_chat() {
     heard.store(true, Ordering::SeqCst);
     speaker.join().unwrap().unwrap();
 
-    // By now both are subscribed: whoever hears himself hears all that follows.
+    // By now both are subscribed: a client that gets its own line gets all that follow.
     writeln!(&bob, "good morning").unwrap();
     assert!(lines.any(|line| line == "someone: good morning"));
     drop((ada, lines));
@@ -142,7 +142,7 @@ fn distributed_websocket_chat() {
         hears(&bob, "hello").await;
         hears(&ada, "hello").await;
         speaker.kill();
-        // Who hears others may be heard himself only later.
+        // A client that gets others' lines may be heard only later.
         let speaker = spawn_n({
             let bob = bob.clone();
             async move {

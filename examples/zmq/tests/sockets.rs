@@ -69,7 +69,7 @@ fn a_green_thread_that_is_killed_while_it_receives_closes_its_socket() {
         let victim = spawn(call(ask, (endpoint.clone(), "nobody answers".to_owned())));
         let message = with_timeout(LONG, router.recv()).block().unwrap().unwrap();
         victim.kill();
-        // The answer finds nobody, now or a little later, and harms nobody.
+        // The answer has no receiver, now or a little later, which does no harm.
         while router.send(message.clone()).block().is_ok() {
             sleep(Duration::from_millis(1)).block();
         }
