@@ -277,7 +277,7 @@ impl<T: Clone> Event<T> {
     ///
     /// # Panics
     ///
-    /// Where there is no hub.
+    /// If there is no hub.
     ///
     /// # Differences
     ///

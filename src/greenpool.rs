@@ -136,7 +136,7 @@ impl GreenPool {
     ///
     /// # Panics
     ///
-    /// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+    /// If there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
     ///
     /// # Examples
     ///
@@ -192,7 +192,7 @@ impl GreenPool {
     ///
     /// # Panics
     ///
-    /// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+    /// If there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
     ///
     /// # Examples
     ///

@@ -121,7 +121,7 @@ impl Lock {
     ///
     /// # Panics
     ///
-    /// Where there is no hub.
+    /// If there is no hub.
     ///
     /// # Examples
     ///

@@ -113,7 +113,7 @@ impl Timeout {
     ///
     /// # Panics
     ///
-    /// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+    /// If there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
     ///
     /// # Yields
     ///
@@ -417,7 +417,7 @@ impl Exit {
 ///
 /// # Panics
 ///
-/// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+/// If there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
 ///
 /// # Yields
 ///

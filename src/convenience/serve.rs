@@ -45,7 +45,7 @@ use crate::report;
 ///
 /// # Panics
 ///
-/// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+/// If there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
 ///
 /// # Yields
 ///

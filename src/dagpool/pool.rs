@@ -89,7 +89,7 @@ where
     ///
     /// # Panics
     ///
-    /// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+    /// If there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
     ///
     /// # Yields
     ///
@@ -141,7 +141,7 @@ where
     ///
     /// # Panics
     ///
-    /// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+    /// If there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
     ///
     /// # Yields
     ///

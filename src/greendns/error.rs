@@ -1,4 +1,4 @@
-//! What went wrong, in words that name the host.
+//! Errors, with messages that name the host.
 
 use std::io::{self, ErrorKind};
 

@@ -20,7 +20,7 @@ static RESOLVER: Mutex<Option<Resolver>> = Mutex::new(None);
 ///
 /// # Panics
 ///
-/// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+/// If there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
 ///
 /// # Examples
 ///

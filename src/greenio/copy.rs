@@ -26,7 +26,7 @@ use crate::timeout::Timeout;
 ///
 /// # Panics
 ///
-/// Where there is no hub, if there is a limit.
+/// If there is a limit and no hub.
 ///
 /// # Yields
 ///

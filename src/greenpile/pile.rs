@@ -122,7 +122,7 @@ impl<T: 'static> GreenPile<T> {
     ///
     /// # Panics
     ///
-    /// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+    /// If there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
     ///
     /// # Examples
     ///

@@ -1,9 +1,9 @@
 //! The green stack that executes on this OS thread, or none.
 //!
 //! Only `stackful` knows what the address means. It is kept in the hub because of one rule: while
-//! the hub works, the current stack is null, whoever called the hub. The code that it runs and
-//! drops, such as a destructor or a link, does not belong to the caller's stack, and must not
-//! suspend that stack in the middle of the hub's work.
+//! the hub works, the current stack is null, even if a green stack called the hub. The code that it
+//! runs and drops, such as a destructor or a link, does not belong to the caller's stack, and must
+//! not suspend that stack in the middle of the hub's work.
 //!
 //! Nor must a lock of `std`, or a write to Tokio's eventfd. With libc's functions replaced
 //! (`eventlet-shim`), both suspend the green stack that they are on. So code of this crate that

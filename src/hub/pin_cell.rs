@@ -3,7 +3,7 @@
 //! # Invariants
 //!
 //! - **I1**: a value is reached only through [`PinCell::borrow_mut`], by a `Pin` of its cell.
-//!   Nothing here moves it or hands out `&mut` of it, so what is pinned stays where it is until it
+//!   Nothing here moves it or gives out `&mut` of it, so a pinned value stays where it is until it
 //!   is dropped there.
 #![allow(unsafe_code)]
 

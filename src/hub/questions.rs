@@ -81,7 +81,7 @@ impl Hub {
     }
 }
 
-/// Where the outcomes of green threads are: in the memory of each.
+/// The addresses of the outcomes of green threads.
 pub(crate) struct Outcomes {
     ranges: Vec<(Range<usize>, Key)>,
 }

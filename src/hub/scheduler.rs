@@ -94,7 +94,7 @@ pub(crate) struct Hub {
     pub(super) clock: Clock,
     /// The locals of green threads.
     pub(crate) locals: Locals,
-    /// What is noted of green threads for whoever looks into the hub.
+    /// Names and states of green threads, for debugging.
     pub(crate) notes: Notes,
     pub(super) observer: Observer,
     /// The hub's Tokio task, to be woken when a green thread becomes ready between two polls.

@@ -40,7 +40,7 @@ const END: u32 = u32::MAX;
 
 /// The place of a green thread.
 pub(super) struct Slot {
-    /// `None` while nobody is here.
+    /// `None` while the slot is vacant.
     serial: Option<NonZeroU64>,
     /// Whether it is in the queue. The slot of a green thread killed there becomes vacant when its
     /// turn comes.
@@ -51,7 +51,7 @@ pub(super) struct Slot {
     /// The next slot in its chain.
     next: u32,
     pub(super) spawned_at: &'static Location<'static>,
-    /// `None` while nobody is here.
+    /// `None` while the slot is vacant.
     job: Option<Pin<Rc<dyn Job>>>,
 }
 

@@ -32,7 +32,7 @@ impl Timer {
     ///
     /// # Panics
     ///
-    /// Where there is no hub.
+    /// If there is no hub.
     #[inline]
     #[track_caller]
     pub(crate) fn after(duration: Duration) -> Timer {
@@ -45,7 +45,7 @@ impl Timer {
     ///
     /// # Panics
     ///
-    /// Where there is no hub.
+    /// If there is no hub.
     #[inline]
     pub(super) fn since(start: &Start, duration: Duration) -> Timer {
         let hub = current::expect("waiting for the clock");

@@ -13,7 +13,7 @@ use crate::runtime::Aborted;
 ///
 /// # Panics
 ///
-/// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+/// If there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
 ///
 /// # Differences
 ///
@@ -114,8 +114,8 @@ impl Hub {
     /// # Differences
     ///
     /// Eventlet's `abort` ends the loop and leaves its green threads where they are; they go on
-    /// with the next hub that runs. `abort(True)` waits for the end: here that is what whoever
-    /// called `run` does.
+    /// with the next hub that runs. `abort(True)` waits for the end: here the caller of `run` does
+    /// that.
     ///
     /// # Examples
     ///

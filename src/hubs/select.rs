@@ -27,7 +27,7 @@ pub type Selected<F> = (Vec<F>, Vec<F>, Vec<F>);
 ///
 /// # Panics
 ///
-/// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+/// If there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
 ///
 /// # Yields
 ///

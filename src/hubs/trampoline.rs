@@ -89,7 +89,7 @@ impl fmt::Display for Interest {
 ///
 /// # Panics
 ///
-/// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+/// If there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
 ///
 /// # Yields
 ///

@@ -53,7 +53,7 @@ impl<T> Exchange<T> {
         }
     }
 
-    /// Hands an item to the first getter, or stores it, or gives it back when there is no room.
+    /// Grants an item to the first getter, or stores it, or returns it if there is no room.
     pub(super) fn put(&self, item: T) -> Result<(), T> {
         let number = self.granted.get();
         match self.getters.choose(Granted { item, number }) {

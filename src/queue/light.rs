@@ -252,7 +252,7 @@ impl<T> LightQueue<T> {
     ///
     /// # Panics
     ///
-    /// Where there is no hub.
+    /// If there is no hub.
     ///
     /// # Examples
     ///
@@ -302,7 +302,7 @@ impl<T> LightQueue<T> {
     ///
     /// # Panics
     ///
-    /// Where there is no hub.
+    /// If there is no hub.
     ///
     /// # Examples
     ///
@@ -443,8 +443,8 @@ impl<T> LightQueue<T> {
 
     /// Changes how many items the queue may store; `None` sets no bound.
     ///
-    /// Putters for whom there is room now are admitted at once, in order. When there are more items
-    /// than the new bound, they stay.
+    /// Putters for which there is room now are admitted at once, in order. When there are more
+    /// items than the new bound, they stay.
     ///
     /// Corresponds to eventlet's `Queue.resize`.
     ///

@@ -241,7 +241,7 @@ impl<T> SharedQueue<T> {
     ///
     /// # Panics
     ///
-    /// Where there is no hub.
+    /// If there is no hub.
     ///
     /// # Examples
     ///
@@ -287,7 +287,7 @@ impl<T> SharedQueue<T> {
     ///
     /// # Panics
     ///
-    /// Where there is no hub.
+    /// If there is no hub.
     ///
     /// # Examples
     ///

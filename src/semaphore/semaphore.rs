@@ -129,7 +129,7 @@ impl Semaphore {
         Acquire { semaphore: self, place: Place::default() }
     }
 
-    /// Takes a permit if that needs no waiting, and returns whether it did.
+    /// Takes a permit if it can do so without waiting, and returns whether it did.
     ///
     /// Corresponds to eventlet's `Semaphore.acquire` with `blocking=False`.
     ///
@@ -168,7 +168,7 @@ impl Semaphore {
     ///
     /// # Panics
     ///
-    /// Where there is no hub.
+    /// If there is no hub.
     ///
     /// # Examples
     ///
@@ -254,7 +254,7 @@ impl Semaphore {
     ///
     /// # Panics
     ///
-    /// Where there is no hub.
+    /// If there is no hub.
     ///
     /// # Examples
     ///
@@ -282,7 +282,7 @@ impl Semaphore {
     ///
     /// # Yields
     ///
-    /// Never: whoever waits runs in a later turn.
+    /// Never: a waiter runs in a later turn.
     ///
     /// # Panics
     ///
@@ -373,8 +373,8 @@ impl Semaphore {
         self.shared.waiters.len()
     }
 
-    /// Adds permits and wakes whom they serve, or takes some away, be they there or not: what is
-    /// acquired stays so, and the counter goes below zero.
+    /// Adds permits and wakes the waiters that get them, or removes some. Acquired permits stay
+    /// acquired, so the counter may become negative.
     pub(crate) fn adjust(&self, delta: isize) {
         self.shared.counter.set(self.counter() + delta);
         wake_all(|| self.serve());

@@ -168,7 +168,7 @@ impl<T> Drop for Execute<T> {
                 Where::Lane(lane) => lane.take_back(number),
             };
         }
-        // From here on whoever has the outcome is the one who answers for it.
+        // From here on the holder of the outcome is responsible for reporting it.
         self.outcome.close();
         if let Ok(unwanted) = self.outcome.try_recv() {
             discard(unwanted);

@@ -1,4 +1,4 @@
-//! Jobs in line.
+//! Queued jobs.
 
 use std::collections::BTreeMap;
 

@@ -54,7 +54,7 @@ fn chat(client: TcpStream, publisher: Publisher, endpoint: String) -> Result<(),
     println!("Participant joined chat.");
     let writer = client.try_clone()?;
     let heard = spawn(stackful(move || {
-        // It ends with the client, whom `read_chat` misses first.
+        // It ends with the client, as `read_chat` does, which notices first.
         let _gone = subscribe(&endpoint, writer);
     }));
     let ended = read_chat(&client, &publisher);

@@ -70,8 +70,8 @@ pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
 
 /// The end of a [`pipe`] to read from.
 ///
-/// Where it would have to wait, only its green thread waits. It panics, yields, is killed and fails
-/// as [`TcpStream`](crate::green::net::TcpStream) does.
+/// Waiting suspends only the green thread. It panics, yields, is killed and fails as
+/// [`TcpStream`](crate::green::net::TcpStream) does.
 ///
 /// It converts into a [`Stdio`], for a child process. If a clone is kept, the process's end stays
 /// non-blocking: it reads `WouldBlock` when the pipe is empty.
@@ -101,8 +101,8 @@ pub struct PipeReader {
 
 /// The end of a [`pipe`] to write to. The reader reads to its end once the last clone is dropped.
 ///
-/// Where it would have to wait, only its green thread waits. It panics, yields, is killed and fails
-/// as [`TcpStream`](crate::green::net::TcpStream) does.
+/// Waiting suspends only the green thread. It panics, yields, is killed and fails as
+/// [`TcpStream`](crate::green::net::TcpStream) does.
 ///
 /// It converts into a [`Stdio`], for a child process. If a clone is kept, the process's end stays
 /// non-blocking: it gets `WouldBlock` when the pipe is full.

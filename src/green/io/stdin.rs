@@ -43,7 +43,7 @@ pub fn stdin() -> Stdin {
 ///
 /// # Panics
 ///
-/// Where there is no green stack to wait on.
+/// If there is no green stack to wait on.
 ///
 /// # Yields
 ///
@@ -55,7 +55,7 @@ pub fn stdin() -> Stdin {
 ///
 /// # Errors
 ///
-/// Those of `std`. While the green stack unwinds, when there is no input yet.
+/// Those of `std`. If the green stack is unwinding and there is no input yet.
 ///
 /// # Differences
 ///
@@ -125,8 +125,8 @@ impl Stdin {
         self.lock().lines()
     }
 
-    /// Returns whether it is a terminal. In `std` this is [`IsTerminal`](io::IsTerminal), which
-    /// nobody else may implement.
+    /// Returns whether it is a terminal. In `std` this is [`IsTerminal`](io::IsTerminal), which is
+    /// sealed.
     pub fn is_terminal(&self) -> bool {
         io::IsTerminal::is_terminal(&io::stdin())
     }

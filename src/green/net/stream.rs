@@ -23,8 +23,8 @@ type Std = std::net::TcpStream;
 ///
 /// It reads and writes through [`Read`](std::io::Read) and [`Write`](std::io::Write), so
 /// [`BufReader`](std::io::BufReader), [`io::copy`], `write!` and everything else that is built on
-/// them works. Where it would have to wait, only its green thread waits. It is closed when the last
-/// of its clones is dropped.
+/// them works. Waiting suspends only the green thread. It is closed when the last of its clones is
+/// dropped.
 ///
 /// `TcpStream::from` makes one of a Tokio connection, and [`into_tokio`](TcpStream::into_tokio)
 /// converts it back.
@@ -95,7 +95,7 @@ impl TcpStream {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     ///
     /// # Yields
     ///
@@ -128,7 +128,7 @@ impl TcpStream {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     ///
     /// # Yields
     ///
@@ -233,7 +233,7 @@ impl TcpStream {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     ///
     /// # Yields
     ///

@@ -23,7 +23,7 @@ type Std = std::net::UdpSocket;
 ///
 /// # Panics
 ///
-/// What has to wait panics, in the caller's line, where there is no green stack to wait on.
+/// A call that has to wait panics, at the caller's line, if there is no green stack to wait on.
 ///
 /// # Yields
 ///
@@ -106,7 +106,7 @@ impl UdpSocket {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     ///
     /// # Yields
     ///
@@ -143,7 +143,7 @@ impl UdpSocket {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     ///
     /// # Yields
     ///
@@ -180,7 +180,7 @@ impl UdpSocket {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     ///
     /// # Yields
     ///
@@ -289,7 +289,7 @@ impl UdpSocket {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     ///
     /// # Yields
     ///
@@ -325,7 +325,7 @@ impl UdpSocket {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     ///
     /// # Yields
     ///
@@ -363,7 +363,7 @@ impl UdpSocket {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     ///
     /// # Yields
     ///

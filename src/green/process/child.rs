@@ -134,7 +134,7 @@ impl Child {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     ///
     /// # Examples
     ///
@@ -219,7 +219,7 @@ impl Child {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     ///
     /// # Examples
     ///
@@ -257,7 +257,7 @@ impl Child {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     ///
     /// # Examples
     ///
@@ -320,7 +320,7 @@ impl Child {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     ///
     /// # Examples
     ///

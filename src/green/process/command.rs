@@ -317,7 +317,7 @@ impl Command {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     ///
     /// # Examples
     ///
@@ -356,7 +356,7 @@ impl Command {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     ///
     /// # Examples
     ///

@@ -120,7 +120,7 @@ impl ChildHandle {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     #[track_caller]
     pub fn wait(&self) -> io::Result<ExitStatus> {
         match wait(self.ended()) {
@@ -141,7 +141,7 @@ impl ChildHandle {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     #[track_caller]
     pub fn wait_timeout(&self, dur: Duration) -> io::Result<Option<ExitStatus>> {
         match wait(within(Some(dur), self.ended())) {

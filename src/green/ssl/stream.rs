@@ -28,7 +28,7 @@ use crate::ssl::{self, CertificateDer, Version, wrap_ssl};
 ///
 /// # Panics
 ///
-/// What has to wait panics, in the caller's line, where there is no green stack to wait on.
+/// A call that has to wait panics, at the caller's line, if there is no green stack to wait on.
 ///
 /// # Yields
 ///
@@ -79,7 +79,7 @@ impl TlsStream {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     ///
     /// # Yields
     ///
@@ -91,7 +91,7 @@ impl TlsStream {
     ///
     /// # Errors
     ///
-    /// When the connection cannot be made, or the handshake fails.
+    /// If the connection cannot be made, or the handshake fails.
     #[track_caller]
     pub fn connect<A: Address<Family = Tcp>>(
         addr: A,
@@ -107,7 +107,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> TlsStream<T> {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     ///
     /// # Yields
     ///
@@ -131,7 +131,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> TlsStream<T> {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     ///
     /// # Yields
     ///

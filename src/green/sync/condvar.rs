@@ -166,7 +166,7 @@ impl Condvar {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     ///
     /// # Yields
     ///
@@ -215,7 +215,7 @@ impl Condvar {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on, if it has to.
+    /// If it has to wait and there is no green stack.
     ///
     /// # Yields
     ///

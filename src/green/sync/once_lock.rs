@@ -41,7 +41,7 @@ type Std<T> = std::sync::OnceLock<T>;
 /// }));
 /// ```
 pub struct OnceLock<T> {
-    /// Set only by the one who has the lock, so nobody ever waits for it.
+    /// Set only under the lock, so setting it never waits.
     value: Std<T>,
     setting: Mutex<()>,
 }

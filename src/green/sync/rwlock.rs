@@ -83,8 +83,7 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Panics
     ///
-    /// When it has to wait and nobody can wait here: where there is no green stack, and while it
-    /// unwinds.
+    /// If it has to wait and cannot: off green stacks, and while one unwinds.
     ///
     /// # Yields
     ///
@@ -136,8 +135,7 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Panics
     ///
-    /// When it has to wait and nobody can wait here: where there is no green stack, and while it
-    /// unwinds.
+    /// If it has to wait and cannot: off green stacks, and while one unwinds.
     ///
     /// # Yields
     ///
@@ -218,7 +216,7 @@ impl<T: ?Sized> RwLock<T> {
         self.poison.clear();
     }
 
-    /// Returns the value, which nobody else can have.
+    /// Returns the value: `&mut self` proves that the lock is free.
     ///
     /// Corresponds to [`std::sync::RwLock::get_mut`].
     ///
@@ -288,7 +286,7 @@ pub struct RwLockReadGuard<'a, T: ?Sized> {
 #[must_use = "dropped at once, it locks nothing"]
 #[clippy::has_significant_drop]
 pub struct RwLockWriteGuard<'a, T: ?Sized> {
-    /// Dropped first: who gets the lock next must find the mark.
+    /// Dropped first: the next holder must find the mark.
     watch: Watch<'a>,
     inner: tokio::sync::RwLockWriteGuard<'a, T>,
 }

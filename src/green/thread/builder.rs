@@ -61,7 +61,7 @@ impl Builder {
     ///
     /// # Panics
     ///
-    /// Where there is no hub.
+    /// If there is no hub.
     ///
     /// # Yields
     ///

@@ -173,8 +173,7 @@ pub fn current() -> Thread {
 ///
 /// # Panics
 ///
-/// When it has to wait and nobody can wait here: where there is no green stack, and while it
-/// unwinds.
+/// If it has to wait and cannot: off green stacks, and while one unwinds.
 ///
 /// # Yields
 ///
@@ -222,7 +221,7 @@ pub fn park() {
 ///
 /// # Panics
 ///
-/// Where there is no green stack to wait on.
+/// If there is no green stack to wait on.
 ///
 /// # Yields
 ///

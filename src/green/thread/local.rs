@@ -105,7 +105,7 @@ impl<T: 'static> LocalKey<T> {
     ///
     /// # Yields
     ///
-    /// Where the function does.
+    /// Wherever the function does.
     ///
     /// # Killed
     ///

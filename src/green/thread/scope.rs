@@ -104,7 +104,7 @@ impl<T> ScopedJoinHandle<'_, T> {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     ///
     /// # Yields
     ///

@@ -10,7 +10,7 @@ use crate::green::wait::wait;
 ///
 /// # Panics
 ///
-/// Where there is no green stack to wait on.
+/// If there is no green stack to wait on.
 ///
 /// # Yields
 ///
@@ -41,7 +41,7 @@ pub fn sleep(dur: Duration) {
 ///
 /// # Panics
 ///
-/// Where there is no green stack to wait on.
+/// If there is no green stack to wait on.
 ///
 /// # Yields
 ///

@@ -19,7 +19,7 @@ use crate::stackful::stackful;
 ///
 /// # Panics
 ///
-/// Where there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
+/// If there is no hub: outside [`run`](crate::run) and [`local`](crate::local).
 ///
 /// # Yields
 ///
@@ -86,7 +86,7 @@ impl<T> JoinHandle<T> {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     ///
     /// # Yields
     ///

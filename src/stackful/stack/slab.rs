@@ -425,7 +425,7 @@ fn map(len: usize) -> io::Result<usize> {
 fn map_all(len: usize) -> io::Result<usize> {
     let protection = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_STACK;
-    // SAFETY: a new mapping where the kernel sees fit is in nobody's way.
+    // SAFETY: a new mapping, at an address of the kernel's choice, overlaps no other.
     let start = unsafe { libc::mmap(ptr::null_mut(), len, protection, flags, -1, 0) };
     if start == libc::MAP_FAILED {
         return Err(io::Error::last_os_error());

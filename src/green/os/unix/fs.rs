@@ -24,7 +24,7 @@ use crate::green::blocking::blocking;
 ///
 /// # Panics
 ///
-/// Where there is no green stack to wait on.
+/// If there is no green stack to wait on.
 ///
 /// # Yields
 ///

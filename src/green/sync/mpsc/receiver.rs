@@ -80,8 +80,8 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// When there is no item and all senders are gone, and when it would have to wait while its
-    /// green stack unwinds.
+    /// If there is no item and all senders are gone, or it would have to wait while its green stack
+    /// unwinds.
     ///
     /// # Examples
     ///

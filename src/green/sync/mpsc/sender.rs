@@ -93,7 +93,7 @@ impl<T> SyncSender<T> {
     ///
     /// # Panics
     ///
-    /// When it has to wait where there is no green stack.
+    /// If it has to wait and there is no green stack.
     ///
     /// # Yields
     ///

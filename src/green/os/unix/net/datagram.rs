@@ -28,7 +28,7 @@ type Std = std::os::unix::net::UnixDatagram;
 ///
 /// # Panics
 ///
-/// What has to wait panics, in the caller's line, where there is no green stack to wait on.
+/// A call that has to wait panics, at the caller's line, if there is no green stack to wait on.
 ///
 /// # Yields
 ///
@@ -268,13 +268,14 @@ impl UnixDatagram {
         self.socket.io.peer_addr().map(SocketAddr::from)
     }
 
-    /// Receives one datagram: how long it is, and from whom. What does not fit into `buf` is lost.
+    /// Receives one datagram, and returns its length and sender. Bytes that do not fit into `buf`
+    /// are lost.
     ///
     /// Corresponds to [`std::os::unix::net::UnixDatagram::recv_from`].
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     ///
     /// # Yields
     ///
@@ -282,7 +283,7 @@ impl UnixDatagram {
     ///
     /// # Killed
     ///
-    /// A datagram that was not handed out is there for the next who asks.
+    /// A datagram that was not returned is kept for the next receiver.
     ///
     /// # Examples
     ///
@@ -312,7 +313,7 @@ impl UnixDatagram {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     ///
     /// # Yields
     ///
@@ -320,7 +321,7 @@ impl UnixDatagram {
     ///
     /// # Killed
     ///
-    /// A datagram that was not handed out is there for the next who asks.
+    /// A datagram that was not returned is kept for the next receiver.
     ///
     /// # Examples
     ///
@@ -347,7 +348,7 @@ impl UnixDatagram {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     ///
     /// # Yields
     ///
@@ -388,7 +389,7 @@ impl UnixDatagram {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     ///
     /// # Yields
     ///
@@ -424,7 +425,7 @@ impl UnixDatagram {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     ///
     /// # Yields
     ///

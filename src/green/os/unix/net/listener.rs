@@ -121,7 +121,7 @@ impl UnixListener {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     ///
     /// # Yields
     ///

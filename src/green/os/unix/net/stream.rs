@@ -28,7 +28,7 @@ type Tokio = tokio::net::UnixStream;
 ///
 /// # Panics
 ///
-/// What has to wait panics, in the caller's line, where there is no green stack to wait on.
+/// A call that has to wait panics, at the caller's line, if there is no green stack to wait on.
 ///
 /// # Yields
 ///
@@ -85,7 +85,7 @@ impl UnixStream {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     ///
     /// # Yields
     ///
@@ -120,7 +120,7 @@ impl UnixStream {
     ///
     /// # Panics
     ///
-    /// Where there is no green stack to wait on.
+    /// If there is no green stack to wait on.
     ///
     /// # Yields
     ///
