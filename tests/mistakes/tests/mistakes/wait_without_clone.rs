@@ -1,4 +1,4 @@
-//! `Result<u8, std::io::Error>` is not `Clone`, and `wait` gives a copy: await the handle itself
+//! `Result<u8, std::io::Error>` is not `Clone`, and `wait` returns a copy: await the handle itself
 
 fn main() {
     eventlet::run(async {
