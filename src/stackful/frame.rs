@@ -5,7 +5,7 @@
 //!   +-------------------+                   +------------------+
 //!   | hub               |                   | closure          |
 //!   | Stackful::poll(cx)| ---- resume ----> | ...              |
-//!   |   saves CURRENT_STACK,   |     (cx)          | future.block()   |
+//!   |   saves current,  |     (cx)          | future.block()   |
 //!   |   restores it     |                   |   Frame::poll    |
 //!   |                   | <--- suspend ---- |   Frame::suspend |
 //!   +-------------------+                   +------------------+
