@@ -140,7 +140,7 @@ mod tests {
             };
             let refused = catch_unwind(AssertUnwindSafe(suspend)).unwrap_err();
             let message = report::message(&*refused).unwrap();
-            assert!(message.ends_with("in the middle of its hub"), "{message}");
+            assert!(message.ends_with("in the middle of its hub's work"), "{message}");
         }));
     }
 }
