@@ -102,7 +102,7 @@ impl fmt::Display for Blocked {
 ///
 /// It is called just before such a call, on whatever OS thread that is, with the caller's
 /// backtrace. What it calls itself blocks, too. A panic in it is dropped. Calls of signal handlers,
-/// of allocators and of the hub itself are counted only.
+/// of allocators and of the hub itself are counted only, by [`stats`](crate::stats).
 ///
 /// While there is a hook, sleeps, locks, look-ups of names and waits for children are told, and
 /// counted, also where they are made inside a poll. Descriptors are not, as there they are Tokio's:
@@ -176,8 +176,10 @@ pub(crate) fn is_hooked() -> bool {
 /// Counts a call that blocks, and tells of it. `errno` is as it was.
 #[cold]
 pub(crate) fn note(why: Why) {
-    // A handler may have interrupted the unwinder.
-    let at = if why == Why::SignalHandler { None } else { called() };
+    // A handler may have interrupted the unwinder, and that takes a lock of C, which this crate may
+    // have now.
+    let is_quiet = matches!(why, Why::SignalHandler | Why::AtWork);
+    let at = if is_quiet { None } else { called() };
     let function = at.and_then(|at| SYMBOLS[at].0.to_str().ok());
     if why == Why::InPoll && (function == Some("sched_yield") || TELLS.get()) {
         return;
@@ -186,7 +188,7 @@ pub(crate) fn note(why: Why) {
     if let Some(at) = at {
         COUNTS[at].fetch_add(1, Ordering::Relaxed);
     }
-    if is_hooked() && !matches!(why, Why::SignalHandler | Why::AtWork) {
+    if is_hooked() && !is_quiet {
         let errno = real::errno();
         tell(function, why);
         real::set_errno(errno);
