@@ -57,8 +57,8 @@ fn raw(socket: &UnixStream) -> usize {
 
 /// Makes a socket one that does not wait, and nobody knows.
 fn make_nonblocking_unseen(socket: &UnixStream) {
-    let yes = 1;
-    let at = (&raw const yes as *const i32).addr();
+    let yes: i32 = 1;
+    let at = (&raw const yes).addr();
     unseen(libc::SYS_ioctl, [raw(socket), libc::FIONBIO as usize, at]);
 }
 
@@ -224,7 +224,7 @@ fn numbers_that_come_and_go_are_told_apart() {
             });
         });
         done.store(true, Ordering::Relaxed);
-        churns.map(|churn| churn.join().unwrap());
+        churns.into_iter().for_each(|churn| churn.join().unwrap());
         println!("400 pairs: {took:?}");
         assert!(took < 4 * HEALED, "{took:?}");
     });
