@@ -33,7 +33,7 @@ pub struct GreenThreadInfo {
     pub stackful: bool,
     /// What it is doing.
     pub state: State,
-    /// How long ago its last turn was over, if it had one since [`keep_times`] was switched on.
+    /// How long ago its last turn was over, if it had one since [`record_turn_times`] was switched on.
     pub idle: Option<Duration>,
     /// How many of its turns blocked the hub for too long, while the [blocking
     /// detector](super::hub_blocking_detection) was on.
@@ -124,7 +124,7 @@ pub fn format_green_threads() -> String {
 /// use eventlet::debug;
 ///
 /// # eventlet::runtime::Builder::new().start_paused(true).run(async {
-/// debug::keep_times(true);
+/// debug::record_turn_times(true);
 /// let gt = eventlet::spawn(std::future::pending::<()>());
 /// eventlet::sleep(Duration::from_secs(3)).await;
 /// assert_eq!(debug::green_threads()[1].idle, Some(Duration::from_secs(3)));
@@ -132,8 +132,8 @@ pub fn format_green_threads() -> String {
 /// # }).unwrap();
 /// ```
 #[track_caller]
-pub fn keep_times(keep: bool) {
-    hub::expect("noting the time of every turn").keep_times(keep);
+pub fn record_turn_times(keep: bool) {
+    hub::expect("noting the time of every turn").record_turn_times(keep);
 }
 
 /// Returns the numbers of those that have stacks, where nobody has.

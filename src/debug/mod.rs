@@ -48,7 +48,9 @@ pub use self::tracing::trace_green_threads;
 pub use crate::hub::{Deadlock, Stuck};
 pub use blocking::{Stall, hub_blocking_detection, set_blocking_hook, stalls};
 pub use exceptions::hub_exceptions;
-pub use green_threads::{GreenThreadInfo, State, format_green_threads, green_threads, keep_times};
+pub use green_threads::{
+    GreenThreadInfo, State, format_green_threads, green_threads, record_turn_times,
+};
 #[cfg(unix)]
 pub use listeners::{ListenerInfo, format_hub_listeners, hub_listener_stacks, hub_listeners};
 pub use meeting_points::{MeetingPoint, Waiter, keep_holders, meeting_points};

@@ -39,8 +39,8 @@ impl Hub {
     }
 
     /// Notes the time of every turn from now on, or no longer.
-    pub(crate) fn keep_times(&self, keep: bool) {
-        self.observer.keep_times(keep);
+    pub(crate) fn record_turn_times(&self, keep: bool) {
+        self.observer.record_turn_times(keep);
         if !keep {
             self.notes.forget_times();
         }

@@ -69,7 +69,7 @@ impl Observer {
         self.keeps_times.get()
     }
 
-    pub(super) fn keep_times(&self, keep: bool) {
+    pub(super) fn record_turn_times(&self, keep: bool) {
         self.keeps_times.set(keep);
         self.change();
     }

@@ -2,7 +2,7 @@
 
 use std::future::pending;
 
-use eventlet::debug::{State, format_green_threads, green_threads, keep_times};
+use eventlet::debug::{State, format_green_threads, green_threads, record_turn_times};
 use eventlet::{GreenPile, GreenPool, getcurrent, sleep, spawn, spawn_after, spawn_n};
 use futures::future::poll_immediate;
 
@@ -106,12 +106,12 @@ both_colours! {
         let gt = spawn(green!({ wait!(pending::<()>()) }));
         wait!(sleep(ms(5)));
         assert_eq!(green_threads()[1].idle, None);
-        keep_times(true);
+        record_turn_times(true);
         let later = spawn(green!({ wait!(pending::<()>()) }));
         wait!(sleep(ms(7)));
         assert_eq!(green_threads()[2].idle, Some(ms(7)));
         assert_eq!(green_threads()[1].idle, None, "it had no turn since");
-        keep_times(false);
+        record_turn_times(false);
         assert_eq!(green_threads()[2].idle, None);
         gt.kill();
         later.kill();
