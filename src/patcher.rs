@@ -84,7 +84,7 @@ static PATCHED: AtomicU32 = AtomicU32::new(0);
 /// use eventlet::{Block, stackful, tpool};
 ///
 /// fn read_all(mut socket: TcpStream) -> io::Result<String> {
-///     let read = move || {
+///     let mut read = move || {
 ///         let mut text = String::new();
 ///         socket.read_to_string(&mut text).map(|_| text)
 ///     };
