@@ -24,7 +24,7 @@ fn no_such_name_and_a_failing_server_are_told_apart() {
     run(async || {
         for (code, kind, words) in [
             (ResponseCode::NXDomain, ErrorKind::NotFound, "no such name"),
-            (ResponseCode::NoError, ErrorKind::NotFound, "nothing of the kind"),
+            (ResponseCode::NoError, ErrorKind::NotFound, "no record of the requested type"),
             (ResponseCode::ServFail, ErrorKind::Other, "failed"),
         ] {
             let server = NameServer::start(move |request, _| vec![empty(request, code)]).await;
