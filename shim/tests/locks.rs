@@ -250,3 +250,29 @@ fn a_limit_around_a_lock_takes_effect_when_it_is_there() {
         holder.block().unwrap();
     });
 }
+
+/// The wakeup goes to the green thread, which was first, and cannot run before its hub does.
+#[test]
+fn a_lock_that_is_waited_for_inside_a_poll_too_is_had_by_both() {
+    let lock = Arc::new(Mutex::new(0));
+    let (locked, is_locked) = mpsc::channel();
+    let theirs = Arc::clone(&lock);
+    let owner = std::thread::spawn(move || {
+        let mut count = theirs.lock().unwrap();
+        locked.send(()).unwrap();
+        // As long as it takes the others to wait.
+        std::thread::sleep(50 * MS);
+        *count += 1;
+    });
+    let total = run(move || {
+        is_locked.recv().unwrap();
+        let same = Arc::clone(&lock);
+        let first = green(move || *same.lock().unwrap() += 1);
+        turns(1);
+        async { *lock.lock().unwrap() += 1 }.block();
+        first.block().unwrap();
+        *lock.lock().unwrap()
+    });
+    owner.join().unwrap();
+    assert_eq!(total, 3);
+}

@@ -340,7 +340,7 @@ fn it_needs_a_hub_and_says_so_in_the_caller_s_line() {
 #[test]
 fn a_regular_file_is_always_ready() {
     eventlet::run(async {
-        let file = std::fs::File::open(file!()).unwrap();
+        let file = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
         trampoline(&file, Interest::Read, FOR_EVER).await.unwrap();
     });
 }

@@ -4,6 +4,7 @@
 //! Every other number goes to the kernel as it is.
 
 use std::ffi::{c_int, c_long, c_void};
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::time::Duration;
 
 use libc::{pthread_t, timespec};
@@ -45,9 +46,39 @@ pub(super) unsafe extern "C" fn syscall(
     // SAFETY: I1: where it waits, the fourth is null or a time.
     let result = match unsafe { operate(word, b as c_int, c as u32, d, f as u32) } {
         Some(result) => result,
+        None if waits(b as c_int) && eventlet::lowlevel::has_hub() => {
+            let _waits = WaitsWithHub::enter();
+            plain.make()
+        }
         None => plain.make(),
     };
     answer(result) as c_long
+}
+
+fn waits(operation: c_int) -> bool {
+    matches!(operation & COMMAND, libc::FUTEX_WAIT | libc::FUTEX_WAIT_BITSET)
+}
+
+/// OS threads with a hub that wait in the kernel, as those that wait inside a poll.
+///
+/// A waiter counts itself before the kernel reads its word, and whoever wakes has written the word
+/// before it reads the count.
+static WAITING_WITH_HUB: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts this OS thread in [`WAITING_WITH_HUB`].
+struct WaitsWithHub;
+
+impl WaitsWithHub {
+    fn enter() -> WaitsWithHub {
+        WAITING_WITH_HUB.fetch_add(1, Ordering::SeqCst);
+        WaitsWithHub
+    }
+}
+
+impl Drop for WaitsWithHub {
+    fn drop(&mut self) {
+        WAITING_WITH_HUB.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// Does what concerns green threads. `None` where the call is to be made as it is.
@@ -112,16 +143,22 @@ fn limit_of(operation: c_int, time: &timespec) -> Option<Duration> {
 }
 
 /// Wakes green threads first, and then others through the kernel.
+///
+/// A green thread whose hub waits in the kernel cannot run, so its wakeup is not taken off the
+/// number for the kernel: one of the two waits in vain otherwise, and one too many is no harm.
 fn wake(word: Word, operation: c_int, most: u32, bits: u32) -> Option<isize> {
     let most = most.min(c_int::MAX as u32) as usize;
     let woken = futex::wake(word, most, bits);
     if woken == 0 {
         return None;
     }
-    if woken == most {
+    fence(Ordering::SeqCst);
+    let counts = WAITING_WITH_HUB.load(Ordering::Relaxed) == 0;
+    let left = if counts { most - woken } else { most };
+    if left == 0 {
         return Some(woken as isize);
     }
-    let arguments = [word.address(), operation as usize, most - woken, 0, 0, bits as usize];
+    let arguments = [word.address(), operation as usize, left, 0, 0, bits as usize];
     // SAFETY: as the call that this is a part of.
     let others = unsafe { Call::new(libc::SYS_futex, arguments) }.make();
     Some(woken as isize + others.max(0))
