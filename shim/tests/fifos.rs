@@ -11,11 +11,10 @@ use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use eventlet::{Block, Timeout};
+use support::temporary::Temporary;
 use support::{MS, errno, green, run};
 
 unsafe extern "C" {
@@ -24,37 +23,28 @@ unsafe extern "C" {
 }
 
 /// A FIFO of its own for each test.
-struct Fifo(PathBuf);
+struct Fifo(Temporary);
 
 impl Fifo {
     fn new() -> Fifo {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let number = NEXT.fetch_add(1, Ordering::SeqCst);
-        let name = format!("eventlet-shim-fifo-{}-{number}", std::process::id());
-        let fifo = Fifo(std::env::temp_dir().join(name));
+        let fifo = Fifo(Temporary::path());
         // SAFETY: the path is there.
         assert_eq!(unsafe { libc::mkfifo(fifo.path().as_ptr(), 0o600) }, 0);
         fifo
     }
 
     fn path(&self) -> CString {
-        CString::new(self.0.as_os_str().as_bytes()).unwrap()
+        CString::new(self.0.path.as_os_str().as_bytes()).unwrap()
     }
 
     fn reads(&self) -> impl FnOnce() -> std::io::Result<File> + Send + 'static {
-        let path = self.0.clone();
+        let path = self.0.path.clone();
         move || File::open(path)
     }
 
     fn writes(&self) -> impl FnOnce() -> std::io::Result<File> + Send + 'static {
-        let path = self.0.clone();
+        let path = self.0.path.clone();
         move || OpenOptions::new().write(true).open(path)
-    }
-}
-
-impl Drop for Fifo {
-    fn drop(&mut self) {
-        let _gone = std::fs::remove_file(&self.0);
     }
 }
 
@@ -127,7 +117,7 @@ fn a_writer_that_is_gone_again_has_been_there() {
 fn has_reader(fifo: &Fifo) -> bool {
     let mut options = OpenOptions::new();
     options.write(true).custom_flags(libc::O_NONBLOCK);
-    match options.open(&fifo.0) {
+    match options.open(&fifo.0.path) {
         Ok(writer) => {
             assert!(nonblocking(&writer));
             true
@@ -217,10 +207,10 @@ fn all_else_is_opened_as_it_is() {
         drop(eventlet::spawn(async move { others.set(true) }));
         let fifo = Fifo::new();
         // Both ways is nobody's wait.
-        let both = File::options().read(true).write(true).open(&fifo.0).unwrap();
+        let both = File::options().read(true).write(true).open(&fifo.0.path).unwrap();
         assert!(!nonblocking(&both));
         assert!(has_reader(&fifo));
-        let file = fifo.0.with_extension("txt");
+        let file = fifo.0.path.with_extension("txt");
         File::create(&file).unwrap().write_all(b"text").unwrap();
         let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().unwrap().permissions());
         assert_eq!(mode & 0o600, 0o600);

@@ -8,38 +8,13 @@ use std::cell::Cell;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use eventlet::{Block, Timeout};
+use support::temporary::Temporary;
 use support::{MS, crowd, errno, green, run, timed};
-
-/// A file of its own for each test.
-struct Temporary(PathBuf);
-
-impl Temporary {
-    fn new() -> Temporary {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let number = NEXT.fetch_add(1, Ordering::SeqCst);
-        let name = format!("eventlet-shim-lock-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        File::create(&path).unwrap();
-        Temporary(path)
-    }
-
-    fn open(&self) -> File {
-        File::options().read(true).write(true).open(&self.0).unwrap()
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        let _gone = std::fs::remove_file(&self.0);
-    }
-}
 
 /// A way to take a lock of a whole file, and to give it back.
 #[derive(Clone, Copy)]
@@ -105,7 +80,7 @@ impl Holder {
         let test = ["--exact", "another_process", "--ignored", "--nocapture"];
         let mut child = Command::new(this)
             .args(test)
-            .env("LOCKED", &file.0)
+            .env("LOCKED", &file.path)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -140,7 +115,7 @@ fn another_process() {
 fn each_lock_is_waited_for_by_a_green_thread() {
     run(|| {
         for way in WAYS {
-            let locked = Temporary::new();
+            let locked = Temporary::file();
             let holder = Holder::of(&locked, way);
             let file = locked.open();
             let waiting = green(move || ((way.lock)(file.as_raw_fd()), file));
@@ -154,7 +129,7 @@ fn each_lock_is_waited_for_by_a_green_thread() {
         }
     });
     for way in WAYS {
-        let file = Temporary::new().open();
+        let file = Temporary::file().open();
         assert_eq!((way.lock)(file.as_raw_fd()), 0, "off green stacks");
     }
 }
@@ -163,7 +138,7 @@ fn each_lock_is_waited_for_by_a_green_thread() {
 fn one_that_is_killed_or_late_has_no_lock() {
     run(|| {
         for way in WAYS {
-            let locked = Temporary::new();
+            let locked = Temporary::file();
             let holder = Holder::of(&locked, way);
             let file = Rc::new(locked.open());
             let (theirs, seen) = (file.clone(), Rc::new(Cell::new((0, 0))));
@@ -191,7 +166,7 @@ fn one_that_is_killed_or_late_has_no_lock() {
 #[test]
 fn who_does_not_want_to_wait_does_not() {
     run(|| {
-        let locked = Temporary::new();
+        let locked = Temporary::file();
         let holder = Holder::of(&locked, FLOCK);
         let file = locked.open();
         let before = eventlet_shim::stats().waits;
@@ -208,7 +183,7 @@ fn who_does_not_want_to_wait_does_not() {
 #[test]
 fn a_file_that_is_closed_is_not_locked() {
     run(|| {
-        let locked = Temporary::new();
+        let locked = Temporary::file();
         let holder = Holder::of(&locked, FLOCK);
         let file = locked.open().into_raw_fd();
         let waiting = green(move || ((FLOCK.lock)(file), errno()));
@@ -222,7 +197,7 @@ fn a_file_that_is_closed_is_not_locked() {
 #[test]
 fn a_crowd_takes_turns() {
     run(|| {
-        let locked = Rc::new(Temporary::new());
+        let locked = Rc::new(Temporary::file());
         let inside = Rc::new(Cell::new(0));
         let (_, took) = timed(|| {
             crowd(10, move |_| {

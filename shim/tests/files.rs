@@ -10,14 +10,13 @@ use std::fs::File;
 use std::io::{IoSlice, IoSliceMut, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use eventlet::{Block, GreenThread, Timeout, spawn, stackful, tpool};
 use eventlet_shim::{Area, Patch};
+use support::temporary::Temporary;
 use support::{MS, crowd, errno, green, turns};
 
 /// Runs a test on a green stack, with all patched, files as well.
@@ -26,33 +25,9 @@ fn run(test: impl FnOnce() + 'static) {
     support::run(test);
 }
 
-/// A file of its own for each test.
-struct Temporary(PathBuf);
-
-impl Temporary {
-    fn new() -> Temporary {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let number = NEXT.fetch_add(1, Ordering::SeqCst);
-        let name = format!("eventlet-shim-file-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        File::create(&path).unwrap();
-        Temporary(path)
-    }
-
-    fn open(&self) -> File {
-        File::options().read(true).write(true).open(&self.0).unwrap()
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        let _gone = std::fs::remove_file(&self.0);
-    }
-}
-
 /// Writes and reads in each way, and returns what came of it.
 fn each_way() -> Vec<String> {
-    let temporary = Temporary::new();
+    let temporary = Temporary::file();
     let mut file = temporary.open();
     let mut seen = Vec::new();
     file.write_all(b"0123456789").unwrap();
@@ -86,7 +61,7 @@ fn each_way() -> Vec<String> {
     seen.push(format!("{:?}", File::open(std::env::temp_dir()).unwrap().read(&mut buffer)));
     // SAFETY: it has no arguments but numbers.
     seen.push(format!("{} {}", unsafe { libc::fsync(-1) }, errno()));
-    seen.push(format!("{:?}", std::fs::read_to_string(&temporary.0)));
+    seen.push(format!("{:?}", std::fs::read_to_string(&temporary.path)));
     seen
 }
 
@@ -105,7 +80,7 @@ fn each_way_to_read_and_write_is_as_off_green_stacks() {
 #[test]
 fn a_long_file_is_read_as_it_was_written() {
     run(|| {
-        let temporary = Temporary::new();
+        let temporary = Temporary::file();
         let written: Vec<u8> = (0..3_000_000_u32).map(|number| (number / 7) as u8).collect();
         temporary.open().write_all(&written).unwrap();
         let mut read = vec![0; written.len() + 1];
@@ -151,14 +126,14 @@ fn busy() -> (Sender<()>, GreenThread<()>) {
 #[test]
 fn others_run_while_a_disk_is_busy_and_a_kill_does_not_wait_for_it() {
     run(|| {
-        let temporary = Rc::new(Temporary::new());
+        let temporary = Rc::new(Temporary::file());
         let (stop, job) = busy();
         let (file, theirs) = (temporary.open(), temporary.clone());
         let written = Rc::new(Cell::new(false));
         let seen = written.clone();
         let writer = green(move || {
             (&file).write_all(b"hello").unwrap();
-            assert_eq!(std::fs::read_to_string(&theirs.0).unwrap(), "hello");
+            assert_eq!(std::fs::read_to_string(&theirs.path).unwrap(), "hello");
             seen.set(true);
             eventlet::sleep(MS).block();
             unreachable!("it is killed");
@@ -177,7 +152,7 @@ fn others_run_while_a_disk_is_busy_and_a_kill_does_not_wait_for_it() {
 #[test]
 fn a_limit_is_told_by_the_next_wait() {
     run(|| {
-        let temporary = Temporary::new();
+        let temporary = Temporary::file();
         let file = temporary.open();
         let (stop, job) = busy();
         let stopper = spawn(async move {
@@ -191,7 +166,7 @@ fn a_limit_is_told_by_the_next_wait() {
             eventlet::sleep(Duration::from_secs(60)).block();
         });
         assert_eq!(late, Err(limit));
-        assert_eq!(std::fs::read_to_string(&temporary.0).unwrap(), "hello");
+        assert_eq!(std::fs::read_to_string(&temporary.path).unwrap(), "hello");
         stopper.block().unwrap();
         job.block().unwrap();
     });
@@ -209,7 +184,7 @@ fn checked_builds_of_c_have_their_names() {
         ) -> isize;
     }
     run(|| {
-        let temporary = Temporary::new();
+        let temporary = Temporary::file();
         temporary.open().write_all(b"hello").unwrap();
         let mut buffer = [0; 3];
         let descriptor = temporary.open();

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test uses some")]
 
 pub(crate) mod library;
+pub(crate) mod temporary;
 
 use std::time::{Duration, Instant};
 
