@@ -28,7 +28,8 @@ pub(crate) fn of_code(text: &str) -> String {
     code[top..].iter().filter(|frame| !is_switch(frame)).map(String::as_str).collect()
 }
 
-/// Leaves out how the beginning of a wait was noted at the top, and what [`of_code`] does at the bottom.
+/// Leaves out how the beginning of a wait was noted at the top, and what [`of_code`] does at the
+/// bottom.
 pub(crate) fn of_begin(text: &str) -> String {
     let frames = frames(text);
     let ours = |frame: &String| is_any(frame, &BEGIN) || is_of_std(frame);
@@ -37,8 +38,8 @@ pub(crate) fn of_begin(text: &str) -> String {
     code.filter(|frame| !is_switch(frame)).map(String::as_str).collect()
 }
 
-/// Leaves out of the backtrace of a green stack how it was suspended at the top, and what is below its
-/// closure.
+/// Leaves out of the backtrace of a green stack how it was suspended at the top, and what is below
+/// its closure.
 #[cfg_attr(not(feature = "stackful"), expect(dead_code))]
 pub(crate) fn of_stack(text: &str, is_bottom: impl Fn(&str) -> bool) -> String {
     let frames = frames(text);
@@ -48,8 +49,8 @@ pub(crate) fn of_stack(text: &str, is_bottom: impl Fn(&str) -> bool) -> String {
     frames[..bottom].iter().skip_while(waits).map(String::as_str).collect()
 }
 
-/// Returns whether it is a function that starts or switches green stacks. Of one that was inlined the
-/// name may be short, and the file tells.
+/// Returns whether it is a function that starts or switches green stacks. Of one that was inlined
+/// the name may be short, and the file tells.
 pub(crate) fn is_switch(frame: &str) -> bool {
     let here = file!().strip_suffix("frames.rs").unwrap_or_default();
     is_any(frame, &SWITCH) || frame.contains(&format!("{here}stackful/"))

@@ -2,8 +2,8 @@
 //! eventlet-shim --example figures`.
 //!
 //! Round trips of one byte over pairs of sockets, by `green::os::unix::net` and by unmodified
-//! `std`; the cost of a call that does not wait, with and without the shim in between, and of a mutex
-//! that nobody has; sleeps.
+//! `std`; the cost of a call that does not wait, with and without the shim in between, and of a
+//! mutex that nobody has; sleeps.
 
 #![allow(unsafe_code)]
 

@@ -1,13 +1,13 @@
 //! Calls that block an OS thread although green threads share it: how many there were of each
-//! function, and whoever wants to hear of them.
+//! function, and the hook that is told of each.
 //!
 //! Which function it is says the stack: the frame whose function is one of [`SYMBOLS`]. So no call
 //! that does not block pays for it.
 //!
 //! # Invariants
 //!
-//! - **I1**: what the unwinder hands to [`look`] is a frame of this stack, and the [`Search`] that it
-//!   was given.
+//! - **I1**: what the unwinder hands to [`look`] is a frame of this stack, and the [`Search`] that
+//!   it was given.
 
 use std::backtrace::Backtrace;
 use std::cell::Cell;

@@ -9,18 +9,17 @@
 //!
 //! # Locks of C
 //!
-//! Who waits for one of them waits at its address. To read the word is to try it: whoever waits has
-//! found it locked after it was counted, and whoever unlocks it reads the count afterwards. Each
-//! that is woken tries again, beside those who wait inside libc.
+//! A waiter waits at the address of the lock. Trying the lock stands for reading the word: a waiter
+//! has found it locked after it was counted, and an unlock reads the count afterwards. A woken
+//! waiter tries again, and competes with those inside libc.
 //!
 //! # Parking
 //!
 //! `std::thread::park` has one word for each OS thread, which it counts down from `EMPTY`, and
 //! waits while the word is `PARKED`. All green threads of a hub share it, and a second one would
-//! count it on and never wait. So whoever parks greenly clears the word. To clear it hides that
-//! somebody is parked, so whoever unparks wakes nobody: the first of those who are parked looks at
-//! the word again and again, and lets all go on when there is a token. Each of them gets a token of
-//! its own then.
+//! count it on and never wait. So a green thread that parks clears the word. That hides that one is
+//! parked, so an unpark makes no call that wakes: the first parked green thread polls the word, and
+//! wakes all of them when there is a token. Each of them then gets a token of its own.
 //!
 //! # Invariants
 //!

@@ -55,8 +55,8 @@ pub(crate) fn is_unwinding() -> bool {
 /// and is counted.
 ///
 /// A signal handler runs on whatever stack it interrupted, in the middle of anything. It is told by
-/// the stack that it has of its own. And the hub itself may be what calls, or this crate, through an
-/// allocator that locks.
+/// the stack that it has of its own. And the hub itself may be what calls, or this crate, through
+/// an allocator that locks.
 pub(crate) fn may_suspend() -> bool {
     let why = match () {
         () if is_in_handler() => Why::SignalHandler,
@@ -90,8 +90,8 @@ fn is_in_handler() -> bool {
     stack.ss_flags & libc::SS_ONSTACK != 0
 }
 
-/// Waits for a future. The error is what `errno` is to be. Until then `errno` is as it was, whoever
-/// ran meanwhile.
+/// Waits for a future. The error is what `errno` is to be. Until then `errno` is as it was,
+/// whatever other green threads did meanwhile.
 pub(crate) fn wait<F: Future>(future: F) -> Result<F::Output, c_int> {
     WAITS.fetch_add(1, Ordering::Relaxed);
     let errno = real::errno();
@@ -124,7 +124,8 @@ pub struct Stats {
     /// Those of them that ended with `ECANCELED` or `ETIMEDOUT`, as their green thread was killed
     /// or a limit passed.
     pub cancelled: u64,
-    /// Calls that blocked the OS thread instead: [`blocked_calls`](crate::blocked_calls) says which.
+    /// Calls that blocked the OS thread instead: [`blocked_calls`](crate::blocked_calls) says
+    /// which.
     pub blocked: u64,
     /// Waits that cannot end, as what they wait for knows them by their OS thread: contended locks
     /// of `parking_lot`, and channels of `std` between green threads of one hub. They are reported,

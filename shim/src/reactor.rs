@@ -14,9 +14,10 @@
 //!
 //! But calls that go past libc are not seen, nor are other processes. So a wait that begins on what
 //! is remembered is *on trust*. After 20 to 40 ms the reactor asks, and registers the descriptor
-//! once more. If it is not as remembered, the wait is ended, as if something had happened: who waits
-//! tries again. So what is remembered wrongly costs 40 ms, once. It is real time, as what is
-//! remembered has nothing to do with the hub's clock; and nothing ticks while nobody waits on trust.
+//! once more. If it is not as remembered, the wait is ended, as if something had happened: who
+//! waits tries again. So what is remembered wrongly costs 40 ms, once. It is real time, as what is
+//! remembered has nothing to do with the hub's clock; and nothing ticks while nobody waits on
+//! trust.
 //!
 //! # Closing
 //!
@@ -26,8 +27,8 @@
 //!
 //! # Invariants
 //!
-//! - **I1**: `Reactor::epoll`, `Reactor::timer` and `Inbox::event` are open as long as the `Reactor`
-//!   and the `Inbox` are.
+//! - **I1**: `Reactor::epoll`, `Reactor::timer` and `Inbox::event` are open as long as the
+//!   `Reactor` and the `Inbox` are.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_int;
@@ -100,8 +101,8 @@ pub(crate) fn wait_shielded_for(
     Ok(gate::wait_shielded(poll_fn(move |cx| waits.poll(deadline, cx))))
 }
 
-/// Suspends the green thread for a while, or until the descriptor is closed. It need not be one that
-/// can be watched.
+/// Suspends the green thread for a while, or until the descriptor is closed. It need not be one
+/// that can be watched.
 pub(crate) fn pause_beside(descriptor: RawFd, pause: Duration) -> Result<Woken, c_int> {
     let mut waits = Waits::new()?;
     waits.enter(descriptor, 0);
@@ -447,7 +448,7 @@ impl Reactor {
     }
 
     /// Takes a descriptor out that is about to be closed. If another one has the same description,
-    /// its events would come for ever, and nobody could name them any more.
+    /// its events would never stop, as no descriptor is left to unregister it by.
     fn unregister(&self, descriptor: RawFd) {
         // A signal handler may close something amid anything.
         let Ok(mut table) = self.table.try_borrow_mut() else { return };
@@ -590,7 +591,8 @@ const FAILED: u32 = (libc::EPOLLERR | libc::EPOLLHUP) as u32;
 pub(crate) fn is_patient(descriptor: RawFd, interest: u32) -> bool {
     let now = Moment::of(descriptor);
     let is_known = |reactor: &Reactor| {
-        // A signal handler may wait for something amid anything, and is to find out that it does not.
+        // A signal handler may wait for something amid anything, and is to find out that it does
+        // not.
         let Ok(mut table) = reactor.table.try_borrow_mut() else { return false };
         table.get(descriptor).is_some_and(|entry| {
             entry.known_since == now

@@ -121,8 +121,8 @@ pub(crate) fn next(name: &CStr) -> Option<*mut c_void> {
     (!function.is_null()).then_some(function)
 }
 
-/// The next function of a name behind this program's own, which is looked up once. No lock is in the
-/// way, so a lock may be such a function.
+/// The next function of a name behind this program's own, which is looked up once. No lock is in
+/// the way, so a lock may be such a function.
 pub(crate) struct Next {
     name: &'static CStr,
     version: Option<&'static CStr>,

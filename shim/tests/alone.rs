@@ -1,5 +1,5 @@
-//! One that waits for a channel of `std` between green threads of one hub is reported, where no other
-//! OS thread could send. So this is no test of the harness, which has OS threads of its own.
+//! One that waits for a channel of `std` between green threads of one hub is reported, where no
+//! other OS thread could send. So this is no test of the harness, which has OS threads of its own.
 
 mod support;
 

@@ -1,5 +1,5 @@
-//! What green threads of one hub cannot share, as it knows them by their OS thread, is reported. For
-//! channels see `alone`.
+//! What green threads of one hub cannot share, as it knows them by their OS thread, is reported.
+//! For channels see `alone`.
 
 #[path = "../../tests/support/child.rs"]
 mod child;

@@ -1,5 +1,5 @@
-//! What libc calls its functions itself, and `closefrom`. In a process of its own: the latter closes
-//! what the tests beside it would have open.
+//! What libc calls its functions itself, and `closefrom`. In a process of its own: the latter
+//! closes what the tests beside it would have open.
 
 #![allow(unsafe_code)]
 

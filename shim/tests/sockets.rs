@@ -144,7 +144,8 @@ fn two_processes_accept_from_one_listener() {
     const CLIENTS: usize = 200;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (address, raw) = (listener.local_addr().unwrap(), listener.as_raw_fd());
-    // SAFETY: the child calls nothing that may not be called in the child of a process with threads.
+    // SAFETY: the child calls nothing that may not be called in the child of a process with
+    // threads.
     let child = unsafe { libc::fork() };
     if child == 0 {
         loop {

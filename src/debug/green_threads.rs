@@ -33,7 +33,8 @@ pub struct GreenThreadInfo {
     pub stackful: bool,
     /// What it is doing.
     pub state: State,
-    /// How long ago its last turn was over, if it had one since [`record_turn_times`] was switched on.
+    /// How long ago its last turn was over, if it had one since [`record_turn_times`] was switched
+    /// on.
     pub idle: Option<Duration>,
     /// How many of its turns blocked the hub for too long, while the [blocking
     /// detector](super::hub_blocking_detection) was on.

@@ -76,8 +76,8 @@ pub fn hub_listeners() -> Vec<ListenerInfo> {
     listeners
 }
 
-/// Switches on or off that it is noted where each wait for a descriptor begins on this OS thread, for
-/// [`ListenerInfo::waits_at`] and [`format_hub_listeners`].
+/// Switches on or off that it is noted where each wait for a descriptor begins on this OS thread,
+/// for [`ListenerInfo::waits_at`] and [`format_hub_listeners`].
 ///
 /// It is off at first, as a backtrace takes some ten microseconds and a few kilobytes. Waits that
 /// began before have none.

@@ -106,8 +106,8 @@ pub fn meeting_points(backtraces: bool) -> impl Future<Output = Vec<MeetingPoint
 /// Switches on or off that this OS thread's hub notes who takes a [`Lock`](crate::lock::Lock), for
 /// [`MeetingPoint::held_by`].
 ///
-/// It is off at first, and costs a few nanoseconds for each lock that is taken. Where [deadlocks are
-/// detected](crate::runtime::Builder::deadlock_detection) it is on.
+/// It is off at first, and costs a few nanoseconds for each lock that is taken. Where [deadlocks
+/// are detected](crate::runtime::Builder::deadlock_detection) it is on.
 ///
 /// # Panics
 ///

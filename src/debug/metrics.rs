@@ -55,8 +55,8 @@ mod no_stacks {
 /// | `eventlet_stacks_in_use`, `eventlet_stacks_pooled` | gauge | stacks of the OS thread that green threads have, and that wait for one |
 /// | `eventlet_stacks_resident_bytes` | gauge | the memory of all these |
 ///
-/// Each has the label `thread`, with the name of the OS thread. To look at the memory of stacks takes
-/// a microsecond for each. [`report_pool_metrics`] tells how many are in a pool.
+/// Each has the label `thread`, with the name of the OS thread. To look at the memory of stacks
+/// takes a microsecond for each. [`report_pool_metrics`] tells how many are in a pool.
 ///
 /// # Panics
 ///

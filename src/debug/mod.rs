@@ -21,9 +21,9 @@
 //!
 //! # Not here
 //!
-//! `format_threads_info` is [`format_green_threads`]. `spew` and `unspew`, which trace lines of Python. `tpool_exceptions`:
-//! what fails in the pool of OS threads with nobody waiting is always reported.
-//! `hub_prevent_multiple_readers` is
+//! `format_threads_info` is [`format_green_threads`]. `spew` and `unspew`, which trace lines of
+//! Python. `tpool_exceptions`: what fails in the pool of OS threads with nobody waiting is always
+//! reported. `hub_prevent_multiple_readers` is
 //! [`hubs::prevent_multiple_readers`](crate::hubs::prevent_multiple_readers).
 
 mod blocking;

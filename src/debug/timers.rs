@@ -108,8 +108,8 @@ pub fn hub_timer_stacks(keep: bool) {
     hub::expect("noting where timers are set").keep_timer_places(keep);
 }
 
-/// Returns a line for each of the [timers](hub_timers) of this OS thread's hub, and where it was set,
-/// if that was [noted](hub_timer_stacks).
+/// Returns a line for each of the [timers](hub_timers) of this OS thread's hub, and where it was
+/// set, if that was [noted](hub_timer_stacks).
 ///
 /// Corresponds to `eventlet.debug.format_hub_timers`.
 ///

@@ -96,7 +96,8 @@ pub fn keep_usage(keep: bool) {
     hub::expect("counting who uses the hub").keep_usage(keep, false);
 }
 
-/// As [`keep_usage`], and counts for how long the processor works in the turns of each green thread.
+/// As [`keep_usage`], and counts for how long the processor works in the turns of each green
+/// thread.
 ///
 /// A turn that takes long, in which the processor does little, blocks: it waits in the system for
 /// something, or for a processor. To ask the system
@@ -183,7 +184,8 @@ pub fn top() -> Top {
 }
 
 impl Top {
-    /// Returns a time that this share of the turns did not exceed: `quantile(0.99)` is that of 99 in
+    /// Returns a time that this share of the turns did not exceed: `quantile(0.99)` is that of 99
+    /// in
     /// 100. It is true to a fourth.
     ///
     /// # Panics

@@ -7,13 +7,13 @@ use crate::hub;
 ///
 /// So [tokio-console](https://docs.rs/console-subscriber) lists green threads as tasks: with name,
 /// number, the line that spawned each, turns, time busy and idle, wakeups, and how many wakers of
-/// each are out. A span is made at the first turn: whoever has no name by then has none there. It is
+/// each are out. A span is made at the first turn: a name that is set later is missing there. It is
 /// entered around each turn.
 ///
 /// It needs no feature of this crate, and no `tokio_unstable` for what this crate does.
 /// `console-subscriber` itself refuses to start unless it was compiled with `RUSTFLAGS="--cfg
-/// console_without_tokio_unstable"`, or `tokio_unstable` for Tokio's own tasks and resources to be in
-/// the console, too.
+/// console_without_tokio_unstable"`, or `tokio_unstable` for Tokio's own tasks and resources to be
+/// in the console, too.
 ///
 /// It is off at first. On, a turn costs what the subscriber does with it.
 ///

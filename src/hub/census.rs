@@ -144,8 +144,8 @@ impl Hub {
         }
     }
 
-    /// Answers questions, or else puts whoever the schedule chooses in front of the others that are
-    /// ready. Returns whether there were questions: some may have had a turn then.
+    /// Answers questions, or else puts the green thread that the schedule chooses in front of the
+    /// others that are ready. Returns whether there were questions: some may have had a turn then.
     pub(super) fn prepare_turn(&self) -> bool {
         if self.put_questions() {
             return true;

@@ -117,7 +117,8 @@ impl Deadlock {
         self.stuck.iter().find_map(|start| self.cycle_from(start.id, &mut seen))
     }
 
-    /// Goes from one to whom it waits for, and on, but not to those who were seen to lead nowhere.
+    /// Follows the waits from one green thread to the next, but not through those seen to lead
+    /// nowhere.
     fn cycle_from(&self, start: u64, seen: &mut HashSet<u64>) -> Option<Vec<u64>> {
         let mut path = Vec::new();
         let mut next = Some(start);

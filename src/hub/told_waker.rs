@@ -2,8 +2,9 @@
 //!
 //! # Invariants
 //!
-//! - **I1**: the data pointer of such a waker is that of an `Arc<Told>`, and the waker has one of its
-//!   counts. Only the one that [`Told::lend`] makes has none: it is never dropped nor woken by value.
+//! - **I1**: the data pointer of such a waker is that of an `Arc<Told>`, and the waker has one of
+//!   its counts. Only the one that [`Told::lend`] makes has none: it is never dropped nor woken by
+//!   value.
 #![allow(unsafe_code)]
 
 use std::mem::ManuallyDrop;

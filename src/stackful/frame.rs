@@ -202,8 +202,9 @@ impl Frame {
 
     /// Returns the green stack that this code runs on, or `None` if it is on none or inside a poll.
     ///
-    /// For waits that have to be inlined up to the switch (see [`Block::block`](super::Block::block)):
-    /// the compiler need not inline the closure that [`with_current`](Frame::with_current) takes.
+    /// For waits that have to be inlined up to the switch (see
+    /// [`Block::block`](super::Block::block)): the compiler need not inline the closure that
+    /// [`with_current`](Frame::with_current) takes.
     ///
     /// # Safety
     ///

@@ -1,5 +1,5 @@
-// The client of the examples in the documentation, whose hidden lines include it. It is not a module
-// of the crate.
+// The client of the examples in the documentation, whose hidden lines include it. It is not a
+// module of the crate.
 
 use std::net::SocketAddr;
 

@@ -287,8 +287,8 @@ fn a_unix_socket_is_for_its_owner() {
     });
 }
 
-/// Runs a client that the system has, in a shell, and returns what it shows: nothing where the system
-/// has none.
+/// Runs a client that the system has, in a shell, and returns what it shows: nothing where the
+/// system has none.
 async fn shell(client: &str, command: &str) -> Option<String> {
     let has =
         tokio::process::Command::new("sh").args(["-c", &format!("command -v {client}")]).output();

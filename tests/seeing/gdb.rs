@@ -37,7 +37,8 @@ fn hangs_until_it_is_told() {
     });
 }
 
-/// Starts that process in a folder, and returns once it hangs. If it is aborted it leaves a core file.
+/// Starts that process in a folder, and returns once it hangs. If it is aborted it leaves a core
+/// file.
 fn hangs(folder: &Path) -> Child {
     let mut hangs = Command::new("sh")
         .args(["-c", r#"ulimit -c unlimited; exec "$0" "$@""#])

@@ -1,7 +1,7 @@
 //! What is asked of a descriptor when a call for it would wait.
 //!
-//! What is asked is remembered only where the descriptor waits and has no limit, as the reactor says:
-//! it heals what it remembers wrongly. A limit, or `O_NONBLOCK`, is asked for each time.
+//! What is asked is remembered only where the descriptor waits and has no limit, as the reactor
+//! says: it heals what it remembers wrongly. A limit, or `O_NONBLOCK`, is asked for each time.
 
 use std::ffi::c_int;
 use std::os::fd::RawFd;

@@ -1,7 +1,7 @@
 //! Regular files, where their area is named: an OS thread reads, writes and syncs them.
 //!
-//! What the kernel has in memory is read right here. A call that has begun is not cancelled: it ends
-//! soon, and whoever calls `write` or `fsync` wants to know what is on the disk.
+//! What the kernel has in memory is read right here. A call that has begun is not cancelled: it
+//! ends soon, and a caller of `write` or `fsync` has to know what is on the disk.
 
 use std::ffi::{c_int, c_long, c_void};
 use std::os::fd::RawFd;
@@ -41,8 +41,9 @@ impl Position {
         unsafe { Call::new(libc::SYS_preadv2, at) }
     }
 
-    /// Reads all that there is, as a call for a file does. An OS thread reads what is not in memory,
-    /// in one call: of a file that is made up as it is read there may be no more for ever.
+    /// Reads all that there is, as a call for a file does. An OS thread reads what is not in
+    /// memory, in one call: of a file that the kernel makes as it is read, a second call may never
+    /// return.
     pub(super) fn read(self, mut pieces: Pieces) -> isize {
         while pieces.len() > 0 {
             match self.call(&pieces, libc::RWF_NOWAIT).make() {

@@ -3,7 +3,7 @@
 //!
 //! # Invariants of all of them
 //!
-//! - **I1**: whoever calls one keeps libc's contract of that name. So its arguments are what the
+//! - **I1**: a caller keeps libc's contract of that name. So its arguments are what the
 //!   system call of that name wants, and what they point to is there until it returns, on whatever
 //!   stack.
 //! - **I2**: nothing here unwinds: the functions are `extern "C"`, and none panics.

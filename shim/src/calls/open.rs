@@ -1,9 +1,9 @@
 //! Opening a FIFO, which waits until somebody opens its other end. All else is opened as it is.
 //!
 //! Nobody else waits for us: a FIFO is opened with `O_NONBLOCK`, which is taken off in the end. One
-//! end for writing is refused while nobody reads, and tried again. One for reading is there at once,
-//! and its writers can be told from none by `tee`, which copies nothing where there is nothing. So a
-//! wait that is cancelled closes what it has opened, and leaves nothing behind.
+//! end for writing is refused while nobody reads, and tried again. One for reading is there at
+//! once, and its writers can be told from none by `tee`, which copies nothing where there is
+//! nothing. So a wait that is cancelled closes what it has opened, and leaves nothing behind.
 
 use std::ffi::{c_char, c_int};
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
@@ -33,7 +33,7 @@ impl Opening {
     fn call(self, more: c_int) -> Call {
         let flags = (self.flags | more) as usize;
         let at = [self.directory as usize, self.path, flags, self.mode as usize];
-        // SAFETY: by I1 of whoever was called.
+        // SAFETY: by I1 of the function that C called.
         unsafe { Call::new(libc::SYS_openat, at) }
     }
 
@@ -58,7 +58,7 @@ impl Opening {
         // SAFETY: all zeroes is a value of it.
         let mut status: libc::stat = unsafe { std::mem::zeroed() };
         let at = [self.directory as usize, self.path, (&raw mut status).addr(), how as usize];
-        // SAFETY: by I1 of whoever was called, and there is room for the answer.
+        // SAFETY: by I1 of the function that C called, and there is room for the answer.
         let error = unsafe { Call::new(libc::SYS_newfstatat, at) }.make();
         error == 0 && status.st_mode & libc::S_IFMT == libc::S_IFIFO
     }
@@ -95,7 +95,7 @@ impl Opening {
     }
 }
 
-/// Has a descriptor wait from now on, as whoever opened it wants it.
+/// Has a descriptor wait from now on, as its opener wants it.
 fn finish(descriptor: RawFd) -> isize {
     set_flags(descriptor, flags(descriptor) & !(libc::O_NONBLOCK as isize));
     descriptor as isize

@@ -114,7 +114,7 @@ impl Mask {
     }
 }
 
-/// Takes a pending signal, or waits for one. Where no limit is given it waits for ever.
+/// Takes a pending signal, or waits for one. Without a limit it waits forever.
 ///
 /// # Safety
 ///

@@ -61,8 +61,8 @@ fn waits(operation: c_int) -> bool {
 
 /// OS threads with a hub that wait in the kernel, as those that wait inside a poll.
 ///
-/// A waiter counts itself before the kernel reads its word, and whoever wakes has written the word
-/// before it reads the count.
+/// A waiter counts itself before the kernel reads its word, and a waker has written the word before
+/// it reads the count.
 static WAITING_WITH_HUB: AtomicUsize = AtomicUsize::new(0);
 
 /// Counts this OS thread in [`WAITING_WITH_HUB`].

@@ -2,8 +2,8 @@
 //!
 //! Sockets are tried with `MSG_DONTWAIT`, pipes with `RWF_NOWAIT`, so their `O_NONBLOCK` is never
 //! touched. A terminal or an inotify descriptor takes neither: it is asked by `poll` first. Regular
-//! files and block devices are as they were, unless their area is named. So are descriptors 1 and 2:
-//! the standard streams of Rust are locked by OS thread while they are written to.
+//! files and block devices are as they were, unless their area is named. So are descriptors 1 and
+//! 2: the standard streams of Rust are locked by OS thread while they are written to.
 
 use std::ffi::{c_int, c_long, c_uint, c_void};
 use std::os::fd::RawFd;

@@ -1,5 +1,5 @@
-//! The threaded server of `std` on green stacks, a contestant of `eventlet-compare`. A program of its
-//! own, as the shim changes all calls of whatever it is linked into.
+//! The threaded server of `std` on green stacks, a contestant of `eventlet-compare`. A program of
+//! its own, as the shim changes all calls of whatever it is linked into.
 
 /// The same files as the other contestants have.
 #[path = "../whole"]

@@ -188,8 +188,8 @@ impl Loader {
         Ok(())
     }
 
-    /// Drives the server for that long, and until there are more answers than busy clients: a shorter
-    /// time would count requests that were sent, and perhaps answered, before it.
+    /// Drives the server for that long, and until there are more answers than busy clients: a
+    /// shorter time would count requests that were sent, and perhaps answered, before it.
     pub(crate) fn drive(&mut self, time: Duration) -> io::Result<Seen> {
         self.latencies.clear();
         let start = Instant::now();

@@ -1,9 +1,8 @@
 //! Locks of C: mutexes, condition variables, read-write locks and semaphores.
 //!
 //! libc's own are what they were: each is tried by libc's function that does not wait, and only the
-//! wait is ours, in the table of [`futex`](crate::futex). So OS threads wait for them inside libc as
-//! ever, and whoever unlocks one wakes both. A wait for a lock has no error to give, so it is
-//! shielded.
+//! wait is ours, in the table of [`futex`](crate::futex). OS threads still wait inside libc, and an
+//! unlock wakes waiters of both kinds. A wait for a lock has no error to give, so it is shielded.
 //!
 //! An allocator may be built on locks of C, and what interrupts it must not come into it again. Its
 //! mutexes are adaptive ones, as jemalloc's are, and these are waited for inside libc.
@@ -71,8 +70,8 @@ impl Until {
     }
 }
 
-/// libc's functions that take something and wait for it: for ever, until a time of the clock that
-/// shows the date, and until a time of another clock.
+/// libc's functions that take something and wait for it: without a limit, until a time of the clock
+/// that shows the date, and until a time of another clock.
 struct Own<T> {
     ever: unsafe fn(*mut T) -> c_int,
     timed: unsafe fn(*mut T, *const timespec) -> c_int,

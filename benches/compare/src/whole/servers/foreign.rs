@@ -1,5 +1,5 @@
-//! Servers that are other programs: those of other languages, which are Python's eventlet and gevent,
-//! and Go; and the one that the shim is linked into, as it changes a whole program.
+//! Servers that are other programs: those of other languages, which are Python's eventlet and
+//! gevent, and Go; and the one that the shim is linked into, as it changes a whole program.
 
 use std::io;
 use std::os::unix::process::CommandExt;
