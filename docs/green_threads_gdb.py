@@ -67,7 +67,7 @@ def thread_local_symbol(prefix):
 def address_here(symbol):
     """Returns where a thread-local value of the OS thread that is selected is."""
     try:
-        return int(gdb.parse_and_eval("(u64)&'%s'" % symbol))
+        return int(gdb.parse_and_eval("(unsigned long)&'%s'" % symbol))
     except gdb.error:
         return None
 
@@ -213,6 +213,15 @@ class GreenThreads(gdb.Command):
         super().__init__("green-threads", gdb.COMMAND_STACK)
 
     def invoke(self, _argument, _from_tty):
+        # gdb has the language of the selected frame; Rust's has no `void`, nor quotes around a symbol.
+        language = gdb.parameter("language")
+        gdb.execute("set language c", to_string=True)
+        try:
+            self.list()
+        finally:
+            gdb.execute("set language " + language, to_string=True)
+
+    def list(self):
         symbol = thread_local_symbol(HUB)
         if symbol is None:
             raise gdb.GdbError("no hub is known here: is this a program with `eventlet`, and its symbols?")

@@ -23,27 +23,44 @@ fn waits_on_a_stack(depth: u32) {
     std::hint::black_box(depth);
 }
 
-#[test]
-#[ignore = "run by the next ones, in a process of its own"]
-fn hangs_until_it_is_told() {
+/// Has two green threads that wait, and a hub that is blocked.
+fn hang(blocks: impl FnOnce() + 'static) {
     eventlet::run(async {
         spawn_n(std::future::pending::<()>());
         #[cfg(feature = "stackful")]
         spawn_n(eventlet::stackful(|| waits_on_a_stack(2)));
         eventlet::sleep(std::time::Duration::ZERO).await;
         std::io::stderr().write_all(b"!").unwrap();
-        // It blocks the hub: whoever hangs does not answer.
+        blocks();
+    });
+}
+
+#[test]
+#[ignore = "run by another, in a process of its own"]
+fn hangs_until_it_is_told() {
+    hang(|| {
         let _end = std::io::stdin().read(&mut [0]);
     });
 }
 
-/// Starts that process in a folder, and returns once it hangs. If it is aborted it leaves a core
+/// gdb reads expressions in the language of the frame that it finds, which is C's in the one above.
+#[test]
+#[ignore = "run by another, in a process of its own"]
+fn hangs_in_a_frame_of_rust() {
+    hang(|| {
+        while std::hint::black_box(true) {
+            std::hint::spin_loop();
+        }
+    });
+}
+
+/// Starts one of them in a folder, and returns once it hangs. If it is aborted it leaves a core
 /// file.
-fn hangs(folder: &Path) -> Child {
+fn hangs(test: &str, folder: &Path) -> Child {
     let mut hangs = Command::new("sh")
         .args(["-c", r#"ulimit -c unlimited; exec "$0" "$@""#])
         .arg(env::current_exe().unwrap())
-        .args(["--exact", "gdb::hangs_until_it_is_told", "--ignored", "--nocapture"])
+        .args(["--exact", test, "--ignored", "--nocapture"])
         .current_dir(folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -101,7 +118,7 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/green_threads_gd
 
 #[test]
 fn green_threads_of_a_process_that_hangs_are_listed() {
-    let hangs = hangs(Path::new("."));
+    let hangs = hangs("gdb::hangs_until_it_is_told", Path::new("."));
     let pid = hangs.id().to_string();
     let listed = gdb(&["-p", &pid, "-x", SCRIPT, "-ex", "green-threads"]);
     end(hangs);
@@ -114,7 +131,7 @@ fn green_threads_of_a_process_that_hangs_are_listed() {
 fn green_threads_of_a_core_file_are_listed() {
     let folder = env::temp_dir().join(format!("eventlet-core-{}", std::process::id()));
     fs::create_dir(&folder).unwrap();
-    let mut hangs = hangs(&folder);
+    let mut hangs = hangs("gdb::hangs_in_a_frame_of_rust", &folder);
     let pid = rustix::process::Pid::from_child(&hangs);
     rustix::process::kill_process(pid, rustix::process::Signal::ABORT).unwrap();
     hangs.wait().unwrap();
