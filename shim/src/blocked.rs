@@ -222,11 +222,14 @@ struct Search {
 /// Frames of this crate between a function and its note, at most.
 const DEEPEST: usize = 32;
 
-/// Returns which of [`SYMBOLS`] was called: where one calls another it is the outer.
+/// Returns which of [`SYMBOLS`] was called: where one calls another it is the outer. The unwinder
+/// waits for locks of C, too: those waits are not looked at, as each would begin another search.
 fn called() -> Option<usize> {
     let mut search = Search { at: None, frames: 0 };
-    // SAFETY: `look` is called with each frame, and with the search.
-    unsafe { _Unwind_Backtrace(look, (&raw mut search).cast()) };
+    lowlevel::without_waiting(|| {
+        // SAFETY: `look` is called with each frame, and with the search.
+        unsafe { _Unwind_Backtrace(look, (&raw mut search).cast()) }
+    });
     search.at
 }
 

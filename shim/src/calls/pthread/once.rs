@@ -2,6 +2,7 @@
 //! threads of its hub must not wait for it inside libc.
 
 use std::ffi::c_int;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use libc::pthread_once_t;
 
@@ -39,6 +40,23 @@ fn word(control: *mut pthread_once_t) -> Word {
     unsafe { Word::at(control.addr()) }
 }
 
+/// Returns whether it is done: all that are look alike.
+///
+/// # Safety
+///
+/// As `pthread_once`.
+unsafe fn is_done(control: *mut pthread_once_t) -> bool {
+    static DONE: AtomicI32 = AtomicI32::new(libc::PTHREAD_ONCE_INIT);
+
+    extern "C" fn nothing() {}
+
+    // SAFETY: it stays where it is, and is nothing but a `pthread_once_t`.
+    unsafe { libc_own::once(DONE.as_ptr(), nothing) };
+    // SAFETY: the caller says so. Others may write to it.
+    let control = unsafe { AtomicI32::from_ptr(control) };
+    control.load(Ordering::Relaxed) == DONE.load(Ordering::Relaxed)
+}
+
 /// As `pthread_once` of libc.
 ///
 /// # Safety
@@ -49,7 +67,9 @@ pub(in crate::calls) unsafe extern "C" fn pthread_once(
     control: *mut pthread_once_t,
     routine: extern "C" fn(),
 ) -> c_int {
-    let mut begun = if is_green() { attempt(control) } else { libc::EAGAIN };
+    // SAFETY: I1.
+    let is_ours = is_green() && !unsafe { is_done(control) };
+    let mut begun = if is_ours { attempt(control) } else { libc::EAGAIN };
     if begun == libc::EBUSY && may_suspend() {
         let attempt = || attempt(control);
         begun = futex::acquire(word(control), &mut Deadline::default(), || None, attempt);
