@@ -81,22 +81,6 @@ pub(super) unsafe extern "C" fn sendfile(
     answer(copy_green(from, to, plain))
 }
 
-/// As `sendfile`, by the name that has it for large files.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn sendfile64(
-    to: c_int,
-    from: c_int,
-    offset: *mut off64_t,
-    count: size_t,
-) -> ssize_t {
-    // SAFETY: I1.
-    unsafe { sendfile(to, from, offset, count) }
-}
-
 /// As `splice` of libc.
 ///
 /// # Safety
@@ -119,4 +103,8 @@ pub(super) unsafe extern "C" fn splice(
         return plain.answer();
     }
     answer(copy_green(from, to, plain))
+}
+
+aliases! {
+    sendfile64 = sendfile(to: c_int, from: c_int, offset: *mut off64_t, count: size_t) -> ssize_t;
 }

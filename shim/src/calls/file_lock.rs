@@ -98,36 +98,6 @@ fn owner(descriptor: RawFd) -> isize {
     }
 }
 
-/// As `fcntl`, by the name that has it for large files.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn fcntl64(
-    descriptor: c_int,
-    command: c_int,
-    argument: usize,
-) -> c_int {
-    // SAFETY: I1.
-    unsafe { fcntl(descriptor, command, argument) }
-}
-
-/// As `fcntl`, by a name of libc's own.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn __fcntl(
-    descriptor: c_int,
-    command: c_int,
-    argument: usize,
-) -> c_int {
-    // SAFETY: I1.
-    unsafe { fcntl(descriptor, command, argument) }
-}
-
 type RealLockf = unsafe extern "C" fn(c_int, c_int, off_t) -> c_int;
 
 /// As `lockf` of libc.
@@ -160,13 +130,7 @@ pub(super) unsafe extern "C" fn lockf(descriptor: c_int, command: c_int, length:
     }
 }
 
-/// As `lockf`, by the name that has it for large files.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn lockf64(descriptor: c_int, command: c_int, length: off_t) -> c_int {
-    // SAFETY: I1.
-    unsafe { lockf(descriptor, command, length) }
+aliases! {
+    fcntl64, __fcntl = fcntl(descriptor: c_int, command: c_int, argument: usize) -> c_int;
+    lockf64 = lockf(descriptor: c_int, command: c_int, length: off_t) -> c_int;
 }

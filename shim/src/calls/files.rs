@@ -205,70 +205,6 @@ pub(super) unsafe extern "C" fn fdatasync(descriptor: c_int) -> c_int {
     answer(make(descriptor, plain)) as c_int
 }
 
-/// As `pread`, by the name that has it for large files: on these systems all are.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn pread64(
-    descriptor: c_int,
-    buffer: *mut c_void,
-    size: size_t,
-    offset: off_t,
-) -> ssize_t {
-    // SAFETY: I1.
-    unsafe { pread(descriptor, buffer, size, offset) }
-}
-
-/// As `pwrite`, by the name that has it for large files.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn pwrite64(
-    descriptor: c_int,
-    buffer: *const c_void,
-    size: size_t,
-    offset: off_t,
-) -> ssize_t {
-    // SAFETY: I1.
-    unsafe { pwrite(descriptor, buffer, size, offset) }
-}
-
-/// As `preadv`, by the name that has it for large files.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn preadv64(
-    descriptor: c_int,
-    pieces: *const iovec,
-    count: c_int,
-    offset: off_t,
-) -> ssize_t {
-    // SAFETY: I1.
-    unsafe { preadv(descriptor, pieces, count, offset) }
-}
-
-/// As `pwritev`, by the name that has it for large files.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn pwritev64(
-    descriptor: c_int,
-    pieces: *const iovec,
-    count: c_int,
-    offset: off_t,
-) -> ssize_t {
-    // SAFETY: I1.
-    unsafe { pwritev(descriptor, pieces, count, offset) }
-}
-
 /// As `pread`, by the name that checked builds of C call.
 ///
 /// # Safety
@@ -289,51 +225,36 @@ pub(super) unsafe extern "C" fn __pread_chk(
     unsafe { pread(descriptor, buffer, size, offset) }
 }
 
-/// As `pread64`, by the name that checked builds of C call.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn __pread64_chk(
-    descriptor: c_int,
-    buffer: *mut c_void,
-    size: size_t,
-    offset: off_t,
-    room: size_t,
-) -> ssize_t {
-    // SAFETY: I1.
-    unsafe { __pread_chk(descriptor, buffer, size, offset, room) }
-}
-
-/// As `pread64`, by a name of libc's own.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn __pread64(
-    descriptor: c_int,
-    buffer: *mut c_void,
-    size: size_t,
-    offset: off_t,
-) -> ssize_t {
-    // SAFETY: I1.
-    unsafe { pread(descriptor, buffer, size, offset) }
-}
-
-/// As `pwrite64`, by a name of libc's own.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn __pwrite64(
-    descriptor: c_int,
-    buffer: *const c_void,
-    size: size_t,
-    offset: off_t,
-) -> ssize_t {
-    // SAFETY: I1.
-    unsafe { pwrite(descriptor, buffer, size, offset) }
+aliases! {
+    pread64, __pread64 = pread(
+        descriptor: c_int,
+        buffer: *mut c_void,
+        size: size_t,
+        offset: off_t
+    ) -> ssize_t;
+    pwrite64, __pwrite64 = pwrite(
+        descriptor: c_int,
+        buffer: *const c_void,
+        size: size_t,
+        offset: off_t
+    ) -> ssize_t;
+    preadv64 = preadv(
+        descriptor: c_int,
+        pieces: *const iovec,
+        count: c_int,
+        offset: off_t
+    ) -> ssize_t;
+    pwritev64 = pwritev(
+        descriptor: c_int,
+        pieces: *const iovec,
+        count: c_int,
+        offset: off_t
+    ) -> ssize_t;
+    __pread64_chk = __pread_chk(
+        descriptor: c_int,
+        buffer: *mut c_void,
+        size: size_t,
+        offset: off_t,
+        room: size_t
+    ) -> ssize_t;
 }

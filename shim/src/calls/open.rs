@@ -171,33 +171,6 @@ pub(super) unsafe extern "C" fn open(path: *const c_char, flags: c_int, mode: mo
     unsafe { openat(libc::AT_FDCWD, path, flags, mode) }
 }
 
-/// As `open`, by the name that has it for large files: on these systems all are.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn open64(path: *const c_char, flags: c_int, mode: mode_t) -> c_int {
-    // SAFETY: I1.
-    unsafe { openat(libc::AT_FDCWD, path, flags, mode) }
-}
-
-/// As `openat`, by the name that has it for large files.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn openat64(
-    directory: c_int,
-    path: *const c_char,
-    flags: c_int,
-    mode: mode_t,
-) -> c_int {
-    // SAFETY: I1.
-    unsafe { openat(directory, path, flags, mode) }
-}
-
 /// As `creat` of libc.
 ///
 /// # Safety
@@ -208,17 +181,6 @@ pub(super) unsafe extern "C" fn creat(path: *const c_char, mode: mode_t) -> c_in
     let flags = libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC;
     // SAFETY: I1.
     unsafe { openat(libc::AT_FDCWD, path, flags, mode) }
-}
-
-/// As `creat`, by the name that has it for large files.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn creat64(path: *const c_char, mode: mode_t) -> c_int {
-    // SAFETY: I1.
-    unsafe { creat(path, mode) }
 }
 
 /// Opens for a checked build of C, which has no mode to give.
@@ -245,17 +207,6 @@ pub(super) unsafe extern "C" fn __open_2(path: *const c_char, flags: c_int) -> c
     unsafe { open_checked(libc::AT_FDCWD, path, flags) }
 }
 
-/// As `open64`, by the name that checked builds of C call.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn __open64_2(path: *const c_char, flags: c_int) -> c_int {
-    // SAFETY: I1.
-    unsafe { open_checked(libc::AT_FDCWD, path, flags) }
-}
-
 /// As `openat`, by the name that checked builds of C call.
 ///
 /// # Safety
@@ -271,39 +222,10 @@ pub(super) unsafe extern "C" fn __openat_2(
     unsafe { open_checked(directory, path, flags) }
 }
 
-/// As `openat64`, by the name that checked builds of C call.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn __openat64_2(
-    directory: c_int,
-    path: *const c_char,
-    flags: c_int,
-) -> c_int {
-    // SAFETY: I1.
-    unsafe { open_checked(directory, path, flags) }
-}
-
-/// As `open`, by a name of libc's own.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn __open(path: *const c_char, flags: c_int, mode: mode_t) -> c_int {
-    // SAFETY: I1.
-    unsafe { openat(libc::AT_FDCWD, path, flags, mode) }
-}
-
-/// As `open64`, by a name of libc's own.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn __open64(path: *const c_char, flags: c_int, mode: mode_t) -> c_int {
-    // SAFETY: I1.
-    unsafe { openat(libc::AT_FDCWD, path, flags, mode) }
+aliases! {
+    open64, __open, __open64 = open(path: *const c_char, flags: c_int, mode: mode_t) -> c_int;
+    openat64 = openat(directory: c_int, path: *const c_char, flags: c_int, mode: mode_t) -> c_int;
+    creat64 = creat(path: *const c_char, mode: mode_t) -> c_int;
+    __open64_2 = __open_2(path: *const c_char, flags: c_int) -> c_int;
+    __openat64_2 = __openat_2(directory: c_int, path: *const c_char, flags: c_int) -> c_int;
 }

@@ -502,34 +502,13 @@ pub(super) unsafe extern "C" fn __ppoll_chk(
     unsafe { ppoll(descriptors, count, timeout, mask) }
 }
 
-/// As `poll`, by a name of libc's own.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn __poll(
-    descriptors: *mut pollfd,
-    count: nfds_t,
-    timeout: c_int,
-) -> c_int {
-    // SAFETY: I1.
-    unsafe { poll(descriptors, count, timeout) }
-}
-
-/// As `select`, by a name of libc's own.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn __select(
-    count: c_int,
-    read: *mut fd_set,
-    write: *mut fd_set,
-    other: *mut fd_set,
-    timeout: *mut timeval,
-) -> c_int {
-    // SAFETY: I1.
-    unsafe { select(count, read, write, other, timeout) }
+aliases! {
+    __poll = poll(descriptors: *mut pollfd, count: nfds_t, timeout: c_int) -> c_int;
+    __select = select(
+        count: c_int,
+        read: *mut fd_set,
+        write: *mut fd_set,
+        other: *mut fd_set,
+        timeout: *mut timeval
+    ) -> c_int;
 }

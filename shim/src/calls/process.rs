@@ -201,28 +201,7 @@ pub(super) unsafe extern "C" fn waitid(
     answer(wait_green(&children, look, call(options))) as c_int
 }
 
-/// As `wait`, by a name of libc's own.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn __wait(status: *mut c_int) -> pid_t {
-    // SAFETY: I1.
-    unsafe { wait(status) }
-}
-
-/// As `waitpid`, by a name of libc's own.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn __waitpid(
-    child: pid_t,
-    status: *mut c_int,
-    options: c_int,
-) -> pid_t {
-    // SAFETY: I1.
-    unsafe { waitpid(child, status, options) }
+aliases! {
+    __wait = wait(status: *mut c_int) -> pid_t;
+    __waitpid = waitpid(child: pid_t, status: *mut c_int, options: c_int) -> pid_t;
 }

@@ -514,33 +514,7 @@ pub(super) unsafe extern "C" fn __recvfrom_chk(
     unsafe { recvfrom(descriptor, buffer, size, flags, address, length) }
 }
 
-/// As `connect`, by a name of libc's own.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn __connect(
-    descriptor: c_int,
-    address: *const sockaddr,
-    length: socklen_t,
-) -> c_int {
-    // SAFETY: I1.
-    unsafe { connect(descriptor, address, length) }
-}
-
-/// As `send`, by a name of libc's own.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn __send(
-    descriptor: c_int,
-    buffer: *const c_void,
-    size: size_t,
-    flags: c_int,
-) -> ssize_t {
-    // SAFETY: I1.
-    unsafe { send(descriptor, buffer, size, flags) }
+aliases! {
+    __connect = connect(descriptor: c_int, address: *const sockaddr, length: socklen_t) -> c_int;
+    __send = send(descriptor: c_int, buffer: *const c_void, size: size_t, flags: c_int) -> ssize_t;
 }

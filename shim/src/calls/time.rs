@@ -157,17 +157,6 @@ fn timespec_of(duration: Duration) -> timespec {
     timespec { tv_sec: duration.as_secs() as _, tv_nsec: duration.subsec_nanos().into() }
 }
 
-/// As `nanosleep`, by a name of libc's own.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn __nanosleep(time: *const timespec, left: *mut timespec) -> c_int {
-    // SAFETY: I1.
-    unsafe { nanosleep(time, left) }
-}
-
 /// As `sched_yield` of libc: one turn for all others of the hub.
 ///
 /// # Safety
@@ -183,13 +172,7 @@ pub(super) unsafe extern "C" fn sched_yield() -> c_int {
     unsafe { Call::new(libc::SYS_sched_yield, []) }.answer() as c_int
 }
 
-/// As `sched_yield`, by a name of libc's own.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn __sched_yield() -> c_int {
-    // SAFETY: I1.
-    unsafe { sched_yield() }
+aliases! {
+    __nanosleep = nanosleep(time: *const timespec, left: *mut timespec) -> c_int;
+    __sched_yield = sched_yield() -> c_int;
 }

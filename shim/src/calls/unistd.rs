@@ -447,36 +447,6 @@ pub(super) unsafe extern "C" fn __read_chk(
     unsafe { read(descriptor, buffer, size) }
 }
 
-/// As `read`, by a name of libc's own.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn __read(
-    descriptor: c_int,
-    buffer: *mut c_void,
-    size: size_t,
-) -> ssize_t {
-    // SAFETY: I1.
-    unsafe { read(descriptor, buffer, size) }
-}
-
-/// As `write`, by a name of libc's own.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn __write(
-    descriptor: c_int,
-    buffer: *const c_void,
-    size: size_t,
-) -> ssize_t {
-    // SAFETY: I1.
-    unsafe { write(descriptor, buffer, size) }
-}
-
 /// As `closefrom` of libc: all descriptors from that number on. It has no error to return.
 ///
 /// # Safety
@@ -488,24 +458,9 @@ pub(super) unsafe extern "C" fn closefrom(first: c_int) {
     unsafe { close_range(first.max(0) as c_uint, c_uint::MAX, 0) };
 }
 
-/// As `close`, by a name of libc's own.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn __close(descriptor: c_int) -> c_int {
-    // SAFETY: I1.
-    unsafe { close(descriptor) }
-}
-
-/// As `dup2`, by a name of libc's own.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn __dup2(old: c_int, new: c_int) -> c_int {
-    // SAFETY: I1.
-    unsafe { dup2(old, new) }
+aliases! {
+    __read = read(descriptor: c_int, buffer: *mut c_void, size: size_t) -> ssize_t;
+    __write = write(descriptor: c_int, buffer: *const c_void, size: size_t) -> ssize_t;
+    __close = close(descriptor: c_int) -> c_int;
+    __dup2 = dup2(old: c_int, new: c_int) -> c_int;
 }

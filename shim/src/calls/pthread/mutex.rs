@@ -375,41 +375,8 @@ pub(in crate::calls) unsafe extern "C" fn pthread_mutex_unlock(
     unsafe { unlock(mutex) }
 }
 
-/// As `pthread_mutex_lock`, by a name of libc's own.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(in crate::calls) unsafe extern "C" fn __pthread_mutex_lock(
-    mutex: *mut pthread_mutex_t,
-) -> c_int {
-    // SAFETY: I1.
-    unsafe { pthread_mutex_lock(mutex) }
-}
-
-/// As `pthread_mutex_trylock`, by a name of libc's own.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(in crate::calls) unsafe extern "C" fn __pthread_mutex_trylock(
-    mutex: *mut pthread_mutex_t,
-) -> c_int {
-    // SAFETY: I1.
-    unsafe { pthread_mutex_trylock(mutex) }
-}
-
-/// As `pthread_mutex_unlock`, by a name of libc's own.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(in crate::calls) unsafe extern "C" fn __pthread_mutex_unlock(
-    mutex: *mut pthread_mutex_t,
-) -> c_int {
-    // SAFETY: I1.
-    unsafe { pthread_mutex_unlock(mutex) }
+aliases! {
+    __pthread_mutex_lock = pthread_mutex_lock(mutex: *mut pthread_mutex_t) -> c_int;
+    __pthread_mutex_trylock = pthread_mutex_trylock(mutex: *mut pthread_mutex_t) -> c_int;
+    __pthread_mutex_unlock = pthread_mutex_unlock(mutex: *mut pthread_mutex_t) -> c_int;
 }

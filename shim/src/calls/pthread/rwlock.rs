@@ -200,41 +200,8 @@ pub(in crate::calls) unsafe extern "C" fn pthread_rwlock_unlock(
     error
 }
 
-/// As `pthread_rwlock_rdlock`, by a name of libc's own.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(in crate::calls) unsafe extern "C" fn __pthread_rwlock_rdlock(
-    lock: *mut pthread_rwlock_t,
-) -> c_int {
-    // SAFETY: I1.
-    unsafe { pthread_rwlock_rdlock(lock) }
-}
-
-/// As `pthread_rwlock_wrlock`, by a name of libc's own.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(in crate::calls) unsafe extern "C" fn __pthread_rwlock_wrlock(
-    lock: *mut pthread_rwlock_t,
-) -> c_int {
-    // SAFETY: I1.
-    unsafe { pthread_rwlock_wrlock(lock) }
-}
-
-/// As `pthread_rwlock_unlock`, by a name of libc's own.
-///
-/// # Safety
-///
-/// As libc's.
-#[unsafe(no_mangle)]
-pub(in crate::calls) unsafe extern "C" fn __pthread_rwlock_unlock(
-    lock: *mut pthread_rwlock_t,
-) -> c_int {
-    // SAFETY: I1.
-    unsafe { pthread_rwlock_unlock(lock) }
+aliases! {
+    __pthread_rwlock_rdlock = pthread_rwlock_rdlock(lock: *mut pthread_rwlock_t) -> c_int;
+    __pthread_rwlock_wrlock = pthread_rwlock_wrlock(lock: *mut pthread_rwlock_t) -> c_int;
+    __pthread_rwlock_unlock = pthread_rwlock_unlock(lock: *mut pthread_rwlock_t) -> c_int;
 }
