@@ -47,7 +47,7 @@ mod unistd;
 
 use std::ffi::CStr;
 
-use self::pthread::{condition, mutex, once, rwlock, semaphore};
+use self::pthread::{barrier, c11, condition, mutex, once, rwlock, semaphore};
 use crate::areas::Area;
 
 unsafe extern "C" {
@@ -131,4 +131,11 @@ symbols! {
         __pthread_rwlock_unlock;
     Some(Area::Thread), semaphore:
         sem_wait sem_timedwait sem_clockwait sem_post;
+    Some(Area::Thread), barrier:
+        pthread_barrier_init pthread_barrier_wait;
+    Some(Area::Thread), c11:
+        mtx_lock mtx_timedlock mtx_trylock mtx_unlock cnd_wait cnd_timedwait cnd_signal
+        cnd_broadcast call_once thrd_join;
+    Some(Area::Time), c11:
+        thrd_sleep thrd_yield;
 }

@@ -1,11 +1,12 @@
 //! libc's functions, behind those of this crate. They are looked for when the program starts, as
 //! one of them may be called by a signal handler.
 
-use std::ffi::c_int;
+use std::ffi::{c_int, c_uint};
 
 use libc::{
-    clockid_t, pthread_cond_t as Condition, pthread_mutex_t as Mutex, pthread_once_t,
-    pthread_rwlock_t as Lock, sem_t as Semaphore, timespec,
+    clockid_t, pthread_barrier_t as Barrier, pthread_barrierattr_t, pthread_cond_t as Condition,
+    pthread_mutex_t as Mutex, pthread_once_t, pthread_rwlock_t as Lock, sem_t as Semaphore,
+    timespec,
 };
 
 use crate::real::{self, Next};
@@ -58,6 +59,8 @@ functions! { LOCKS, libc::ENOSYS, crate::real::Next::new:
     timed_write_lock = c"pthread_rwlock_timedwrlock" (lock: *mut Lock, time: *const timespec);
     clock_write_lock = c"pthread_rwlock_clockwrlock" (lock: *mut Lock, clock: clockid_t, time: *const timespec);
     unlock_lock = c"pthread_rwlock_unlock" (lock: *mut Lock);
+    init_barrier = c"pthread_barrier_init" (barrier: *mut Barrier, attributes: *const pthread_barrierattr_t, count: c_uint);
+    wait_barrier = c"pthread_barrier_wait" (barrier: *mut Barrier);
 }
 
 functions! { CONDITIONS, libc::ENOSYS, crate::real::Next::newer:

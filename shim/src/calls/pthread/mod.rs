@@ -1,4 +1,4 @@
-//! Locks of C: mutexes, condition variables, read-write locks and semaphores.
+//! Locks of C: mutexes, condition variables, read-write locks, semaphores and barriers.
 //!
 //! libc's own are what they were: each is tried by libc's function that does not wait, and only the
 //! wait is ours, in the table of [`futex`](crate::futex). OS threads still wait inside libc, and an
@@ -15,7 +15,11 @@
 //! | `once` | what is initialized once |
 //! | `rwlock` | read-write locks |
 //! | `semaphore` | semaphores, which signal handlers may post |
+//! | `barrier` | barriers |
+//! | `c11` | the names that C11 has for mutexes, condition variables and threads |
 
+pub(super) mod barrier;
+pub(super) mod c11;
 pub(super) mod condition;
 mod libc_own;
 pub(super) mod mutex;
