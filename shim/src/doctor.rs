@@ -126,11 +126,16 @@ fn is_handled_on_any_stack(signal: c_int) -> bool {
 
 /// What to look for in the program's file, backwards, as it would find itself; what that is, and
 /// what to know of it.
-const TRACES: [(&str, &str, &str); 2] = [
+const TRACES: [(&str, &str, &str); 3] = [
     (
         "-eroc_tol_gnikrap",
         "parking_lot",
-        "two green threads of one hub must not contend for a lock of it",
+        "two green threads of one hub must not contend for a lock of it, unless its core is patched",
+    ),
+    (
+        "mihs-teltneve fo eroc_tol_gnikrap",
+        "parking_lot, patched",
+        "green threads may contend for its locks",
     ),
     ("-lennahc-maebssorc", "crossbeam-channel", "a green thread does not wake another of its hub"),
 ];

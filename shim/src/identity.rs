@@ -2,7 +2,8 @@
 //! It is noticed where that can be told for sure, and reported with what to do.
 //!
 //! - A thread-local queue node, as `parking_lot` has: a second green thread waits with the node of
-//!   one that waits already. The queue is damaged by then.
+//!   one that waits already. The queue is damaged by then. The `parking_lot_core` beside this crate
+//!   has its nodes on the stacks of those who wait.
 //! - A channel of `std`, or of `crossbeam-channel`: who sends takes the receiver that is parked for
 //!   itself, and leaves it alone. No call shows that, but this does: somebody is parked, and
 //!   nobody is there who could unpark it.
@@ -45,8 +46,9 @@ pub(crate) fn waits_with(word: Word, other: u64) {
 fn report_both(both: &[u64]) {
     let damage = format!(
         "two green threads of one hub wait in one thread-local, and its queue is damaged: `parking_lot` has a place \
-         for each OS thread in it, not for each green thread. Lock with `std::sync` or `eventlet::green::sync` \
-         instead.\n{}",
+         for each OS thread in it, not for each green thread. Patch its core in `Cargo.toml`, by `[patch.crates-io]` \
+         and `parking_lot_core = {{ path = \".../shim/parking_lot_core\" }}` with the path of eventlet's sources, or \
+         lock with `std::sync` or `eventlet::green::sync` instead.\n{}",
         stacks_of(both)
     );
     lowlevel::report_error("a lock that green threads cannot share", &damage);

@@ -24,6 +24,7 @@ fn two_that_wait_for_a_lock_of_parking_lot() {
         assert!(output.status.success(), "{text}");
         assert_eq!(text.matches("a lock that green threads cannot share").count(), 1, "{text}");
         assert_eq!(text.matches("waits_for_its_turn").count(), 2, "both backtraces: {text}");
+        assert!(text.contains("shim/parking_lot_core"), "the cure: {text}");
         return;
     }
     run(|| {
