@@ -161,17 +161,26 @@ struct Seen {
     pulse: Arc<Pulse>,
     /// The turn that it was in at the last look, and for how long it has been seen.
     turn: Option<(Turn, Duration)>,
-    /// Whether that is a stall, and noted as one.
-    stalls: bool,
+    noted: Noted,
     /// How long it is until a report may be made again.
     quiet_for: Duration,
-    /// Stalls since the last report.
+    /// Stalls since the last report, but for the one that goes on.
     unreported: u64,
+}
+
+/// What was made of the turn that a hub is in.
+#[derive(Clone, Copy, PartialEq)]
+enum Noted {
+    Nothing,
+    /// It is a stall, whose report waits until one may be made.
+    Stall,
+    /// It is a stall, and was reported.
+    Report,
 }
 
 impl Seen {
     fn new(pulse: Arc<Pulse>) -> Seen {
-        Seen { pulse, turn: None, stalls: false, quiet_for: Duration::ZERO, unreported: 0 }
+        Seen { pulse, turn: None, noted: Noted::Nothing, quiet_for: Duration::ZERO, unreported: 0 }
     }
 
     /// Returns how long it is until the next look.
@@ -188,34 +197,32 @@ impl Seen {
         let same =
             |before: &(Turn, Duration)| turn.is_some_and(|now| now.number == before.0.number);
         let Some((turn, seen_for)) = before.filter(same) else {
-            if let Some((over, _)) = before.filter(|_| self.stalls) {
+            if let Some((over, _)) = before.filter(|_| self.noted != Noted::Nothing) {
                 // It ended somewhere between the two looks.
                 self.pulse.add(&over, passed / 2);
             }
-            self.stalls = false;
+            self.unreported += u64::from(self.noted == Noted::Stall);
+            self.noted = Noted::Nothing;
             self.turn = turn.map(|turn| (turn, Duration::ZERO));
             return None;
         };
         let lasted = seen_for + passed;
         self.turn = Some((turn, lasted));
-        if self.stalls {
+        if self.noted != Noted::Nothing {
             self.pulse.add(&turn, passed);
-            return None;
+        } else if lasted >= self.pulse.limit && self.pulse.count(&turn) {
+            self.noted = Noted::Stall;
+            self.pulse.add(&turn, lasted);
         }
-        self.stalls = lasted >= self.pulse.limit && self.pulse.count(&turn);
-        if !self.stalls {
-            return None;
-        }
-        self.pulse.add(&turn, lasted);
-        self.stall(&turn, lasted)
+        (self.noted == Noted::Stall).then(|| self.report(&turn, lasted)).flatten()
     }
 
     /// Makes the report of a stall, unless there was one a moment ago.
-    fn stall(&mut self, turn: &Turn, lasted: Duration) -> Option<(Arc<Pulse>, Stall)> {
+    fn report(&mut self, turn: &Turn, lasted: Duration) -> Option<(Arc<Pulse>, Stall)> {
         if !self.quiet_for.is_zero() {
-            self.unreported += 1;
             return None;
         }
+        self.noted = Noted::Report;
         self.quiet_for = BETWEEN_REPORTS;
         let frames = self.capture(turn);
         let stall =
@@ -291,6 +298,18 @@ mod tests {
         pulse.begin(3, 7, Location::caller());
         let stall = (0..5).find_map(|_| seen.look(PACE)).unwrap().1;
         assert_eq!((stall.unreported, pulse.stalls(7).count), (1, 3));
+    }
+
+    #[test]
+    fn a_stall_that_goes_on_is_reported_as_soon_as_that_may_be() {
+        let (pulse, mut seen) = seen();
+        pulse.begin(1, 7, Location::caller());
+        assert_eq!(reports(&mut seen, 5), 1);
+        pulse.begin(2, 8, Location::caller());
+        assert_eq!(reports(&mut seen, 5), 0, "half a second after the first");
+        let stall = (0..5).find_map(|_| seen.look(PACE)).unwrap().1;
+        assert_eq!((stall.id, stall.unreported, pulse.stalls(8).count), (8, 0, 1));
+        assert_eq!(reports(&mut seen, 20), 0, "it was reported already");
     }
 
     #[test]
