@@ -306,11 +306,28 @@ fn what_unix_adds() {
     green(|| {
         let output = shell("echo $0").arg0("alias").process_group(0).output().unwrap();
         assert_eq!(output.stdout, b"alias\n");
-        let error = Command::new("/no-binary-by-this-name").exec();
-        assert_eq!(error.kind(), ErrorKind::NotFound);
         let mut std = std::process::Command::new("echo");
         std.arg("hello");
         assert_eq!(Command::from(std).output().unwrap().stdout, b"hello\n");
+    });
+}
+
+/// One that fails leaves `SIGPIPE` to end the process, which the other tests are in: so it is tried
+/// in one of its own.
+#[test]
+fn exec_replaces_the_process_or_returns() {
+    if !child::is_child() {
+        let test = "process::exec_replaces_the_process_or_returns";
+        let output = child::command(test).output().unwrap();
+        assert!(output.status.success());
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.ends_with("replaced\n"), "{said}");
+        return;
+    }
+    green(|| {
+        let error = Command::new("/no-binary-by-this-name").exec();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        panic!("{}", Command::new("echo").arg("replaced").exec());
     });
 }
 

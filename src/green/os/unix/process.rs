@@ -40,6 +40,10 @@ pub trait CommandExt: sealed::Sealed {
     fn gid(&mut self, id: u32) -> &mut Command;
 
     /// Replaces this process with the program. It returns only if that fails.
+    ///
+    /// As std says of its own, a process that goes on after that is not what it was: `SIGPIPE` is
+    /// at its default, so the next write to a peer that has gone ends the process. Where it is to
+    /// go on, use [`spawn`](Command::spawn).
     fn exec(&mut self) -> io::Error;
 
     /// Sets its argument 0.
