@@ -1,8 +1,6 @@
 //! Panics on green stacks, and their backtraces: the unwinder waits for locks of C itself, among
 //! them a `pthread_once` at each start, and several OS threads unwind at once.
 
-#[path = "../../tests/support/child.rs"]
-mod child;
 mod support;
 
 use std::hint::black_box;
@@ -10,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
 
 use eventlet::{Block, spawn, stackful};
-use support::run;
+use support::{child, run};
 
 const OS_THREADS: usize = 4;
 

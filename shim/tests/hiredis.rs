@@ -69,6 +69,7 @@ fn a_hundred_lists_are_waited_for_on_one_os_thread() {
         let (kinds, took) = timed(|| crowd(100, pop));
         println!("100 x BLPOP of 100 ms by hiredis: {took:?}");
         assert_eq!(kinds, [NIL; 100]);
-        assert!(took < 2_000 * MS, "{took:?}");
+        // One after the other they take ten seconds.
+        assert!(took < 8_000 * MS, "{took:?}");
     });
 }

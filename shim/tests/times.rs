@@ -13,24 +13,24 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use eventlet::{Block, Timeout};
-use support::{MS, crowd, errno, green, run, run_paused, timed};
+use support::{MS, NEVER, alone, crowd, errno, green, run, run_paused, timed};
 
 #[test]
 fn a_hundred_sleep_at_once_each_way() {
     run(|| {
         let ways: [fn(); 5] = [
-            || std::thread::sleep(20 * MS),
+            || std::thread::sleep(100 * MS),
             // SAFETY: it has no arguments but numbers.
-            || assert_eq!(unsafe { libc::usleep(20_000) }, 0),
+            || assert_eq!(unsafe { libc::usleep(100_000) }, 0),
             || {
-                let time = libc::timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+                let time = libc::timespec { tv_sec: 0, tv_nsec: 100_000_000 };
                 // SAFETY: the time is there.
                 assert_eq!(unsafe { libc::nanosleep(&time, ptr::null_mut()) }, 0);
             },
             // SAFETY: there are no descriptors.
-            || assert_eq!(unsafe { libc::poll(ptr::null_mut(), 0, 20) }, 0),
+            || assert_eq!(unsafe { libc::poll(ptr::null_mut(), 0, 100) }, 0),
             || {
-                let mut time = libc::timeval { tv_sec: 0, tv_usec: 20_000 };
+                let mut time = libc::timeval { tv_sec: 0, tv_usec: 100_000 };
                 let none = ptr::null_mut();
                 // SAFETY: the time is there, and there are no sets.
                 assert_eq!(unsafe { libc::select(0, none, none, none, &mut time) }, 0);
@@ -38,7 +38,8 @@ fn a_hundred_sleep_at_once_each_way() {
         ];
         for way in ways {
             let (_, took) = timed(|| crowd(100, move |_| way()));
-            assert!(took >= 20 * MS && took < Duration::from_secs(1), "{took:?}");
+            // One after the other they take ten seconds.
+            assert!(took >= 100 * MS && took < Duration::from_secs(5), "{took:?}");
         }
     });
 }
@@ -53,7 +54,7 @@ fn sleeps_are_on_virtual_time() {
             // SAFETY: there are no descriptors.
             assert_eq!(unsafe { libc::poll(ptr::null_mut(), 0, 3_600_000) }, 0);
         });
-        assert!(took < Duration::from_secs(10), "{took:?}");
+        assert!(took < NEVER, "{took:?}");
     });
 }
 
@@ -102,7 +103,7 @@ fn a_loop_of_c_that_takes_no_notice_is_left_to_itself() {
             }
         });
         let ((), took) = timed(|| victim.kill());
-        assert!(victim.dead() && took < 500 * MS, "{took:?}");
+        assert!(victim.dead() && took < NEVER, "{took:?}");
         stop.set(true);
         eventlet::sleep(5 * MS).block();
     });
@@ -232,15 +233,17 @@ fn a_signal_handler_that_has_a_stack_of_its_own_is_not_put_aside() {
         unsafe { libc::usleep(1_000) };
         BLOCKED.store((eventlet_shim::stats().blocked - before) as i64, Ordering::SeqCst);
     }
-    run(|| {
-        // SAFETY: all zeroes is a value of it.
-        let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-        action.sa_sigaction = handler as *const () as usize;
-        action.sa_flags = libc::SA_ONSTACK;
-        // SAFETY: the handler calls nothing but `usleep`, which is a system call there.
-        assert_eq!(unsafe { libc::sigaction(libc::SIGUSR2, &action, ptr::null_mut()) }, 0);
-        // SAFETY: there is a handler.
-        assert_eq!(unsafe { libc::raise(libc::SIGUSR2) }, 0);
+    alone("a_signal_handler_that_has_a_stack_of_its_own_is_not_put_aside", || {
+        run(|| {
+            // SAFETY: all zeroes is a value of it.
+            let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+            action.sa_sigaction = handler as *const () as usize;
+            action.sa_flags = libc::SA_ONSTACK;
+            // SAFETY: the handler calls nothing but `usleep`, which is a system call there.
+            assert_eq!(unsafe { libc::sigaction(libc::SIGUSR2, &action, ptr::null_mut()) }, 0);
+            // SAFETY: there is a handler.
+            assert_eq!(unsafe { libc::raise(libc::SIGUSR2) }, 0);
+        });
+        assert_eq!(BLOCKED.load(Ordering::SeqCst), 1);
     });
-    assert_eq!(BLOCKED.load(Ordering::SeqCst), 1);
 }

@@ -11,7 +11,7 @@ use eventlet::Block;
 use libc::{CLOCK_REALTIME, pthread_cond_t, pthread_mutex_t, pthread_once_t, pthread_t, timespec};
 
 use crate::c::{Of, after, zeroed};
-use crate::support::{MS, crowd, green, run, run_paused, timed, turns};
+use crate::support::{MS, NEVER, crowd, green, run, run_paused, timed, turns};
 
 const SUCCESS: c_int = 0;
 const BUSY: c_int = 1;
@@ -132,7 +132,7 @@ fn limits_and_sleeps_are_on_virtual_time() {
             assert_eq!(mtx_trylock(own), BUSY, "it has the mutex again");
             assert_eq!(thrd_sleep(&time_of(HOUR), None), 0);
         });
-        assert!(took < Duration::from_secs(20), "{took:?}");
+        assert!(took < NEVER, "{took:?}");
         assert_eq!(thrd_sleep(&timespec { tv_sec: 0, tv_nsec: -1 }, None), -2);
     });
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use eventlet::Block;
 
 use crate::c::{Condition, Mutex, Semaphore};
-use crate::support::{MS, green, run, turns};
+use crate::support::{green, run, turns};
 
 #[test]
 fn a_condition_variable_wakes_one_or_all() {
@@ -38,11 +38,12 @@ fn a_condition_variable_wakes_one_or_all() {
 fn what_an_os_thread_unlocks_inside_libc_is_seen() {
     run(|| {
         let (mutex, condition) = (Mutex::plain(), Condition::plain());
-        let (holds, ready) = (Semaphore::with_count(0), Rc::new(AtomicBool::new(false)));
+        let (holds, go) = (Semaphore::with_count(0), Semaphore::with_count(0));
+        let ready = Rc::new(AtomicBool::new(false));
         let other = std::thread::spawn(move || {
             assert_eq!(mutex.lock(), 0);
             holds.post();
-            std::thread::sleep(20 * MS);
+            go.wait();
             assert_eq!(condition.wait(mutex), 0);
             assert_eq!(mutex.unlock(), 0);
         });
@@ -55,6 +56,7 @@ fn what_an_os_thread_unlocks_inside_libc_is_seen() {
             condition.signal();
         });
         assert!(!ready.load(Ordering::SeqCst));
+        go.post();
         waiting.block().unwrap();
         other.join().unwrap();
     });

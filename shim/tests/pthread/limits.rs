@@ -10,7 +10,7 @@ use crate::c::{
     pthread_mutex_timedlock, pthread_rwlock_clockrdlock, pthread_rwlock_clockwrlock,
     pthread_rwlock_timedrdlock, pthread_rwlock_timedwrlock, sem_clockwait, sem_timedwait,
 };
-use crate::support::{MS, errno, green, run_paused, timed};
+use crate::support::{MS, NEVER, errno, green, run_paused, timed};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -91,7 +91,7 @@ fn limits_are_on_virtual_time() {
             let waited = pthread_cond_clockwait(condition, own, CLOCK_MONOTONIC, &time);
             assert_eq!(waited, ETIMEDOUT);
         });
-        assert!(took < Duration::from_secs(20), "{took:?}");
+        assert!(took < NEVER, "{took:?}");
         let past = timespec { tv_sec: -1, tv_nsec: 0 };
         let none = timespec { tv_sec: 1, tv_nsec: 2_000_000_000 };
         assert_eq!(pthread_mutex_timedlock(mutex, &past), ETIMEDOUT);

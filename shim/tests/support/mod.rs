@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test uses some")]
 
+#[path = "../../../tests/support/child.rs"]
+pub(crate) mod child;
 pub(crate) mod library;
 pub(crate) mod temporary;
 
@@ -10,6 +12,20 @@ use std::time::{Duration, Instant};
 use eventlet::{Block, GreenThread, spawn, stackful};
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
+
+/// What only a wait that does not end takes: machines are busy.
+pub(crate) const NEVER: Duration = Duration::from_secs(30);
+
+/// Runs a test of this binary in a process of its own, for what it counts is counted for all OS
+/// threads, and the tests beside it have some.
+pub(crate) fn alone(name: &str, test: impl FnOnce()) {
+    if child::is_child() {
+        return test();
+    }
+    let output = child::command(name).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
 
 /// Runs a test on a green stack of a hub, with everything patched.
 pub(crate) fn run<T: 'static>(test: impl FnOnce() -> T + 'static) -> T {
@@ -56,6 +72,15 @@ pub(crate) fn timed<T>(function: impl FnOnce() -> T) -> (T, Duration) {
     let start = Instant::now();
     let value = function();
     (value, start.elapsed())
+}
+
+/// Waits until something has come about, which it does some time.
+pub(crate) fn until(come: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !come() {
+        assert!(start.elapsed() < NEVER, "it does not come about");
+        eventlet::sleep(MS).block();
+    }
 }
 
 /// Returns the number of OS threads of this process.
