@@ -1,10 +1,10 @@
 //! The blocking detector. In real time, as it is; but no test sleeps: a culprit blocks until it is
 //! reported.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::{Condvar, Mutex, PoisonError, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eventlet::debug::{self, Stall};
 use eventlet::runtime::Builder;
@@ -101,7 +101,6 @@ fn a_stackful_culprit_is_named_while_it_blocks() {
 #[cfg(feature = "backtrace")]
 #[test]
 fn a_culprit_inside_c_is_named() {
-    use std::cell::RefCell;
     use std::ffi::{c_int, c_void};
 
     thread_local! {
@@ -193,13 +192,15 @@ fn stalls_are_counted_for_each_green_thread() {
             });
             culprit.set_name("culprit");
             sleep(Duration::ZERO).await;
-            let info = &debug::green_threads()[1];
-            assert_eq!((info.stalls, debug::stalls().0), (1, 1));
+            let [main, info] = &debug::green_threads()[..] else { panic!("there are two") };
+            assert_eq!(info.stalls, 1, "{info}");
             assert!(info.stalled >= RESOLUTION, "{info}");
             assert!(info.to_string().contains("blocked the hub for "), "{info}");
-            assert_eq!(debug::green_threads()[0].stalls, 0);
+            // Where the machine is busy, main may be stopped for so long, too.
+            let total = debug::stalls().0;
+            assert!(total > main.stalls, "{main}");
             culprit.kill();
-            assert_eq!(debug::stalls().0, 1, "the total stays");
+            assert!(debug::stalls().0 >= total, "the total stays");
 
             debug::hub_blocking_detection(false, RESOLUTION).unwrap();
             assert_eq!(debug::stalls().0, 0);
@@ -207,20 +208,21 @@ fn stalls_are_counted_for_each_green_thread() {
         .unwrap();
 }
 
-/// The turns together take several times the resolution, and each hardly anything.
+/// The turns together take several times the resolution, and each hardly anything, unless the
+/// machine is so busy that it stops in one.
 #[test]
 fn whoever_takes_turns_is_not_reported() {
     let ear = Ear::open();
     eventlet::run(async move {
         let long = Duration::from_millis(250);
         debug::hub_blocking_detection(true, long).unwrap();
-        let turns = Rc::new(Cell::new(0));
-        let start = std::time::Instant::now();
+        let start = Instant::now();
+        let turns = Rc::new(RefCell::new(vec![start]));
         let busy = [(); 10].map(|()| {
             let turns = Rc::clone(&turns);
             spawn(async move {
                 while start.elapsed() < 4 * long {
-                    turns.set(turns.get() + 1);
+                    turns.borrow_mut().push(Instant::now());
                     sleep(Duration::ZERO).await;
                 }
             })
@@ -228,9 +230,12 @@ fn whoever_takes_turns_is_not_reported() {
         for busy in busy {
             busy.await.unwrap();
         }
-        assert!(turns.get() > 1000);
-        assert_eq!(debug::stalls(), (0, Duration::ZERO));
-        assert!(ear.stalls.try_recv().is_err());
+        turns.borrow_mut().push(Instant::now());
+        assert!(turns.borrow().len() > 100);
+        if turns.borrow().windows(2).all(|turn| turn[1] - turn[0] < long / 2) {
+            assert_eq!(debug::stalls(), (0, Duration::ZERO));
+            assert!(ear.stalls.try_recv().is_err());
+        }
     });
 }
 

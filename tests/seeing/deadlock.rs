@@ -2,8 +2,9 @@
 
 use std::future::{pending, poll_fn};
 use std::io;
-use std::sync::{Arc, Mutex};
-use std::task::{Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use eventlet::debug::{Deadlock, Stuck};
@@ -171,26 +172,22 @@ both_colours! {
 /// A future that keeps the first waker that it gets, and never looks at another: wrong, and common.
 #[test]
 fn a_future_that_keeps_its_first_waker_is_not_stuck() {
-    let waker = Arc::new(Mutex::new(None::<Waker>));
+    let done = Arc::new(AtomicBool::new(false));
     let mut helper = None;
     let future = poll_fn(move |cx| {
-        if helper.as_ref().is_some_and(std::thread::JoinHandle::is_finished) {
+        if done.load(Ordering::Acquire) {
             return Poll::Ready(());
         }
         helper.get_or_insert_with(|| {
-            *waker.lock().unwrap() = Some(cx.waker().clone());
-            let waker = Arc::clone(&waker);
+            let (waker, done) = (cx.waker().clone(), Arc::clone(&done));
             std::thread::spawn(move || {
-                // Woken until it has noticed that this is finished.
-                std::thread::spawn(move || {
-                    let waker = waker.lock().unwrap().take().unwrap();
-                    for _ in 0..100 {
-                        waker.wake_by_ref();
-                        std::thread::yield_now();
-                    }
-                    std::thread::sleep(Duration::from_millis(20));
-                    waker.wake();
-                });
+                // In vain, and then not.
+                for _ in 0..100 {
+                    waker.wake_by_ref();
+                    std::thread::yield_now();
+                }
+                done.store(true, Ordering::Release);
+                waker.wake();
             })
         });
         Poll::Pending
