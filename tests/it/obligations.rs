@@ -6,7 +6,7 @@ use std::future::pending;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use eventlet::green::{thread, thread_local};
 use eventlet::{Block, Timeout, debug, sleep, spawn, stackful};
@@ -25,23 +25,23 @@ fn time_of_scopes(count: u32) -> Duration {
             });
         });
     };
-    let start = Instant::now();
+    let before = support::worked();
     eventlet::run(async move {
         let all: Vec<_> = (0..count).map(|_| spawn(stackful(handler))).collect();
         sleep(Duration::ZERO).await;
         sleep(Duration::ZERO).await;
         all.iter().for_each(|handler| handler.kill());
     });
-    start.elapsed() / count
+    (support::worked() - before) / count
 }
 
-/// It was 40 times as much.
+/// It was 40 times as much. A machine that is busy has less in its caches, which counts too.
 #[test]
 fn a_scope_costs_the_same_however_many_others_are_open() {
     time_of_scopes(4_000);
     let few = (0..3).map(|_| time_of_scopes(100)).min().unwrap();
     let many = (0..3).map(|_| time_of_scopes(4_000)).min().unwrap();
-    assert!(many < 6 * few, "{few:?} each among 100, {many:?} among 4,000");
+    assert!(many < 15 * few, "{few:?} each among 100, {many:?} among 4,000");
 }
 
 /// Time that each of `count` links takes to be removed, the oldest first.
@@ -49,20 +49,20 @@ fn time_of_unlinks(count: u32) -> Duration {
     eventlet::run(async move {
         let gt = spawn(pending::<()>());
         let links: Vec<_> = (0..count).map(|_| gt.link(|_| {})).collect();
-        let start = Instant::now();
+        let before = support::worked();
         assert!(links.into_iter().all(|link| gt.unlink(link)));
-        let took = start.elapsed();
+        let took = support::worked() - before;
         gt.kill();
         took / count
     })
 }
 
-/// It was proportional.
+/// It was proportional, 100 times as much.
 #[test]
 fn to_remove_a_link_costs_nearly_the_same_however_many_others_there_are() {
     let few = (0..5).map(|_| time_of_unlinks(1_000)).min().unwrap();
     let many = (0..3).map(|_| time_of_unlinks(100_000)).min().unwrap();
-    assert!(many < 10 * few, "{few:?} each of 1,000, {many:?} of 100,000");
+    assert!(many < 40 * few, "{few:?} each of 1,000, {many:?} of 100,000");
 }
 
 #[test]

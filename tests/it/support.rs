@@ -141,6 +141,12 @@ impl Drop for Turn {
     }
 }
 
+/// Returns how long this OS thread has worked so far. What else the machine does is no part of it.
+pub(crate) fn worked() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
 /// Longer than any test sleeps, and well within what Tokio's timer can hold.
 const TOO_LONG: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 

