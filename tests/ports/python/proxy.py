@@ -2,7 +2,7 @@
 import eventlet
 from eventlet import greenio
 
-IDLE = 0.1
+IDLE = 1
 
 
 def pump(source, sink):

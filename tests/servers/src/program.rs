@@ -1,6 +1,7 @@
 //! Programs that are installed, or not, and where they work.
 
 use std::fs;
+use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
@@ -16,10 +17,16 @@ impl TempDir {
     pub fn new() -> TempDir {
         static NEXT: AtomicU32 = AtomicU32::new(0);
 
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("eventlet-{}-{number}", process::id()));
-        fs::create_dir(&path).unwrap();
-        TempDir(path)
+        loop {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let path = std::env::temp_dir().join(format!("eventlet-{}-{number}", process::id()));
+            match fs::create_dir(&path) {
+                // An earlier process of this number was ended before it could remove its own.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                made => made.unwrap(),
+            }
+            return TempDir(path);
+        }
     }
 
     /// Where it is.

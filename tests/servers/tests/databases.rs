@@ -290,13 +290,13 @@ fn redis_a_killed_borrower_leaves_no_answer_to_the_next() {
     run(async move {
         let pool = ConnectionPool::new(Bb8(client)).max_size(1);
         let inner = pool.clone();
+        let (tell, told) = tokio::sync::oneshot::channel();
         let victim = spawn(async move {
             let mut connection = inner.get().await.unwrap();
+            tell.send(()).unwrap();
             let _: () = connection.blpop("never", 0.0).await.unwrap();
         });
-        while pool.stats().connected == 0 {
-            sleep(Duration::from_millis(1)).await;
-        }
+        told.await.unwrap();
         sleep(Duration::ZERO).await;
         victim.kill();
         let mut connection = pool.get().await.unwrap();

@@ -75,6 +75,7 @@ impl Work for Async {
 
 /// Does its work in plain code, on a green stack.
 struct Plain {
+    entered: Rc<Cell<u32>>,
     left: Rc<Cell<u32>>,
 }
 
@@ -89,8 +90,9 @@ impl Drop for Leaves {
 #[async_trait(?Send)]
 impl Work for Plain {
     async fn call(&self, n: u64) -> u64 {
-        let left = Rc::clone(&self.left);
+        let (entered, left) = (Rc::clone(&self.entered), Rc::clone(&self.left));
         stackful(move || {
+            entered.set(entered.get() + 1);
             let _leaves = Leaves(left);
             sleep(Duration::from_millis(n)).block();
             n * 10
@@ -102,18 +104,22 @@ impl Work for Plain {
 #[test]
 fn a_method_is_plain_code_on_a_green_stack() {
     run(|| {
-        let left = Rc::new(Cell::new(0));
-        let plain: Rc<dyn Work> = Rc::new(Plain { left: Rc::clone(&left) });
+        let (entered, left) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+        let plain = Plain { entered: Rc::clone(&entered), left: Rc::clone(&left) };
+        let plain: Rc<dyn Work> = Rc::new(plain);
         let work: Rc<dyn Work> = Rc::new(Async(Rc::new(Async(plain))));
         assert_eq!(work.call(1).block(), 30);
         assert_eq!(left.get(), 1);
 
-        // Whoever gives up unwinds it, however many objects are in between.
-        assert!(with_timeout(Duration::from_millis(10), work.call(60_000)).block().is_err());
+        // Whoever gives up unwinds it, however many objects are in between. It takes some 3 ms to
+        // come there.
+        assert!(with_timeout(Duration::from_secs(1), work.call(60_000)).block().is_err());
         assert_eq!(left.get(), 2);
         let same = Rc::clone(&work);
         let victim = green(move || same.call(60_000).block());
-        sleep(Duration::from_millis(10)).block();
+        while entered.get() < 3 {
+            sleep(Duration::from_millis(1)).block();
+        }
         victim.kill();
         assert_eq!(left.get(), 3);
     });

@@ -9,7 +9,7 @@ use eventlet::greenio::copy_bidirectional;
 use eventlet::stackful::{call, stackful};
 use eventlet::{Block, is_timeout, serve, spawn_n};
 
-const IDLE: Duration = Duration::from_millis(100);
+const IDLE: Duration = Duration::from_secs(1);
 
 fn proxy(client: TcpStream, target: SocketAddr) -> io::Result<()> {
     let mut server = TcpStream::connect(target)?.into_tokio().unwrap();

@@ -9,7 +9,7 @@ use eventlet::{connect, is_timeout, listen, serve, spawn_n};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-const IDLE: Duration = Duration::from_millis(100);
+const IDLE: Duration = Duration::from_secs(1);
 
 async fn proxy(mut client: TcpStream, target: SocketAddr) -> io::Result<()> {
     let mut server = connect(target).await?;

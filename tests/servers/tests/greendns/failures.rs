@@ -134,7 +134,8 @@ fn silence_costs_what_the_configuration_says() {
         let error = resolver.resolve("slow.example.", Family::V4).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
         let took = began.elapsed();
-        assert!(took >= Duration::from_millis(400) && took < Duration::from_secs(4), "{took:?}");
+        assert!(took >= Duration::from_millis(400) && took < Duration::from_secs(8), "{took:?}");
+        silent.has_been_asked(2).await;
         let by_udp = silent.asked.borrow().iter().filter(|asked| !asked.2).count();
         assert_eq!(by_udp, 2, "attempts");
     });
@@ -163,6 +164,7 @@ fn a_silent_server_ends_the_search() {
         (config.timeout, config.attempts) = (Duration::from_millis(50), 1);
         let error = Resolver::new(config).resolve("host", Family::V4).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
+        silent.has_been_asked(1).await;
         assert_eq!(silent.names(RecordType::A), ["host.one.test."]);
     });
 }
@@ -212,6 +214,6 @@ fn silence_after_a_truncated_answer_costs_no_more() {
         let resolver = server.await.impatient(Duration::from_millis(200));
         let error = resolver.resolve("big.example.", Family::V4).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
-        assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
     });
 }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use eventlet::wsgi::{self, Environ, Server};
-use eventlet::{GreenThread, listen, spawn, tpool, wrap_ssl};
+use eventlet::{GreenThread, connect, listen, spawn, tpool, wrap_ssl};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
 use crate::support::{talk, test};
 use eventlet_serving::Authority;
@@ -130,36 +131,30 @@ fn a_client_of_ours_talks_to_python() {
         let signed = authority.sign("localhost");
         let file = std::env::temp_dir().join(format!("eventlet-server-{}.pem", std::process::id()));
         fs::write(&file, format!("{}{}", signed.certificate, signed.key)).unwrap();
-        let port = listen("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
         let program = "import socket, ssl, sys\n\
              context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)\n\
-             context.load_cert_chain(sys.argv[2])\n\
-             listener = socket.create_server(('127.0.0.1', int(sys.argv[1])))\n\
+             context.load_cert_chain(sys.argv[1])\n\
+             listener = socket.create_server(('127.0.0.1', 0))\n\
+             print(listener.getsockname()[1], flush=True)\n\
              sock = context.wrap_socket(listener.accept()[0], server_side=True)\n\
              sock.sendall(b'hello')\n\
              print(sock.recv(100), sock.recv(100))\n\
              sock.unwrap()\n";
-        let shown = file.display().to_string();
-        let arguments = vec!["-c".to_owned(), program.to_owned(), port.to_string(), shown];
-        let python = spawn(run("python3", arguments));
-        let conn = loop {
-            if python.dead() {
-                break None;
-            }
-            match eventlet::connect(("127.0.0.1", port)).await {
-                Ok(socket) => {
-                    let wrapped =
-                        wrap_ssl(socket, &authority.client()).server_hostname("localhost");
-                    break Some(wrapped.await.unwrap());
-                }
-                Err(_) => eventlet::sleep(std::time::Duration::from_millis(5)).await,
-            }
-        };
-        if let Some(mut conn) = conn {
+        let mut python = tokio::process::Command::new("python3");
+        python.args(["-c", program]).arg(&file).stdout(Stdio::piped()).kill_on_drop(true);
+        if let Ok(mut python) = python.spawn() {
+            let mut said = BufReader::new(python.stdout.take().unwrap());
+            let (mut port, mut rest) = (String::new(), String::new());
+            said.read_line(&mut port).await.unwrap();
+            let socket = connect(("127.0.0.1", port.trim().parse().unwrap())).await.unwrap();
+            let mut conn =
+                wrap_ssl(socket, &authority.client()).server_hostname("localhost").await.unwrap();
             talk(&mut conn).await.unwrap();
-            let (well, said) = python.await.unwrap().unwrap();
-            assert!(well, "{said}");
-            assert_eq!(said, "b'thanks' b''\n");
+            said.read_to_string(&mut rest).await.unwrap();
+            assert!(python.wait().await.unwrap().success());
+            assert_eq!(rest, "b'thanks' b''\n");
+        } else {
+            eprintln!("SKIPPED: python3 is not installed");
         }
         fs::remove_file(&file).unwrap();
     });

@@ -188,9 +188,8 @@ fn a_handler_that_does_not_listen_is_cut_with_1001() {
         let drained = running.server.shutdown(Duration::from_millis(20)).await;
         assert_eq!(drained.cut, 1);
         assert_eq!(code.await.unwrap(), 1001);
-        running.stop().await;
         // Closing is done by a green thread of its own.
-        sleep(Duration::from_millis(20)).await;
+        running.stop().await;
     });
 }
 

@@ -235,8 +235,9 @@ fn ten_thousand_hostile_clients_leave_nothing_behind() {
             clients.spawn_n(async move { hostile(&running, Dice(seed)).await }).await;
         }
         clients.waitall().await;
-        assert_eq!(running.server.stats().accepted, 10_000);
+        // Whoever has sent and gone may not have been accepted yet, but is before the next.
         assert!(running.says(get("/")).await.ends_with("fine"));
+        assert_eq!(running.server.stats().accepted, 10_001);
         std::rc::Rc::into_inner(running).unwrap().stop().await;
     });
 }

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use crate::{MS, crowd, run};
+use crate::{MS, WAIT, crowd, run};
 
 /// Answers one request of HTTP, after a while.
 pub(crate) fn answer(mut client: impl Read + Write, thinks: Duration) {
@@ -30,9 +30,9 @@ fn server(thinks: Duration) -> SocketAddr {
 
 #[test]
 fn ureq_gets_a_hundred_pages_at_once() {
-    let address = server(100 * MS);
+    let address = server(WAIT);
     let pages = run(move || {
-        crowd("ureq::get, the server thinks 100 ms", 100, 300 * MS, move |_| {
+        crowd("ureq::get, the server thinks 500 ms", 100, move |_| {
             let mut answer = ureq::get(format!("http://{address}/")).call().unwrap();
             answer.body_mut().read_to_string().unwrap()
         })
@@ -42,10 +42,10 @@ fn ureq_gets_a_hundred_pages_at_once() {
 
 #[test]
 fn the_limits_of_ureq_hold() {
-    let address = server(20_000 * MS);
+    let address = server(60_000 * MS);
     let errors = run(move || {
-        crowd("ureq::get, which gives up after 60 ms", 100, 200 * MS, move |_| {
-            let config = ureq::Agent::config_builder().timeout_global(Some(60 * MS));
+        crowd("ureq::get, which gives up after 500 ms", 100, move |_| {
+            let config = ureq::Agent::config_builder().timeout_global(Some(WAIT));
             let agent = config.build().new_agent();
             agent.get(format!("http://{address}/")).call().unwrap_err()
         })

@@ -1,7 +1,7 @@
 //! A hundred synchronous clients at a time, unmodified, on one OS thread.
 //!
-//! Each prints how long it took. What it may take is far more than a quiet machine needs, and far
-//! less than one client after the other would.
+//! Each prints how long it took. It may take half of what one client after the other would, which
+//! only a machine that is busy beyond measure needs.
 
 mod databases;
 mod http;
@@ -16,8 +16,8 @@ use eventlet::{Block, spawn, stackful};
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
 
-/// How many times as long as on a quiet machine something may take.
-const SLACK: u32 = if cfg!(debug_assertions) { 6 } else { 3 };
+/// How long each client waits.
+pub(crate) const WAIT: Duration = Duration::from_millis(500);
 
 /// Runs a test on a green stack of a hub, with everything patched, while no other test runs. It
 /// must not block the OS thread.
@@ -32,13 +32,25 @@ pub(crate) fn run<T: 'static>(test: impl FnOnce() -> T + 'static) -> T {
     value
 }
 
-/// Calls a function in so many green threads at once, and returns what they returned.
+/// Calls a function that waits for [`WAIT`] in so many green threads at once, and returns what they
+/// returned.
 pub(crate) fn crowd<T: 'static>(
     what: &str,
     count: usize,
-    bar: Duration,
     each: impl Fn(usize) -> T + Clone + 'static,
 ) -> Vec<T> {
+    let (values, took) = at_once(what, count, each);
+    assert!(took < WAIT * count as u32 / 2, "{took:?}");
+    values
+}
+
+/// Calls a function in so many green threads at once, and returns what they returned, and when all
+/// had.
+pub(crate) fn at_once<T: 'static>(
+    what: &str,
+    count: usize,
+    each: impl Fn(usize) -> T + Clone + 'static,
+) -> (Vec<T>, Duration) {
     let start = Instant::now();
     let begin = |number| {
         let each = each.clone();
@@ -48,6 +60,5 @@ pub(crate) fn crowd<T: 'static>(
     let values = all.into_iter().map(|one| one.block().unwrap()).collect();
     let took = start.elapsed();
     println!("{count} x {what}: {took:?}");
-    assert!(took < bar * SLACK, "{took:?} instead of {bar:?}");
-    values
+    (values, took)
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use eventlet::{spawn, stackful};
 
-use crate::{MS, crowd, run};
+use crate::{WAIT, crowd, run};
 
 #[test]
 fn a_hundred_clients_are_served_by_a_hundred_handlers() {
@@ -18,7 +18,7 @@ fn a_hundred_clients_are_served_by_a_hundred_handlers() {
                 drop(spawn(stackful(move || echo(client))));
             }
         })));
-        crowd("std::net against handlers that sleep 50 ms", 100, 120 * MS, move |number| {
+        crowd("std::net against handlers that sleep 500 ms", 100, move |number| {
             let mut client = TcpStream::connect(address).unwrap();
             let text = format!("client {number}");
             client.write_all(text.as_bytes()).unwrap();
@@ -32,7 +32,7 @@ fn a_hundred_clients_are_served_by_a_hundred_handlers() {
 fn echo(mut client: TcpStream) {
     let mut buffer = [0; 512];
     while let Ok(count @ 1..) = client.read(&mut buffer) {
-        std::thread::sleep(50 * MS);
+        std::thread::sleep(WAIT);
         client.write_all(&buffer[..count]).unwrap();
     }
 }
@@ -40,8 +40,8 @@ fn echo(mut client: TcpStream) {
 #[test]
 fn twenty_children_run_at_once() {
     run(|| {
-        let outputs = crowd("Command::output of a child of 100 ms", 20, 250 * MS, |number| {
-            let script = format!("sleep 0.1; echo {number}; echo no >&2; exit {number}");
+        let outputs = crowd("Command::output of a child of 500 ms", 20, |number| {
+            let script = format!("sleep 0.5; echo {number}; echo no >&2; exit {number}");
             Command::new("sh").args(["-c", &script]).output().unwrap()
         });
         for (number, output) in outputs.iter().enumerate() {

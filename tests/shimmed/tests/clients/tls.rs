@@ -11,7 +11,7 @@ use rustls::{
 };
 
 use crate::http::answer;
-use crate::{MS, crowd, run};
+use crate::{WAIT, crowd, run};
 
 type Server = StreamOwned<ServerConnection, TcpStream>;
 
@@ -41,7 +41,7 @@ fn a_hundred_streams_of_rustls_echo_at_once() {
         let (address, certificate) = serve(|mut client| {
             let mut text = [0; 1000];
             client.read_exact(&mut text).unwrap();
-            std::thread::sleep(100 * MS);
+            std::thread::sleep(WAIT);
             client.write_all(&text).unwrap();
             client.conn.send_close_notify();
             client.flush().unwrap();
@@ -50,7 +50,7 @@ fn a_hundred_streams_of_rustls_echo_at_once() {
         roots.add(certificate).unwrap();
         let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
         let config = Arc::new(config);
-        crowd("a handshake and an echo of 100 ms by rustls", 100, 600 * MS, move |number| {
+        crowd("a handshake and an echo of 500 ms by rustls", 100, move |number| {
             let name = "localhost".try_into().unwrap();
             let client = ClientConnection::new(Arc::clone(&config), name).unwrap();
             let mut client = StreamOwned::new(client, TcpStream::connect(address).unwrap());
@@ -65,16 +65,15 @@ fn a_hundred_streams_of_rustls_echo_at_once() {
 #[test]
 fn ureq_gets_a_hundred_pages_by_https() {
     run(|| {
-        let (address, certificate) = serve(|client| answer(client, 100 * MS));
+        let (address, certificate) = serve(|client| answer(client, WAIT));
         let certificate = ureq::tls::Certificate::from_der(certificate.as_ref()).to_owned();
         let roots = ureq::tls::RootCerts::new_with_certs(&[certificate]);
         let tls = ureq::tls::TlsConfig::builder().root_certs(roots).build();
         let agent = ureq::Agent::config_builder().tls_config(tls).build().new_agent();
         let url = format!("https://localhost:{}/", address.port());
-        let pages =
-            crowd("ureq::get by HTTPS, the server thinks 100 ms", 100, 800 * MS, move |_| {
-                agent.get(&url).call().unwrap().body_mut().read_to_string().unwrap()
-            });
+        let pages = crowd("ureq::get by HTTPS, the server thinks 500 ms", 100, move |_| {
+            agent.get(&url).call().unwrap().body_mut().read_to_string().unwrap()
+        });
         assert!(pages.iter().all(|page| page == "hello"));
     });
 }
