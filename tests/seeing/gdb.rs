@@ -5,7 +5,7 @@
 
 use std::env;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -68,7 +68,7 @@ fn hangs(test: &str, folder: &Path) -> Child {
         .spawn()
         .unwrap();
     // A shell that may not allow core files says so first.
-    let mut said = hangs.stderr.take().unwrap().bytes();
+    let mut said = BufReader::new(hangs.stderr.take().unwrap()).bytes();
     assert!(said.any(|byte| byte.unwrap() == b'!'), "it has ended");
     hangs
 }
