@@ -123,8 +123,9 @@ pub const DEFAULT_PARK_TOKEN: ParkToken = ParkToken(0);
 ///
 /// # Panics
 ///
-/// When a callback does, or the kernel has no futexes. A panic of `validate` leaves the queue as it
-/// was. So does one of `before_sleep`, but who has unparked it by then has unparked nobody.
+/// When a callback does. A panic of `validate` leaves the queue as it was. So does one of
+/// `before_sleep`, but who has unparked it by then has unparked nobody. Where the kernel refuses to
+/// wait by a futex, the process is aborted.
 ///
 /// # Safety
 ///

@@ -5,6 +5,7 @@
 
 use std::hint;
 use std::io;
+use std::process;
 use std::ptr;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
@@ -33,9 +34,16 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, limit: Option<Duration>) -> 
     match error.raw_os_error() {
         Some(libc::ETIMEDOUT) => Waited::Late,
         Some(libc::EAGAIN | libc::EINTR) => Waited::Perhaps,
-        // The doctor of `eventlet-shim` finds this crate in a program by these words.
-        _ => panic!("parking_lot_core of eventlet-shim cannot wait by a futex: {error}"),
+        _ => fail(&error),
     }
+}
+
+/// Ends the process: a lock has no error to return, and its callers do not expect it to unwind.
+#[cold]
+fn fail(error: &io::Error) -> ! {
+    // The doctor of `eventlet-shim` finds this crate in a program by these words.
+    eprintln!("parking_lot_core of eventlet-shim cannot wait by a futex: {error}");
+    process::abort()
 }
 
 /// Wakes who waits at that address, of which nothing is read: it may belong to something else by

@@ -1,5 +1,5 @@
-//! `parking_lot`, unmodified, and `dashmap`, which parks by itself: for green threads of one hub,
-//! together with OS threads.
+//! `parking_lot`, unmodified, in two versions, and `dashmap`, which parks by itself: for green
+//! threads of one hub, together with OS threads.
 
 #[path = "../../../../tests/support/child.rs"]
 mod child;
@@ -49,6 +49,8 @@ macro_rules! counts_by {
 counts_by!(Mutex<u32>, lock);
 counts_by!(FairMutex<u32>, lock);
 counts_by!(RwLock<u32>, write);
+counts_by!(parking_lot_0_13::Mutex<u32>, lock);
+counts_by!(parking_lot_0_13::RwLock<u32>, write);
 
 /// A hundred green threads and four OS threads, each of them ten times.
 fn counts(counter: impl Count + Send) {
@@ -79,6 +81,43 @@ fn a_fair_mutex_is_held_over_a_sleep() {
 #[test]
 fn a_writer_is_alone_over_a_sleep() {
     counts(Arc::new(RwLock::new(0)));
+}
+
+/// Three hubs, each with thirty green threads, some of which want the lock for a while only.
+#[test]
+fn hubs_share_a_lock() {
+    eventlet_shim::monkey_patch();
+    let lock = Arc::new((RwLock::new(0_u32), AtomicUsize::new(0)));
+    let hub = |_| {
+        let lock = lock.clone();
+        thread::spawn(move || run(move || crowd(30, move |number| wants(&lock, number))))
+    };
+    let hubs: Vec<_> = (0..3).map(hub).collect();
+    hubs.into_iter().for_each(|hub| drop(hub.join().unwrap()));
+    let (count, late) = &*lock;
+    assert_eq!(*count.try_read().unwrap() as usize + late.load(Ordering::SeqCst), 3 * 30 * 20);
+}
+
+fn wants((count, late): &(RwLock<u32>, AtomicUsize), number: usize) {
+    for round in 0..20 {
+        let limit = if number.is_multiple_of(3) { MS / 10 } else { HOUR };
+        match count.try_write_for(limit) {
+            Some(mut count) => {
+                let before = *count;
+                if round % 4 == 0 {
+                    turn();
+                }
+                *count = before + 1;
+            }
+            None => drop(late.fetch_add(1, Ordering::SeqCst)),
+        }
+    }
+}
+
+#[test]
+fn so_it_is_with_the_other_version() {
+    counts(Arc::new(parking_lot_0_13::Mutex::new(0)));
+    counts(Arc::new(parking_lot_0_13::RwLock::new(0)));
 }
 
 #[test]
