@@ -1,8 +1,6 @@
 //! `parking_lot`, unmodified, in two versions, and `dashmap`, which parks by itself: for green
 //! threads of one hub, together with OS threads.
 
-#[path = "../../../../tests/support/child.rs"]
-mod child;
 #[path = "../../../tests/support/mod.rs"]
 mod support;
 
@@ -13,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use eventlet::Block;
 use parking_lot::{Condvar, FairMutex, Mutex, Once, OnceState, RwLock, RwLockUpgradableReadGuard};
-use support::{MS, crowd, green, os_threads, run, run_paused, timed, turns};
+use support::{MS, child, crowd, green, os_threads, run, run_paused, timed, turns};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
