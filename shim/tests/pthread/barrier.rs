@@ -6,17 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use eventlet::Block;
-use eventlet_shim::blocked_calls;
 
 use crate::c::Barrier;
-use crate::support::{MS, crowd, green, run, turns};
+use crate::support::{MS, blocked_by, crowd, green, run, turns};
 
 #[test]
 fn green_threads_of_one_hub_meet() {
     const ROUNDS: usize = 20;
     run(|| {
         let (barrier, arrived) = (Barrier::with_count(10), Rc::new(Cell::new(0)));
-        let blocked = eventlet_shim::stats().blocked;
         let told = crowd(10, move |_| {
             let mut told = 0;
             for round in 1..=ROUNDS {
@@ -27,7 +25,6 @@ fn green_threads_of_one_hub_meet() {
             told
         });
         assert_eq!(told.iter().sum::<usize>(), ROUNDS, "one of each round is told");
-        assert_eq!(eventlet_shim::stats().blocked, blocked);
         barrier.destroy();
     });
 }
@@ -100,18 +97,13 @@ fn a_barrier_is_destroyed_before_all_have_returned() {
 #[test]
 fn a_barrier_of_processes_is_waited_for_inside_libc() {
     run(|| {
-        let count = || {
-            let counts = blocked_calls();
-            let mut of_barriers = counts.iter().filter(|(name, _)| *name == "pthread_barrier_wait");
-            of_barriers.next().map_or(0, |(_, count)| *count)
-        };
-        let (barrier, before) = (Barrier::with_count(1), count());
+        let (barrier, before) = (Barrier::with_count(1), blocked_by("pthread_barrier_wait"));
         assert!(barrier.wait(), "it is for one");
-        assert_eq!(count(), before);
+        assert_eq!(blocked_by("pthread_barrier_wait"), before);
         barrier.destroy();
         barrier.init(1, libc::PTHREAD_PROCESS_SHARED);
         assert!(barrier.wait());
-        assert_eq!(count(), before + 1);
+        assert_eq!(blocked_by("pthread_barrier_wait"), before + 1);
     });
 }
 

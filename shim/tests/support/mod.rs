@@ -88,6 +88,12 @@ pub(crate) fn os_threads() -> usize {
     std::fs::read_dir("/proc/self/task").unwrap().count()
 }
 
+/// Returns how often a function has blocked an OS thread.
+pub(crate) fn blocked_by(function: &str) -> u64 {
+    let all = eventlet_shim::blocked_calls();
+    all.iter().find(|(name, _)| *name == function).map_or(0, |(_, count)| *count)
+}
+
 /// Returns the error of the call that has just failed.
 pub(crate) fn errno() -> i32 {
     std::io::Error::last_os_error().raw_os_error().unwrap()
