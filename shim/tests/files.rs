@@ -8,8 +8,9 @@ use std::cell::Cell;
 use std::ffi::c_int;
 use std::fs::File;
 use std::io::{IoSlice, IoSliceMut, Read, Seek, SeekFrom, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
+use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
@@ -58,11 +59,94 @@ fn each_way() -> Vec<String> {
     seen.push(format!("{}", unsafe { libc::preadv(descriptor, &piece, 1, 0) }));
     // SAFETY: likewise.
     seen.push(format!("{} {}", unsafe { libc::preadv(descriptor, &piece, -1, 0) }, errno()));
+    seen.extend(each_way_with_flags(&file));
     seen.push(format!("{:?}", File::open(std::env::temp_dir()).unwrap().read(&mut buffer)));
     // SAFETY: it has no arguments but numbers.
     seen.push(format!("{} {}", unsafe { libc::fsync(-1) }, errno()));
     seen.push(format!("{:?}", std::fs::read_to_string(&temporary.path)));
     seen
+}
+
+/// The flag of a call that no kernel knows.
+const UNKNOWN: c_int = 1 << 30;
+
+/// Calls `preadv2` and `pwritev2`, and their names for large files, at each kind of offset.
+fn each_way_with_flags(file: &File) -> Vec<String> {
+    type Moves = unsafe extern "C" fn(c_int, *const libc::iovec, c_int, i64, c_int) -> isize;
+    unsafe extern "C" {
+        fn preadv64v2(fd: c_int, to: *const libc::iovec, n: c_int, at: i64, flags: c_int) -> isize;
+        fn pwritev64v2(fd: c_int, of: *const libc::iovec, n: c_int, at: i64, flags: c_int)
+        -> isize;
+    }
+    let writes: [Moves; 2] = [libc::pwritev2, pwritev64v2];
+    let reads: [Moves; 2] = [libc::preadv2, preadv64v2];
+    let mut seen = Vec::new();
+    for (call, is_read) in
+        writes.map(|call| (call, false)).into_iter().chain(reads.map(|call| (call, true)))
+    {
+        for flags in [0, libc::RWF_DSYNC, libc::RWF_HIPRI, UNKNOWN] {
+            for offset in [-2, -1, 1, 99] {
+                let (mut file, mut bytes) = (file, *b"wxyz");
+                file.seek(SeekFrom::Start(2)).unwrap();
+                let piece = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: 4 };
+                // SAFETY: there are so many bytes, and there is so much room.
+                let moved = unsafe { call(file.as_raw_fd(), &piece, 1, offset, flags) };
+                let error = if moved < 0 { errno() } else { 0 };
+                let (bytes, place) = (is_read.then_some(bytes), file.stream_position());
+                seen.push(format!("{moved} {error} {bytes:?} {place:?}"));
+            }
+        }
+    }
+    seen
+}
+
+#[test]
+fn what_has_flags_waits_for_streams() {
+    run(|| {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let pipe = [OwnedFd::from(reader), OwnedFd::from(writer)];
+        for [reads, writes] in [pipe, [ours.into(), theirs.into()]] {
+            for flags in [0, libc::RWF_HIPRI] {
+                let (from, to) = (reads.as_raw_fd(), writes.as_raw_fd());
+                let reading = green(move || {
+                    let mut all = vec![0_u8; 1 << 20];
+                    let mut done = 0;
+                    while done < all.len() {
+                        let piece = libc::iovec {
+                            iov_base: all[done..].as_mut_ptr().cast(),
+                            iov_len: all.len() - done,
+                        };
+                        // SAFETY: there is so much room.
+                        let read = unsafe { libc::preadv2(from, &piece, 1, -1, flags) };
+                        assert!(read > 0, "{}", errno());
+                        done += read as usize;
+                    }
+                    all
+                });
+                assert!(!reading.dead());
+                let mut all: Vec<u8> = (0..1 << 20).map(|at: u32| (at / 3) as u8).collect();
+                let piece = libc::iovec { iov_base: all.as_mut_ptr().cast(), iov_len: all.len() };
+                // SAFETY: there are so many bytes.
+                let written = unsafe { libc::pwritev2(to, &piece, 1, -1, flags) };
+                assert_eq!(written, 1 << 20, "{}", errno());
+                assert!(reading.block().unwrap() == all);
+                let mut byte = 0_u8;
+                let piece = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
+                // SAFETY: there is room for the byte.
+                let read = unsafe { libc::preadv2(from, &piece, 1, -1, flags | libc::RWF_NOWAIT) };
+                assert_eq!((read, errno()), (-1, libc::EAGAIN));
+                let limit = Timeout::new(5 * MS);
+                let late = limit.run_blocking(|| {
+                    // SAFETY: likewise.
+                    let read = unsafe { libc::preadv2(from, &piece, 1, -1, flags) };
+                    assert_eq!((read, errno()), (-1, libc::ETIMEDOUT));
+                    eventlet::sleep(MS).block();
+                });
+                assert_eq!(late, Err(limit));
+            }
+        }
+    });
 }
 
 #[test]
@@ -121,6 +205,46 @@ fn busy() -> (Sender<()>, GreenThread<()>) {
     let job = spawn(stackful(move || tpool::execute(wait).block()));
     turns(3);
     (stop, job)
+}
+
+/// Copies some of a file to the end of another, and returns what came of it.
+fn copy(from: &File, to: &File) -> [isize; 3] {
+    let (from, to) = (from.as_raw_fd(), to.as_raw_fd());
+    let (mut start, mut end) = (2, 4);
+    let mut copy = |flags| {
+        // SAFETY: the offsets are there.
+        unsafe { libc::copy_file_range(from, &mut start, to, &mut end, 3, flags) }
+    };
+    let copied = [copy(0), copy(1), errno() as isize];
+    assert_eq!((start, end), (5, 7));
+    copied
+}
+
+#[test]
+fn a_file_is_copied_by_an_os_thread() {
+    const COPIED: [isize; 3] = [3, -1, libc::EINVAL as isize];
+    let files = || {
+        let all = [Temporary::file(), Temporary::file()];
+        all.iter().for_each(|file| std::fs::write(&file.path, b"abcdefg").unwrap());
+        all
+    };
+    let [from, to] = files();
+    assert_eq!(copy(&from.open(), &to.open()), COPIED);
+    assert_eq!(std::fs::read_to_string(&to.path).unwrap(), "abcdcde");
+    run(move || {
+        let [from, to] = files();
+        let (stop, job) = busy();
+        let opened = [from.open(), to.open()];
+        let copying = green(move || copy(&opened[0], &opened[1]));
+        turns(10);
+        assert!(!copying.dead(), "it waits for an OS thread");
+        drop(stop);
+        job.block().unwrap();
+        assert_eq!(copying.block().unwrap(), COPIED);
+        assert_eq!(std::fs::read_to_string(&to.path).unwrap(), "abcdcde");
+        assert_eq!(std::fs::copy(&to.path, &from.path).unwrap(), 7);
+        assert_eq!(std::fs::read_to_string(&from.path).unwrap(), "abcdcde");
+    });
 }
 
 #[test]

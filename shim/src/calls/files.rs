@@ -1,12 +1,12 @@
-//! Regular files, where their area is named: an OS thread reads, writes and syncs them.
+//! Regular files, where their area is named: an OS thread reads, writes, copies and syncs them.
 //!
 //! What the kernel has in memory is read right here. A call that has begun is not cancelled: it
 //! ends soon, and a caller of `write` or `fsync` has to know what is on the disk.
 
-use std::ffi::{c_int, c_long, c_void};
+use std::ffi::{c_int, c_long, c_uint, c_void};
 use std::os::fd::RawFd;
 
-use libc::{iovec, off_t, size_t, ssize_t};
+use libc::{iovec, off_t, off64_t, size_t, ssize_t};
 
 use super::pool::in_thread;
 use super::unistd::{Kind, Pieces, kind};
@@ -44,13 +44,13 @@ impl Position {
     /// Reads all that there is, as a call for a file does. An OS thread reads what is not in
     /// memory, in one call: of a file that the kernel makes as it is read, a second call may never
     /// return.
-    pub(super) fn read(self, mut pieces: Pieces) -> isize {
+    pub(super) fn read(self, mut pieces: Pieces, flags: c_int) -> isize {
         while pieces.len() > 0 {
-            match self.call(&pieces, libc::RWF_NOWAIT).make() {
+            match self.call(&pieces, flags | libc::RWF_NOWAIT).make() {
                 0 => break,
                 moved @ 1.. => pieces.advance(moved as usize),
                 _ => {
-                    let moved = in_thread(self.call(&pieces, 0));
+                    let moved = in_thread(self.call(&pieces, flags));
                     pieces.advance(moved.max(0) as usize);
                     return pieces.progress_or(moved);
                 }
@@ -60,27 +60,28 @@ impl Position {
     }
 }
 
-/// Reads from a file at an offset, or makes the call as it is.
+/// Reads from a file at an offset, with flags of `preadv2`, or makes the call as it is.
 ///
 /// # Safety
 ///
 /// There are so many pieces, and what they name is there.
-unsafe fn read_at(
+pub(super) unsafe fn read_at(
     descriptor: RawFd,
     pieces: *const iovec,
     count: usize,
     offset: off_t,
+    flags: c_int,
     plain: Call,
 ) -> isize {
     if !is_green() || kind(descriptor) != Kind::File || offset < 0 {
         return plain.make();
     }
     // SAFETY: the caller says so.
-    Position::At(descriptor, offset).read(unsafe { Pieces::new(pieces, count) })
+    Position::At(descriptor, offset).read(unsafe { Pieces::new(pieces, count) }, flags)
 }
 
 /// Makes a call for a file, in an OS thread if it is one.
-fn make(descriptor: RawFd, plain: Call) -> isize {
+pub(super) fn make(descriptor: RawFd, plain: Call) -> isize {
     if is_green() && kind(descriptor) == Kind::File { in_thread(plain) } else { plain.make() }
 }
 
@@ -101,7 +102,7 @@ pub(super) unsafe extern "C" fn pread(
     let plain = unsafe { Call::new(libc::SYS_pread64, at) };
     let piece = iovec { iov_base: buffer, iov_len: size };
     // SAFETY: I1.
-    answer(unsafe { read_at(descriptor, &piece, 1, offset, plain) })
+    answer(unsafe { read_at(descriptor, &piece, 1, offset, 0, plain) })
 }
 
 /// As `pwrite` of libc.
@@ -159,7 +160,7 @@ pub(super) unsafe extern "C" fn preadv(
         // SAFETY: I1.
         Ok(count @ 1..=MOST_PIECES) => {
             // SAFETY: I1.
-            answer(unsafe { read_at(descriptor, pieces, count, offset, plain) })
+            answer(unsafe { read_at(descriptor, pieces, count, offset, 0, plain) })
         }
         _ => plain.answer(),
     }
@@ -191,6 +192,26 @@ pub(super) unsafe extern "C" fn pwritev(
 pub(super) unsafe extern "C" fn fsync(descriptor: c_int) -> c_int {
     // SAFETY: I1.
     answer(make(descriptor, unsafe { Call::new(libc::SYS_fsync, [descriptor as usize]) })) as c_int
+}
+
+/// As `copy_file_range` of libc. The kernel copies from file to file only.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn copy_file_range(
+    from: c_int,
+    from_offset: *mut off64_t,
+    to: c_int,
+    to_offset: *mut off64_t,
+    count: size_t,
+    flags: c_uint,
+) -> ssize_t {
+    let at =
+        [from as usize, from_offset.addr(), to as usize, to_offset.addr(), count, flags as usize];
+    // SAFETY: I1.
+    answer(make(from, unsafe { Call::new(libc::SYS_copy_file_range, at) }))
 }
 
 /// As `fdatasync` of libc.

@@ -8,8 +8,8 @@
 //!   stack.
 //! - **I2**: nothing here unwinds: the functions are `extern "C"`, and none panics.
 
-/// Defines libc's other names of functions: with `64` for large files, as all are here, and with
-/// underscores for libc's own calls.
+/// Defines libc's other names of functions: with `64` for large files, as all are here, with
+/// underscores for libc's own calls, and such as `mq_close`, as a queue is a descriptor here.
 macro_rules! aliases {
     (@one $alias:ident = $function:ident ($($argument:ident: $type:ty),*) -> $result:ty) => {
         #[doc = concat!("As [`", stringify!($function), "`], by another name.")]
@@ -32,6 +32,7 @@ mod copy;
 mod descriptor;
 mod file_lock;
 mod files;
+mod mqueue;
 mod netdb;
 mod open;
 mod poll;
@@ -42,6 +43,7 @@ mod settings;
 mod signals;
 mod socket;
 mod syscall;
+mod sysv;
 mod time;
 mod unistd;
 
@@ -86,9 +88,9 @@ symbols! {
     Some(Area::Socket), copy:
         sendfile sendfile64 splice;
     Some(Area::Socket), unistd:
-        read readv write writev __read_chk __read __write;
+        read readv write writev preadv2 preadv64v2 pwritev2 pwritev64v2 __read_chk __read __write;
     None, unistd:
-        close dup2 dup3 close_range closefrom __close __dup2;
+        close dup2 dup3 close_range closefrom mq_close __close __dup2;
     None, settings:
         setsockopt ioctl;
     Some(Area::Socket), socket:
@@ -103,7 +105,7 @@ symbols! {
         wait wait3 wait4 waitpid waitid __wait __waitpid;
     Some(Area::Dns), netdb:
         getaddrinfo getnameinfo gethostbyname gethostbyname2 gethostbyaddr gethostbyname_r
-        gethostbyname2_r gethostbyaddr_r;
+        gethostbyname2_r gethostbyaddr_r res_nquery res_nsearch __res_nquery __res_nsearch;
     Some(Area::Os), file_lock:
         flock lockf lockf64 fcntl fcntl64 __fcntl;
     Some(Area::Os), open:
@@ -111,9 +113,13 @@ symbols! {
         __open64;
     Some(Area::Os), signals:
         sigwait sigwaitinfo sigtimedwait;
+    Some(Area::Os), mqueue:
+        mq_receive mq_timedreceive mq_send mq_timedsend;
+    Some(Area::Os), sysv:
+        semop semtimedop msgrcv msgsnd;
     Some(Area::File), files:
-        pread pread64 pwrite pwrite64 preadv preadv64 pwritev pwritev64 fsync fdatasync __pread_chk
-        __pread64_chk __pread64 __pwrite64;
+        pread pread64 pwrite pwrite64 preadv preadv64 pwritev pwritev64 copy_file_range fsync
+        fdatasync __pread_chk __pread64_chk __pread64 __pwrite64;
     Some(Area::Thread), syscall:
         syscall pthread_join;
     Some(Area::Thread), mutex:

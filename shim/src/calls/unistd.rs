@@ -1,4 +1,4 @@
-//! `read`, `write`, `readv`, `writev`, and closing.
+//! `read`, `write`, `readv`, `writev`, `preadv2`, `pwritev2`, and closing.
 //!
 //! Sockets are tried with `MSG_DONTWAIT`, pipes with `RWF_NOWAIT`, so their `O_NONBLOCK` is never
 //! touched. A terminal or an inotify descriptor takes neither: it is asked by `poll` first. Regular
@@ -8,7 +8,7 @@
 use std::ffi::{c_int, c_long, c_uint, c_void};
 use std::os::fd::RawFd;
 
-use libc::{iovec, size_t, ssize_t};
+use libc::{iovec, off_t, size_t, ssize_t};
 
 use super::descriptor::{AGAIN, Next, Waiting, Way, is_nonblocking};
 use super::files;
@@ -109,44 +109,47 @@ impl Pieces {
         unsafe { Call::new(number, arguments) }.make()
     }
 
-    /// Makes a call of other streams with what is left, without waiting.
-    fn on_stream(&self, number: c_long, descriptor: RawFd) -> isize {
-        let arguments = on_stream(descriptor, self.as_ptr(), self.count());
+    /// Makes a call of other streams with what is left and flags, without waiting.
+    fn on_stream(&self, number: c_long, descriptor: RawFd, flags: c_int) -> isize {
+        let arguments = on_stream(descriptor, self.as_ptr(), self.count(), flags);
         // SAFETY: the pieces are there by the promise of `new`.
         unsafe { Call::new(number, arguments) }.make()
     }
 }
 
-/// The call that reads from a socket without waiting, and what is to be read.
-struct Attempts {
-    socket: Call,
+/// Where a read is to put what it reads.
+#[derive(Clone, Copy)]
+struct Room {
     pieces: *const iovec,
     count: usize,
 }
 
-impl Attempts {
-    /// Reads as `plain` would, from whatever the descriptor is.
+impl Room {
+    /// Reads as `plain` would, from whatever the descriptor is. `socket` is the call that reads
+    /// from a socket without waiting.
     #[inline]
-    fn read(&self, descriptor: RawFd, plain: Call) -> isize {
-        match self.socket.make() {
-            AGAIN => Waiting::new(descriptor, Way::In)
-                .wait_and_repeat(|| self.socket.make(), || plain.make()),
-            NOT_A_SOCKET => self.read_stream(descriptor, plain),
+    fn read(self, descriptor: RawFd, socket: Call, plain: Call) -> isize {
+        match socket.make() {
+            AGAIN => {
+                Waiting::new(descriptor, Way::In).wait_and_repeat(|| socket.make(), || plain.make())
+            }
+            NOT_A_SOCKET => self.read_stream(descriptor, 0, plain),
             result => result,
         }
     }
 
-    fn read_stream(&self, descriptor: RawFd, plain: Call) -> isize {
+    /// As [`Room::read`], with flags of `preadv2`.
+    fn read_stream(self, descriptor: RawFd, flags: c_int, plain: Call) -> isize {
         match what_to_do(descriptor) {
             Todo::Plain => return plain.make(),
             Todo::File => {
                 // SAFETY: I1 of the function that has made this, and returns later.
                 let pieces = unsafe { Pieces::new(self.pieces, self.count) };
-                return files::Position::Here(descriptor).read(pieces);
+                return files::Position::Here(descriptor).read(pieces, flags);
             }
             Todo::Stream => {}
         }
-        let at = on_stream(descriptor, self.pieces, self.count);
+        let at = on_stream(descriptor, self.pieces, self.count, flags);
         // SAFETY: likewise.
         let stream = unsafe { Call::new(libc::SYS_preadv2, at) };
         let mut waiting = Waiting::new(descriptor, Way::In);
@@ -177,28 +180,29 @@ fn what_to_do(descriptor: RawFd) -> Todo {
 }
 
 /// Returns the arguments of `preadv2` and `pwritev2` for a stream that is not to wait.
-fn on_stream(descriptor: RawFd, pieces: *const iovec, count: usize) -> [usize; 6] {
-    let nowait = libc::RWF_NOWAIT as usize;
-    [descriptor as usize, pieces.addr(), count, usize::MAX, usize::MAX, nowait]
+fn on_stream(descriptor: RawFd, pieces: *const iovec, count: usize, flags: c_int) -> [usize; 6] {
+    let flags = (flags | libc::RWF_NOWAIT) as usize;
+    [descriptor as usize, pieces.addr(), count, usize::MAX, usize::MAX, flags]
 }
 
 /// Writes all, as a descriptor does that waits.
 fn write_green(descriptor: RawFd, pieces: &mut Pieces, first: isize, plain: Call) -> isize {
     if first == NOT_A_SOCKET {
-        return write_stream(descriptor, pieces, plain);
+        return write_stream(descriptor, pieces, 0, plain);
     }
     write_rest(descriptor, pieces, first, plain, |pieces| {
         pieces.on_socket(libc::SYS_sendmsg, descriptor)
     })
 }
 
-fn write_stream(descriptor: RawFd, pieces: &mut Pieces, plain: Call) -> isize {
+/// As [`write_green`], with flags of `pwritev2`.
+fn write_stream(descriptor: RawFd, pieces: &mut Pieces, flags: c_int, plain: Call) -> isize {
     match what_to_do(descriptor) {
         Todo::Plain => return plain.make(),
         Todo::File => return in_thread(plain),
         Todo::Stream => {}
     }
-    let attempt = |pieces: &Pieces| pieces.on_stream(libc::SYS_pwritev2, descriptor);
+    let attempt = |pieces: &Pieces| pieces.on_stream(libc::SYS_pwritev2, descriptor, flags);
     match attempt(pieces) {
         NO_SUCH_FLAG => Waiting::new(descriptor, Way::Out).when_ready(|| plain.make()),
         first => write_rest(descriptor, pieces, first, plain, attempt),
@@ -253,13 +257,9 @@ pub(super) unsafe extern "C" fn read(
     }
     let piece = iovec { iov_base: buffer, iov_len: size };
     let at = [descriptor as usize, buffer.addr(), size, libc::MSG_DONTWAIT as usize, 0, 0];
-    let attempts = Attempts {
-        // SAFETY: I1.
-        socket: unsafe { Call::new(libc::SYS_recvfrom, at) },
-        pieces: &piece,
-        count: 1,
-    };
-    answer(attempts.read(descriptor, plain))
+    // SAFETY: I1.
+    let socket = unsafe { Call::new(libc::SYS_recvfrom, at) };
+    answer(Room { pieces: &piece, count: 1 }.read(descriptor, socket, plain))
 }
 
 /// As `readv` of libc.
@@ -288,13 +288,9 @@ pub(super) unsafe extern "C" fn readv(
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
     (message.msg_iov, message.msg_iovlen) = (pieces.cast_mut(), count);
     let at = [descriptor as usize, (&raw mut message).addr(), libc::MSG_DONTWAIT as usize];
-    let attempts = Attempts {
-        // SAFETY: I1, and the message is there as long as this.
-        socket: unsafe { Call::new(libc::SYS_recvmsg, at) },
-        pieces,
-        count,
-    };
-    answer(attempts.read(descriptor, plain))
+    // SAFETY: I1, and the message is there as long as this.
+    let socket = unsafe { Call::new(libc::SYS_recvmsg, at) };
+    answer(Room { pieces, count }.read(descriptor, socket, plain))
 }
 
 /// As `write` of libc.
@@ -350,6 +346,78 @@ pub(super) unsafe extern "C" fn writev(
     }
     let first = pieces.on_socket(libc::SYS_sendmsg, descriptor);
     answer(write_green(descriptor, &mut pieces, first, plain))
+}
+
+/// The offset with which `preadv2` and `pwritev2` are `readv` and `writev` with flags.
+const HERE: off_t = -1;
+
+/// As `preadv2` of libc.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn preadv2(
+    descriptor: c_int,
+    pieces: *const iovec,
+    count: c_int,
+    offset: off_t,
+    flags: c_int,
+) -> ssize_t {
+    if (offset, flags) == (HERE, 0) {
+        // SAFETY: I1.
+        return unsafe { readv(descriptor, pieces, count) };
+    }
+    let at =
+        [descriptor as usize, pieces.addr(), count as usize, offset as usize, 0, flags as usize];
+    // SAFETY: I1.
+    let plain = unsafe { Call::new(libc::SYS_preadv2, at) };
+    let waits = |_: &usize| flags & libc::RWF_NOWAIT == 0;
+    let result = match pieces_of(count).filter(waits) {
+        Some(count) if offset != HERE => {
+            // SAFETY: I1.
+            unsafe { files::read_at(descriptor, pieces, count, offset, flags, plain) }
+        }
+        Some(count) if gate::is_green(Area::Socket) => {
+            Room { pieces, count }.read_stream(descriptor, flags, plain)
+        }
+        _ => plain.make(),
+    };
+    answer(result)
+}
+
+/// As `pwritev2` of libc.
+///
+/// # Safety
+///
+/// As libc's.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn pwritev2(
+    descriptor: c_int,
+    pieces: *const iovec,
+    count: c_int,
+    offset: off_t,
+    flags: c_int,
+) -> ssize_t {
+    if (offset, flags) == (HERE, 0) {
+        // SAFETY: I1.
+        return unsafe { writev(descriptor, pieces, count) };
+    }
+    let at =
+        [descriptor as usize, pieces.addr(), count as usize, offset as usize, 0, flags as usize];
+    // SAFETY: I1.
+    let plain = unsafe { Call::new(libc::SYS_pwritev2, at) };
+    let waits = |_: &usize| flags & libc::RWF_NOWAIT == 0 && !is_standard(descriptor);
+    let result = match pieces_of(count).filter(waits) {
+        Some(_) if offset != HERE => files::make(descriptor, plain),
+        Some(count) if gate::is_green(Area::Socket) => {
+            // SAFETY: I1.
+            let mut pieces = unsafe { Pieces::new(pieces, count) };
+            write_stream(descriptor, &mut pieces, flags, plain)
+        }
+        _ => plain.make(),
+    };
+    answer(result)
 }
 
 fn is_standard(descriptor: RawFd) -> bool {
@@ -459,8 +527,22 @@ pub(super) unsafe extern "C" fn closefrom(first: c_int) {
 }
 
 aliases! {
+    preadv64v2 = preadv2(
+        descriptor: c_int,
+        pieces: *const iovec,
+        count: c_int,
+        offset: off_t,
+        flags: c_int
+    ) -> ssize_t;
+    pwritev64v2 = pwritev2(
+        descriptor: c_int,
+        pieces: *const iovec,
+        count: c_int,
+        offset: off_t,
+        flags: c_int
+    ) -> ssize_t;
     __read = read(descriptor: c_int, buffer: *mut c_void, size: size_t) -> ssize_t;
     __write = write(descriptor: c_int, buffer: *const c_void, size: size_t) -> ssize_t;
-    __close = close(descriptor: c_int) -> c_int;
+    __close, mq_close = close(descriptor: c_int) -> c_int;
     __dup2 = dup2(old: c_int, new: c_int) -> c_int;
 }

@@ -12,12 +12,8 @@ use std::ptr;
 use eventlet::corolocal::Local;
 use libc::{hostent, size_t, socklen_t};
 
-use super::{Failure, in_thread, is_green, resolve};
+use super::{Failure, in_thread, is_green, resolve, set_h_errno};
 use crate::real::{self, Next};
-
-unsafe extern "C" {
-    fn __h_errno_location() -> *mut c_int;
-}
 
 /// What `h_errno` says.
 const NETDB_INTERNAL: c_int = -1;
@@ -338,10 +334,7 @@ fn keep(found: Result<Host, NoHost>) -> *mut hostent {
             keep_in(&host, &mut last)
         }),
         Err(why) => {
-            // SAFETY: it returns the place of this OS thread's `h_errno`.
-            let place = unsafe { __h_errno_location() };
-            // SAFETY: that place is there as long as the OS thread.
-            unsafe { place.write(why.h_errno) };
+            set_h_errno(why.h_errno);
             if why.error != 0 {
                 real::set_errno(why.error);
             }

@@ -8,6 +8,7 @@
 
 mod addresses;
 mod hosts;
+mod questions;
 mod services;
 
 use std::ffi::{CStr, CString, c_char, c_int};
@@ -25,7 +26,23 @@ pub(super) use hosts::{
     gethostbyaddr, gethostbyaddr_r, gethostbyname, gethostbyname_r, gethostbyname2,
     gethostbyname2_r,
 };
+pub(super) use questions::{__res_nquery, __res_nsearch, res_nquery, res_nsearch};
 pub(super) use services::getnameinfo;
+
+unsafe extern "C" {
+    /// Returns the place of this OS thread's `h_errno`.
+    safe fn __h_errno_location() -> *mut c_int;
+}
+
+fn h_errno() -> c_int {
+    // SAFETY: that place is there as long as the OS thread.
+    unsafe { *__h_errno_location() }
+}
+
+fn set_h_errno(error: c_int) {
+    // SAFETY: likewise.
+    unsafe { *__h_errno_location() = error };
+}
 
 /// Returns whether a look-up suspends its green thread. A stack that unwinds is not suspended.
 fn is_green() -> bool {
