@@ -133,7 +133,7 @@ const TRACES: [(&str, &str, &str); 3] = [
         "two green threads of one hub must not contend for a lock of it, unless its core is patched",
     ),
     (
-        "mihs-teltneve fo eroc_tol_gnikrap",
+        "eroc_tol_gnikrap s'mihs-teltneve",
         "parking_lot, patched",
         "green threads may contend for its locks",
     ),

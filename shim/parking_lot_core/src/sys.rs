@@ -1,7 +1,7 @@
 //! The kernel: futexes, pauses, and its clock.
 //!
-//! All go through libc's `syscall`. `eventlet-shim` replaces that function, and looks at futexes
-//! alone: every other call blocks the OS thread, on a green stack, too.
+//! Waits and pauses go through libc's `syscall`. `eventlet-shim` replaces that function, and has a
+//! look at futexes alone: every other call blocks the OS thread, on a green stack, too.
 
 use std::hint;
 use std::io;
@@ -42,7 +42,7 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, limit: Option<Duration>) -> 
 #[cold]
 fn fail(error: &io::Error) -> ! {
     // The doctor of `eventlet-shim` finds this crate in a program by these words.
-    eprintln!("parking_lot_core of eventlet-shim cannot wait by a futex: {error}");
+    eprintln!("eventlet-shim's parking_lot_core cannot wait by a futex: {error}");
     process::abort()
 }
 
