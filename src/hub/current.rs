@@ -16,9 +16,12 @@ thread_local! {
 }
 
 /// Returns the hub of this OS thread, if it has one.
+///
+/// A signal handler may ask, by a function that is replaced, in the middle of [`is_borrowed`]. It
+/// is told that there is none.
 #[inline]
 pub(crate) fn current() -> Option<Rc<Hub>> {
-    HUB.try_with(|hub| hub.borrow().clone()).ok().flatten()
+    HUB.try_with(|hub| hub.try_borrow().ok()?.clone()).ok().flatten()
 }
 
 /// Returns whether this OS thread has a hub that [is borrowed](Hub::is_borrowed).
