@@ -9,6 +9,7 @@ use super::format_green_threads as format;
 #[cfg(feature = "stackful")]
 use super::format_green_threads_with_backtraces as format;
 use crate::greenthread::{Greenlet, spawn_n};
+use crate::hub;
 use crate::report;
 
 /// Prints all green threads of this hub on standard error, each time the process gets that signal:
@@ -50,6 +51,7 @@ use crate::report;
 /// ```
 #[track_caller]
 pub fn dump_on_signal(kind: SignalKind) -> io::Result<Greenlet> {
+    hub::check("looking at all green threads");
     let mut signals = signal(kind)?;
     let printer = spawn_n(async move {
         while signals.recv().await.is_some() {

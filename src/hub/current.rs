@@ -6,6 +6,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use tokio::runtime::Handle;
+
 use super::registry::Number;
 use super::scheduler::Hub;
 use super::wake_id::WakeId;
@@ -67,6 +69,20 @@ fn none(what: &str) -> ! {
         "{what} needs a hub, and this OS thread has none: call it inside `eventlet::run(..)` \
          or, in a program that has a Tokio runtime already, inside `eventlet::local(..)`"
     )
+}
+
+/// Makes sure that this OS thread is inside a Tokio runtime: a hub's, or one of the program's own.
+///
+/// # Panics
+///
+/// If it is not, at the caller's line; `what` is what the caller needs it for.
+#[track_caller]
+pub(crate) fn check_runtime(what: &str) {
+    assert!(
+        Handle::try_current().is_ok(),
+        "{what} needs a Tokio runtime, and this OS thread is inside none: call it inside \
+         `eventlet::run(..)`"
+    );
 }
 
 /// Wakes a green thread if it belongs to this OS thread's hub, and returns whether it does.

@@ -89,7 +89,7 @@ pub use resolver::{Resolve, Resolving};
 
 pub(crate) use census::Living;
 pub(crate) use clock::Pending;
-pub(crate) use current::{Seat, check, current, expect};
+pub(crate) use current::{Seat, check, check_runtime, current, expect};
 pub(crate) use current_stack::{Held, Outer, hold};
 pub(crate) use deadline::{Within, within};
 pub(crate) use holder::Holder;

@@ -10,6 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::exit::Exit;
 use crate::greenthread::Greenlet;
+use crate::hub;
 
 /// A request to end the program: Ctrl-C or SIGTERM.
 ///
@@ -127,6 +128,7 @@ impl From<KeyboardInterrupt> for io::Error {
 /// ```
 #[track_caller]
 pub fn interrupted() -> impl Future<Output = io::Result<KeyboardInterrupt>> {
+    hub::check_runtime("waiting for a signal");
     let signals = Signals::listen();
     async move { Ok(signals?.next().await) }
 }

@@ -10,6 +10,7 @@ use tokio::net::unix::pipe::{Receiver, Sender};
 
 use crate::green::bytes;
 use crate::green::net::socket::{self, Socket, dup};
+use crate::hub;
 
 /// Makes a pipe: bytes written to one end are read from the other.
 ///
@@ -63,7 +64,9 @@ use crate::green::net::socket::{self, Socket, dup};
 /// ```
 ///
 /// [`std::io::pipe`]: https://doc.rust-lang.org/std/io/fn.pipe.html
+#[track_caller]
 pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
+    hub::check_runtime("opening a pipe");
     let (sender, receiver) = tokio::net::unix::pipe::pipe()?;
     Ok((PipeReader { socket: Socket::new(receiver) }, PipeWriter { socket: Socket::new(sender) }))
 }
@@ -220,7 +223,9 @@ macro_rules! end {
         impl TryFrom<OwnedFd> for $end {
             type Error = io::Error;
 
+            #[track_caller]
             fn try_from(fd: OwnedFd) -> io::Result<$end> {
+                hub::check_runtime("taking over a pipe");
                 Ok($end { socket: Socket::new($tokio::from_owned_fd(fd)?) })
             }
         }

@@ -12,6 +12,7 @@ use super::addr::{ToSocketAddrs, first_that_works};
 use super::methods;
 use super::socket::{Socket, dup};
 use super::stream::TcpStream;
+use crate::hub;
 
 type Tokio = tokio::net::TcpListener;
 type Std = std::net::TcpListener;
@@ -87,6 +88,7 @@ impl TcpListener {
     /// ```
     #[track_caller]
     pub fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<TcpListener> {
+        hub::check_runtime("opening a socket");
         first_that_works(addr, listen).map(TcpListener::from)
     }
 

@@ -128,7 +128,9 @@ macro_rules! socket {
         impl TryFrom<$std> for $green {
             type Error = std::io::Error;
 
+            #[track_caller]
             fn try_from(socket: $std) -> std::io::Result<$green> {
+                crate::hub::check_runtime("taking over a socket");
                 socket.set_nonblocking(true)?;
                 <$tokio>::from_std(socket).map(<$green>::from)
             }

@@ -10,6 +10,7 @@ use socket2::SockRef;
 use super::addr::{ToSocketAddrs, first_that_works, no_address};
 use super::methods;
 use super::socket::{Socket, dup, poll_into};
+use crate::hub;
 
 type Tokio = tokio::net::UdpSocket;
 type Std = std::net::UdpSocket;
@@ -96,6 +97,7 @@ impl UdpSocket {
     /// ```
     #[track_caller]
     pub fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<UdpSocket> {
+        hub::check_runtime("opening a socket");
         first_that_works(addr, Std::bind)?.try_into()
     }
 

@@ -8,6 +8,7 @@ use std::process::{CommandArgs, CommandEnvs, ExitStatus, Output, Stdio};
 
 use super::super::wait::wait_io;
 use super::child::Child;
+use crate::hub;
 
 /// A builder of processes, for code on a green stack.
 ///
@@ -294,8 +295,9 @@ impl Command {
     ///     assert!(Command::new("/no/such/program").spawn().is_err());
     /// }));
     /// ```
+    #[track_caller]
     pub fn spawn(&mut self) -> io::Result<Child> {
-        self.tokio.spawn()?.try_into()
+        self.start()?.try_into()
     }
 
     /// Starts the process, waits until it ends, and returns what it wrote.
@@ -369,7 +371,7 @@ impl Command {
     /// ```
     #[track_caller]
     pub fn status(&mut self) -> io::Result<ExitStatus> {
-        let mut child = self.tokio.spawn()?;
+        let mut child = self.start()?;
         wait_io(child.wait())
     }
 
@@ -441,11 +443,18 @@ impl Command {
         self.tokio.as_std().get_current_dir()
     }
 
+    #[track_caller]
+    fn start(&mut self) -> io::Result<tokio::process::Child> {
+        hub::check_runtime("starting a process");
+        self.tokio.spawn()
+    }
+
     /// Starts the process as `output` does: output streams without a setting are captured, and such
     /// an input is empty.
+    #[track_caller]
     fn spawn_captured(&mut self) -> io::Result<tokio::process::Child> {
         self.complete(Stdio::null, Stdio::piped);
-        let child = self.tokio.spawn();
+        let child = self.start();
         self.complete(Stdio::inherit, Stdio::inherit);
         child
     }

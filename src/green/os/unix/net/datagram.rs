@@ -14,7 +14,7 @@ use socket2::{SockAddr, SockRef};
 use super::path::path_of;
 use crate::green::net::methods;
 use crate::green::net::socket::{Socket, dup, poll_into};
-use crate::hub::Timer;
+use crate::hub::{self, Timer};
 
 type Tokio = tokio::net::UnixDatagram;
 type Std = std::os::unix::net::UnixDatagram;
@@ -98,7 +98,9 @@ impl UnixDatagram {
     ///     std::fs::remove_file(&path).unwrap();
     /// }));
     /// ```
+    #[track_caller]
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<UnixDatagram> {
+        hub::check_runtime("opening a socket");
         Std::bind(path)?.try_into()
     }
 
@@ -127,7 +129,9 @@ impl UnixDatagram {
     ///     std::fs::remove_file(&path).unwrap();
     /// }));
     /// ```
+    #[track_caller]
     pub fn bind_addr(socket_addr: &SocketAddr) -> io::Result<UnixDatagram> {
+        hub::check_runtime("opening a socket");
         Std::bind_addr(socket_addr)?.try_into()
     }
 
@@ -149,7 +153,9 @@ impl UnixDatagram {
     ///     assert!(socket.local_addr().unwrap().is_unnamed());
     /// }));
     /// ```
+    #[track_caller]
     pub fn unbound() -> io::Result<UnixDatagram> {
+        hub::check_runtime("opening a socket");
         Tokio::unbound().map(UnixDatagram::from)
     }
 
@@ -172,7 +178,9 @@ impl UnixDatagram {
     ///     assert_eq!(other.recv(&mut [0; 9]).unwrap(), 5);
     /// }));
     /// ```
+    #[track_caller]
     pub fn pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
+        hub::check_runtime("opening a socket");
         let (one, other) = Tokio::pair()?;
         Ok((one.into(), other.into()))
     }

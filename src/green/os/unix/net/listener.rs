@@ -10,6 +10,7 @@ use std::task::Context;
 use super::stream::UnixStream;
 use crate::green::net::methods;
 use crate::green::net::socket::{Socket, dup};
+use crate::hub;
 
 type Tokio = tokio::net::UnixListener;
 type Std = std::os::unix::net::UnixListener;
@@ -82,7 +83,9 @@ impl UnixListener {
     ///     std::fs::remove_file(&path).unwrap();
     /// }));
     /// ```
+    #[track_caller]
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<UnixListener> {
+        hub::check_runtime("opening a socket");
         Std::bind(path)?.try_into()
     }
 
@@ -111,7 +114,9 @@ impl UnixListener {
     ///     std::fs::remove_file(&path).unwrap();
     /// }));
     /// ```
+    #[track_caller]
     pub fn bind_addr(socket_addr: &SocketAddr) -> io::Result<UnixListener> {
+        hub::check_runtime("opening a socket");
         Std::bind_addr(socket_addr)?.try_into()
     }
 

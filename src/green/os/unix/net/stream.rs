@@ -15,6 +15,7 @@ use crate::green::net::methods;
 use crate::green::net::socket::Socket;
 use crate::green::wait::wait_io;
 use crate::greenthread::sleep;
+use crate::hub;
 
 type Tokio = tokio::net::UnixStream;
 
@@ -170,7 +171,9 @@ impl UnixStream {
     ///     assert_eq!(other.read(&mut [0; 9]).unwrap(), 1);
     /// }));
     /// ```
+    #[track_caller]
     pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
+        hub::check_runtime("opening a socket");
         let (one, other) = Tokio::pair()?;
         Ok((one.into(), other.into()))
     }
