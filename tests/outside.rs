@@ -16,7 +16,8 @@ use eventlet::interrupted;
 use support::panics_here;
 use tokio::signal::unix::SignalKind;
 
-const CURE: &str = "needs a Tokio runtime, and this OS thread is inside none: call it inside `eventlet::run(..)`";
+const CURE: &str =
+    "needs a Tokio runtime, and this OS thread is inside none: call it inside `eventlet::run(..)`";
 
 #[test]
 fn sockets() {
