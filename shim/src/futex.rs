@@ -13,31 +13,24 @@
 //! has found it locked after it was counted, and an unlock reads the count afterwards. A woken
 //! waiter tries again, and competes with those inside libc.
 //!
-//! # Parking
+//! # A paused clock
 //!
-//! `std::thread::park` has one word for each OS thread, which it counts down from `EMPTY`, and
-//! waits while the word is `PARKED`. All green threads of a hub share it, and a second one would
-//! count it on and never wait. So a green thread that parks clears the word. That hides that one is
-//! parked, so an unpark makes no call that wakes: the first parked green thread polls the word, and
-//! wakes all of them when there is a token. Each of them then gets a token of its own.
+//! A wait without a limit holds it while other OS threads work, as [`clock`](crate::clock) says.
 //!
 //! # Invariants
 //!
 //! - **I1**: the address of a [`Word`] is that of a futex, which is there as long as somebody waits
 //!   or wakes there: the caller of the system call sees to it.
 
-use std::cell::Cell;
 use std::ffi::c_int;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering, fence};
 use std::task::{Context, Poll, Waker};
-use std::thread;
 use std::time::Duration;
 
+use crate::clock::{Deadline, held, pause};
 use crate::gate;
-use crate::identity;
-use crate::reactor::Deadline;
 use crate::spin::Spin;
 
 /// The address of a futex.
@@ -61,15 +54,15 @@ impl Word {
         unsafe { &*(self.0 as *const AtomicU32) }
     }
 
-    fn load(self) -> u32 {
+    pub(crate) fn load(self) -> u32 {
         self.word().load(Ordering::SeqCst)
     }
 
-    fn store(self, value: u32) {
+    pub(crate) fn store(self, value: u32) {
         self.word().store(value, Ordering::SeqCst);
     }
 
-    fn change(self, from: u32, to: u32) -> bool {
+    pub(crate) fn change(self, from: u32, to: u32) -> bool {
         self.word().compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 
@@ -87,7 +80,7 @@ struct Bucket {
 static BUCKETS: [Bucket; 256] =
     [const { Bucket { count: AtomicUsize::new(0), waiters: Spin::new(Vec::new()) } }; 256];
 
-struct Waiter {
+pub(crate) struct Waiter {
     word: Word,
     bits: u32,
     /// The number of the green thread.
@@ -96,16 +89,19 @@ struct Waiter {
 }
 
 impl Waiter {
-    fn parks_at(&self, word: Word) -> bool {
-        self.word == word && self.bits == PARKS
+    pub(crate) fn is_one_of(&self, word: Word, bits: u32) -> bool {
+        self.word == word && self.bits == bits
     }
 }
 
+/// What those wait for who are woken all together, however few a waker wants.
+pub(crate) const TOGETHER: u32 = 1 << 31;
+
 const WAITS: u8 = 0;
-/// Who looked at the word of `park` has left: it looks now.
-const LOOKS: u8 = 1;
+/// It is to look at the word from now on, of all who are woken together.
+pub(crate) const LOOKS: u8 = 1;
 /// Somebody has woken it.
-const WOKEN: u8 = 2;
+pub(crate) const WOKEN: u8 = 2;
 
 struct Node {
     state: AtomicU8,
@@ -134,17 +130,6 @@ pub(crate) enum Waited {
 
 /// Waits while the word is as expected, until somebody wakes it there.
 pub(crate) fn wait(word: Word, expected: u32, bits: u32, mut deadline: Deadline) -> Waited {
-    if LEARNS.get() {
-        PARKING.set(Some(word));
-        return Waited::Late;
-    }
-    if expected == PARKED && bits == !0 {
-        match PARKING.get() {
-            Some(parking) if parking == word => return park(word, deadline),
-            Some(_) => {}
-            None => return learn(word),
-        }
-    }
     match Place::take(word, bits, |_| word.load() == expected) {
         Some(place) => place.wait(&mut deadline, Deadline::default()),
         None => Waited::Changed,
@@ -233,7 +218,7 @@ fn wake_there(word: Word, most: usize, bits: u32) -> usize {
         let mut woken = Vec::new();
         waiters.retain(|waiter| {
             let takes = waiter.word == word && waiter.bits & bits != 0;
-            let takes = takes && (woken.len() < most || waiter.bits == PARKS);
+            let takes = takes && (woken.len() < most || waiter.bits == TOGETHER);
             if takes {
                 woken.push(Arc::clone(&waiter.node));
             }
@@ -245,6 +230,17 @@ fn wake_there(word: Word, most: usize, bits: u32) -> usize {
     woken.len().min(most)
 }
 
+/// Has one of those who are woken together look at their word from now on.
+pub(crate) fn hand_over(word: Word) {
+    let next = word.bucket().waiters.with(|waiters| {
+        let next = waiters.iter().find(|waiter| waiter.is_one_of(word, TOGETHER))?;
+        Some(Arc::clone(&next.node))
+    });
+    if let Some(next) = next {
+        next.wake(LOOKS);
+    }
+}
+
 /// A place among those who wait at a word, until it is dropped.
 pub(crate) struct Place {
     word: Word,
@@ -253,7 +249,11 @@ pub(crate) struct Place {
 
 impl Place {
     /// Takes a place if that is so when it is there.
-    fn take(word: Word, bits: u32, waits: impl FnOnce(&[Waiter]) -> bool) -> Option<Place> {
+    pub(crate) fn take(
+        word: Word,
+        bits: u32,
+        waits: impl FnOnce(&[Waiter]) -> bool,
+    ) -> Option<Place> {
         let (place, waiter) = Place::counted(word, bits);
         word.bucket().waiters.with(|waiters| {
             if !waits(waiters) {
@@ -283,7 +283,9 @@ impl Place {
 
     /// Waits until somebody wakes it, it is late, or it is time to look again.
     pub(crate) fn wait(self, deadline: &mut Deadline, mut pause: Deadline) -> Waited {
-        gate::wait_shielded(poll_fn(move |cx| self.poll(deadline, &mut pause, cx)))
+        let is_limited = !deadline.is_never();
+        let wait = poll_fn(move |cx| self.poll(deadline, &mut pause, cx));
+        if is_limited { gate::wait_shielded(wait) } else { gate::wait_shielded(held(wait)) }
     }
 
     fn poll(
@@ -292,8 +294,7 @@ impl Place {
         pause: &mut Deadline,
         cx: &mut Context<'_>,
     ) -> Poll<Waited> {
-        self.node.waker.with(|waker| *waker = Some(cx.waker().clone()));
-        if self.is_woken() {
+        if self.told(cx) != WAITS {
             return Poll::Ready(Waited::Woken);
         }
         let over = match deadline.poll(cx).is_ready() {
@@ -303,12 +304,17 @@ impl Place {
         };
         self.leave();
         // Nobody wakes it any more, but somebody may have.
-        Poll::Ready(if self.is_woken() { Waited::Woken } else { over })
+        Poll::Ready(if self.take_told() != WAITS { Waited::Woken } else { over })
     }
 
-    /// Returns whether somebody has woken it, and takes note of that.
-    fn is_woken(&self) -> bool {
-        self.node.state.swap(WAITS, Ordering::SeqCst) != WAITS
+    /// Returns what it was told, which is used up then, and is woken when it is told something.
+    pub(crate) fn told(&self, cx: &Context<'_>) -> u8 {
+        self.node.waker.with(|waker| *waker = Some(cx.waker().clone()));
+        self.take_told()
+    }
+
+    fn take_told(&self) -> u8 {
+        self.node.state.swap(WAITS, Ordering::SeqCst)
     }
 
     fn leave(&self) {
@@ -327,151 +333,5 @@ impl Drop for Place {
             LOOKS => hand_over(self.word),
             _ => {}
         }
-    }
-}
-
-/// What the word of `park` is while its OS thread is parked.
-const PARKED: u32 = u32::MAX;
-const EMPTY: u32 = 0;
-const NOTIFIED: u32 = 1;
-
-/// What those wait for who park: it marks them.
-const PARKS: u32 = 1 << 31;
-
-thread_local! {
-    /// The word with which this OS thread parks, once it is known.
-    static PARKING: Cell<Option<Word>> = const { Cell::new(None) };
-
-    /// Set while that is found out.
-    static LEARNS: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Finds out with which word this OS thread parks. Locks have such values, too.
-fn learn(word: Word) -> Waited {
-    LEARNS.set(true);
-    // The first may find a token, or that somebody is parked. Both leave the word clear.
-    thread::park_timeout(Duration::ZERO);
-    thread::park_timeout(Duration::ZERO);
-    LEARNS.set(false);
-    // It may have cleared what was meant for the caller, who goes on.
-    if PARKING.get() == Some(word) {
-        word.store(NOTIFIED);
-    }
-    Waited::Woken
-}
-
-/// Parks a green thread. It may go on without reason, as `park` may.
-fn park(word: Word, mut deadline: Deadline) -> Waited {
-    let mut is_first = false;
-    let place = Place::take(word, PARKS, |others| {
-        is_first = !others.iter().any(|other| other.parks_at(word));
-        clear(word)
-    });
-    let Some(place) = place else {
-        return Waited::Changed;
-    };
-    let mut ticks = is_first.then(Ticks::default);
-    let poll = |cx: &mut Context<'_>| poll_parked(&place, &mut ticks, &mut deadline, cx);
-    let mut waited = gate::wait_shielded(poll_fn(poll));
-    drop(place);
-    if waited == Waited::Late && word.load() == NOTIFIED {
-        waited = Waited::Changed;
-    }
-    match waited {
-        // The token is for all.
-        Waited::Changed => drop(wake(word, usize::MAX, PARKS)),
-        Waited::Late if ticks.is_some() => hand_over(word),
-        Waited::Woken | Waited::Paused | Waited::Late => {}
-    }
-    if waited != Waited::Late {
-        word.store(NOTIFIED);
-    }
-    waited
-}
-
-fn poll_parked(
-    place: &Place,
-    ticks: &mut Option<Ticks>,
-    deadline: &mut Deadline,
-    cx: &mut Context<'_>,
-) -> Poll<Waited> {
-    place.node.waker.with(|waker| *waker = Some(cx.waker().clone()));
-    match place.node.state.swap(WAITS, Ordering::SeqCst) {
-        WOKEN => return Poll::Ready(Waited::Woken),
-        LOOKS => *ticks = Some(Ticks::default()),
-        _ => {}
-    }
-    if let Some(ticks) = ticks {
-        while ticks.poll(cx).is_ready() {
-            if ticks.are_many() && deadline.is_never() {
-                identity::is_parked_for_long();
-            }
-            if place.word.load() == NOTIFIED || ticks.are_many() {
-                return Poll::Ready(Waited::Changed);
-            }
-        }
-    }
-    deadline.poll(cx).map(|()| Waited::Late)
-}
-
-/// When the first of those who are parked looks at their word: after half a millisecond, one, two,
-/// up to eight.
-struct Ticks {
-    count: u32,
-    next: Deadline,
-}
-
-impl Default for Ticks {
-    fn default() -> Ticks {
-        Ticks { count: 0, next: Deadline::after(Ticks::pause(0)) }
-    }
-}
-
-/// Returns how long to wait before something is looked at again: half a millisecond at first, twice
-/// as long each time, up to `most`.
-pub(crate) fn pause(count: u32, most: Duration) -> Duration {
-    Duration::from_micros(500 << count.min(10)).min(most)
-}
-
-impl Ticks {
-    fn pause(count: u32) -> Duration {
-        pause(count, Duration::from_millis(8))
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.next.poll(cx).is_pending() {
-            return Poll::Pending;
-        }
-        self.count += 1;
-        self.next = Deadline::after(Ticks::pause(self.count));
-        Poll::Ready(())
-    }
-
-    /// Returns whether it is time to let all look for themselves: half a second. A token may have
-    /// gone to one who parked just after it came, and who knows nothing of it.
-    fn are_many(&self) -> bool {
-        self.count >= 64
-    }
-}
-
-/// Clears the word, so that the next green thread can count it down, unless there is a token.
-fn clear(word: Word) -> bool {
-    loop {
-        match word.load() {
-            NOTIFIED => return false,
-            other if word.change(other, EMPTY) => return true,
-            _ => {}
-        }
-    }
-}
-
-/// Has another one look at the word from now on.
-fn hand_over(word: Word) {
-    let next = word.bucket().waiters.with(|waiters| {
-        let next = waiters.iter().find(|waiter| waiter.parks_at(word))?;
-        Some(Arc::clone(&next.node))
-    });
-    if let Some(next) = next {
-        next.wake(LOOKS);
     }
 }

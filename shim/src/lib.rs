@@ -48,11 +48,13 @@ compile_error!(
 mod areas;
 mod blocked;
 mod calls;
+mod clock;
 mod doctor;
 mod futex;
 mod gate;
 mod identity;
 mod objects;
+mod parking;
 mod reactor;
 mod real;
 mod spin;

@@ -35,7 +35,6 @@ use std::ffi::c_int;
 use std::future::poll_fn;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -46,6 +45,7 @@ use eventlet::lowlevel;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use crate::clock::Deadline;
 use crate::gate;
 use crate::real::{Call, flags, limit};
 use crate::spin::Spin;
@@ -59,27 +59,6 @@ pub(crate) enum Woken {
     Closed,
     /// It took as long as it may.
     Late,
-}
-
-/// A moment after which a call does not wait any longer.
-#[derive(Default)]
-pub(crate) struct Deadline(Option<eventlet::greenthread::Sleep>);
-
-impl Deadline {
-    pub(crate) fn after(duration: Duration) -> Deadline {
-        Deadline(Some(eventlet::sleep(duration)))
-    }
-
-    pub(crate) fn is_never(&self) -> bool {
-        self.0.is_none()
-    }
-
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut self.0 {
-            Some(sleep) => Pin::new(sleep).poll(cx),
-            None => Poll::Pending,
-        }
-    }
 }
 
 /// Suspends the green thread until one of the descriptors may be ready for what it is wanted for,

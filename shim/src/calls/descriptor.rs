@@ -7,8 +7,9 @@ use std::ffi::c_int;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
+use crate::clock::Deadline;
 use crate::gate;
-use crate::reactor::{Deadline, Moment, Woken, is_patient, remember_patient, wait_for};
+use crate::reactor::{Moment, Woken, is_patient, remember_patient, wait_for};
 use crate::real::{Call, failed, limit};
 pub(super) use crate::real::{duration_of, flags, option};
 

@@ -12,8 +12,9 @@ use libc::{mqd_t, size_t, ssize_t, timespec};
 
 use super::time::{duration_of, now};
 use crate::areas::Area;
+use crate::clock::Deadline;
 use crate::gate;
-use crate::reactor::{Deadline, Woken, wait_for};
+use crate::reactor::{Woken, wait_for};
 use crate::real::{Call, answer, failed};
 
 /// A time that is over.

@@ -13,8 +13,9 @@ use libc::mode_t;
 use super::descriptor::{AGAIN, Way, flags, is_ready, set_flags};
 use super::time::Pauses;
 use crate::areas::Area;
+use crate::clock::Deadline;
 use crate::gate;
-use crate::reactor::{Deadline, Woken, wait_for};
+use crate::reactor::{Woken, wait_for};
 use crate::real::{Call, answer, failed};
 
 /// A call that opens something.

@@ -9,8 +9,9 @@ use libc::{id_t, idtype_t, pid_t, rusage, siginfo_t};
 
 use super::time::Pauses;
 use crate::areas::Area;
+use crate::clock::Deadline;
 use crate::gate;
-use crate::reactor::{Deadline, Woken, wait_for};
+use crate::reactor::{Woken, wait_for};
 use crate::real::{Call, answer, failed};
 
 /// Which children are waited for.

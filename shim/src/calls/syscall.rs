@@ -12,10 +12,11 @@ use libc::{pthread_t, timespec};
 use super::pool::caught;
 use super::time::{duration_of, now};
 use crate::areas::{self, Area};
+use crate::clock::{Deadline, held};
 use crate::futex::{self, Waited, Word};
 use crate::gate;
 use crate::identity;
-use crate::reactor::Deadline;
+use crate::parking;
 use crate::real::{Call, Next, answer, failed};
 
 const COMMAND: c_int = !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME);
@@ -113,7 +114,7 @@ unsafe fn operate(
             if let (libc::FUTEX_WAIT, Some(other)) = (command, futex::waiter_at(word)) {
                 identity::waits_with(word, other);
             }
-            let wait = if private { futex::wait } else { futex::wait_shared };
+            let wait = if private { parking::wait } else { futex::wait_shared };
             Some(match wait(word, value, bits, deadline) {
                 Waited::Woken | Waited::Paused => 0,
                 Waited::Changed => failed(libc::EAGAIN),
@@ -189,7 +190,7 @@ pub(super) unsafe extern "C" fn pthread_join(thread: pthread_t, value: *mut *mut
         let error = unsafe { join(thread, &mut value) };
         (error, value.expose_provenance())
     });
-    let Some((error, returned)) = gate::wait_shielded(caught(job)) else {
+    let Some((error, returned)) = gate::wait_shielded(held(caught(job))) else {
         // SAFETY: I1.
         return unsafe { join(thread, value) };
     };

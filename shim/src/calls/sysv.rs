@@ -15,8 +15,8 @@ use libc::{sembuf, size_t, ssize_t, timespec};
 use super::descriptor::AGAIN;
 use super::time::{Pauses, duration_of};
 use crate::areas::Area;
+use crate::clock::Deadline;
 use crate::gate;
-use crate::reactor::Deadline;
 use crate::real::{Call, answer, failed};
 
 const NO_MESSAGE: isize = -(libc::ENOMSG as isize);

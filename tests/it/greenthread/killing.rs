@@ -131,11 +131,6 @@ both_colours! {
     }
 
     fn kill_reaches_one_that_waits_for_another_os_thread() {
-        if is_monkey_patched(Area::Thread) {
-            // Under the shim `join` suspends its green thread, and the paused clock goes on
-            // meanwhile.
-            return;
-        }
         let (value, receiver) = oneshot::channel::<u8>();
         let (go, gone) = mpsc::channel::<()>();
         let thread = std::thread::spawn(move || {

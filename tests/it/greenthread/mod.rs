@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use eventlet::greenthread::{GreenThread, Greenlet, spawn_after_local};
 use eventlet::hubs::get_hub;
-use eventlet::patcher::{Area, is_monkey_patched};
 use eventlet::{Exit, getcurrent, kill, sleep, spawn, spawn_after, spawn_n};
 use futures::FutureExt;
 use tokio::io::AsyncReadExt;

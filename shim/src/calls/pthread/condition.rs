@@ -11,9 +11,9 @@ use libc::{clockid_t, pthread_cond_t, pthread_condattr_t, pthread_mutex_t, times
 use super::mutex::{self, UnlocksUnseen};
 use super::{Mark, Until, is_green, late, libc_own, may_suspend};
 use crate::areas::{self, Area};
+use crate::clock::Deadline;
 use crate::futex::{self, Place, Waited, Word};
 use crate::gate;
-use crate::reactor::Deadline;
 
 unsafe extern "C" {
     fn pthread_condattr_setclock(attributes: *mut pthread_condattr_t, clock: clockid_t) -> c_int;

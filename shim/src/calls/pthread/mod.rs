@@ -35,9 +35,8 @@ use libc::{clockid_t, timespec};
 
 use super::time::{duration_of, now};
 use crate::areas::Area;
-use crate::futex;
+use crate::clock::{self, Deadline};
 use crate::gate;
-use crate::reactor::Deadline;
 
 /// Returns whether a call is made on a green stack whose locks are ours.
 #[inline]
@@ -106,7 +105,7 @@ fn pauses(most: Duration) -> impl FnMut() -> Duration {
     let mut count = 0;
     move || {
         count += 1;
-        futex::pause(count - 1, most)
+        clock::pause(count - 1, most)
     }
 }
 

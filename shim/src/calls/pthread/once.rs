@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use libc::pthread_once_t;
 
 use super::{is_green, libc_own, may_suspend};
+use crate::clock::Deadline;
 use crate::futex::{self, Word};
-use crate::reactor::Deadline;
 use crate::spin::Spin;
 
 /// Where green threads are at it.

@@ -20,8 +20,9 @@ use libc::{clockid_t, sem_t, timespec};
 
 use super::{Mark, Own, SHARED, UNSEEN, Until, is_green, libc_own, may_suspend, pauses};
 use crate::areas::{self, Area};
+use crate::clock::Deadline;
 use crate::futex::{self, Word};
-use crate::reactor::{Deadline, Woken, wait_shielded_for};
+use crate::reactor::{Woken, wait_shielded_for};
 use crate::real::{self, Call};
 
 unsafe extern "C" {
