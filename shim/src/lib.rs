@@ -66,6 +66,14 @@ pub use eventlet::patcher::{Area, is_monkey_patched};
 pub use gate::{Stats, stats};
 pub use objects::Object;
 
+/// What `eventlet-preload` needs of this crate. It is no part of the interface.
+#[doc(hidden)]
+pub mod preload {
+    pub use crate::calls::join_with;
+    pub use crate::objects::{Loaded, is_own, loaded};
+    pub use crate::real::Next;
+}
+
 /// Calls a function whose calls block the OS thread, as without this crate.
 ///
 /// Corresponds to `eventlet.patcher.original`, which imports a module unpatched.

@@ -66,6 +66,44 @@ pub(crate) fn owner_of(function: *const c_void) -> Option<String> {
     (found != 0 && !about.dli_fname.is_null()).then(|| text(about.dli_fname))
 }
 
+/// Returns whether a function is in the object that this crate is in.
+pub fn is_own(function: *const c_void) -> bool {
+    let base = |function: *const c_void| {
+        // SAFETY: all zeroes is a value of it.
+        let mut about: libc::Dl_info = unsafe { mem::zeroed() };
+        // SAFETY: there is room for the answer.
+        let found = unsafe { libc::dladdr(function, &mut about) };
+        (found != 0).then(|| about.dli_fbase.addr())
+    };
+    let ours = base(is_own as *const c_void);
+    ours.is_some() && base(function) == ours
+}
+
+/// An object of this process, but that which this crate is in.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Its file. Empty for the program itself.
+    pub file: String,
+    /// Whether it has thread-locals.
+    pub has_thread_locals: bool,
+    /// Those functions that it imports, of those that were asked for.
+    pub imports: Vec<&'static CStr>,
+}
+
+/// What [`loaded`] asks each object.
+struct Question<'a> {
+    names: &'a [&'static CStr],
+    answers: Vec<Loaded>,
+}
+
+/// Returns all objects, and which of some functions they import.
+pub fn loaded(names: &[&'static CStr]) -> Vec<Loaded> {
+    let mut question = Question { names, answers: Vec::new() };
+    // SAFETY: `ask` is called with each object, and with the question.
+    unsafe { libc::dl_iterate_phdr(Some(ask), (&raw mut question).cast()) };
+    question.answers
+}
+
 fn text(text: *const c_char) -> String {
     // SAFETY: it is a string of the dynamic linker's.
     unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
@@ -81,6 +119,11 @@ struct Found {
     /// Which of [`SYMBOLS`] it has.
     defined: Vec<usize>,
     symbolic: bool,
+}
+
+/// Returns which of [`SYMBOLS`] has a name.
+fn which(name: &CStr) -> Option<usize> {
+    SYMBOLS.iter().position(|(known, ..)| *known == name)
 }
 
 fn name_of(at: usize) -> &'static str {
@@ -123,23 +166,66 @@ impl Object {
     }
 }
 
+/// An object that `dl_iterate_phdr` shows.
+struct Shown<'a> {
+    file: String,
+    base: usize,
+    headers: &'a [Elf64_Phdr],
+    tables: Tables,
+}
+
+impl Shown<'_> {
+    /// `None` where it has no dynamic section.
+    ///
+    /// # Safety
+    ///
+    /// `dl_iterate_phdr` shows it, for as long as this is there.
+    unsafe fn read<'a>(info: *const dl_phdr_info) -> Option<Shown<'a>> {
+        // SAFETY: by I1.
+        let info = unsafe { &*info };
+        // SAFETY: by I1.
+        let headers = unsafe { slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
+        let file = if info.dlpi_name.is_null() { String::new() } else { text(info.dlpi_name) };
+        let base = info.dlpi_addr as usize;
+        let dynamic = headers.iter().find(|header| header.p_type == libc::PT_DYNAMIC)?;
+        let start = base + dynamic.p_vaddr as usize;
+        // SAFETY: by I1 and I2 it is there.
+        let tables = unsafe { Tables::read(base, start as *const Entry) };
+        Some(Shown { file, base, headers, tables })
+    }
+
+    fn has_thread_locals(&self) -> bool {
+        self.headers.iter().any(|header| header.p_type == libc::PT_TLS && header.p_memsz > 0)
+    }
+}
+
 /// Called with each object.
 unsafe extern "C" fn visit(info: *mut dl_phdr_info, _: usize, found: *mut c_void) -> c_int {
     // SAFETY: it is the vector that was handed on.
     let found = unsafe { &mut *found.cast::<Vec<Found>>() };
-    // SAFETY: by I1.
-    let info = unsafe { &*info };
-    // SAFETY: by I1.
-    let headers = unsafe { slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
-    let file = if info.dlpi_name.is_null() { String::new() } else { text(info.dlpi_name) };
-    let base = info.dlpi_addr as usize;
-    if let Some(dynamic) = headers.iter().find(|header| header.p_type == libc::PT_DYNAMIC) {
-        let start = base + dynamic.p_vaddr as usize;
-        // SAFETY: by I1 and I2 it is there.
-        let tables = unsafe { Tables::read(base, start as *const Entry) };
+    // SAFETY: it is shown until this returns.
+    if let Some(Shown { file, headers, tables, .. }) = unsafe { Shown::read(info) } {
         let (slots, defined) = (tables.slots(headers), tables.defined());
         found.push(Found { file, slots, defined, symbolic: tables.symbolic });
     }
+    0
+}
+
+/// Called with each object.
+unsafe extern "C" fn ask(info: *mut dl_phdr_info, _: usize, question: *mut c_void) -> c_int {
+    // SAFETY: it is what was handed on.
+    let question = unsafe { &mut *question.cast::<Question<'_>>() };
+    // SAFETY: it is shown until this returns.
+    let Some(object) = (unsafe { Shown::read(info) }) else { return 0 };
+    if is_in(object.headers, object.base, (is_own as *const c_void).addr()) {
+        return 0;
+    }
+    let imports = |name: &&'static CStr| object.tables.imports().any(|(_, one)| one == *name);
+    question.answers.push(Loaded {
+        has_thread_locals: object.has_thread_locals(),
+        imports: question.names.iter().copied().filter(imports).collect(),
+        file: object.file,
+    });
     0
 }
 
@@ -232,24 +318,29 @@ impl Tables {
     /// Returns which of [`SYMBOLS`] the object imports, and what is in their slots.
     fn slots(&self, headers: &[Elf64_Phdr]) -> Vec<(usize, Option<usize>)> {
         let mut slots = Vec::new();
-        for (start, bytes) in self.relocations {
-            if start == 0 || self.symbols.is_null() || self.strings.is_null() {
-                continue;
-            }
-            let count = bytes / size_of::<Relocation>();
-            // SAFETY: by I2.
-            let all = unsafe { slice::from_raw_parts(start as *const Relocation, count) };
-            for relocation in all.iter().filter(|one| KINDS.contains(&(one.info as u32))) {
-                let Some(at) = self.which((relocation.info >> 32) as usize) else { continue };
-                let slot = (self.base + relocation.offset as usize) as *const usize;
-                // SAFETY: by I2 there is a word. The dynamic linker may write it now.
-                let function = unsafe { slot.read_volatile() };
-                let is_ours = SYMBOLS[at].2.addr() == function;
-                let bound = is_ours || !is_in(headers, self.base, function);
-                slots.push((at, bound.then_some(function)));
-            }
+        for (offset, name) in self.imports() {
+            let Some(at) = which(name) else { continue };
+            let slot = (self.base + offset) as *const usize;
+            // SAFETY: by I2 there is a word. The dynamic linker may write it now.
+            let function = unsafe { slot.read_volatile() };
+            let is_ours = SYMBOLS[at].2.addr() == function;
+            let bound = is_ours || !is_in(headers, self.base, function);
+            slots.push((at, bound.then_some(function)));
         }
         slots
+    }
+
+    /// Returns where the object keeps addresses of functions by name, and those names.
+    fn imports(&self) -> impl Iterator<Item = (usize, &CStr)> {
+        let is_there = !self.symbols.is_null() && !self.strings.is_null();
+        let tables = self.relocations.iter().filter(move |(start, _)| is_there && *start != 0);
+        let relocations = tables.flat_map(|(start, bytes)| {
+            let count = bytes / size_of::<Relocation>();
+            // SAFETY: by I2.
+            unsafe { slice::from_raw_parts(*start as *const Relocation, count) }
+        });
+        let functions = relocations.filter(|one| KINDS.contains(&(one.info as u32)));
+        functions.map(|one| (one.offset as usize, self.name((one.info >> 32) as usize)))
     }
 
     fn symbol(&self, number: usize) -> &Elf64_Sym {
@@ -259,14 +350,13 @@ impl Tables {
         unsafe { &*symbol }
     }
 
-    /// Returns which of [`SYMBOLS`] has the name of a symbol.
-    fn which(&self, number: usize) -> Option<usize> {
+    /// Returns the name of a symbol.
+    fn name(&self, number: usize) -> &CStr {
         let offset = self.symbol(number).st_name as usize;
         // SAFETY: by I2.
         let name = unsafe { self.strings.add(offset) };
-        // SAFETY: by I2.
-        let name = unsafe { CStr::from_ptr(name) };
-        SYMBOLS.iter().position(|(known, ..)| *known == name)
+        // SAFETY: by I1 and I2, for as long as the object is visited.
+        unsafe { CStr::from_ptr(name) }
     }
 
     /// Returns which of [`SYMBOLS`] the object has.
@@ -278,7 +368,7 @@ impl Tables {
             let symbol = self.symbol(*number);
             symbol.st_shndx != 0 && symbol.st_info & 0xf == FUNCTION
         };
-        self.hashed().filter(is_function).filter_map(|number| self.which(number)).collect()
+        self.hashed().filter(is_function).filter_map(|number| which(self.name(number))).collect()
     }
 
     /// Returns the numbers of the symbols that others can find: by I2 those in its hash table,

@@ -123,7 +123,8 @@ pub(crate) fn next(name: &CStr) -> Option<*mut c_void> {
 
 /// The next function of a name behind this program's own, which is looked up once. No lock is in
 /// the way, so a lock may be such a function.
-pub(crate) struct Next {
+#[derive(Debug)]
+pub struct Next {
     name: &'static CStr,
     version: Option<&'static CStr>,
     /// Null before it is looked up.
@@ -131,7 +132,8 @@ pub(crate) struct Next {
 }
 
 impl Next {
-    pub(crate) const fn new(name: &'static CStr) -> Next {
+    /// The function of this name.
+    pub const fn new(name: &'static CStr) -> Next {
         Next { name, version: None, found: AtomicPtr::new(ptr::null_mut()) }
     }
 
@@ -146,7 +148,7 @@ impl Next {
     ///
     /// `F` is the type of a pointer to that function.
     #[inline]
-    pub(crate) unsafe fn get<F: Copy>(&self) -> Option<F> {
+    pub unsafe fn get<F: Copy>(&self) -> Option<F> {
         const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
         let mut function = self.found.load(Ordering::Relaxed);
         if function.is_null() {

@@ -49,6 +49,8 @@ mod unistd;
 
 use std::ffi::CStr;
 
+pub use self::syscall::join_with;
+
 use self::pthread::{barrier, c11, condition, mutex, once, rwlock, semaphore};
 use crate::areas::Area;
 

@@ -4,6 +4,7 @@
 //! Every other number goes to the kernel as it is.
 
 use std::ffi::{c_int, c_long, c_void};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::time::Duration;
 
@@ -167,6 +168,16 @@ fn wake(word: Word, operation: c_int, most: u32, bits: u32) -> Option<isize> {
 
 type Join = unsafe extern "C" fn(pthread_t, *mut *mut c_void) -> c_int;
 
+/// What joins threads that are not libc's.
+static OTHERS: OnceLock<JoinOther> = OnceLock::new();
+
+type JoinOther = unsafe fn(pthread_t, *mut *mut c_void) -> Option<c_int>;
+
+/// Sets what joins threads that are not libc's, for good. It returns `None` for those that are.
+pub fn join_with(join: JoinOther) {
+    OTHERS.get_or_init(|| join);
+}
+
 /// As `pthread_join` of libc. On a green stack an OS thread of `tpool` waits, and nothing cancels
 /// that.
 ///
@@ -176,6 +187,10 @@ type Join = unsafe extern "C" fn(pthread_t, *mut *mut c_void) -> c_int;
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn pthread_join(thread: pthread_t, value: *mut *mut c_void) -> c_int {
     static JOIN: Next = Next::new(c"pthread_join");
+    // SAFETY: I1.
+    if let Some(error) = OTHERS.get().and_then(|join| unsafe { join(thread, value) }) {
+        return error;
+    }
     // SAFETY: it is the type of that function.
     let Some(join) = (unsafe { JOIN.get::<Join>() }) else {
         return libc::ENOSYS;

@@ -1,0 +1,13 @@
+//! The threads of unmodified programs of C turn green.
+//!
+#![doc = include_str!("../README.md")]
+#![allow(unsafe_code)]
+
+mod exceptions;
+mod handles;
+mod jump;
+mod keys;
+mod own;
+mod start;
+mod threads;
+mod verdict;
