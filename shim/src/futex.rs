@@ -17,11 +17,19 @@
 //!
 //! A wait without a limit holds it while other OS threads work, as [`clock`](crate::clock) says.
 //!
+//! # Waits that are given up
+//!
+//! A hub that has ended gives up what still waits on a stack of it after a while, and never uses
+//! that stack again, nor frees it. The place here goes with that. But the `parking_lot_core` beside
+//! this crate has a queue of its own, which the word is in. It waits with bits of its own, [`TELLS`],
+//! and where such a wait is given up its word becomes [`GIVEN_UP`].
+//!
 //! # Invariants
 //!
 //! - **I1**: the address of a [`Word`] is that of a futex, which is there as long as somebody waits
 //!   or wakes there: the caller of the system call sees to it.
 
+use std::cell::Cell;
 use std::ffi::c_int;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -117,6 +125,12 @@ impl Node {
     }
 }
 
+/// The bits of who wants to be told that a wait is given up: `parking_lot_core/src/sys.rs` has them,
+/// too.
+const TELLS: u32 = 0x7061_726b;
+/// What the word is then.
+const GIVEN_UP: u32 = u32::MAX - 1;
+
 /// What a wait for a word came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Waited {
@@ -131,7 +145,10 @@ pub(crate) enum Waited {
 /// Waits while the word is as expected, until somebody wakes it there.
 pub(crate) fn wait(word: Word, expected: u32, bits: u32, mut deadline: Deadline) -> Waited {
     match Place::take(word, bits, |_| word.load() == expected) {
-        Some(place) => place.wait(&mut deadline, Deadline::default()),
+        Some(place) => {
+            place.tells.set((bits == TELLS).then_some(expected));
+            place.wait(&mut deadline, Deadline::default())
+        }
         None => Waited::Changed,
     }
 }
@@ -245,6 +262,8 @@ pub(crate) fn hand_over(word: Word) {
 pub(crate) struct Place {
     word: Word,
     node: Arc<Node>,
+    /// What the word changes from to [`GIVEN_UP`] if this is dropped amid its wait.
+    tells: Cell<Option<u32>>,
 }
 
 impl Place {
@@ -278,13 +297,19 @@ impl Place {
         let waiter = Waiter { word, bits, green_thread, node: Arc::clone(&node) };
         word.bucket().count.fetch_add(1, Ordering::SeqCst);
         fence(Ordering::SeqCst);
-        (Place { word, node }, waiter)
+        (Place { word, node, tells: Cell::new(None) }, waiter)
     }
 
     /// Waits until somebody wakes it, it is late, or it is time to look again.
     pub(crate) fn wait(self, deadline: &mut Deadline, mut pause: Deadline) -> Waited {
         let is_limited = !deadline.is_never();
-        let wait = poll_fn(move |cx| self.poll(deadline, &mut pause, cx));
+        let wait = poll_fn(move |cx| {
+            let polled = self.poll(deadline, &mut pause, cx);
+            if polled.is_ready() {
+                self.tells.set(None);
+            }
+            polled
+        });
         if is_limited { gate::wait_shielded(wait) } else { gate::wait_shielded(held(wait)) }
     }
 
@@ -328,6 +353,9 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.leave();
         self.word.bucket().count.fetch_sub(1, Ordering::SeqCst);
+        if let Some(expected) = self.tells.get() {
+            self.word.change(expected, GIVEN_UP);
+        }
         match self.node.state.load(Ordering::SeqCst) {
             WOKEN => drop(wake(self.word, 1, !0)),
             LOOKS => hand_over(self.word),

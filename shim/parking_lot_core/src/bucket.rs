@@ -22,7 +22,7 @@ static BUCKETS: [Bucket; 1024] = [const { Bucket::new() }; 1024];
 struct Bucket {
     locked: AtomicBool,
     queue: UnsafeCell<Queue>,
-    /// When it is time to be fair again, by the clock of [`sys`].
+    /// When it is time to be fair again: nanoseconds of the clock of [`sys`].
     fair_at: Cell<u64>,
 }
 
@@ -73,7 +73,7 @@ pub(crate) struct Locked<'a>(&'a Bucket);
 impl Locked<'_> {
     /// Returns true once in up to a millisecond, in half a one on average.
     pub(crate) fn is_time_to_be_fair(&self) -> bool {
-        let now = sys::nanoseconds();
+        let now = sys::now().as_nanos() as u64;
         let fair = now >= self.0.fair_at.get();
         if fair {
             self.0.fair_at.set(now + scatter(now) % 1_000_000);

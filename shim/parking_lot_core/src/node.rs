@@ -4,7 +4,8 @@
 //! # Invariants
 //!
 //! - **I1**: a node that waits is in the queue of the bucket of its key. Who has locked that bucket
-//!   is the only one to use its links, and to change its key and its state.
+//!   is the only one to use its links, and to change its key and its state. But `eventlet-shim` may
+//!   have given it up: then its stack is left as it is, for good, and so is the node.
 //! - **I2**: who makes it [`TAKEN`] takes it from the queue, and is the only one to use its links
 //!   from then on. The last that it does with the node is to make it [`WOKEN`].
 //! - **I3**: [`Node::leave`] returns when the node is woken, which nobody uses any more. So a node
@@ -66,6 +67,11 @@ impl Node {
     /// Returns what the waker gave, when it is woken.
     pub(crate) fn unpark_token(&self) -> UnparkToken {
         self.unpark_token.get()
+    }
+
+    /// Returns whether nobody will ever return from its wait.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == sys::GIVEN_UP
     }
 
     /// Marks it as taken, with its bucket locked.

@@ -56,7 +56,16 @@ impl Queue {
     /// Returns the nodes with a key. One may be removed when it was returned.
     #[inline]
     pub(crate) fn at(&self, key: usize) -> impl Iterator<Item = &Node> {
-        self.all().filter(move |node| node.key() == key)
+        self.all().filter(move |node| node.key() == key && self.keeps(node))
+    }
+
+    /// Removes a node that was given up.
+    fn keeps(&self, node: &Node) -> bool {
+        let given_up = node.is_given_up();
+        if given_up {
+            self.remove(node);
+        }
+        !given_up
     }
 
     #[inline]

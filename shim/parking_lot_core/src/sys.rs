@@ -10,7 +10,13 @@ use std::ptr;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use libc::{FUTEX_PRIVATE_FLAG, FUTEX_WAIT, FUTEX_WAKE, timespec};
+use libc::{FUTEX_PRIVATE_FLAG, FUTEX_WAIT_BITSET, FUTEX_WAKE, timespec};
+
+/// What the word of a futex is when its hub has ended and the wait is given up. That stack is never
+/// used again, nor freed. `eventlet-shim` writes it where it sees [`TELLS`].
+pub(crate) const GIVEN_UP: u32 = u32::MAX - 1;
+/// Bits that are no others'. To the kernel they say nothing, as whoever wakes names all bits.
+const TELLS: u32 = 0x7061_726b;
 
 /// Why a wait at a futex is over.
 #[derive(PartialEq, Eq)]
@@ -23,11 +29,14 @@ pub(crate) enum Waited {
 
 /// Waits at a futex while its word is as expected, with a green thread or an OS thread.
 pub(crate) fn wait(word: &AtomicU32, expected: u32, limit: Option<Duration>) -> Waited {
-    let limit = limit.and_then(timespec_of);
-    let time = limit.as_ref().map_or(ptr::null(), ptr::from_ref);
-    let operation = FUTEX_WAIT | FUTEX_PRIVATE_FLAG;
+    let time = limit.and_then(after);
+    let time = time.as_ref().map_or(ptr::null(), ptr::from_ref);
+    let operation = FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG;
+    let (word, second) = (word.as_ptr(), ptr::null::<u32>());
     // SAFETY: the word and the time are there until it returns.
-    if unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, expected, time) } == 0 {
+    let result =
+        unsafe { libc::syscall(libc::SYS_futex, word, operation, expected, time, second, TELLS) };
+    if result == 0 {
         return Waited::Perhaps;
     }
     let error = io::Error::last_os_error();
@@ -53,18 +62,19 @@ pub(crate) fn wake(address: *const u32) {
     unsafe { libc::syscall(libc::SYS_futex, address, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1) };
 }
 
-/// `None` where no time is as long as that.
-fn timespec_of(duration: Duration) -> Option<timespec> {
-    let tv_sec = duration.as_secs().try_into().ok()?;
-    Some(timespec { tv_sec, tv_nsec: i64::from(duration.subsec_nanos()) })
+/// Returns what the clock says after that time, unless that is never.
+fn after(limit: Duration) -> Option<timespec> {
+    let then = now().checked_add(limit)?;
+    let tv_sec = then.as_secs().try_into().ok()?;
+    Some(timespec { tv_sec, tv_nsec: i64::from(then.subsec_nanos()) })
 }
 
 /// Returns the time by the clock that only goes forward.
-pub(crate) fn nanoseconds() -> u64 {
+pub(crate) fn now() -> Duration {
     let mut time = timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: there is room for the time.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// Pauses of an OS thread that waits for what another one has for a few instructions.

@@ -270,6 +270,26 @@ fn a_kill_returns_at_once_and_loses_no_lock() {
     });
 }
 
+/// It waits in vain for a second, as the lock is held, and is given up.
+#[test]
+fn who_waits_when_its_hub_has_ended_gets_no_lock() {
+    let lock = Arc::new(Mutex::new(0));
+    let held = lock.lock();
+    let same = lock.clone();
+    let hub = thread::spawn(move || run(move || drop(green(move || *same.lock() += 1))));
+    hub.join().unwrap();
+    let (ready, is_ready) = std::sync::mpsc::channel();
+    let same = lock.clone();
+    let next = thread::spawn(move || {
+        ready.send(()).unwrap();
+        *same.try_lock_for(Duration::from_secs(20)).unwrap() += 2;
+    });
+    is_ready.recv().unwrap();
+    drop(held);
+    next.join().unwrap();
+    assert_eq!(*lock.try_lock().unwrap(), 2);
+}
+
 #[test]
 fn a_map_of_dashmap_counts() {
     let total = run(|| {
