@@ -47,8 +47,8 @@ fn report_both(both: &[u64]) {
     let damage = format!(
         "two green threads of one hub wait in one thread-local, and its queue is damaged: `parking_lot` has a place \
          for each OS thread in it, not for each green thread. Patch its core in `Cargo.toml`, by `[patch.crates-io]` \
-         and `parking_lot_core = {{ path = \".../shim/parking_lot_core\" }}` with the path of eventlet's sources, or \
-         lock with `std::sync` or `eventlet::green::sync` instead.\n{}",
+         and `parking_lot_core = {{ path = \".../shim/parking_lot_core\" }}` with the path of eventlet's sources, as \
+         the README there says, or lock with `std::sync` or `eventlet::green::sync` instead.\n{}",
         stacks_of(both)
     );
     lowlevel::report_error("a lock that green threads cannot share", &damage);
