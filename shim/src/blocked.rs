@@ -167,7 +167,7 @@ pub(crate) fn all() -> u64 {
     ALL.load(Ordering::Relaxed)
 }
 
-/// Returns whether somebody wants to hear of calls inside polls, too.
+/// Returns whether there is a hook, which is told of calls inside polls, too.
 #[inline]
 pub(crate) fn is_hooked() -> bool {
     IS_HOOKED.load(Ordering::Relaxed)

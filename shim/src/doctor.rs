@@ -20,7 +20,7 @@ use crate::real::Call;
 pub struct Symbol {
     /// Its name.
     pub name: &'static str,
-    /// Its area. `close` and its like are of none: they tell whoever waits.
+    /// Its area. `close` and its like are of none: they tell those that wait.
     pub area: Option<Area>,
     /// Whether the name leads to this crate, for those who look it up when the program starts.
     pub interposed: bool,

@@ -5,7 +5,7 @@
 //!   one that waits already. The queue is damaged by then. The `parking_lot_core` beside this crate
 //!   has its nodes on the stacks of those who wait.
 //! - A channel of `std`, or of `crossbeam-channel`: who sends takes the receiver that is parked for
-//!   itself, and leaves it alone. No call shows that, but this does: somebody is parked, and
+//!   itself, and leaves it alone. No call shows that, but this does: a green thread is parked, and
 //!   nobody is there who could unpark it.
 
 use std::cell::Cell;

@@ -66,7 +66,7 @@ fn talk(mut reader: File, mut writer: File) {
 }
 
 #[test]
-fn two_green_threads_open_both_ends_whoever_comes_first() {
+fn two_green_threads_open_both_ends_in_either_order() {
     run(|| {
         let fifo = Fifo::new();
         let reader = green(fifo.reads());
@@ -113,7 +113,7 @@ fn a_writer_that_is_gone_again_has_been_there() {
     });
 }
 
-/// Whether somebody has the FIFO open to read, or waits for a writer.
+/// Whether the FIFO is open to read, or a reader waits for a writer.
 fn has_reader(fifo: &Fifo) -> bool {
     let mut options = OpenOptions::new();
     options.write(true).custom_flags(libc::O_NONBLOCK);

@@ -5,7 +5,7 @@
 
 mod support;
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{CString, c_char, c_int, c_void};
 use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
@@ -13,6 +13,7 @@ use std::process::Command;
 
 use eventlet::Block;
 use eventlet_shim::{Area, Patch};
+use support::temporary::Temporary;
 use support::{errno, green, run};
 
 unsafe extern "C" {
@@ -47,8 +48,8 @@ fn read(descriptor: c_int) -> (isize, u8) {
 }
 
 fn files() {
-    let path = std::env::temp_dir().join(format!("eventlet-shim-own-{}", std::process::id()));
-    let text = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
+    let temporary = Temporary::path();
+    let text = CString::new(temporary.path.to_str().unwrap()).unwrap();
     let flags = libc::O_CREAT | libc::O_RDWR | libc::O_CLOEXEC;
     // SAFETY: the path is there.
     let file = unsafe { __open(text.as_ptr(), flags, 0o600) };
@@ -67,7 +68,6 @@ fn files() {
         // SAFETY: it is ours.
         assert_eq!(unsafe { __close(descriptor) }, 0);
     }
-    std::fs::remove_file(path).unwrap();
 }
 
 fn children() {

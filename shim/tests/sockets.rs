@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use eventlet::{Block, Timeout, spawn, stackful};
+use support::temporary::Temporary;
 use support::{MS, NEVER, crowd, errno, green, run, run_paused, timed, turns};
 
 /// A server that echoes, with a green thread for each client.
@@ -83,11 +84,11 @@ fn much_data_goes_through_sockets_and_pipes_whole() {
 #[test]
 fn io_copy_moves_files_pipes_and_sockets_while_others_run() {
     run(|| {
-        let path = std::env::temp_dir().join(format!("eventlet-shim-copy-{}", std::process::id()));
+        let temporary = Temporary::path();
         let data: Vec<u8> = (0..3 << 20).map(|at: u32| at as u8).collect();
-        std::fs::write(&path, &data).unwrap();
+        std::fs::write(&temporary.path, &data).unwrap();
         let (mut ours, mut theirs) = UnixStream::pair().unwrap();
-        let mut file = std::fs::File::open(&path).unwrap();
+        let mut file = std::fs::File::open(&temporary.path).unwrap();
         let sending = green(move || std::io::copy(&mut file, &mut ours).unwrap());
         assert!(!sending.dead(), "the socket is full, and others run");
         let (mut reader, mut writer) = std::io::pipe().unwrap();
@@ -97,7 +98,6 @@ fn io_copy_moves_files_pipes_and_sockets_while_others_run() {
         assert_eq!(sending.block().unwrap(), 3 << 20);
         assert_eq!(through.block().unwrap(), 3 << 20);
         assert!(arrived == data);
-        std::fs::remove_file(path).unwrap();
     });
 }
 

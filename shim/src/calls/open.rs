@@ -1,4 +1,4 @@
-//! Opening a FIFO, which waits until somebody opens its other end. All else is opened as it is.
+//! Opening a FIFO, which waits until its other end is opened. All else is opened as it is.
 //!
 //! Nobody else waits for us: a FIFO is opened with `O_NONBLOCK`, which is taken off in the end. One
 //! end for writing is refused while nobody reads, and tried again. One for reading is there at
@@ -86,7 +86,7 @@ impl Opening {
         };
         match wait_for_writer(opened.as_raw_fd()) {
             Ok(Woken::Closed) => {
-                // Somebody else has closed it.
+                // It was closed meanwhile, and its number may be another's.
                 let _gone = opened.into_raw_fd();
                 failed(libc::EBADF)
             }

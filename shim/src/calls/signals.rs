@@ -114,7 +114,7 @@ impl Mask {
     }
 }
 
-/// Takes a pending signal, or waits for one. Without a limit it waits forever.
+/// Takes a pending signal, or waits for one. Without a limit it waits until there is one.
 ///
 /// # Safety
 ///

@@ -124,7 +124,7 @@ unsafe fn operate(
         }
         libc::FUTEX_WAKE => wake(word, operation, value, !0),
         libc::FUTEX_WAKE_BITSET => wake(word, operation, value, bits),
-        // Whoever is to wait elsewhere may as well look again.
+        // Those that are to wait elsewhere may as well look again.
         libc::FUTEX_REQUEUE | libc::FUTEX_CMP_REQUEUE => {
             futex::wake(word, usize::MAX, !0);
             None

@@ -170,7 +170,7 @@ pub(super) unsafe fn lock(mutex: *mut pthread_mutex_t, until: Until) -> c_int {
     unsafe { lock_busy(mutex, kind, until) }
 }
 
-/// Locks a mutex that somebody has.
+/// Locks a mutex that another thread has.
 ///
 /// # Safety
 ///

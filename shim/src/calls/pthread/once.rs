@@ -1,5 +1,5 @@
-//! What is initialized once. Whoever does it may be suspended meanwhile, and then the other green
-//! threads of its hub must not wait for it inside libc.
+//! What is initialized once. The green thread that does it may be suspended meanwhile, and then the
+//! others of its hub must not wait for it inside libc.
 
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicI32, Ordering};

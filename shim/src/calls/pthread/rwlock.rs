@@ -1,5 +1,5 @@
-//! Read-write locks. Whoever unlocks one wakes all green threads that wait for it: readers share
-//! it, and what is left waits again.
+//! Read-write locks. An unlock wakes all green threads that wait for it: readers share it, and the
+//! others wait again.
 
 use std::ffi::c_int;
 use std::mem;

@@ -1,8 +1,8 @@
 //! Semaphores.
 //!
 //! A signal handler may post one, in the middle of anything. So a post takes no lock and wakes
-//! nobody itself: it writes to an event of each hub on which somebody waits for a semaphore, and
-//! all of these try theirs again.
+//! nobody itself: it writes to an event of each hub on which green threads wait for a semaphore,
+//! and all of these try theirs again.
 //!
 //! # Invariants
 //!
@@ -41,7 +41,7 @@ struct Events {
 
 const NONE: RawFd = -1;
 
-/// One for each of the hubs on which somebody has waited for a semaphore. On more than these
+/// One for each of the hubs on which a green thread has waited for a semaphore. On more than these
 /// semaphores are looked at again and again.
 static EVENTS: [Events; 64] = [const {
     Events {
@@ -100,7 +100,7 @@ impl Events {
     }
 }
 
-/// Tells all hubs on which somebody waits.
+/// Tells all hubs on which green threads wait.
 fn tell() {
     // Inside libc the post was an instruction that is no less.
     fence(Ordering::SeqCst);
