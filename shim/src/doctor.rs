@@ -10,7 +10,7 @@ use std::process;
 
 use crate::areas::{self, Area};
 use crate::blocked::blocked_calls;
-use crate::calls::SYMBOLS;
+use crate::calls::{SYMBOLS, ring};
 use crate::objects::{self, Object, owner_of};
 use crate::real::Call;
 
@@ -51,6 +51,8 @@ pub struct Doctor {
     pub has_pidfd: bool,
     /// Whether the kernel reads from pipes without waiting when it is asked to (`RWF_NOWAIT`).
     pub has_nowait: bool,
+    /// Whether the kernel accepts clients without waiting when it is asked to, by its rings.
+    pub has_accept: bool,
     /// The program and its libraries, where they call functions of this crate's names.
     pub objects: Vec<Object>,
     /// The signals with a handler that has no stack of its own (`SA_ONSTACK`). What it calls on a
@@ -95,6 +97,7 @@ pub fn doctor() -> Doctor {
         round_trip: round_trip(),
         has_pidfd: has_pidfd(),
         has_nowait: has_nowait(),
+        has_accept: ring::is_there(),
         objects: objects::all(),
         handlers: (1..=64).filter(|signal| is_handled_on_any_stack(*signal)).collect(),
         traces: traces(),
@@ -270,6 +273,8 @@ impl Doctor {
         writeln!(f, "  descriptors of processes: {pidfd}")?;
         let nowait = there(self.has_nowait, "missing: pipes are asked by `poll` first");
         writeln!(f, "  reads that do not wait: {nowait}")?;
+        let accept = there(self.has_accept, "missing: listeners are asked by `poll` first");
+        writeln!(f, "  an `accept` that does not wait: {accept}")?;
         if !self.handlers.is_empty() {
             let signals = &self.handlers;
             writeln!(

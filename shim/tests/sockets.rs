@@ -5,14 +5,13 @@
 mod support;
 
 use std::cell::Cell;
-use std::ffi::c_void;
+use std::ffi::{c_int, c_void};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use eventlet::{Block, Timeout, spawn, stackful};
@@ -140,52 +139,66 @@ fn the_limit_of_a_listener_holds() {
     });
 }
 
-/// Another one may be faster after the look. Then the hub waits for the next client.
-#[test]
-fn two_processes_accept_from_one_listener() {
-    const CLIENTS: usize = 200;
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (address, raw) = (listener.local_addr().unwrap(), listener.as_raw_fd());
+/// Starts a process that answers clients of a listener, until this OS thread ends.
+fn answer_in_child(listener: c_int) -> libc::pid_t {
     // SAFETY: the child calls nothing that may not be called in the child of a process with
     // threads.
     let child = unsafe { libc::fork() };
-    if child == 0 {
-        loop {
-            // SAFETY: nobody asks for the address.
-            let client = unsafe { libc::accept(raw, std::ptr::null_mut(), std::ptr::null_mut()) };
-            // SAFETY: the bytes are there.
-            unsafe { libc::write(client, b"child".as_ptr().cast(), 5) };
-            // SAFETY: it is ours.
-            unsafe { libc::close(client) };
-        }
+    assert!(child >= 0);
+    if child > 0 {
+        return child;
     }
-    assert!(child > 0);
-    let answers = Arc::new(AtomicUsize::new(0));
-    let counted = answers.clone();
-    // Clients come until the hub has ended, in case that it waits for one.
-    let clients = std::thread::spawn(move || {
-        while Arc::strong_count(&counted) > 1 {
-            let mut answer = String::new();
-            let _gone = TcpStream::connect(address).unwrap().read_to_string(&mut answer);
-            let is_whole = ["green", "child"].contains(&answer.as_str());
-            counted.fetch_add(is_whole.into(), Ordering::Relaxed);
+    // SAFETY: it has no arguments but numbers.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+    loop {
+        // SAFETY: nobody asks for the address.
+        let client = unsafe { libc::accept(listener, std::ptr::null_mut(), std::ptr::null_mut()) };
+        // SAFETY: the bytes are there.
+        unsafe { libc::write(client, b"child".as_ptr().cast(), 5) };
+        // SAFETY: it is ours.
+        unsafe { libc::close(client) };
+    }
+}
+
+/// Another one may take the client before the hub does. There is one client at a time, a green
+/// thread of the hub: a hub that waited inside `accept` would wait for the next one in vain.
+#[test]
+fn several_processes_accept_from_one_listener() {
+    let does_not_wait = eventlet_shim::doctor().has_accept;
+    let patience = if does_not_wait { Duration::from_secs(30) } else { 100 * MS };
+    let temporary = Temporary::path();
+    let listener = UnixListener::bind(&temporary.path).unwrap();
+    let (path, same) = (temporary.path.clone(), temporary.path.clone());
+    let children = [(); 3].map(|()| answer_in_child(listener.as_raw_fd()));
+    let (running, ended) = channel::<()>();
+    let rescue = std::thread::spawn(move || {
+        let mut rescued = 0;
+        while ended.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
+            rescued += 1;
+            drop(UnixStream::connect(&path));
         }
+        rescued
     });
     run(move || {
+        let _running = running;
         drop(spawn(stackful(move || {
             while let Ok((client, _)) = listener.accept() {
                 let _gone = (&client).write_all(b"green");
             }
         })));
-        while answers.load(Ordering::Relaxed) < CLIENTS {
-            std::thread::sleep(MS);
+        for _ in 0..20_000 {
+            let mut answer = String::new();
+            UnixStream::connect(&same).unwrap().read_to_string(&mut answer).unwrap();
+            assert!(["green", "child"].contains(&answer.as_str()), "{answer:?}");
         }
     });
-    clients.join().unwrap();
-    // SAFETY: it is our child.
-    assert_eq!(unsafe { libc::kill(child, libc::SIGKILL) }, 0);
-    // SAFETY: nobody asks for the status.
-    assert_eq!(unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) }, child);
+    assert!(rescue.join().unwrap() == 0 || !does_not_wait, "the hub waited inside `accept`");
+    for child in children {
+        // SAFETY: it is our child.
+        assert_eq!(unsafe { libc::kill(child, libc::SIGKILL) }, 0);
+        // SAFETY: nobody asks for the status.
+        assert_eq!(unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) }, child);
+    }
 }
 
 #[test]

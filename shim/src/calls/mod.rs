@@ -39,6 +39,7 @@ mod poll;
 mod pool;
 mod process;
 mod pthread;
+pub(crate) mod ring;
 mod settings;
 mod signals;
 mod socket;

@@ -1,7 +1,8 @@
 //! `recv*`, `send*`, `connect`, `accept`.
 //!
-//! Each is tried with `MSG_DONTWAIT`. One call has no such flag: `connect` sets `O_NONBLOCK` for
-//! itself, and restores it before anybody else runs on this OS thread.
+//! Each is tried with `MSG_DONTWAIT`. Two calls have no such flag: `connect` sets `O_NONBLOCK` for
+//! itself, and restores it before anybody else runs on this OS thread; `accept` is made by a ring,
+//! or asked by `poll` first.
 
 use std::ffi::{c_int, c_uint, c_void};
 use std::os::fd::RawFd;
@@ -12,6 +13,7 @@ use libc::{mmsghdr, msghdr, size_t, sockaddr, socklen_t, ssize_t, timespec};
 use super::descriptor::{
     AGAIN, Next, Waiting, Way, deadline, flags as flags_of, option, set_flags,
 };
+use super::ring::{self, Accept};
 use super::unistd::Pieces;
 use crate::areas::Area;
 use crate::gate;
@@ -393,7 +395,19 @@ pub(super) unsafe extern "C" fn accept4(
     if !gate::is_green(Area::Socket) {
         return plain.answer() as c_int;
     }
-    answer(Waiting::new(descriptor, Way::In).when_ready(|| plain.make())) as c_int
+    let accept = Accept { descriptor, address: address.addr(), length: length.addr(), flags };
+    // SAFETY: I1.
+    let attempt = || unsafe { ring::accept(accept) };
+    let mut waiting = Waiting::new(descriptor, Way::In);
+    let accepted = match attempt() {
+        None => waiting.when_ready(|| plain.make()),
+        Some(AGAIN) => {
+            let again = || attempt().unwrap_or_else(|| plain.make());
+            waiting.wait_and_repeat(again, || plain.make())
+        }
+        Some(result) => result,
+    };
+    answer(accepted) as c_int
 }
 
 /// As `accept` of libc.
