@@ -75,7 +75,7 @@ of_handles! {
 ///
 /// As libc's.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn pthread_detach(handle: pthread_t) -> c_int {
+pub(crate) unsafe extern "C" fn pthread_detach(handle: pthread_t) -> c_int {
     if is_green(handle) {
         return threads::detach(handle);
     }

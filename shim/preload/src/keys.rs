@@ -27,7 +27,7 @@ const MOST: usize = 1024;
 /// How often values are destroyed that destructors set again (`PTHREAD_DESTRUCTOR_ITERATIONS`).
 const ROUNDS: usize = 4;
 
-type Destructor = unsafe extern "C" fn(*mut c_void);
+pub(crate) type Destructor = unsafe extern "C" fn(*mut c_void);
 
 /// A key of the program's.
 struct Key {
@@ -110,7 +110,7 @@ pub(crate) fn destroy_values() {
 ///
 /// As libc's.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn pthread_key_create(
+pub(crate) unsafe extern "C" fn pthread_key_create(
     key: *mut pthread_key_t,
     destructor: Option<Destructor>,
 ) -> c_int {
@@ -136,7 +136,7 @@ unsafe extern "C" fn pthread_key_create(
 ///
 /// As libc's.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn pthread_key_delete(key: pthread_key_t) -> c_int {
+pub(crate) unsafe extern "C" fn pthread_key_delete(key: pthread_key_t) -> c_int {
     if let Some((known, _)) = Key::of(key) {
         known.turn.fetch_add(1, Ordering::AcqRel);
     }
@@ -149,7 +149,7 @@ unsafe extern "C" fn pthread_key_delete(key: pthread_key_t) -> c_int {
 ///
 /// As libc's.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn pthread_getspecific(key: pthread_key_t) -> *mut c_void {
+pub(crate) unsafe extern "C" fn pthread_getspecific(key: pthread_key_t) -> *mut c_void {
     let ours = Key::of(key)
         .and_then(|(_, turn)| threads::with_current(|thread| thread.values.get(key, turn)));
     ours.unwrap_or_else(
@@ -163,7 +163,10 @@ unsafe extern "C" fn pthread_getspecific(key: pthread_key_t) -> *mut c_void {
 ///
 /// As libc's.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn pthread_setspecific(key: pthread_key_t, value: *const c_void) -> c_int {
+pub(crate) unsafe extern "C" fn pthread_setspecific(
+    key: pthread_key_t,
+    value: *const c_void,
+) -> c_int {
     let ours = Key::of(key).and_then(|(_, turn)| {
         threads::with_current(|thread| thread.values.set(key, turn, value.cast_mut()))
     });

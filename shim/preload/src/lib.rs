@@ -3,6 +3,7 @@
 #![doc = include_str!("../README.md")]
 #![allow(unsafe_code)]
 
+mod c11;
 mod exceptions;
 mod handles;
 mod jump;

@@ -229,7 +229,37 @@ unsafe extern "C" {
     fn pthread_attr_getdetachstate(attributes: *const pthread_attr_t, state: *mut c_int) -> c_int;
 }
 
-/// As `pthread_create` of libc. On a green stack the thread is a green one of the same hub.
+/// Starts a green thread of this hub. `None` where it is to be an OS thread: off green stacks, and
+/// where the program is passed through.
+///
+/// # Safety
+///
+/// As `pthread_create` of libc.
+pub(crate) unsafe fn create(
+    handle: *mut pthread_t,
+    attributes: *const pthread_attr_t,
+    start: Start,
+    argument: *mut c_void,
+) -> Option<c_int> {
+    if !verdict::lets_threads_be_green() || !is_on_green_stack() {
+        return None;
+    }
+    // SAFETY: the caller says so.
+    let wanted = unsafe { Wanted::read(attributes) };
+    let (new, shared) = announce(wanted.detached);
+    // SAFETY: the caller says so. It has to be there when the thread begins.
+    unsafe { *handle = new };
+    let theirs = Arc::clone(&shared);
+    let body = move || live(new, &theirs, start, argument);
+    let Err(_no_stack) = Builder::new().stack_size(wanted.stack_size).spawn(body) else {
+        return Some(0);
+    };
+    lock(&ALL).remove(&new);
+    *lock(&RUNNING) -= 1;
+    Some(libc::EAGAIN)
+}
+
+/// As `pthread_create` of libc.
 ///
 /// # Safety
 ///
@@ -242,29 +272,17 @@ unsafe extern "C" fn pthread_create(
     argument: *mut c_void,
 ) -> c_int {
     // Those of this library itself, such as `tpool`'s, are OS threads.
-    if !is_own(start as *const c_void) && verdict::lets_threads_be_green() && is_on_green_stack() {
-        // SAFETY: by I1.
-        let wanted = unsafe { Wanted::read(attributes) };
-        let (new, shared) = announce(wanted.detached);
-        // SAFETY: by I1. It has to be there when the thread begins.
-        unsafe { *handle = new };
-        let theirs = Arc::clone(&shared);
-        let body = move || live(new, &theirs, start, argument);
-        return match Builder::new().stack_size(wanted.stack_size).spawn(body) {
-            Ok(_goes_on) => 0,
-            Err(_no_stack) => {
-                lock(&ALL).remove(&new);
-                *lock(&RUNNING) -= 1;
-                libc::EAGAIN
-            }
-        };
-    }
-    next!(c"pthread_create", libc::EAGAIN, (
-        handle => *mut pthread_t,
-        attributes => *const pthread_attr_t,
-        start => Start,
-        argument => *mut c_void
-    ) -> c_int)
+    let is_ours = is_own(start as *const c_void);
+    // SAFETY: by I1.
+    let green = (!is_ours).then(|| unsafe { create(handle, attributes, start, argument) });
+    green.flatten().unwrap_or_else(|| {
+        next!(c"pthread_create", libc::EAGAIN, (
+            handle => *mut pthread_t,
+            attributes => *const pthread_attr_t,
+            start => Start,
+            argument => *mut c_void
+        ) -> c_int)
+    })
 }
 
 fn is_on_green_stack() -> bool {
@@ -345,7 +363,7 @@ fn own_handle() -> pthread_t {
 
 /// As `pthread_self` of libc.
 #[unsafe(no_mangle)]
-extern "C" fn pthread_self() -> pthread_t {
+pub(crate) extern "C" fn pthread_self() -> pthread_t {
     with_current(|thread| thread.handle).unwrap_or_else(own_handle)
 }
 
@@ -356,7 +374,7 @@ extern "C" fn pthread_self() -> pthread_t {
 ///
 /// As libc's.
 #[unsafe(no_mangle)]
-unsafe extern "C-unwind" fn pthread_exit(value: *mut c_void) -> ! {
+pub(crate) unsafe extern "C-unwind" fn pthread_exit(value: *mut c_void) -> ! {
     let of_main = || lowlevel::stack_id().and_then(|_| MAIN.with(Place::get));
     if let Some(place) = with_current(|thread| thread.place.get()).unwrap_or_else(of_main) {
         // SAFETY: it is that of the thread that calls, and by I2 the frames in between may be left.

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use eventlet_shim::preload::{Loaded, loaded};
 
 /// What starts a thread. A program that does not call it has nothing that could be green.
-const STARTS: &CStr = c"pthread_create";
+const STARTS: [&CStr; 2] = [c"pthread_create", c"thrd_create"];
 
 /// Functions that nobody can do for a green thread, and why not.
 const UNCOVERED: [(&CStr, &str); 6] = [
@@ -152,10 +152,10 @@ impl fmt::Display for Refusal {
 /// Looks at the program and its libraries, and returns whether there is something that starts
 /// threads.
 fn look() -> Result<bool, Refusal> {
-    let mut names = vec![STARTS];
+    let mut names = STARTS.to_vec();
     names.extend(UNCOVERED.map(|(name, _)| name));
     let objects = loaded(&names);
-    if !objects.iter().any(|object| object.imports.contains(&STARTS)) {
+    if !objects.iter().any(|object| STARTS.iter().any(|name| object.imports.contains(name))) {
         return Ok(false);
     }
     let interpreter = INTERPRETERS.into_iter().find(|(function, _)| is_there(function));

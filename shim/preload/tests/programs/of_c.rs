@@ -103,6 +103,12 @@ fn thread_locals_are_refused() {
 }
 
 #[test]
+fn threads_of_c11() {
+    let Some(ran) = run("c11.c", &[], &[]) else { return };
+    ran.check("green\n", 0);
+}
+
+#[test]
 fn threads_meet_at_a_barrier() {
     let Some(ran) = run("barrier.c", &[], &[]) else { return };
     ran.check("green\n", 0);
@@ -124,7 +130,7 @@ fn thread_locals_are_shared_where_that_is_forced() {
 
 #[test]
 fn nothing_is_green_where_it_is_switched_off() {
-    for (source, code) in [("threads.c", 3), ("own.c", 0)] {
+    for (source, code) in [("threads.c", 3), ("c11.c", 0), ("own.c", 0)] {
         let Some(program) = build(source, &[]) else { return };
         Ran::of(preloaded(program).env("EVENTLET_SHIM", "off")).check("plain\n", code);
     }
