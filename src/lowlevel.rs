@@ -434,6 +434,34 @@ pub fn wait_shielded<F: IntoFuture>(future: F) -> F::Output {
     }
 }
 
+/// Has a function called whenever no green thread of this OS thread's hub is ready, before the hub
+/// waits for I/O and timers.
+///
+/// It is for what wakes no waker: the function looks, and wakes green threads, which run at once.
+/// It is called inside the hub, so it neither waits nor panics. A hub has one such function; another
+/// takes its place. Where there is no hub nothing happens.
+///
+/// # Examples
+///
+/// ```
+/// use eventlet::{lowlevel, sleep};
+/// use std::sync::atomic::{AtomicU32, Ordering};
+/// use std::time::Duration;
+///
+/// static LOOKS: AtomicU32 = AtomicU32::new(0);
+///
+/// eventlet::run(async {
+///     lowlevel::when_idle(|| drop(LOOKS.fetch_add(1, Ordering::Relaxed)));
+///     sleep(Duration::from_millis(1)).await;
+///     assert!(LOOKS.load(Ordering::Relaxed) > 0);
+/// });
+/// ```
+pub fn when_idle(function: fn()) {
+    if let Some(hub) = hub::current() {
+        hub.when_idle(function);
+    }
+}
+
 /// Reports a failure that is not returned to any caller: as a `tracing` event, or on standard error
 /// if the program has no subscriber.
 ///

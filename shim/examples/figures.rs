@@ -3,7 +3,7 @@
 //!
 //! Round trips of one byte over pairs of sockets, by `green::os::unix::net` and by unmodified
 //! `std`; the cost of a call that does not wait, with and without the shim in between, and of a
-//! mutex that nobody has; sleeps.
+//! mutex that nobody has; sleeps; channels.
 
 #![allow(unsafe_code)]
 
@@ -146,6 +146,35 @@ fn uncontended(place: &str) {
     );
 }
 
+/// Passes items to and fro by two channels, and returns nanoseconds for a round trip.
+macro_rules! pass {
+    ($channel:expr) => {{
+        const ROUNDS: usize = 20_000;
+        let (ask, asked) = $channel;
+        let (answer, answered) = $channel;
+        let other = spawn(stackful(move || {
+            while let Ok(item) = asked.recv() {
+                let _over = answer.send(item);
+            }
+        }));
+        let start = Instant::now();
+        for item in 0..ROUNDS {
+            ask.send(item).unwrap();
+            assert_eq!(answered.recv(), Ok(item));
+        }
+        let took = start.elapsed().as_nanos() as f64 / ROUNDS as f64;
+        drop(ask);
+        other.block().unwrap();
+        took
+    }};
+}
+
+fn channels() {
+    let green = pass!(eventlet::green::sync::mpsc::channel());
+    let std = pass!(std::sync::mpsc::channel());
+    println!("a round trip by channels: green {green:.0} ns, std under the shim {std:.0} ns");
+}
+
 fn main() {
     eventlet_shim::monkey_patch();
     uncontended("off green stacks");
@@ -158,5 +187,6 @@ fn main() {
         uncontended("on a green stack");
         round_trips();
         sleeps();
+        channels();
     }));
 }

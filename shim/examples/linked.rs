@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     eventlet_shim::monkey_patch();
     let doctor = eventlet_shim::doctor();
     println!("{doctor}");
-    match doctor.is_well() && doctor.round_trip == Some(true) && sleeps_at_once() {
+    match doctor.is_well() && doctor.channel == Some(true) && sleeps_at_once() {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     }

@@ -26,7 +26,6 @@ use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::task::{Context, Poll};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use eventlet::lowlevel;
@@ -71,18 +70,6 @@ impl Hold {
     pub(crate) fn begin(&self) {
         self.0.get_or_init(|| if is_the_systems() { None } else { Looks::of_hub() });
     }
-
-    /// Returns a pause before something is looked at again: it goes by real time while the clock
-    /// stands for this.
-    pub(crate) fn pause(&self, duration: Duration) -> Pause {
-        match (self.0.get(), Handle::try_current()) {
-            // No sleep, which would count as work.
-            (Some(Some(looks)), Ok(runtime)) if !looks.are_over() => {
-                Pause::Real(runtime.spawn_blocking(move || thread::park_timeout(duration)))
-            }
-            _ => Pause::Hubs(Deadline::after(duration)),
-        }
-    }
 }
 
 /// Waits for a future, and holds a paused clock meanwhile.
@@ -96,21 +83,6 @@ pub(crate) async fn held<F: Future>(future: F) -> F::Output {
         poll
     })
     .await
-}
-
-/// What [`Hold::pause`] returns.
-pub(crate) enum Pause {
-    Hubs(Deadline),
-    Real(JoinHandle<()>),
-}
-
-impl Pause {
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match self {
-            Pause::Hubs(deadline) => deadline.poll(cx),
-            Pause::Real(job) => Pin::new(job).poll(cx).map(drop),
-        }
-    }
 }
 
 /// Returns whether the clock of this hub shows the time of the system: one that is or was paused

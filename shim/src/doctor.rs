@@ -7,6 +7,8 @@ use std::fs;
 use std::mem;
 use std::os::fd::RawFd;
 use std::process;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use crate::areas::{self, Area};
 use crate::blocked::blocked_calls;
@@ -47,6 +49,9 @@ pub struct Doctor {
     /// Whether a byte went through a pipe from one green thread to another. `None` where no area of
     /// it is patched, or this OS thread has a runtime already.
     pub round_trip: Option<bool>,
+    /// Whether an item went through a channel of `std` from one green thread to another. `None`
+    /// where [`Area::Thread`] is not patched, or this OS thread has a runtime already.
+    pub channel: Option<bool>,
     /// Whether the kernel has descriptors of processes.
     pub has_pidfd: bool,
     /// Whether the kernel reads from pipes without waiting when it is asked to (`RWF_NOWAIT`).
@@ -68,6 +73,7 @@ impl Doctor {
     pub fn is_well(&self) -> bool {
         !self.switched_off
             && self.round_trip != Some(false)
+            && self.channel != Some(false)
             && !self.symbols.iter().any(Symbol::is_bypassed)
             && !self.objects.iter().any(Object::bypasses)
     }
@@ -95,6 +101,7 @@ pub fn doctor() -> Doctor {
         symbols: SYMBOLS.iter().map(|(name, area, ours)| examine(name, *area, *ours)).collect(),
         switched_off: areas::is_switched_off(),
         round_trip: round_trip(),
+        channel: channel(),
         has_pidfd: has_pidfd(),
         has_nowait: has_nowait(),
         has_accept: ring::is_there(),
@@ -102,6 +109,22 @@ pub fn doctor() -> Doctor {
         handlers: (1..=64).filter(|signal| is_handled_on_any_stack(*signal)).collect(),
         traces: traces(),
     }
+}
+
+/// Sends an item to a green thread that waits for one. One that is not woken finds it when its
+/// limit has passed.
+fn channel() -> Option<bool> {
+    const LIMIT: Duration = Duration::from_secs(1);
+    if !areas::is_patched(Area::Thread) || tokio::runtime::Handle::try_current().is_ok() {
+        return None;
+    }
+    let trip = || {
+        let (sender, receiver) = mpsc::channel();
+        eventlet::spawn_n(async move { sender.send(()) });
+        let start = Instant::now();
+        receiver.recv_timeout(LIMIT).is_ok() && start.elapsed() < LIMIT
+    };
+    Some(eventlet::runtime::Builder::new().run(eventlet::stackful(trip)).unwrap_or(false))
 }
 
 /// Prints what the doctor has found, and ends the process.
@@ -246,12 +269,13 @@ impl fmt::Display for Doctor {
             let owner = owner.as_deref().map(|owner| format!(" by {owner}")).unwrap_or_default();
             writeln!(f, "  {name:18} {area:11} {state}{owner}")?;
         }
-        let round_trip = match self.round_trip {
+        let tried = |works| match works {
             Some(true) => "works",
             Some(false) => "FAILS",
-            None => "not tried: nothing is patched, or a runtime is there already",
+            None => "not tried: it is not patched, or a runtime is there already",
         };
-        writeln!(f, "  a round trip between two green threads: {round_trip}")?;
+        writeln!(f, "  a round trip between two green threads: {}", tried(self.round_trip))?;
+        writeln!(f, "  a channel of std between two green threads: {}", tried(self.channel))?;
         self.write_surroundings(f)?;
         for (function, count) in blocked_calls() {
             writeln!(f, "  {function} has blocked an OS thread, {count} times")?;

@@ -33,10 +33,11 @@ use std::cell::Cell;
 use std::ffi::c_int;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use crate::channel;
 use crate::clock::{Deadline, held, pause};
 use crate::gate;
 use crate::spin::Spin;
@@ -70,6 +71,10 @@ impl Word {
         self.word().store(value, Ordering::SeqCst);
     }
 
+    pub(crate) fn swap(self, value: u32) -> u32 {
+        self.word().swap(value, Ordering::SeqCst)
+    }
+
     pub(crate) fn change(self, from: u32, to: u32) -> bool {
         self.word().compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
@@ -88,37 +93,39 @@ struct Bucket {
 static BUCKETS: [Bucket; 256] =
     [const { Bucket { count: AtomicUsize::new(0), waiters: Spin::new(Vec::new()) } }; 256];
 
-pub(crate) struct Waiter {
+struct Waiter {
     word: Word,
     bits: u32,
     /// The number of the green thread.
     green_thread: u64,
+    /// Where it waits for a channel: it is woken when something is selected for it, and only then.
+    channel: Option<channel::Context>,
     node: Arc<Node>,
 }
 
 impl Waiter {
-    pub(crate) fn is_one_of(&self, word: Word, bits: u32) -> bool {
-        self.word == word && self.bits == bits
+    /// Returns whether it is woken, where `woken` of at most `most` others are.
+    fn is_meant(&self, word: Word, bits: u32, woken: usize, most: usize) -> bool {
+        self.word == word
+            && self.bits & bits != 0
+            && match self.channel {
+                Some(context) => context.is_selected(),
+                None => woken < most || self.bits == TOGETHER,
+            }
     }
 }
 
 /// What those wait for who are woken all together, however few a waker wants.
 pub(crate) const TOGETHER: u32 = 1 << 31;
 
-const WAITS: u8 = 0;
-/// It is to look at the word from now on, of all who are woken together.
-pub(crate) const LOOKS: u8 = 1;
-/// Somebody has woken it.
-pub(crate) const WOKEN: u8 = 2;
-
 struct Node {
-    state: AtomicU8,
+    woken: AtomicBool,
     waker: Spin<Option<Waker>>,
 }
 
 impl Node {
-    fn wake(&self, state: u8) {
-        self.state.fetch_max(state, Ordering::SeqCst);
+    fn wake(&self) {
+        self.woken.store(true, Ordering::SeqCst);
         if let Some(waker) = self.waker.with(Option::take) {
             waker.wake();
         }
@@ -144,7 +151,7 @@ pub(crate) enum Waited {
 
 /// Waits while the word is as expected, until somebody wakes it there.
 pub(crate) fn wait(word: Word, expected: u32, bits: u32, mut deadline: Deadline) -> Waited {
-    match Place::take(word, bits, |_| word.load() == expected) {
+    match Place::take(word, bits, None, || word.load() == expected) {
         Some(place) => {
             place.tells.set((bits == TELLS).then_some(expected));
             place.wait(&mut deadline, Deadline::default())
@@ -158,7 +165,7 @@ pub(crate) fn wait(word: Word, expected: u32, bits: u32, mut deadline: Deadline)
 /// be.
 pub(crate) fn wait_shared(word: Word, expected: u32, bits: u32, mut deadline: Deadline) -> Waited {
     for count in 0..7 {
-        let place = Place::take(word, bits, |_| word.load() == expected);
+        let place = Place::take(word, bits, None, || word.load() == expected);
         let Some(place) = place else {
             return if count == 0 { Waited::Changed } else { Waited::Paused };
         };
@@ -182,7 +189,7 @@ pub(crate) fn acquire(
 ) -> c_int {
     loop {
         let mut error = 0;
-        let place = Place::take(word, !0, |_| {
+        let place = Place::take(word, !0, None, || {
             error = attempt();
             error == libc::EBUSY
         });
@@ -204,7 +211,8 @@ pub(crate) fn waiter_at(word: Word) -> Option<u64> {
         .with(|waiters| Some(waiters.iter().find(|waiter| waiter.word == word)?.green_thread))
 }
 
-/// Wakes so many of those who wait at a word, and returns how many it has woken.
+/// Wakes so many of those who wait at a word, all that are woken together, and all for whom a
+/// channel has something. Returns how many it has woken.
 pub(crate) fn wake(word: Word, most: usize, bits: u32) -> usize {
     fence(Ordering::SeqCst);
     wake_counted(word, most, bits)
@@ -234,8 +242,7 @@ fn wake_there(word: Word, most: usize, bits: u32) -> usize {
     let woken = word.bucket().waiters.with(|waiters| {
         let mut woken = Vec::new();
         waiters.retain(|waiter| {
-            let takes = waiter.word == word && waiter.bits & bits != 0;
-            let takes = takes && (woken.len() < most || waiter.bits == TOGETHER);
+            let takes = waiter.is_meant(word, bits, woken.len(), most);
             if takes {
                 woken.push(Arc::clone(&waiter.node));
             }
@@ -243,19 +250,8 @@ fn wake_there(word: Word, most: usize, bits: u32) -> usize {
         });
         woken
     });
-    woken.iter().for_each(|node| node.wake(WOKEN));
-    woken.len().min(most)
-}
-
-/// Has one of those who are woken together look at their word from now on.
-pub(crate) fn hand_over(word: Word) {
-    let next = word.bucket().waiters.with(|waiters| {
-        let next = waiters.iter().find(|waiter| waiter.is_one_of(word, TOGETHER))?;
-        Some(Arc::clone(&next.node))
-    });
-    if let Some(next) = next {
-        next.wake(LOOKS);
-    }
+    woken.iter().for_each(|node| node.wake());
+    woken.len()
 }
 
 /// A place among those who wait at a word, until it is dropped.
@@ -271,16 +267,12 @@ impl Place {
     pub(crate) fn take(
         word: Word,
         bits: u32,
-        waits: impl FnOnce(&[Waiter]) -> bool,
+        channel: Option<channel::Context>,
+        waits: impl FnOnce() -> bool,
     ) -> Option<Place> {
-        let (place, waiter) = Place::counted(word, bits);
-        word.bucket().waiters.with(|waiters| {
-            if !waits(waiters) {
-                return None;
-            }
-            waiters.push(waiter);
-            Some(())
-        })?;
+        let (place, mut waiter) = Place::counted(word, bits);
+        waiter.channel = channel;
+        word.bucket().waiters.with(|waiters| waits().then(|| waiters.push(waiter)))?;
         Some(place)
     }
 
@@ -292,25 +284,35 @@ impl Place {
     }
 
     fn counted(word: Word, bits: u32) -> (Place, Waiter) {
-        let node = Arc::new(Node { state: AtomicU8::new(WAITS), waker: Spin::new(None) });
+        let node = Arc::new(Node { woken: AtomicBool::new(false), waker: Spin::new(None) });
         let green_thread = eventlet::getcurrent().id();
-        let waiter = Waiter { word, bits, green_thread, node: Arc::clone(&node) };
+        let waiter = Waiter { word, bits, green_thread, channel: None, node: Arc::clone(&node) };
         word.bucket().count.fetch_add(1, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         (Place { word, node, tells: Cell::new(None) }, waiter)
     }
 
-    /// Waits until somebody wakes it, it is late, or it is time to look again.
-    pub(crate) fn wait(self, deadline: &mut Deadline, mut pause: Deadline) -> Waited {
+    /// Waits until somebody wakes it, it is late, or it is time to look again. Without a limit it
+    /// holds a paused clock.
+    pub(crate) fn wait(self, deadline: &mut Deadline, pause: Deadline) -> Waited {
         let is_limited = !deadline.is_never();
-        let wait = poll_fn(move |cx| {
+        let wait = self.until(deadline, pause);
+        if is_limited { gate::wait_shielded(wait) } else { gate::wait_shielded(held(wait)) }
+    }
+
+    /// The future of that.
+    pub(crate) fn until(
+        self,
+        deadline: &mut Deadline,
+        mut pause: Deadline,
+    ) -> impl Future<Output = Waited> {
+        poll_fn(move |cx| {
             let polled = self.poll(deadline, &mut pause, cx);
             if polled.is_ready() {
                 self.tells.set(None);
             }
             polled
-        });
-        if is_limited { gate::wait_shielded(wait) } else { gate::wait_shielded(held(wait)) }
+        })
     }
 
     fn poll(
@@ -319,7 +321,8 @@ impl Place {
         pause: &mut Deadline,
         cx: &mut Context<'_>,
     ) -> Poll<Waited> {
-        if self.told(cx) != WAITS {
+        self.node.waker.with(|waker| *waker = Some(cx.waker().clone()));
+        if self.take_wakeup() {
             return Poll::Ready(Waited::Woken);
         }
         let over = match deadline.poll(cx).is_ready() {
@@ -329,17 +332,11 @@ impl Place {
         };
         self.leave();
         // Nobody wakes it any more, but somebody may have.
-        Poll::Ready(if self.take_told() != WAITS { Waited::Woken } else { over })
+        Poll::Ready(if self.take_wakeup() { Waited::Woken } else { over })
     }
 
-    /// Returns what it was told, which is used up then, and is woken when it is told something.
-    pub(crate) fn told(&self, cx: &Context<'_>) -> u8 {
-        self.node.waker.with(|waker| *waker = Some(cx.waker().clone()));
-        self.take_told()
-    }
-
-    fn take_told(&self) -> u8 {
-        self.node.state.swap(WAITS, Ordering::SeqCst)
+    fn take_wakeup(&self) -> bool {
+        self.node.woken.swap(false, Ordering::SeqCst)
     }
 
     fn leave(&self) {
@@ -356,10 +353,8 @@ impl Drop for Place {
         if let Some(expected) = self.tells.get() {
             self.word.change(expected, GIVEN_UP);
         }
-        match self.node.state.load(Ordering::SeqCst) {
-            WOKEN => drop(wake(self.word, 1, !0)),
-            LOOKS => hand_over(self.word),
-            _ => {}
+        if self.take_wakeup() {
+            wake(self.word, 1, !0);
         }
     }
 }

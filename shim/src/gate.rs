@@ -128,8 +128,8 @@ pub struct Stats {
     /// which.
     pub blocked: u64,
     /// Waits that cannot end, as what they wait for knows them by their OS thread: contended locks
-    /// of a `parking_lot` that is not patched, and channels of `std` between green threads of one
-    /// hub. They are reported, too.
+    /// of a `parking_lot` that is not patched, and parking that nobody can end. They are reported,
+    /// too.
     pub mistaken: u64,
 }
 

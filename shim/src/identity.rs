@@ -4,9 +4,9 @@
 //! - A thread-local queue node, as `parking_lot` has: a second green thread waits with the node of
 //!   one that waits already. The queue is damaged by then. The `parking_lot_core` beside this crate
 //!   has its nodes on the stacks of those who wait.
-//! - A channel of `std`, or of `crossbeam-channel`: who sends takes the receiver that is parked for
-//!   itself, and leaves it alone. No call shows that, but this does: a green thread is parked, and
-//!   nobody is there who could unpark it.
+//! - A channel that knows who waits by the OS thread, where [`channel`](crate::channel) does not
+//!   mend it: who sends leaves the receiver alone. No call shows that, but this does: a green
+//!   thread is parked, and there is no other OS thread that could unpark it.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -67,7 +67,7 @@ fn stacks_of(ids: &[u64]) -> String {
 }
 
 /// Takes note of a green thread that is parked for long, without a limit, if this OS thread is the
-/// only one there is. Called inside its poll.
+/// only one there is.
 pub(crate) fn is_parked_for_long() {
     thread_local! {
         static REPORTED: Cell<bool> = const { Cell::new(false) };
@@ -83,9 +83,9 @@ pub(crate) fn is_parked_for_long() {
 
 fn report_parked(parked: &[u64]) {
     lowlevel::report_warning(&format!(
-        "a green thread is parked for half a second, and there is no other OS thread that could unpark it. A channel \
-         of `std::sync::mpsc` or `crossbeam-channel` does not wake it when another green thread of its hub sends: \
-         use `eventlet::Queue`, `eventlet::green::sync::mpsc`, or `recv_timeout` in a loop instead.\n{}",
+        "a green thread is parked for half a second, and there is no other OS thread that could unpark it. If it waits \
+         for a channel, another green thread of its hub may have sent, and cannot wake it: use `eventlet::Queue` or \
+         `eventlet::green::sync::mpsc` instead.\n{}",
         stacks_of(parked)
     ));
 }
@@ -104,7 +104,7 @@ fn is_alone() -> bool {
 const OURS: [&[u8]; 2] = [b"eventlet-watchd", b"eventlet-stdin"];
 
 /// Returns whether an address is in a thread-local of this OS thread.
-fn is_thread_local(address: usize) -> bool {
+pub(crate) fn is_thread_local(address: usize) -> bool {
     struct Search {
         address: usize,
         found: bool,

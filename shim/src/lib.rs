@@ -48,6 +48,7 @@ compile_error!(
 mod areas;
 mod blocked;
 mod calls;
+mod channel;
 mod clock;
 mod doctor;
 mod futex;

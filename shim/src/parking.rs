@@ -2,22 +2,29 @@
 //!
 //! `std::thread::park` counts that word down from `EMPTY`, and waits while it is `PARKED`. All
 //! green threads of a hub share it, and a second one would count it on and never wait. So a green
-//! thread that parks clears the word. That hides that one is parked, so an unpark makes no call
-//! that wakes: the first parked green thread looks at the word from time to time, and wakes all of
-//! them when there is a token. Each of them then gets a token of its own.
+//! thread that parks clears the word.
 //!
-//! While it holds a paused clock ([`clock`](crate::clock)) it looks by real time.
+//! That hides that one is parked, so an unpark makes no call that wakes. A green thread of the same
+//! hub may have made it: the hub looks at the word whenever none of its green threads is ready.
+//! While its OS thread waits in the kernel the word is `PARKED`, so another OS thread makes that
+//! call.
+//!
+//! A token is for all that are parked: each of them gets one of its own. But it may go to one that
+//! parks just after it came, and nobody knows of that. So who is parked for half a second looks for
+//! itself.
+//!
+//! Who waits for a channel is parked, too, and knows what it waits for: see [`channel`].
 
 use std::cell::Cell;
-use std::future::poll_fn;
-use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
+use eventlet::lowlevel;
 use tokio::time::Instant;
 
-use crate::clock::{Deadline, Hold, Pause, pause};
-use crate::futex::{self, LOOKS, Place, TOGETHER, WOKEN, Waited, Word};
+use crate::channel;
+use crate::clock::{Deadline, held};
+use crate::futex::{self, Place, TOGETHER, Waited, Word};
 use crate::gate;
 use crate::identity;
 
@@ -29,7 +36,12 @@ pub(crate) fn wait(word: Word, expected: u32, bits: u32, deadline: Deadline) -> 
     }
     if expected == PARKED && bits == !0 {
         match PARKING.get() {
-            Some(parking) if parking == word => return park(word, deadline),
+            Some(parking) if parking == word => {
+                return match channel::Context::find(word) {
+                    Some(context) => wait_for_channel(word, context, deadline),
+                    None => park(word, deadline),
+                };
+            }
             Some(_) => {}
             None => return learn(word),
         }
@@ -42,6 +54,12 @@ const PARKED: u32 = u32::MAX;
 const EMPTY: u32 = 0;
 const NOTIFIED: u32 = 1;
 
+/// What those wait for who wait for a channel.
+const CHANNEL: u32 = 1 << 30;
+
+/// After how long one that is parked looks for itself.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 thread_local! {
     /// The word with which this OS thread parks, once it is known.
     static PARKING: Cell<Option<Word>> = const { Cell::new(None) };
@@ -49,9 +67,12 @@ thread_local! {
     /// Set while that is found out.
     static LEARNS: Cell<bool> = const { Cell::new(false) };
 
-    /// When all that are parked were last sent to look for themselves. Those that park again at the
-    /// same time of a paused clock go on with a wait that has held it.
-    static SENT_TO_LOOK: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// The green threads of this OS thread that are parked.
+    static COUNT: Cell<usize> = const { Cell::new(0) };
+
+    /// When one that is parked last looked for itself. If it parks again at the same time of a
+    /// paused clock it goes on with a wait that has held it.
+    static LOOKED: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
 /// Finds out with which word this OS thread parks. Locks have such values, too.
@@ -70,104 +91,100 @@ fn learn(word: Word) -> Waited {
 
 /// Parks a green thread. It may go on without reason, as `park` may.
 fn park(word: Word, mut deadline: Deadline) -> Waited {
-    let mut is_first = false;
-    let place = Place::take(word, TOGETHER, |others| {
-        is_first = !others.iter().any(|other| other.is_one_of(word, TOGETHER));
-        clear(word)
-    });
-    let Some(place) = place else {
+    let Some(place) = Place::take(word, TOGETHER, None, || clear(word)) else {
         return Waited::Changed;
     };
-    let holds = deadline.is_never() && SENT_TO_LOOK.get() != Some(Instant::now());
-    let mut parked = Parked { word, place, holds, hold: Hold::default(), ticks: None };
-    let poll = |cx: &mut Context<'_>| parked.poll(&mut deadline, is_first, cx);
-    let mut waited = gate::wait_shielded(poll_fn(poll));
-    let looked = parked.ticks.is_some();
-    drop(parked);
-    if waited == Waited::Late && word.load() == NOTIFIED {
-        waited = Waited::Changed;
+    let is_limited = !deadline.is_never();
+    let holds = !is_limited && LOOKED.get() != Some(Instant::now());
+    let _parked = Parked::begin();
+    let wait = place.until(&mut deadline, Deadline::after(PATIENCE));
+    let waited = if holds { gate::wait_shielded(held(wait)) } else { gate::wait_shielded(wait) };
+    if waited == Waited::Paused {
+        LOOKED.set(Some(Instant::now()));
+        if !is_limited {
+            lowlevel::without_waiting(identity::is_parked_for_long);
+        }
     }
-    match waited {
-        // The token is for all.
-        Waited::Changed => drop(futex::wake(word, usize::MAX, TOGETHER)),
-        Waited::Late if looked => futex::hand_over(word),
-        Waited::Woken | Waited::Paused | Waited::Late => {}
-    }
-    if waited != Waited::Late {
-        word.store(NOTIFIED);
-    }
-    waited
+    ended(word, waited)
 }
 
-/// One that is parked.
-struct Parked {
-    word: Word,
-    place: Place,
-    /// Whether it holds a paused clock, and how.
-    holds: bool,
-    hold: Hold,
-    /// When it looks at the word, if it is the one that does.
-    ticks: Option<Ticks>,
+/// Parks a green thread that waits for a channel, until something is selected for it there.
+fn wait_for_channel(word: Word, context: channel::Context, mut deadline: Deadline) -> Waited {
+    let _another = context.be_another();
+    let waits = || clear(word) && !context.is_selected();
+    let Some(place) = Place::take(word, CHANNEL, Some(context), waits) else {
+        // The token that it has found, if it has, may be another's.
+        futex::wake(word, 0, TOGETHER);
+        return ended(word, Waited::Changed);
+    };
+    let _parked = Parked::begin();
+    ended(word, place.wait(&mut deadline, Deadline::default()))
 }
+
+/// Leaves the word as `std` wants it, who looks for a token unless it is late.
+fn ended(word: Word, waited: Waited) -> Waited {
+    if waited == Waited::Late && word.load() != NOTIFIED {
+        return Waited::Late;
+    }
+    word.store(NOTIFIED);
+    if waited == Waited::Late { Waited::Changed } else { waited }
+}
+
+/// Counts a green thread that is parked.
+struct Parked;
 
 impl Parked {
-    fn poll(&mut self, deadline: &mut Deadline, looks: bool, cx: &mut Context<'_>) -> Poll<Waited> {
-        let told = self.place.told(cx);
-        if told == WOKEN {
-            return Poll::Ready(Waited::Woken);
-        }
-        if self.holds {
-            self.hold.begin();
-        }
-        if told == LOOKS || looks && self.ticks.is_none() {
-            self.ticks = Some(Ticks::new(&self.hold));
-        }
-        if let Some(ticks) = &mut self.ticks {
-            while ticks.poll(&self.hold, cx).is_ready() {
-                if ticks.are_many() {
-                    SENT_TO_LOOK.set(Some(Instant::now()));
-                    if deadline.is_never() {
-                        identity::is_parked_for_long();
-                    }
-                }
-                if self.word.load() == NOTIFIED || ticks.are_many() {
-                    return Poll::Ready(Waited::Changed);
-                }
-            }
-        }
-        deadline.poll(cx).map(|()| Waited::Late)
+    fn begin() -> Parked {
+        COUNT.set(COUNT.get() + 1);
+        lowlevel::when_idle(look);
+        Parked
     }
 }
 
-/// When one of those who are parked looks at their word: after half a millisecond, one, two, up to
-/// eight.
-struct Ticks {
-    count: u32,
-    next: Pause,
+impl Drop for Parked {
+    fn drop(&mut self) {
+        COUNT.set(COUNT.get() - 1);
+    }
 }
 
-impl Ticks {
-    fn new(hold: &Hold) -> Ticks {
-        Ticks { count: 0, next: Ticks::pause(hold, 0) }
+/// Returns the word of this OS thread, if green threads are parked here.
+fn word_of_parked() -> Option<Word> {
+    PARKING.get().filter(|_| COUNT.get() > 0)
+}
+
+/// Wakes those that were unparked, or for whom something is selected, by green threads of this hub.
+fn look() {
+    if let Some(word) = word_of_parked() {
+        let token = if word.load() == NOTIFIED { TOGETHER } else { 0 };
+        futex::wake(word, 0, CHANNEL | token);
+    }
+}
+
+/// This OS thread waits in the kernel. It is parked, so that another OS thread that unparks it
+/// makes a call, by which its green threads are woken.
+///
+/// No other code of this OS thread runs meanwhile, which would count the word down once more.
+pub(crate) struct Asleep {
+    word: Word,
+    had_token: bool,
+}
+
+impl Asleep {
+    /// `None` where no green thread is parked.
+    pub(crate) fn begin() -> Option<Asleep> {
+        let word = word_of_parked()?;
+        Some(Asleep { word, had_token: word.swap(PARKED) == NOTIFIED })
     }
 
-    fn pause(hold: &Hold, count: u32) -> Pause {
-        hold.pause(pause(count, Duration::from_millis(8)))
+    /// Returns whether there is nothing to wait for, as some were unparked since the hub looked.
+    pub(crate) fn is_over(&self) -> bool {
+        self.had_token && futex::wake(self.word, 0, CHANNEL | TOGETHER) > 0
     }
+}
 
-    fn poll(&mut self, hold: &Hold, cx: &mut Context<'_>) -> Poll<()> {
-        if self.next.poll(cx).is_pending() {
-            return Poll::Pending;
-        }
-        self.count += 1;
-        self.next = Ticks::pause(hold, self.count);
-        Poll::Ready(())
-    }
-
-    /// Returns whether it is time to let all look for themselves: half a second. A token may have
-    /// gone to one who parked just after it came, and who knows nothing of it.
-    fn are_many(&self) -> bool {
-        self.count >= 64
+impl Drop for Asleep {
+    fn drop(&mut self) {
+        self.word.change(PARKED, if self.had_token { NOTIFIED } else { EMPTY });
     }
 }
 

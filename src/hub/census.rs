@@ -38,6 +38,11 @@ impl Hub {
         }
     }
 
+    /// Has a function called when nobody is ready.
+    pub(crate) fn when_idle(&self, function: fn()) {
+        self.observer.set_when_idle(function);
+    }
+
     /// Notes the time of every turn from now on, or no longer.
     pub(crate) fn record_turn_times(&self, keep: bool) {
         self.observer.record_turn_times(keep);
@@ -208,6 +213,7 @@ impl Hub {
 
     /// Does what is to be done when nobody is ready, and returns whether somebody is then.
     pub(super) fn goes_on(&self, main: Key) -> bool {
+        self.observer.when_idle();
         if self.timers() == 0 {
             self.observer.schedule().inspect(|schedule| schedule.when_idle());
         }

@@ -45,6 +45,8 @@ pub(crate) struct Observer {
     schedule: RefCell<Option<Rc<dyn Schedule>>>,
     /// What is asked, and not answered yet.
     questions: RefCell<VecDeque<Rc<Question>>>,
+    /// Called when nobody is ready.
+    when_idle: Cell<Option<fn()>>,
 }
 
 impl Observer {
@@ -52,6 +54,22 @@ impl Observer {
     #[inline]
     pub(super) fn is_on(&self) -> bool {
         self.on.get()
+    }
+
+    /// Returns whether there is something to do when nobody is ready.
+    pub(super) fn looks_when_idle(&self) -> bool {
+        self.is_on() || self.when_idle.get().is_some()
+    }
+
+    /// Has a function called when nobody is ready.
+    pub(super) fn set_when_idle(&self, function: fn()) {
+        self.when_idle.set(Some(function));
+    }
+
+    pub(super) fn when_idle(&self) {
+        if let Some(function) = self.when_idle.get() {
+            function();
+        }
     }
 
     fn change(&self) {

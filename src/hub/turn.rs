@@ -115,7 +115,7 @@ impl Hub {
             }
             match self.run_next(|key| waker(WakeId::new(self.id(), key))) {
                 Turn::Ran => {}
-                Turn::Idle if self.observer.is_on() && self.goes_on(main) => {}
+                Turn::Idle if self.observer.looks_when_idle() && self.goes_on(main) => {}
                 Turn::Idle => return,
                 Turn::Ended if self.dead(main) => return,
                 Turn::Ended => {}

@@ -15,6 +15,7 @@ fn the_doctor_is_content_and_sees_what_is_in_the_program() {
     let found = eventlet::doctor();
     assert!(found.is_well(), "{found}");
     assert_eq!(found.round_trip, Some(true));
+    assert_eq!(found.channel, Some(true));
     let names: Vec<_> = found.traces.iter().map(|(name, _)| *name).collect();
     assert_eq!(names, ["parking_lot"], "{found}");
 }

@@ -15,6 +15,7 @@ use super::signals::{Mask, Pending};
 use super::time::{duration_of, now};
 use crate::areas::Area;
 use crate::gate;
+use crate::parking::Asleep;
 use crate::real::{Call, answer, failed};
 
 /// The kernel's masks have eight bytes.
@@ -405,6 +406,8 @@ pub(super) unsafe extern "C" fn epoll_pwait(
             return answer(seen) as c_int;
         }
     }
+    let asleep = if timeout == 0 { None } else { Asleep::begin() };
+    let timeout = if asleep.as_ref().is_some_and(Asleep::is_over) { 0 } else { timeout };
     let at = [
         epoll as usize,
         events.addr(),

@@ -17,7 +17,7 @@ use crate::clock::{Deadline, held};
 use crate::futex::{self, Waited, Word};
 use crate::gate;
 use crate::identity;
-use crate::parking;
+use crate::parking::{self, Asleep};
 use crate::real::{Call, Next, answer, failed};
 
 const COMMAND: c_int = !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME);
@@ -50,7 +50,10 @@ pub(super) unsafe extern "C" fn syscall(
         Some(result) => result,
         None if waits(b as c_int) && eventlet::lowlevel::has_hub() => {
             let _waits = WaitsWithHub::enter();
-            plain.make()
+            match Asleep::begin() {
+                Some(asleep) if asleep.is_over() => 0,
+                _asleep => plain.make(),
+            }
         }
         None => plain.make(),
     };
@@ -150,7 +153,7 @@ fn limit_of(operation: c_int, time: &timespec) -> Option<Duration> {
 /// number for the kernel: one of the two waits in vain otherwise, and one too many is no harm.
 fn wake(word: Word, operation: c_int, most: u32, bits: u32) -> Option<isize> {
     let most = most.min(c_int::MAX as u32) as usize;
-    let woken = futex::wake(word, most, bits);
+    let woken = futex::wake(word, most, bits).min(most);
     if woken == 0 {
         return None;
     }
