@@ -1,10 +1,10 @@
-//! Stacks that others have borrowed from: they are unwound once no borrower is running.
+//! Stacks that others have borrowed from: they are unwound once all borrowers have ended.
 //!
 //! This is the half of [`scope`](super::scope) that every ending stack consults. See there for the
 //! whole.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::ptr;
@@ -13,37 +13,34 @@ use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
 
-use super::frame::{Frame, is_shielded_at};
+use super::frame::Frame;
 use super::limit;
 use crate::greenthread::Greenlet;
-use crate::hub::State;
 
 /// What an owner has lent to its members.
 pub(super) struct Lent {
     /// The address of the frame of the owner's stack: says whose scope this is.
     owner: usize,
-    /// The members whose marks are not dropped.
-    pub(super) members: RefCell<Slab<Member>>,
+    /// The members whose marks are not dropped. `None` while one is being spawned.
+    pub(super) members: RefCell<Slab<Option<Greenlet>>>,
     /// Wakes the owner, which waits for the last member to end.
     waiting: RefCell<Option<Waker>>,
-    /// Set when the members are being killed: they can no longer be joined.
+    /// Set when the members are being killed: no more are started.
     pub(super) ending: Cell<bool>,
     pub(super) unseen: Rc<Cell<usize>>,
-}
-
-pub(super) struct Member {
-    /// `None` while it is being spawned.
-    greenlet: Option<Greenlet>,
-    /// The address of the frame of its stack. 0 before it has run.
-    stack: usize,
 }
 
 thread_local! {
     /// How many stacks are to be unwound later: read each time a stack has ended.
     static DEFERRED: Cell<usize> = const { Cell::new(0) };
 
-    static SCOPES: Scopes =
-        const { Scopes { open: RefCell::new(BTreeMap::new()), deferred: RefCell::new(Vec::new()) } };
+    static SCOPES: Scopes = const {
+        Scopes {
+            open: RefCell::new(BTreeMap::new()),
+            deferred: RefCell::new(BTreeMap::new()),
+            free: RefCell::new(VecDeque::new()),
+        }
+    };
 }
 
 /// The scopes that have not ended, outermost first, by owner: ending or waiting looks only at an
@@ -52,14 +49,10 @@ type Open = BTreeMap<usize, Vec<Rc<Lent>>>;
 
 struct Scopes {
     open: RefCell<Open>,
-    /// Stacks to be unwound as soon as none of their borrowers is running.
-    deferred: RefCell<Vec<Deferred>>,
-}
-
-struct Deferred {
-    /// The address of the frame of the stack.
-    stack: usize,
-    unwind: Box<dyn FnOnce()>,
+    /// How to unwind the stacks that wait for their borrowers to end, by the address of the frame.
+    deferred: RefCell<BTreeMap<usize, Box<dyn FnOnce()>>>,
+    /// Those of them of which a scope has lost its last member.
+    free: RefCell<VecDeque<usize>>,
 }
 
 impl Lent {
@@ -104,23 +97,35 @@ impl Lent {
 
     pub(super) fn is_called(&self, number: usize, greenlet: Greenlet) {
         if let Some(member) = self.members.borrow_mut().get_mut(number) {
-            member.greenlet = Some(greenlet);
+            *member = Some(greenlet);
         }
     }
 
-    /// Waits on the owner's stack, as long as that stack can wait.
+    /// Waits on the owner's stack, as long as that stack can wait. When a limit passes the members
+    /// are killed, and it waits for those that end later.
     pub(super) fn wait_for_all(&self) {
         Frame::with_current(|frame| {
             let frame = frame.expect("a scope ends on the stack on which it began");
+            let mut passed = None;
             while frame.poll(pin!(poll_fn(|cx| self.poll_ended(cx)))).is_pending() {
-                if let Some(limit) = frame.limit_to_take_effect() {
-                    if held_up(self.owner).is_empty() {
-                        limit::pass(limit);
-                    }
+                passed = frame.limit_to_take_effect();
+                if passed.is_some() && self.kill_members() {
+                    break;
                 }
                 frame.suspend();
             }
+            if let Some(limit) = passed {
+                limit::pass(limit);
+            }
         });
+    }
+
+    /// Kills the members that are left, and returns whether all have ended. One that is running
+    /// ends later, and so does one that is in a shielded wait or comes to one on its way.
+    fn kill_members(&self) -> bool {
+        self.ending.set(true);
+        self.left().into_iter().filter_map(|(_, greenlet)| greenlet).for_each(|it| it.kill());
+        self.members.borrow().is_empty()
     }
 
     fn poll_ended(&self, cx: &Context<'_>) -> Poll<()> {
@@ -134,7 +139,7 @@ impl Lent {
     /// Returns the members that have not ended.
     pub(super) fn left(&self) -> Vec<(usize, Option<Greenlet>)> {
         let members = self.members.borrow();
-        members.iter().map(|(number, member)| (number, member.greenlet)).collect()
+        members.iter().map(|(number, greenlet)| (number, *greenlet)).collect()
     }
 }
 
@@ -146,13 +151,8 @@ pub(super) struct Mark {
 
 impl Mark {
     pub(super) fn make(lent: &Rc<Lent>) -> Mark {
-        let number = lent.members.borrow_mut().insert(Member { greenlet: None, stack: 0 });
+        let number = lent.members.borrow_mut().insert(None);
         Mark { lent: Rc::clone(lent), number }
-    }
-
-    pub(super) fn note_stack(&self) {
-        let stack = Frame::with_current(|frame| frame.map_or(0, address));
-        self.lent.members.borrow_mut()[self.number].stack = stack;
     }
 }
 
@@ -163,8 +163,13 @@ impl Drop for Mark {
             members.remove(self.number);
             members.len()
         };
-        let owner = if left == 0 { self.lent.waiting.take() } else { None };
-        if let Some(owner) = owner {
+        if left > 0 {
+            return;
+        }
+        if DEFERRED.get() > 0 {
+            let _ended = SCOPES.try_with(|scopes| scopes.note_free(self.lent.owner));
+        }
+        if let Some(owner) = self.lent.waiting.take() {
             owner.wake();
         }
     }
@@ -174,46 +179,26 @@ fn address(frame: &Frame) -> usize {
     ptr::from_ref(frame).addr()
 }
 
-/// Returns the members of scopes on the stack of that frame that keep it from being unwound: those
-/// that are running or in a shielded wait. The stacks of the others must be ready to be unwound
-/// too.
-fn held_up(stack: usize) -> Vec<Option<Greenlet>> {
-    let mut running = Vec::new();
-    let _ended = SCOPES.try_with(|scopes| {
-        let open = scopes.open.borrow();
-        if !open.is_empty() {
-            look_for_running(&open, stack, &mut running);
-        }
-    });
-    running
-}
-
-fn look_for_running(open: &Open, stack: usize, running: &mut Vec<Option<Greenlet>>) {
-    for lent in open.get(&stack).into_iter().flatten() {
-        for (_, member) in &*lent.members.borrow() {
-            match member.greenlet.and_then(Greenlet::state) {
-                // A member that has ended but still has its mark is being unwound, or will be
-                // later.
-                None | Some(State::Running) => running.push(member.greenlet),
-                Some(_) if is_shielded_at(member.stack) => running.push(member.greenlet),
-                Some(_) => look_for_running(open, member.stack, running),
-            }
-        }
-    }
-}
-
-/// Unwinds the stack whose frame is at that address: now, or as soon as none of its borrowers is
-/// running.
+/// Kills all that have borrowed from the stack whose frame is at that address, and unwinds it: now,
+/// or as soon as they have ended.
 pub(super) fn unwind_when_free(stack: usize, unwind: impl FnOnce() + 'static) {
-    let running = held_up(stack);
-    if running.is_empty() {
+    let mut all_ended = true;
+    for lent in of_owner(stack).iter().rev() {
+        all_ended &= lent.kill_members();
+    }
+    if all_ended {
         return unwind();
     }
     SCOPES.with(|scopes| {
-        scopes.deferred.borrow_mut().push(Deferred { stack, unwind: Box::new(unwind) });
+        scopes.deferred.borrow_mut().insert(stack, Box::new(unwind));
     });
     DEFERRED.set(DEFERRED.get() + 1);
-    running.into_iter().flatten().for_each(|greenlet| greenlet.kill());
+}
+
+/// Returns the scopes of an owner, outermost first.
+fn of_owner(stack: usize) -> Vec<Rc<Lent>> {
+    let of_owner = |scopes: &Scopes| scopes.open.borrow().get(&stack).cloned();
+    SCOPES.try_with(of_owner).ok().flatten().unwrap_or_default()
 }
 
 /// Unwinds the stacks that a member held up which has now ended. Called once nothing of that member
@@ -233,10 +218,28 @@ fn unwind_all_that_are_free() {
 }
 
 impl Scopes {
+    fn note_free(&self, owner: usize) {
+        if self.deferred.borrow().contains_key(&owner) {
+            self.free.borrow_mut().push_back(owner);
+        }
+    }
+
     fn next_to_unwind(&self) -> Option<Box<dyn FnOnce()>> {
-        let mut deferred = self.deferred.borrow_mut();
-        let at = deferred.iter().position(|one| held_up(one.stack).is_empty())?;
-        DEFERRED.set(DEFERRED.get() - 1);
-        Some(deferred.remove(at).unwind)
+        loop {
+            let owner = self.free.borrow_mut().pop_front()?;
+            // It may be in there twice, and have another scope.
+            if self.has_no_members(owner) {
+                if let Some(unwind) = self.deferred.borrow_mut().remove(&owner) {
+                    DEFERRED.set(DEFERRED.get() - 1);
+                    return Some(unwind);
+                }
+            }
+        }
+    }
+
+    fn has_no_members(&self, owner: usize) -> bool {
+        let open = self.open.borrow();
+        let mut scopes = open.get(&owner).into_iter().flatten();
+        scopes.all(|lent| lent.members.borrow().is_empty())
     }
 }

@@ -146,9 +146,6 @@ const SHIELDED: u8 = 2;
 const ABANDONED: u8 = 4;
 
 thread_local! {
-    /// How many stacks of this OS thread are in a shielded wait.
-    static SHIELDS: Cell<usize> = const { Cell::new(0) };
-
     /// The newest frame.
     static NEWEST: Cell<*const Frame> = const { Cell::new(ptr::null()) };
 
@@ -516,7 +513,6 @@ struct Shield<'a>(&'a Frame);
 impl<'a> Shield<'a> {
     fn raise(frame: &'a Frame) -> Shield<'a> {
         frame.mark(SHIELDED, true);
-        SHIELDS.set(SHIELDS.get() + 1);
         Shield(frame)
     }
 }
@@ -524,19 +520,7 @@ impl<'a> Shield<'a> {
 impl Drop for Shield<'_> {
     fn drop(&mut self) {
         self.0.mark(SHIELDED, false);
-        SHIELDS.set(SHIELDS.get() - 1);
     }
-}
-
-/// Returns whether a stack whose frame is at that address is in a shielded wait.
-pub(super) fn is_shielded_at(address: usize) -> bool {
-    let mut shielded = false;
-    if SHIELDS.get() > 0 {
-        for_each_frame(|frame| {
-            shielded |= ptr::from_ref(frame).addr() == address && frame.is_shielded();
-        });
-    }
-    shielded
 }
 
 /// Removes the innermost deadline when its code has returned or unwound.

@@ -18,12 +18,13 @@
 //!
 //! - Its function returns or panics: the owner waits for all members, as in std.
 //! - The owner is killed, or a limit passes: it cannot wait any more. All members are killed then,
-//!   before the owner unwinds any further. A kill ends its victim before it returns, whatever the
-//!   victim was doing, but for a green thread *that is running*: it may be a member that kills the
-//!   owner, or one that is being ended itself and whose destructor does so. A running stack cannot
-//!   be unwound by another. So the owner's stack is left as it is ([`borrowed`](super::borrowed)),
-//!   that member ends at its next wait, and the owner right after it. No other green thread has a
-//!   turn in between.
+//!   before the owner unwinds. A kill ends its victim before it returns, whatever the victim was
+//!   doing, but for two. One *is running*: it may be a member that kills the owner, or one that is
+//!   being ended itself and whose destructor does so. A running stack cannot be unwound by another.
+//!   The other is in a shielded wait, or comes to one on its way out, and then is an
+//!   [`orphan`](super::orphan). So the owner's stack is left as it is
+//!   ([`borrowed`](super::borrowed)) until the last member has ended, and ends right after it. If
+//!   that was running, no other green thread has a turn in between.
 //! - The owner's stack is never unwound, because its future was forgotten (`mem::forget`): then it
 //!   is never freed either.
 //!
@@ -86,7 +87,8 @@ pub(crate) type Body = Stackful<Box<dyn FnOnce()>, ()>;
 /// All green threads of the scope are killed before anything that they could have borrowed is
 /// dropped; likewise when a limit passes. If one of them is running, because it is the killer, it
 /// ends at its next wait, and the owner of the scope right after it, before any other green thread
-/// has a turn.
+/// has a turn. If one is in a wait that nothing cancels
+/// ([`wait_shielded`](crate::lowlevel::wait_shielded)), the owner ends when that is over.
 ///
 /// # Differences
 ///
@@ -214,7 +216,7 @@ impl Drop for Ending<'_> {
     }
 }
 
-/// Ends the process. Code that unwinds an owner checks first, so this is never reached.
+/// Ends the process. Code that unwinds an owner ends its members first, so this is never reached.
 #[cold]
 fn cannot_end() -> ! {
     report::print(
@@ -233,7 +235,6 @@ struct Marked<F> {
 impl<F: FnOnce()> Marked<F> {
     fn call(self) {
         let Marked { body, mark } = self;
-        mark.note_stack();
         body();
         drop(mark);
     }

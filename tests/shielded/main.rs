@@ -252,6 +252,93 @@ fn a_scope_waits_for_a_member_that_is_left_to_itself() {
     });
 }
 
+/// As C code does that takes a lock after a call that was cancelled.
+fn comes_to_a_lock_on_its_way_out(lock: &Semaphore, log: &Log) {
+    assert!(wait(pending::<()>()).is_err());
+    drop(wait_shielded(lock.permit()));
+    log.add("locked");
+}
+
+#[test]
+fn a_scope_waits_for_a_member_that_comes_to_a_lock_on_its_way_out() {
+    run(|| {
+        let (lock, log) = locked();
+        let (theirs, same) = (lock.clone(), log.clone());
+        let owner = green(move || {
+            let borrowed = same.at_drop("borrowed");
+            green::thread::scope(|scope| {
+                scope.spawn(|| {
+                    let _still_there = &borrowed;
+                    comes_to_a_lock_on_its_way_out(&theirs, &same);
+                });
+                let refused = wait(pending::<()>());
+                let late = scope.spawn(|| same.add("too late"));
+                assert!(refused.is_err() && late.is_finished());
+            });
+        });
+        sleep(MS).block();
+        owner.kill();
+        assert_eq!(log.text(), "", "what is borrowed is there as long as the member is");
+        lock.release();
+        sleep(MS).block();
+        assert_eq!(log.text(), "locked borrowed");
+    });
+}
+
+#[test]
+fn an_owner_of_two_scopes_waits_for_the_members_of_both() {
+    run(|| {
+        let (lock, log) = locked();
+        let (theirs, same) = (lock.clone(), log.clone());
+        let owner = green(move || {
+            let borrowed = same.at_drop("borrowed");
+            let lent = (&borrowed, &*theirs, &same);
+            green::thread::scope(|outer| {
+                outer.spawn(move || comes_to_a_lock_on_its_way_out(lent.1, lent.2));
+                green::thread::scope(|inner| {
+                    inner.spawn(move || comes_to_a_lock_on_its_way_out(lent.1, lent.2));
+                });
+            });
+        });
+        sleep(MS).block();
+        owner.kill();
+        lock.release();
+        sleep(MS).block();
+        assert_eq!(log.text(), "locked locked borrowed", "one has the lock after the other");
+        let after = green(|| green::thread::scope(|scope| drop(scope.spawn(|| ()))));
+        after.block().unwrap();
+    });
+}
+
+#[test]
+fn so_it_is_with_a_member_of_a_member_and_when_a_limit_passes() {
+    run(|| {
+        let (lock, log) = locked();
+        let (theirs, same) = (lock.clone(), log.clone());
+        let owner = green(move || {
+            let borrowed = same.at_drop("borrowed");
+            let limit = Timeout::new(MS);
+            let late = limit.run_blocking(|| {
+                green::thread::scope(|outer| {
+                    outer.spawn(|| {
+                        green::thread::scope(|inner| {
+                            let _still_there = &borrowed;
+                            inner.spawn(|| comes_to_a_lock_on_its_way_out(&theirs, &same));
+                        });
+                    });
+                });
+            });
+            assert_eq!(late, Err(limit));
+            same.add("late");
+        });
+        sleep(MS * 9).block();
+        assert_eq!(log.text(), "");
+        lock.release();
+        owner.block().unwrap();
+        assert_eq!(log.text(), "locked late borrowed");
+    });
+}
+
 #[test]
 fn a_loop_that_takes_no_notice_does_not_hold_its_killer() {
     run(|| {
