@@ -303,8 +303,6 @@ struct Reactor {
     /// Ticks as long as somebody waits on trust.
     timer: OwnedFd,
     ticks: Cell<bool>,
-    /// A child of this process has the same epoll.
-    process: u32,
     table: RefCell<Table>,
     inbox: Arc<Inbox>,
 }
@@ -342,7 +340,6 @@ impl Reactor {
             epoll,
             timer,
             ticks: Cell::new(false),
-            process: std::process::id(),
             table: RefCell::default(),
             inbox: Arc::new(Inbox::new()?),
         });
@@ -432,7 +429,7 @@ impl Reactor {
         // A signal handler may close something amid anything.
         let Ok(mut table) = self.table.try_borrow_mut() else { return };
         let Some(entry) = table.get(descriptor) else { return };
-        if entry.registered.take().is_some() && std::process::id() == self.process {
+        if entry.registered.take().is_some() && self.inbox.is_of_this_process() {
             let _done = self.control(libc::EPOLL_CTL_DEL, descriptor, 0, 0);
         }
     }
@@ -648,6 +645,9 @@ static INBOXES: Spin<Vec<Arc<Inbox>>> = Spin::new(Vec::new());
 
 /// Where a hub hears of descriptors that other OS threads close.
 struct Inbox {
+    /// A child of this process has the same epoll. If it is one of `vfork` it has the same memory,
+    /// too, but what it closes is still open here.
+    process: u32,
     event: OwnedFd,
     closed: Spin<Vec<(RawFd, u32)>>,
 }
@@ -657,7 +657,11 @@ impl Inbox {
         let flags = (libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) as usize;
         // SAFETY: it has no arguments but numbers.
         let event = descriptor(unsafe { Call::new(libc::SYS_eventfd2, [0, flags]) })?;
-        Ok(Inbox { event, closed: Spin::new(Vec::new()) })
+        Ok(Inbox { process: std::process::id(), event, closed: Spin::new(Vec::new()) })
+    }
+
+    fn is_of_this_process(&self) -> bool {
+        self.process == std::process::id()
     }
 
     fn tell(&self, descriptor: RawFd, generation: u32) {
@@ -713,11 +717,12 @@ fn tell_all(descriptor: RawFd, generation: u32) {
     let own = REACTOR.try_with(|reactor| reactor.borrow().clone()).ok().flatten();
     let is_own =
         |inbox: &Arc<Inbox>| own.as_ref().is_some_and(|own| Arc::ptr_eq(inbox, &own.inbox));
-    let inboxes = INBOXES.with(|inboxes| inboxes.clone());
+    let mut inboxes = INBOXES.with(|inboxes| inboxes.clone());
+    inboxes.retain(|inbox| inbox.is_of_this_process());
     for inbox in inboxes.iter().filter(|inbox| !is_own(inbox)) {
         inbox.tell(descriptor, generation);
     }
-    if let Some(own) = own {
+    if let Some(own) = own.filter(|own| own.inbox.is_of_this_process()) {
         own.closed(descriptor, generation);
     }
 }

@@ -83,7 +83,7 @@ fn main_leaves_and_the_last_thread_ends_the_process() {
 }
 
 #[test]
-fn children_of_fork_call_libc() {
+fn children_of_fork_and_vfork_call_libc() {
     let Some(ran) = run("forks.c", &[], &[]) else { return };
     ran.check("green\n", 0);
 }

@@ -32,6 +32,31 @@ static void *forks(void *unused) {
 
 static void *starts(void *unused) { return unused; }
 
+static void *reads(void *end) {
+    char byte;
+    CHECK(read(*(int *)end, &byte, 1) == 1 && byte == 'y');
+    return 0;
+}
+
+/* What a child of `vfork` closes is still open in its parent, whose memory it has. */
+static void closes_in_child(void) {
+    int ends[2], status;
+    pthread_t thread;
+    CHECK(!pipe(ends));
+    CHECK(!pthread_create(&thread, 0, reads, &ends[0]));
+    usleep(1000);
+    pid_t child = vfork();
+    if (child == 0) {
+        close(ends[0]);
+        execl("/bin/true", "true", (char *)0);
+        _exit(1);
+    }
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    CHECK(write(ends[1], "y", 1) == 1);
+    CHECK(!pthread_join(thread, 0));
+}
+
 int main(void) {
     alarm(60);
     CHECK(!pthread_key_create(&key, 0));
@@ -41,6 +66,7 @@ int main(void) {
     print_colour();
     CHECK(!pthread_mutex_unlock(&gate));
     for (int i = 0; i < 5; i++) CHECK(!pthread_join(threads[i], 0));
+    closes_in_child();
     /* A child of the main thread may start threads. */
     fflush(stdout);
     pid_t child = fork();
