@@ -26,7 +26,7 @@
 //!
 //! # Invariants
 //!
-//! - **I1**: the address of a [`Word`] is that of a futex, which is there as long as somebody waits
+//! - **I1**: the address of a [`Word`] is that of a futex, which is there as long as a thread waits
 //!   or wakes there: the caller of the system call sees to it.
 
 use std::cell::Cell;
@@ -49,7 +49,7 @@ pub(crate) struct Word(usize);
 impl Word {
     /// # Safety
     ///
-    /// It is the address of a futex, for as long as somebody waits there.
+    /// It is the address of a futex, for as long as a thread waits there.
     pub(crate) unsafe fn at(address: usize) -> Word {
         Word(address)
     }
@@ -149,7 +149,7 @@ pub(crate) enum Waited {
     Late,
 }
 
-/// Waits while the word is as expected, until somebody wakes it there.
+/// Waits while the word is as expected, until it is woken there.
 pub(crate) fn wait(word: Word, expected: u32, bits: u32, mut deadline: Deadline) -> Waited {
     match Place::take(word, bits, None, || word.load() == expected) {
         Some(place) => {
@@ -292,7 +292,7 @@ impl Place {
         (Place { word, node, tells: Cell::new(None) }, waiter)
     }
 
-    /// Waits until somebody wakes it, it is late, or it is time to look again. Without a limit it
+    /// Waits until it is woken, it is late, or it is time to look again. Without a limit it
     /// holds a paused clock.
     pub(crate) fn wait(self, deadline: &mut Deadline, pause: Deadline) -> Waited {
         let is_limited = !deadline.is_never();
@@ -331,7 +331,7 @@ impl Place {
             false => return Poll::Pending,
         };
         self.leave();
-        // Nobody wakes it any more, but somebody may have.
+        // Nobody wakes it any more, but it may have been woken.
         Poll::Ready(if self.take_wakeup() { Waited::Woken } else { over })
     }
 

@@ -78,7 +78,7 @@ thread_local! {
 /// Finds out with which word this OS thread parks. Locks have such values, too.
 fn learn(word: Word) -> Waited {
     LEARNS.set(true);
-    // The first may find a token, or that somebody is parked. Both leave the word clear.
+    // The first may find a token, or that another is parked. Both leave the word clear.
     thread::park_timeout(Duration::ZERO);
     thread::park_timeout(Duration::ZERO);
     LEARNS.set(false);

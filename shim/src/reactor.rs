@@ -2,7 +2,7 @@
 //! own.
 //!
 //! A descriptor is registered when it is first waited for, for edges, and stays so: who waits has
-//! found it not ready, so whatever comes later is an edge. No copy of it is kept. Whoever is woken
+//! found it not ready, so whatever comes later is an edge. No copy of it is kept. One that is woken
 //! tries again, so an event too many does no harm.
 //!
 //! # What is remembered
@@ -21,7 +21,7 @@
 //!
 //! # Closing
 //!
-//! A descriptor that is closed wakes nobody by itself. So `close` asks whether somebody waits for
+//! A descriptor that is closed wakes nobody by itself. So `close` asks whether there are waits for
 //! that number, in any hub, and tells them. Each wait knows the generation of its number, which a
 //! close raises, so that who waits for the next descriptor of that number is not told.
 //!
@@ -300,7 +300,7 @@ impl Table {
 /// The descriptors that the green threads of one hub wait for.
 struct Reactor {
     epoll: OwnedFd,
-    /// Ticks as long as somebody waits on trust.
+    /// Ticks as long as there are waits on trust.
     timer: OwnedFd,
     ticks: Cell<bool>,
     table: RefCell<Table>,
@@ -703,8 +703,8 @@ pub(crate) fn closing_range(first: u32, last: u32) {
     for shared in &SHARED {
         shared.generation.fetch_add(1, Ordering::SeqCst);
     }
-    let somebody_waits = SHARED.iter().any(|shared| shared.waiting.load(Ordering::SeqCst) > 0);
-    if somebody_waits {
+    let has_waits = SHARED.iter().any(|shared| shared.waiting.load(Ordering::SeqCst) > 0);
+    if has_waits {
         (first..=last.min(MOST_DESCRIPTORS)).for_each(|descriptor| closing(descriptor as RawFd));
     }
 }
