@@ -28,7 +28,7 @@ use corosensei::{CoroutineResult, Yielder};
 
 use super::borrowed;
 use super::exiting;
-use super::frame::{Frame, Front, Resume};
+use super::frame::{Ended, Frame, Front, Resume};
 use super::orphan::{Coroutine, give_back};
 use super::stack::{self, GreenStack, MadeAt};
 use crate::apply::Apply;
@@ -242,10 +242,11 @@ where
         let _outer = Outer::save();
         match coroutine.resume(Some(NonNull::from(cx).cast())) {
             CoroutineResult::Yield(()) => Poll::Pending,
-            CoroutineResult::Return(value) => {
+            CoroutineResult::Return(Some(value)) => {
                 this.release_stack();
                 Poll::Ready(value)
             }
+            CoroutineResult::Return(None) => ended_by_another(),
         }
     }
 }
@@ -285,12 +286,25 @@ where
     }
 }
 
-/// Returns what a coroutine runs: the closure, in a frame.
+/// Returns what a coroutine runs: the closure, in a frame. It has no value where it was ended.
 fn body<T>(
     closure: impl FnOnce() -> T,
     front: NonNull<Front>,
-) -> impl FnOnce(&Yielder<Resume, ()>, Resume) -> T {
-    move |yielder, context| Frame::run(yielder, context, front, closure)
+) -> impl FnOnce(&Yielder<Resume, ()>, Resume) -> Option<T> {
+    move |yielder, context| {
+        let run = AssertUnwindSafe(|| Frame::run(yielder, context, front, closure));
+        match catch_unwind(run) {
+            Ok(value) => Some(value),
+            Err(payload) if payload.is::<Ended>() => None,
+            Err(payload) => resume_unwind(payload),
+        }
+    }
+}
+
+/// Ends a green thread whose code has caught the end of another, and resumed that unwind here.
+#[cold]
+fn ended_by_another() -> ! {
+    resume_unwind(Box::new(Exit::killed()))
 }
 
 /// Returns the address of a future's front, as a pointer whose provenance is the whole future.

@@ -22,10 +22,11 @@
 //! ([`parked`](super::parked)), or its green thread is being ended. Ending takes two steps. First
 //! the stack is resumed without a context. Code that waits with [`Frame::put_aside`] may have
 //! frames of C above it, through which no unwind may pass: it sees [`Frame::is_ending`] and returns
-//! through them. All other code waits with [`Frame::suspend`], which hands control back at once.
-//! Then the stack is unwound from there. Code in [`Frame::wait_shielded`] is not told, and its
-//! stack is not unwound, before that wait is over: an [`orphan`](super::orphan) owns the stack
-//! until then.
+//! through them. All other code waits with [`Frame::suspend`], which unwinds the stack from there
+//! with [`Ended`]. Code that catches that and waits again suspends the stack once more, and is
+//! resumed likewise. Code in [`Frame::wait_shielded`] is not told, and its stack is not unwound,
+//! before that wait is over, be it that it has caught an unwind before: an
+//! [`orphan`](super::orphan) owns the stack until then.
 //!
 //! # Invariants
 //!
@@ -52,7 +53,7 @@
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::panic::Location;
+use std::panic::{Location, resume_unwind};
 use std::pin::{Pin, pin};
 use std::ptr::{self, NonNull};
 use std::task::{Context, Poll, Waker};
@@ -315,14 +316,8 @@ impl Frame {
             self.count_unwind();
         }
         if !self.put_aside() {
-            self.wait_to_be_unwound();
+            unwind();
         }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn wait_to_be_unwound(&self) {
-        self.put_aside();
     }
 
     /// Reports, in a debug build, that ending this stack may take forever.
@@ -491,6 +486,16 @@ impl Frame {
     pub(super) fn front(&self) -> NonNull<Front> {
         self.front
     }
+}
+
+/// What unwinds a stack whose green thread is being ended. It goes no further than the bottom of
+/// the stack.
+pub(super) struct Ended;
+
+#[cold]
+#[inline(never)]
+fn unwind() -> ! {
+    resume_unwind(Box::new(Ended))
 }
 
 /// A dropped frame is not current (I1), not even until the resumer has restored its own frame: the

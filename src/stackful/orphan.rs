@@ -32,7 +32,7 @@ use crate::greenthread::spawn_n;
 use crate::hub::{self, Hub, Outer};
 use crate::report;
 
-pub(super) type Coroutine<T> = corosensei::Coroutine<Resume, (), T, GreenStack>;
+pub(super) type Coroutine<T> = corosensei::Coroutine<Resume, (), Option<T>, GreenStack>;
 
 /// Returns the stack of a coroutine to the pool. If it is in use, by this frame, it is unwound
 /// first.
@@ -61,16 +61,12 @@ fn unwind_and_give_back<T: 'static>(mut coroutine: Coroutine<T>, frame: *const F
 /// Unwinds a stack, after it has left the frames that cannot be unwound. A stack that is in a
 /// shielded wait, or reaches one on its way, is left there.
 fn unwind<T>(coroutine: &mut Coroutine<T>, frame: *const Frame) {
-    let _value_if_any = if is_shielded(coroutine, frame) {
-        None
-    } else {
-        let _outer = Outer::save();
-        // It comes back at once, unless there are such frames.
-        Some(coroutine.resume(None))
-    };
-    if !coroutine.done() && !is_shielded(coroutine, frame) {
-        let _outer = Outer::save();
-        coroutine.force_unwind();
+    // More than once, if its code catches the unwind and waits again.
+    while !coroutine.done() && !is_shielded(coroutine, frame) {
+        let outer = Outer::save();
+        let value_if_any = coroutine.resume(None);
+        drop(outer);
+        drop(value_if_any);
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn, ready};
+use std::panic::{catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -144,6 +145,44 @@ fn one_that_comes_to_it_on_its_way_out_is_left_to_itself_there() {
         lock.release();
         sleep(MS).block();
         assert_eq!(log.text(), WHOLE);
+    });
+}
+
+#[test]
+fn so_is_one_that_has_caught_the_unwind_before() {
+    run(|| {
+        let (lock, log) = locked();
+        let (theirs, same) = (lock.clone(), log.clone());
+        let victim = green(move || {
+            let waits = || sleep(Duration::MAX).block();
+            for _ in 0..2 {
+                assert!(catch_unwind(waits).is_err());
+                same.add("caught");
+            }
+            take_lock(&theirs, &same);
+        });
+        victim.kill();
+        assert!(victim.block().unwrap_err().is_killed());
+        assert_eq!(log.text(), "caught caught");
+        lock.release();
+        sleep(MS).block();
+        assert_eq!(log.text(), format!("caught caught {WHOLE}"));
+    });
+}
+
+#[test]
+fn who_resumes_the_unwind_of_another_is_killed() {
+    run(|| {
+        let caught = Rc::new(Cell::new(None));
+        let theirs = caught.clone();
+        let victim = green(move || {
+            theirs.set(catch_unwind(|| sleep(Duration::MAX).block()).err());
+        });
+        victim.kill();
+        let copycat = green(move || {
+            resume_unwind(caught.take().unwrap());
+        });
+        assert!(copycat.block().unwrap_err().is_killed());
     });
 }
 
