@@ -74,7 +74,8 @@ for thread in threads: thread.join()
 #[test]
 fn a_program_of_rust_is_passed_through() {
     let this = std::env::current_exe().unwrap();
-    let ran = Ran::of(preloaded(this).args(["--exact", "installed::coreutils"]));
+    let arguments = ["--test-threads=2", "--exact", "installed::coreutils"];
+    let ran = Ran::of(preloaded(this).args(arguments));
     assert_eq!(ran.status.code(), Some(0), "{ran:?}");
     assert_eq!(ran.errors.matches("has thread-locals").count(), 1, "{ran:?}");
 }
