@@ -19,14 +19,13 @@
 //! runs and ends cannot suspend the stack of its caller.
 //!
 //! A stack that is resumed without a context is either asked where it was suspended
-//! ([`parked`](super::parked)), or its green thread is being ended. Ending takes two steps. First
-//! the stack is resumed without a context. Code that waits with [`Frame::put_aside`] may have
-//! frames of C above it, through which no unwind may pass: it sees [`Frame::is_ending`] and returns
-//! through them. All other code waits with [`Frame::suspend`], which unwinds the stack from there
-//! with [`Ended`]. Code that catches that and waits again suspends the stack once more, and is
-//! resumed likewise. Code in [`Frame::wait_shielded`] is not told, and its stack is not unwound,
-//! before that wait is over, be it that it has caught an unwind before: an
-//! [`orphan`](super::orphan) owns the stack until then.
+//! ([`parked`](super::parked)), or its green thread is being ended. Then code that waits with
+//! [`Frame::put_aside`] may have frames of C above it, through which no unwind may pass: it sees
+//! [`Frame::is_ending`] and returns through them. All other code waits with [`Frame::suspend`],
+//! which unwinds the stack from there with [`Ended`]. Code that catches that and waits again
+//! suspends the stack once more, and is resumed likewise. Code in [`Frame::wait_shielded`] is not
+//! told, and its stack is not unwound, before that wait is over: an [`orphan`](super::orphan) owns
+//! the stack until then.
 //!
 //! # Invariants
 //!
