@@ -39,6 +39,7 @@ impl Hub {
     }
 
     /// Has a function called when nobody is ready.
+    #[cfg_attr(not(feature = "stackful"), expect(dead_code))]
     pub(crate) fn when_idle(&self, function: fn()) {
         self.observer.set_when_idle(function);
     }
