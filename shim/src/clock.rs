@@ -17,7 +17,7 @@
 //! thread of that pool looks, one for all waits of a hub. While the clock is not paused there is
 //! none.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::ffi::c_long;
 use std::fs;
 use std::future::poll_fn;
@@ -61,24 +61,13 @@ pub(crate) fn pause(count: u32, most: Duration) -> Duration {
     Duration::from_micros(500 << count.min(10)).min(most)
 }
 
-/// A wait that holds a paused clock from its [`begin`](Hold::begin) on.
-#[derive(Default)]
-pub(crate) struct Hold(OnceCell<Option<Rc<Looks>>>);
-
-impl Hold {
-    /// Begins to hold the clock, if it is paused. Called inside a poll.
-    pub(crate) fn begin(&self) {
-        self.0.get_or_init(|| if is_the_systems() { None } else { Looks::of_hub() });
-    }
-}
-
 /// Waits for a future, and holds a paused clock meanwhile.
 pub(crate) async fn held<F: Future>(future: F) -> F::Output {
-    let (hold, mut future) = (Hold::default(), pin!(future));
+    let (mut looks, mut future) = (None, pin!(future));
     poll_fn(|cx| {
         let poll = future.as_mut().poll(cx);
         if poll.is_pending() {
-            hold.begin();
+            looks.get_or_insert_with(Looks::of_hub);
         }
         poll
     })
@@ -111,8 +100,12 @@ thread_local! {
 }
 
 impl Looks {
-    /// Returns those of the hub of this OS thread, which begin now if there are none.
+    /// Returns those of the hub of this OS thread, which begin now if there are none. `None` where
+    /// its clock is not paused.
     fn of_hub() -> Option<Rc<Looks>> {
+        if is_the_systems() {
+            return None;
+        }
         let there = OF_HUB.try_with(|looks| looks.borrow().upgrade()).ok()?;
         there.filter(|looks| !looks.are_over()).or_else(|| {
             let new = Rc::new(Looks::start()?);
