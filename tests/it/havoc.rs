@@ -4,8 +4,8 @@
 //! a kill. Whatever they do, the hub ends, every destructor and every link has run once, no stack
 //! is in use, and the process goes on.
 //!
-//! `EVENTLET_HAVOC_SECONDS` says how long it goes on, and `EVENTLET_HAVOC_SEED` which program is
-//! the first. With 0 seconds that is the only one: so a failure, which names its program, can be
+//! `EVENTLET_HAVOC_SECONDS` says how long it goes on, `EVENTLET_HAVOC_SEED` which program is the
+//! first, and `EVENTLET_HAVOC_PROGRAMS` how many there are at most. With 0 seconds that is the only one: so a failure, which names its program, can be
 //! had again.
 
 use std::cell::{Cell, RefCell};
@@ -390,7 +390,8 @@ fn programs() {
     // They panic all the time.
     std::panic::set_hook(Box::new(|_| ()));
     watch(&PROGRAMS);
-    for seed in first.. {
+    let most = setting("EVENTLET_HAVOC_PROGRAMS").unwrap_or(u64::MAX);
+    for seed in first..first.saturating_add(most) {
         println!("EVENTLET_HAVOC_SEED={seed}");
         if let Err(what) = run_program(seed) {
             println!("{what}");
