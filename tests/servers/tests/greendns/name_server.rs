@@ -157,6 +157,10 @@ pub(crate) fn v4(ip: Ipv4Addr) -> Vec<IpAddr> {
     vec![ip.into()]
 }
 
+/// Runs a test on a hub. A test that hangs fails.
 pub(crate) fn run(test: impl AsyncFnOnce() + 'static) {
-    eventlet::run(async move { test().await });
+    eventlet::run(async move {
+        let limit = Duration::from_secs(600);
+        tokio::time::timeout(limit, test()).await.expect("the test hangs");
+    });
 }
