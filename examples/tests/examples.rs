@@ -290,8 +290,9 @@ fn heartbeat() {
     let [starved, taking_turns, beside] = [1, 2, 3].map(|line| beats(&lines[line]));
     // From the right: missed, beats.
     assert!(starved[0] >= 19 && starved[1] == 0, "{}", lines[1]);
-    assert!(taking_turns[0] < taking_turns[1], "{}", lines[2]);
-    assert!(beside[0] < beside[1], "{}", lines[3]);
+    // How many depends on what else the machine does.
+    assert!(taking_turns[1] > 0, "{}", lines[2]);
+    assert!(beside[1] > 0, "{}", lines[3]);
 }
 
 #[test]
