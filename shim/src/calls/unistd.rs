@@ -436,9 +436,8 @@ fn pieces_of(count: c_int) -> Option<usize> {
 /// As libc's.
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn close(descriptor: c_int) -> c_int {
-    about_to_close(descriptor);
     // SAFETY: I1.
-    unsafe { Call::new(libc::SYS_close, [descriptor as usize]) }.answer() as c_int
+    close_by(descriptor, unsafe { Call::new(libc::SYS_close, [descriptor as usize]) })
 }
 
 /// As `dup2` of libc. Green threads that wait for the descriptor that is replaced get `EBADF`.
@@ -455,9 +454,8 @@ pub(super) unsafe extern "C" fn dup2(old: c_int, new: c_int) -> c_int {
         let open = unsafe { Call::new(libc::SYS_fcntl, arguments) }.answer();
         return if open < 0 { -1 } else { new };
     }
-    about_to_close(new);
     // SAFETY: I1.
-    unsafe { Call::new(libc::SYS_dup3, [old as usize, new as usize, 0]) }.answer() as c_int
+    close_by(new, unsafe { Call::new(libc::SYS_dup3, [old as usize, new as usize, 0]) })
 }
 
 /// As `dup3` of libc. Green threads that wait for the descriptor that is replaced get `EBADF`.
@@ -467,12 +465,11 @@ pub(super) unsafe extern "C" fn dup2(old: c_int, new: c_int) -> c_int {
 /// As libc's.
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn dup3(old: c_int, new: c_int, flags: c_int) -> c_int {
-    if old != new {
-        about_to_close(new);
-    }
     let arguments = [old as usize, new as usize, flags as usize];
     // SAFETY: I1.
-    unsafe { Call::new(libc::SYS_dup3, arguments) }.answer() as c_int
+    let replace = unsafe { Call::new(libc::SYS_dup3, arguments) };
+    // The same one twice is an error, and closes nothing.
+    if old == new { replace.answer() as c_int } else { close_by(new, replace) }
 }
 
 /// As `close_range` of libc. Green threads that wait for one of the descriptors get `EBADF`.
@@ -482,18 +479,21 @@ pub(super) unsafe extern "C" fn dup3(old: c_int, new: c_int, flags: c_int) -> c_
 /// As libc's.
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int {
-    if areas::is_any_patched() && flags as c_uint & libc::CLOSE_RANGE_CLOEXEC == 0 {
-        reactor::closing_range(first, last);
-    }
     let arguments = [first as usize, last as usize, flags as usize];
     // SAFETY: I1.
-    unsafe { Call::new(libc::SYS_close_range, arguments) }.answer() as c_int
+    let close = unsafe { Call::new(libc::SYS_close_range, arguments) };
+    let closes = areas::is_any_patched() && flags as c_uint & libc::CLOSE_RANGE_CLOEXEC == 0;
+    let result = if closes { reactor::close_range(first, last, close) } else { close.answer() };
+    result as c_int
 }
 
-fn about_to_close(descriptor: RawFd) {
-    if areas::is_any_patched() {
-        reactor::closing(descriptor);
-    }
+/// Makes a call that closes a descriptor.
+fn close_by(descriptor: RawFd, close: Call) -> c_int {
+    let result = match areas::is_any_patched() {
+        true => reactor::close(descriptor, close),
+        false => close.answer(),
+    };
+    result as c_int
 }
 
 /// As `read`, by the name that checked builds of C call.

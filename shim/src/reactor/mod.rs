@@ -25,6 +25,13 @@
 //! that number, in any hub, and tells them. Each wait knows the generation of its number, which a
 //! close raises, so that who waits for the next descriptor of that number is not told.
 //!
+//! That is done before the kernel closes it, as another OS thread may have that number right
+//! afterwards. But one that begins to wait in between has found it open. So it is done once more
+//! when it is closed: those are woken, and try again.
+//!
+//! A signal handler may close something while its OS thread is amid anything. Then its hub reviews
+//! all waits as soon as it can. Other hubs are told unless the OS thread has a lock of this crate.
+//!
 //! # Files
 //!
 //! Each imports only from those above it, and this one from all.
@@ -48,11 +55,10 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-pub(crate) use pump::{closing, closing_range, is_patient, remember_patient};
+pub(crate) use pump::{close, close_range, is_patient, remember_patient};
 use registration::Reactor;
-pub(crate) use shared::{Moment, settings_changed};
+pub(crate) use shared::{Moment, Woken, settings_changed};
 use table::Wait;
-pub(crate) use table::Woken;
 
 use crate::clock::Deadline;
 use crate::gate;

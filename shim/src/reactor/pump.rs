@@ -13,9 +13,10 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::registration::{INBOX, Reactor, TIMER};
-use super::shared::{INBOXES, Inbox, Moment, SHARED, shared_by};
-use super::table::{Woken, is_registered};
-use crate::real::Call;
+use super::shared::{Closed, INBOXES, Inbox, Moment, SHARED, Woken, shared_by};
+use super::table::is_registered;
+use crate::real::{self, Call};
+use crate::spin;
 
 thread_local! {
     static REACTOR: RefCell<Option<Rc<Reactor>>> = const { RefCell::new(None) };
@@ -61,8 +62,10 @@ impl Reactor {
     }
 
     fn read_inbox(&self) {
-        for (descriptor, generation) in self.inbox.take() {
-            self.closed(descriptor, generation);
+        let (all, review) = self.inbox.take();
+        all.into_iter().for_each(|closed| self.closed(closed));
+        if review {
+            self.review_closed();
         }
     }
 }
@@ -129,48 +132,97 @@ pub(crate) fn remember_patient(descriptor: RawFd, interest: u32, since: Moment) 
     });
 }
 
-/// Tells everybody who waits for a descriptor that it is closed now, and forgets what was known of
-/// it. Where nobody waits that is two operations of atomics.
+/// Makes a call that closes a descriptor. Those who wait for it are told before, and those who
+/// began to wait meanwhile try again. What was known of it is forgotten. Where nobody waits that is
+/// four operations of atomics.
 #[inline]
-pub(crate) fn closing(descriptor: RawFd) {
+pub(crate) fn close(descriptor: RawFd, call: Call) -> isize {
     if descriptor < 0 {
-        return;
+        return call.answer();
     }
-    let shared = shared_by(descriptor);
-    let generation = shared.generation.fetch_add(1, Ordering::SeqCst).wrapping_add(1);
     if lowlevel::has_hub() {
         with_own(|reactor| reactor.unregister(descriptor));
     }
+    tell_of(descriptor, Woken::Closed);
+    let result = call.answer();
+    tell_of(descriptor, Woken::Ready);
+    result
+}
+
+/// Begins another generation of a descriptor, and ends the waits of earlier ones.
+#[inline]
+fn tell_of(descriptor: RawFd, woken: Woken) {
+    let shared = shared_by(descriptor);
+    let generation = shared.generation.fetch_add(1, Ordering::SeqCst).wrapping_add(1);
     if shared.waiting.load(Ordering::SeqCst) > 0 {
-        tell_all(descriptor, generation);
+        tell_all(Closed { descriptor, generation, woken });
     }
 }
 
-/// As [`closing`], of each descriptor in a range. What is known of others is forgotten, too.
-pub(crate) fn closing_range(first: u32, last: u32) {
-    for shared in &SHARED {
-        shared.generation.fetch_add(1, Ordering::SeqCst);
+/// As [`close`], of each descriptor in a range. What is known of others is forgotten, too.
+pub(crate) fn close_range(first: u32, last: u32, call: Call) -> isize {
+    forget_all();
+    if has_waits() {
+        for descriptor in first..=last.min(MOST_DESCRIPTORS) {
+            if lowlevel::has_hub() {
+                with_own(|reactor| reactor.unregister(descriptor as RawFd));
+            }
+            tell_of(descriptor as RawFd, Woken::Closed);
+        }
     }
-    let has_waits = SHARED.iter().any(|shared| shared.waiting.load(Ordering::SeqCst) > 0);
-    if has_waits {
-        (first..=last.min(MOST_DESCRIPTORS)).for_each(|descriptor| closing(descriptor as RawFd));
+    let result = call.answer();
+    forget_all();
+    if has_waits() {
+        keeping_errno(|| inboxes().iter().for_each(|inbox| inbox.ask_for_review()));
     }
+    result
 }
 
 /// Linux has no more for a process than this by default (`fs.nr_open`).
 const MOST_DESCRIPTORS: u32 = 1 << 20;
 
-#[cold]
-fn tell_all(descriptor: RawFd, generation: u32) {
-    let own = REACTOR.try_with(|reactor| reactor.borrow().clone()).ok().flatten();
-    let is_own =
-        |inbox: &Arc<Inbox>| own.as_ref().is_some_and(|own| Arc::ptr_eq(inbox, &own.inbox));
+fn has_waits() -> bool {
+    SHARED.iter().any(|shared| shared.waiting.load(Ordering::SeqCst) > 0)
+}
+
+fn forget_all() {
+    for shared in &SHARED {
+        shared.generation.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+fn keeping_errno(function: impl FnOnce()) {
+    let errno = real::errno();
+    function();
+    real::set_errno(errno);
+}
+
+/// Returns the inboxes of this process.
+fn inboxes() -> Vec<Arc<Inbox>> {
     let mut inboxes = INBOXES.with(|inboxes| inboxes.clone());
     inboxes.retain(|inbox| inbox.is_of_this_process());
-    for inbox in inboxes.iter().filter(|inbox| !is_own(inbox)) {
-        inbox.tell(descriptor, generation);
-    }
-    if let Some(own) = own.filter(|own| own.inbox.is_of_this_process()) {
-        own.closed(descriptor, generation);
-    }
+    inboxes
+}
+
+#[cold]
+fn tell_all(closed: Closed) {
+    keeping_errno(|| {
+        let own = REACTOR.try_with(|reactor| reactor.try_borrow().ok()?.clone()).ok().flatten();
+        let own = own.filter(|own| own.inbox.is_of_this_process());
+        if let Some(own) = &own {
+            // A signal handler may close something amid anything.
+            let is_amid = spin::is_held() || lowlevel::hub_is_borrowed();
+            if is_amid || own.table.try_borrow_mut().is_err() {
+                own.inbox.ask_for_review();
+            } else {
+                own.closed(closed);
+            }
+        }
+        if spin::is_held() {
+            return;
+        }
+        let is_own =
+            |inbox: &Arc<Inbox>| own.as_ref().is_some_and(|own| Arc::ptr_eq(inbox, &own.inbox));
+        inboxes().iter().filter(|inbox| !is_own(inbox)).for_each(|inbox| inbox.tell(closed));
+    });
 }

@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use eventlet::lowlevel;
 
-use super::shared::{Inbox, Moment, checked, descriptor, shared_by};
-use super::table::{Entry, Registered, Table, Trust, Wait, Waiter, Woken, is_registered};
+use super::shared::{Closed, Inbox, Moment, Woken, checked, descriptor, shared_by};
+use super::table::{Entry, Registered, Table, Trust, Wait, Waiter, is_registered};
 use crate::real::{Call, flags, limit};
 
 /// The descriptors that the green threads of one hub wait for.
@@ -175,12 +175,26 @@ impl Reactor {
         }
     }
 
-    /// Ends the waits for a descriptor that is closed: those that began before.
-    pub(super) fn closed(&self, descriptor: RawFd, generation: u32) {
+    /// Ends the waits for a descriptor that began before it is closed.
+    pub(super) fn closed(&self, closed: Closed) {
+        let Closed { descriptor, generation, woken } = closed;
         let before = |waiter: &mut Waiter| (generation.wrapping_sub(waiter.generation) as i32) > 0;
         let mut wakers = Vec::new();
         self.with_table(|table| {
-            table.entry(descriptor).end(descriptor, Woken::Closed, before, &mut wakers);
+            table.entry(descriptor).end(descriptor, woken, before, &mut wakers);
+        });
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Has all try again who wait for a descriptor that may have been closed since they began.
+    pub(super) fn review_closed(&self) {
+        let mut wakers = Vec::new();
+        self.with_table(|table| {
+            for (descriptor, entry) in table.entries() {
+                let now = shared_by(descriptor).generation.load(Ordering::SeqCst);
+                let is_older = |waiter: &mut Waiter| waiter.generation != now;
+                entry.end(descriptor, Woken::Ready, is_older, &mut wakers);
+            }
         });
         wakers.into_iter().for_each(Waker::wake);
     }

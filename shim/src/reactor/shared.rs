@@ -8,7 +8,7 @@ use std::ffi::c_int;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use crate::real::Call;
 use crate::spin::Spin;
@@ -55,6 +55,28 @@ pub(crate) fn settings_changed() {
     SETTINGS.fetch_add(1, Ordering::SeqCst);
 }
 
+/// Why a wait for descriptors is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Woken {
+    /// One of them may be ready.
+    Ready,
+    /// One of them was closed.
+    Closed,
+    /// It took as long as it may.
+    Late,
+}
+
+/// What a hub is told of a descriptor.
+#[derive(Clone, Copy)]
+pub(super) struct Closed {
+    pub(super) descriptor: RawFd,
+    /// Waits of an earlier generation are over.
+    pub(super) generation: u32,
+    /// How they end: it is about to be closed, or it is, and who began to wait in between tries
+    /// again.
+    pub(super) woken: Woken,
+}
+
 /// The inboxes of all hubs.
 pub(super) static INBOXES: Spin<Vec<Arc<Inbox>>> = Spin::new(Vec::new());
 
@@ -64,7 +86,9 @@ pub(super) struct Inbox {
     /// too, but what it closes is still open here.
     process: u32,
     pub(super) event: OwnedFd,
-    closed: Spin<Vec<(RawFd, u32)>>,
+    closed: Spin<Vec<Closed>>,
+    /// Whether something was closed where nobody could say what.
+    review: AtomicBool,
 }
 
 impl Inbox {
@@ -72,27 +96,43 @@ impl Inbox {
         let flags = (libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) as usize;
         // SAFETY: it has no arguments but numbers.
         let event = descriptor(unsafe { Call::new(libc::SYS_eventfd2, [0, flags]) })?;
-        Ok(Inbox { process: std::process::id(), event, closed: Spin::new(Vec::new()) })
+        Ok(Inbox {
+            process: std::process::id(),
+            event,
+            closed: Spin::new(Vec::new()),
+            review: AtomicBool::new(false),
+        })
     }
 
     pub(super) fn is_of_this_process(&self) -> bool {
         self.process == std::process::id()
     }
 
-    pub(super) fn tell(&self, descriptor: RawFd, generation: u32) {
-        self.closed.with(|closed| closed.push((descriptor, generation)));
+    pub(super) fn tell(&self, closed: Closed) {
+        self.closed.with(|all| all.push(closed));
+        self.signal();
+    }
+
+    /// Has the hub review all its waits. A signal handler may ask for it, amid anything.
+    pub(super) fn ask_for_review(&self) {
+        self.review.store(true, Ordering::SeqCst);
+        self.signal();
+    }
+
+    fn signal(&self) {
         let one = 1_u64.to_ne_bytes();
         let arguments = [self.event.as_raw_fd() as usize, one.as_ptr().addr(), one.len()];
         // SAFETY: it reads the eight bytes. It fails only where the hub has an event already.
         unsafe { Call::new(libc::SYS_write, arguments) }.make();
     }
 
-    pub(super) fn take(&self) -> Vec<(RawFd, u32)> {
+    /// Returns what it was told, and whether it is to review all waits.
+    pub(super) fn take(&self) -> (Vec<Closed>, bool) {
         let mut count = [0_u8; 8];
         let arguments = [self.event.as_raw_fd() as usize, count.as_mut_ptr().addr(), count.len()];
         // SAFETY: it writes eight bytes.
         unsafe { Call::new(libc::SYS_read, arguments) }.make();
-        self.closed.with(std::mem::take)
+        (self.closed.with(std::mem::take), self.review.swap(false, Ordering::SeqCst))
     }
 }
 

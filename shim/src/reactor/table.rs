@@ -6,18 +6,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 
-use super::shared::{Moment, shared_by};
-
-/// Why a wait for descriptors is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Woken {
-    /// One of them may be ready.
-    Ready,
-    /// One of them was closed.
-    Closed,
-    /// It took as long as it may.
-    Late,
-}
+use super::shared::{Moment, Woken, shared_by};
 
 /// One call that waits for some descriptors.
 #[derive(Default)]
