@@ -6,7 +6,7 @@ mod name_server;
 use std::cell::Cell;
 use std::fs;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::{self, Command};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
