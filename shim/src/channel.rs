@@ -7,9 +7,9 @@
 //! thread waits, its context has an identity that no OS thread has.
 //!
 //! No call tells where the context is, but it is a value of a known shape: two counts of an `Arc`,
-//! and four words, two of which are zero, one is the handle of this OS thread, and one its identity.
-//! Its address is on the stack of who waits. It is looked for there, whatever the order of the words
-//! is. Where nothing has that shape the channel works as it would without this.
+//! and four words, two of which are zero, one is the handle of this OS thread, and one its
+//! identity. Its address is on the stack of who waits. It is looked for there, whatever the order
+//! of the words is. Where nothing has that shape the channel works as it would without this.
 //!
 //! Other channels are left alone: `crossbeam-channel` has a number as the identity, which any other
 //! value may be.
@@ -105,7 +105,8 @@ fn word_at(address: usize) -> &'static AtomicUsize {
     unsafe { AtomicUsize::from_ptr(ptr::with_exposed_provenance_mut(address)) }
 }
 
-/// Looks whether one that was found before is it: one call of the kernel reads the stack, and those.
+/// Looks whether one that was found before is it: one call of the kernel reads the stack, and
+/// those.
 #[inline(never)]
 fn find_known(parking: Word, stack: usize) -> Option<Context> {
     let known = FOUND.get();

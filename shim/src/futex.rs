@@ -21,8 +21,8 @@
 //!
 //! A hub that has ended gives up what still waits on a stack of it after a while, and never uses
 //! that stack again, nor frees it. The place here goes with that. But the `parking_lot_core` beside
-//! this crate has a queue of its own, which the word is in. It waits with bits of its own, [`TELLS`],
-//! and where such a wait is given up its word becomes [`GIVEN_UP`].
+//! this crate has a queue of its own, which the word is in. It waits with bits of its own,
+//! [`TELLS`], and where such a wait is given up its word becomes [`GIVEN_UP`].
 //!
 //! # Invariants
 //!
@@ -132,8 +132,8 @@ impl Node {
     }
 }
 
-/// The bits of who wants to be told that a wait is given up: `parking_lot_core/src/sys.rs` has them,
-/// too.
+/// The bits of who wants to be told that a wait is given up: `parking_lot_core/src/sys.rs` has
+/// them, too.
 const TELLS: u32 = 0x7061_726b;
 /// What the word is then.
 const GIVEN_UP: u32 = u32::MAX - 1;

@@ -5,8 +5,8 @@
 //! is in use, and the process goes on.
 //!
 //! `EVENTLET_HAVOC_SECONDS` says how long it goes on, `EVENTLET_HAVOC_SEED` which program is the
-//! first, and `EVENTLET_HAVOC_PROGRAMS` how many there are at most. With 0 seconds that is the only one: so a failure, which names its program, can be
-//! had again.
+//! first, and `EVENTLET_HAVOC_PROGRAMS` how many there are at most. With 0 seconds that is the only
+//! one: so a failure, which names its program, can be had again.
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;

@@ -3,8 +3,8 @@
 //!
 //! # Invariants
 //!
-//! - **I1**: only who has changed `locked` of a bucket from false to true uses the rest of it, until
-//!   it is false again.
+//! - **I1**: only who has changed `locked` of a bucket from false to true uses the rest of it,
+//!   until it is false again.
 
 use std::cell::{Cell, UnsafeCell};
 use std::ops::Deref;

@@ -7,9 +7,9 @@
 //!
 //! # Invariants
 //!
-//! - **I1**: who has locked a bucket waits for nothing but another bucket, and makes no call in which
-//!   `eventlet-shim` suspends a green thread. So all who wait for a bucket may block their OS thread,
-//!   as who has it runs on another one.
+//! - **I1**: who has locked a bucket waits for nothing but another bucket, and makes no call in
+//!   which `eventlet-shim` suspends a green thread. So all who wait for a bucket may block their OS
+//!   thread, as who has it runs on another one.
 //! - **I2**: `park` does not leave its frame before `Node::leave` has returned for the node in it,
 //!   also when a callback panics.
 

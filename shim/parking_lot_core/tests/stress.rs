@@ -1,4 +1,5 @@
-//! OS threads that park and unpark as fast as they can: nobody is lost, and nothing is counted twice.
+//! OS threads that park and unpark as fast as they can: nobody is lost, and nothing is counted
+//! twice.
 
 mod support;
 

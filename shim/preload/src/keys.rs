@@ -1,8 +1,8 @@
 //! `pthread_getspecific` and its like: each green thread has values of its own.
 //!
 //! A key is libc's, so the threads of libc have their values there, and so has the main thread,
-//! which may have had them before it was green. A key whose destructor is this library's is `std`'s,
-//! which knows OS threads only: it stays as it is.
+//! which may have had them before it was green. A key whose destructor is this library's is
+//! `std`'s, which knows OS threads only: it stays as it is.
 //!
 //! # Invariants
 //!

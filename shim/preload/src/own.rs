@@ -10,7 +10,8 @@ use std::ffi::{c_int, c_void};
 
 use eventlet_shim::preload::is_own;
 
-/// Calls the next function of that name behind this library's. Where there is none, it is `$missing`.
+/// Calls the next function of that name behind this library's. Where there is none, it is
+/// `$missing`.
 macro_rules! next {
     ($name:literal, $missing:expr, ($($argument:expr => $type:ty),*) -> $result:ty) => {{
         static NEXT: eventlet_shim::preload::Next = eventlet_shim::preload::Next::new($name);
@@ -33,8 +34,8 @@ thread_local! {
 
 /// Has this library's thread-locals of this OS thread last until the process ends.
 ///
-/// `exit` destroys those of its OS thread before it calls the program's functions of `atexit`. These
-/// may wait for green threads, as they wait for others without this library.
+/// `exit` destroys those of its OS thread before it calls the program's functions of `atexit`.
+/// These may wait for green threads, as they wait for others without this library.
 pub(crate) fn keep_thread_locals() {
     HAS_HUB.set(true);
 }

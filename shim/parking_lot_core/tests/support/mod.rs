@@ -32,7 +32,8 @@ impl Key {
         before_sleep: impl FnOnce(),
         timed_out: impl FnOnce(usize, bool),
     ) -> ParkResult {
-        // SAFETY: the key is ours, and no callback in these tests breaks the contract but by a panic.
+        // SAFETY: the key is ours, and no callback in these tests breaks the contract but by a
+        // panic.
         unsafe {
             parking_lot_core::park(
                 self.address(),

@@ -15,7 +15,8 @@ pub(crate) fn preload() -> String {
     format!("LD_PRELOAD={}", library.display())
 }
 
-/// Builds a program from a file of the folder `c`. `None` where there is no compiler, which is said.
+/// Builds a program from a file of the folder `c`. `None` where there is no compiler, which is
+/// said.
 pub(crate) fn build(source: &str, flags: &[&str]) -> Option<PathBuf> {
     static BUILT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,7 +75,8 @@ impl Ran {
         Ran { status: ran.status, output: text(ran.stdout), errors: text(ran.stderr) }
     }
 
-    /// Checks what it wrote to standard output, that it ended with a code, and that nobody complained.
+    /// Checks what it wrote to standard output, that it ended with a code, and that nobody
+    /// complained.
     #[track_caller]
     pub(crate) fn check(&self, output: &str, code: i32) {
         assert_eq!((&*self.output, self.status.code(), &*self.errors), (output, Some(code), ""));
