@@ -39,6 +39,9 @@ const DEPTH: usize = 16 << 10;
 /// The part in which the address mostly is.
 const NEAR: usize = 2 << 10;
 
+/// The pieces in which a stack is read: it may end before that part does.
+const PIECE: usize = 512;
+
 /// Where memory may be.
 const ADDRESSES: Range<usize> = 1 << 16..1 << 48;
 
@@ -105,20 +108,23 @@ fn word_at(address: usize) -> &'static AtomicUsize {
     unsafe { AtomicUsize::from_ptr(ptr::with_exposed_provenance_mut(address)) }
 }
 
-/// Looks whether one that was found before is it: one call of the kernel reads the stack, and
-/// those.
+/// Looks whether one that was found before is it: one call of the kernel reads those, and the
+/// stack.
 #[inline(never)]
 fn find_known(parking: Word, stack: usize) -> Option<Context> {
-    let known = FOUND.get();
-    let mut words = [0; NEAR / 8];
-    let mut blocks = [Block::default(); KNOWN];
-    let mut pieces = [Piece { start: stack, length: NEAR }; 1 + KNOWN];
-    for (piece, &start) in pieces[1..].iter_mut().zip(&known) {
-        *piece = Piece { start, length: size_of::<Block>() };
-    }
-    let length = read(&pieces, &mut [words.as_mut_slice(), blocks.as_flattened_mut()]);
-    let there = length.saturating_sub(words.len()) / Block::default().len();
-    let mut all = known.iter().zip(&blocks).take(there);
+    let found = FOUND.get();
+    let known = &found[..found.iter().position(|&at| at == 0).unwrap_or(KNOWN)];
+    let mut pieces = [Piece::default(); KNOWN + NEAR / PIECE];
+    let blocks_of = known.iter().map(|&start| Piece { start, length: size_of::<Block>() });
+    let all = blocks_of.chain(pieces_of(stack..stack + NEAR));
+    pieces.iter_mut().zip(all).for_each(|(piece, it)| *piece = it);
+    let (mut blocks, mut words) = ([Block::default(); KNOWN], [0; NEAR / 8]);
+    let blocks_read = blocks[..known.len()].as_flattened_mut();
+    let before = blocks_read.len();
+    let length =
+        read(&pieces[..known.len() + NEAR / PIECE], &mut [blocks_read, words.as_mut_slice()]);
+    let words = &words[..length.saturating_sub(before)];
+    let mut all = known.iter().zip(&blocks);
     all.find_map(|(at, block)| words.contains(at).then(|| of_shape(*at, block, parking))?)
 }
 
@@ -152,8 +158,7 @@ fn find_any(parking: Word, stack: usize) -> Option<Context> {
 /// Returns what may be addresses of memory that was allocated, among the words of a stack.
 fn pointers_on(stack: usize) -> Vec<usize> {
     let stack = stack..stack + DEPTH;
-    let pieces: Vec<_> =
-        stack.clone().step_by(NEAR).map(|start| Piece { start, length: NEAR }).collect();
+    let pieces: Vec<_> = pieces_of(stack.clone()).collect();
     let mut words = vec![0; DEPTH / 8];
     let length = read(&pieces, &mut [&mut words]);
     words.truncate(length);
@@ -199,6 +204,11 @@ fn is_own(identity: usize) -> bool {
 struct Piece {
     start: usize,
     length: usize,
+}
+
+/// Returns the pieces of a part of a stack.
+fn pieces_of(stack: Range<usize>) -> impl Iterator<Item = Piece> {
+    stack.step_by(PIECE).map(|start| Piece { start, length: PIECE })
 }
 
 /// Reads pieces of this process's memory one after the other, up to the first that is not there,
