@@ -295,24 +295,25 @@ impl Place {
     /// Waits until it is woken, it is late, or it is time to look again. Without a limit it
     /// holds a paused clock.
     pub(crate) fn wait(self, deadline: &mut Deadline, pause: Deadline) -> Waited {
-        let is_limited = !deadline.is_never();
-        let wait = self.until(deadline, pause);
-        if is_limited { gate::wait_shielded(wait) } else { gate::wait_shielded(held(wait)) }
+        let holds = deadline.is_never();
+        self.wait_holding(holds, deadline, pause)
     }
 
-    /// The future of that.
-    pub(crate) fn until(
+    /// As [`wait`](Place::wait), and says whether it holds a paused clock.
+    pub(crate) fn wait_holding(
         self,
+        holds: bool,
         deadline: &mut Deadline,
         mut pause: Deadline,
-    ) -> impl Future<Output = Waited> {
-        poll_fn(move |cx| {
+    ) -> Waited {
+        let wait = poll_fn(move |cx| {
             let polled = self.poll(deadline, &mut pause, cx);
             if polled.is_ready() {
                 self.tells.set(None);
             }
             polled
-        })
+        });
+        if holds { gate::wait_shielded(held(wait)) } else { gate::wait_shielded(wait) }
     }
 
     fn poll(

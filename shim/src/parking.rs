@@ -23,9 +23,8 @@ use eventlet::lowlevel;
 use tokio::time::Instant;
 
 use crate::channel;
-use crate::clock::{Deadline, held};
+use crate::clock::Deadline;
 use crate::futex::{self, Place, TOGETHER, Waited, Word};
-use crate::gate;
 use crate::identity;
 
 /// As [`futex::wait`], where it may be by parking.
@@ -97,8 +96,7 @@ fn park(word: Word, mut deadline: Deadline) -> Waited {
     let is_limited = !deadline.is_never();
     let holds = !is_limited && LOOKED.get() != Some(Instant::now());
     let _parked = Parked::begin();
-    let wait = place.until(&mut deadline, Deadline::after(PATIENCE));
-    let waited = if holds { gate::wait_shielded(held(wait)) } else { gate::wait_shielded(wait) };
+    let waited = place.wait_holding(holds, &mut deadline, Deadline::after(PATIENCE));
     if waited == Waited::Paused {
         LOOKED.set(Some(Instant::now()));
         if !is_limited {

@@ -140,13 +140,18 @@ pub(crate) fn close(descriptor: RawFd, call: Call) -> isize {
     if descriptor < 0 {
         return call.answer();
     }
+    is_about_to_close(descriptor);
+    let result = call.answer();
+    tell_of(descriptor, Woken::Ready);
+    result
+}
+
+#[inline]
+fn is_about_to_close(descriptor: RawFd) {
     if lowlevel::has_hub() {
         with_own(|reactor| reactor.unregister(descriptor));
     }
     tell_of(descriptor, Woken::Closed);
-    let result = call.answer();
-    tell_of(descriptor, Woken::Ready);
-    result
 }
 
 /// Begins another generation of a descriptor, and ends the waits of earlier ones.
@@ -163,12 +168,8 @@ fn tell_of(descriptor: RawFd, woken: Woken) {
 pub(crate) fn close_range(first: u32, last: u32, call: Call) -> isize {
     forget_all();
     if has_waits() {
-        for descriptor in first..=last.min(MOST_DESCRIPTORS) {
-            if lowlevel::has_hub() {
-                with_own(|reactor| reactor.unregister(descriptor as RawFd));
-            }
-            tell_of(descriptor as RawFd, Woken::Closed);
-        }
+        (first..=last.min(MOST_DESCRIPTORS))
+            .for_each(|descriptor| is_about_to_close(descriptor as RawFd));
     }
     let result = call.answer();
     forget_all();
