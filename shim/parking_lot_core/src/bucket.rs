@@ -111,7 +111,7 @@ pub(crate) fn lock_both(a: usize, b: usize) -> (Locked<'static>, Option<Locked<'
     if ptr::eq(a, b) {
         return (a.lock(), None);
     }
-    // In the same order whoever locks them.
+    // Always in the same order, so that no two wait for each other.
     if ptr::from_ref(a) < ptr::from_ref(b) {
         let a = a.lock();
         (a, Some(b.lock()))

@@ -108,7 +108,7 @@ impl Node {
         }
     }
 
-    /// Leaves the queue, and calls a function with it locked, unless somebody has taken the node.
+    /// Leaves the queue, and calls a function with it locked, unless a waker has taken the node.
     /// Then it waits to be woken, which is soon. Returns whether it has left.
     pub(crate) fn leave(&self, left: impl FnOnce(usize, bool)) -> bool {
         if self.state.load(Ordering::Acquire) == WOKEN {

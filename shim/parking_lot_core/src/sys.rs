@@ -15,7 +15,7 @@ use libc::{FUTEX_PRIVATE_FLAG, FUTEX_WAIT_BITSET, FUTEX_WAKE, timespec};
 /// What the word of a futex is when its hub has ended and the wait is given up. That stack is never
 /// used again, nor freed. `eventlet-shim` writes it where it sees [`TELLS`].
 pub(crate) const GIVEN_UP: u32 = u32::MAX - 1;
-/// Bits that are no others'. To the kernel they say nothing, as whoever wakes names all bits.
+/// Bits that are no others'. To the kernel they say nothing, as each wakeup names all bits.
 const TELLS: u32 = 0x7061_726b;
 
 /// Why a wait at a futex is over.

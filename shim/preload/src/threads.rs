@@ -51,7 +51,7 @@ pub(crate) const NAME: usize = 16;
 struct State {
     /// The address that it returned, when it has.
     value: Option<usize>,
-    /// Whether nobody may join it: it is detached, or somebody does.
+    /// Whether nobody may join it: it is detached, or another thread does.
     taken: bool,
     detached: bool,
     name: [u8; NAME],

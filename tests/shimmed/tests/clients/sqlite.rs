@@ -66,7 +66,7 @@ fn a_hundred_writers_of_one_file_all_come_to_write() {
         let writers = file.clone();
         let beats = beats(move || {
             let write = move |number| write(&writers, number);
-            at_once("a row by rusqlite, whoever is first", 100, write);
+            at_once("a row by rusqlite, in any order", 100, write);
         });
         // Each writer sleeps once at least.
         assert!(beats >= 50, "the hub stood still: {beats} beats");
